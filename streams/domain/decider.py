@@ -1,0 +1,104 @@
+"""What a kind of resource is to the platform: a pure decider. Standard library only.
+
+No clock, no randomness, no I/O, no iteration over sets, no float: what a decider needs to know comes in as an
+argument, so that the same log folds to the same state on every machine and for ever.
+"""
+
+from typing import Generic, Protocol, TypeAlias, TypeVar
+
+from streams.domain.value import value
+
+LeaseMs: TypeAlias = int
+"""Milliseconds of a partition's lease clock (never wall time)."""
+
+GENERATION_SHIFT = 48
+
+
+@value
+class Requester:
+    """Who asked: the holder of a lock is (principal, client, handle); `sequence` names the one command."""
+
+    principal: str
+    client: str
+    handle: str
+    sequence: int
+
+
+@value
+class Context:
+    """What surrounds one decision: lease time, and the number its first event will get in the partition."""
+
+    now: LeaseMs
+    generation: int
+    next_number: int
+
+    def token(self, index: int) -> int:
+        """Return the fencing token of the decision's event number `index` (0 is the first)."""
+        return (self.generation << GENERATION_SHIFT) | (self.next_number + index)
+
+
+@value
+class Tick:
+    """The timer's command: something on this key is due at `context.now`."""
+
+
+@value
+class Rejected:
+    """Why a command was refused; an answer like any other, and logged. `code` is stable, `message` names the cure."""
+
+    code: str
+    message: str
+    details: tuple[tuple[str, str], ...] = ()
+    retry_after_ms: int | None = None
+
+
+E_ = TypeVar("E_", covariant=True)
+R_ = TypeVar("R_", covariant=True)
+
+
+@value
+class Decision(Generic[E_, R_]):
+    """The outcome of one command: its events, in order, and the reply. A rejection has no events."""
+
+    events: tuple[E_, ...]
+    reply: R_ | Rejected
+    waiting: bool = False
+    """True when the reply is interim: a later event settles this command (see `Decider.settles`)."""
+
+
+@value
+class Settled:
+    """The later, final outcome of a command that waits."""
+
+    principal: str
+    client: str
+    sequence: int
+    reply: object
+
+
+S = TypeVar("S")
+C = TypeVar("C", contravariant=True)
+E = TypeVar("E")
+R = TypeVar("R", covariant=True)
+
+
+class Decider(Protocol[S, C, E, R]):
+    """Commands in, events out, one key at a time. Implementations are modules or frozen values."""
+
+    def initial(self, key: str) -> S:
+        """Return the state of a key nobody has touched. A state equal to it is forgotten."""
+
+    def decide(self, command: C, who: Requester, state: S, context: Context) -> Decision[E, R]:
+        """Return what `command` causes on `state`, or why it is refused. `Tick` has requester `TIMER`."""
+
+    def evolve(self, state: S, event: E) -> S:
+        """Return the state after `event`. Never changes once an event version is released."""
+
+    def next_deadline(self, state: S) -> LeaseMs | None:
+        """Return when a `Tick` is due, or None."""
+
+    def settles(self, event: E) -> Settled | None:
+        """Return the final answer that `event` gives to a command that waited, or None."""
+
+
+TIMER = Requester(principal="", client="", handle="", sequence=0)

@@ -1,0 +1,36 @@
+"""What the catalogue says of one kind of resource. Standard library only."""
+
+from collections.abc import Callable
+from dataclasses import field
+from typing import Any
+
+from streams.domain.decider import Decider
+from streams.domain.value import value
+
+
+@value
+class CommandSpec:
+    """One command type: how the engine treats it before the decider sees it."""
+
+    type: type
+    deduplicated: bool = True
+    """False: no answer is kept and a repeat is decided again (heartbeats)."""
+    coalesce: Callable[[tuple[tuple[Any, Any], ...]], Any] | None = None
+    """Given ((requester, command), ...) gathered for up to 250 ms, the one command to decide; None: each alone."""
+
+
+@value
+class KindSpec:
+    """One kind: its pure decider and the names of its messages. The engine knows nothing else of it."""
+
+    name: str
+    decider: Decider[Any, Any, Any, Any]
+    commands: tuple[CommandSpec, ...]
+    events: tuple[type, ...]
+    replies: tuple[type, ...]
+    key_of: Callable[[Any], str]
+    """The resource name a command addresses; the engine's key is `tenant/name`."""
+    event_keys: dict[type, Callable[[Any], tuple[str, ...]]] = field(default_factory=dict, hash=False)
+    """For events that fold into other keys than their decision's: which ones (heartbeat lists)."""
+    payloads: Callable[[Any, Any], tuple[bytes, ...]] | None = None
+    """(state of the key, reply) -> the bytes that the reply only names, joined when the answer is sent."""
