@@ -26,11 +26,12 @@ class Requester:
 
 @value
 class Context:
-    """What surrounds one decision: lease time, and the number its first event will get in the partition."""
+    """What surrounds one decision: lease time, the number its first event will get, the feature level."""
 
     now: LeaseMs
     generation: int
     next_number: int
+    level: int = 1
 
     def token(self, index: int) -> int:
         """Return the fencing token of the decision's event number `index` (0 is the first)."""

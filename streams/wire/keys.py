@@ -1,0 +1,24 @@
+"""Keys: `tenant/name`, the unit of placement and of decision."""
+
+from streams.domain.decider import Rejected
+
+MAX_NAME_BYTES = 512
+MAX_TENANT_BYTES = 64
+
+
+def key_of(tenant: str, name: str) -> str:
+    """Return the key of the resource `name` of `tenant`."""
+    return f"{tenant}/{name}"
+
+
+def name_problem(name: str) -> Rejected | None:
+    """Return why `name` cannot name a resource, or None."""
+    if not name:
+        return Rejected("BAD_NAME", "The name is empty. Give it at least one character.")
+    if len(name) > MAX_NAME_BYTES or len(name.encode()) > MAX_NAME_BYTES:
+        return Rejected(
+            "BAD_NAME", f"The name is longer than {MAX_NAME_BYTES} bytes (UTF-8). Use a shorter one, or its digest."
+        )
+    if not name.isprintable():
+        return Rejected("BAD_NAME", "The name holds characters that cannot be printed. Leave them out.")
+    return None
