@@ -1,0 +1,124 @@
+"""The frames of the direct lane and the messages common to all kinds, as values.
+
+Each class is the Avro record `tidelock.wire.<Name>` of `schemas/avro/wire`, field for field (commands lack `meta`,
+which travels beside them). `tidelock.wire.Rejected` is `streams.domain.decider.Rejected`. Standard library only.
+"""
+
+from streams.domain.value import value
+
+
+@value
+class Hello:
+    """First frame of a connection, from the client."""
+
+    protocol: int
+    token: str
+    client: str
+
+
+@value
+class KindInfo:
+    """A kind that the worker's cluster serves, and how many partitions it has."""
+
+    kind: str
+    partitions: int
+
+
+@value
+class Route:
+    """Where a partition's owner listens."""
+
+    kind: str
+    partition: int
+    address: str
+
+
+@value
+class Welcome:
+    """The owner's answer to `Hello`; the client counts its "now" from `mark_ms`."""
+
+    protocol: int
+    worker: str
+    tenant: str
+    principal: str
+    kinds: tuple[KindInfo, ...]
+    routes: tuple[Route, ...]
+    mark_ms: int
+    max_in_flight: int
+
+
+@value
+class Answer:
+    """One command's outcome; `waiting`: a later frame carries the final one."""
+
+    sequence: int
+    waiting: bool
+    reply: bytes
+    payloads: tuple[bytes, ...] = ()
+
+
+@value
+class Answers:
+    """Answers and pushes of one accepted commit to one connection."""
+
+    kind: str
+    partition: int
+    offset: int
+    lease_ms: int
+    mark_ms: int
+    answers: tuple[Answer, ...]
+
+
+@value
+class Refused:
+    """Not an answer: nothing was decided. `sequence` -1 concerns the whole connection."""
+
+    sequence: int
+    code: str
+    message: str
+    kind: str
+    partition: int
+    address: str | None = None
+    retry_after_ms: int | None = None
+
+
+@value
+class Done:
+    """Reply: accepted, nothing more to say."""
+
+
+@value
+class Barrier:
+    """Command to a partition of any kind: decided without events, answered with its position."""
+
+    partition: int
+
+
+@value
+class BarrierPassed:
+    """Reply to `Barrier`: the number of the partition's next event."""
+
+    number: int
+
+
+@value
+class EndSession:
+    """Command to a partition of any kind: refuse commands that carry the session token `ended` from here on."""
+
+    partition: int
+    ended: str
+
+
+@value
+class SessionEnded:
+    """Event of `EndSession`; past the wall mark `forget_after_ms` the token may be forgotten."""
+
+    session: str
+    forget_after_ms: int
+
+
+@value
+class TimerFailed:
+    """Event: the timer of this decision's key raised; the key is parked until it is next commanded."""
+
+    error: str
