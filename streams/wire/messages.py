@@ -1,7 +1,8 @@
 """The frames of the direct lane and the messages common to all kinds, as values.
 
-Each class is the Avro record `tidelock.wire.<Name>` of `schemas/avro/wire`, field for field (commands lack `meta`,
-which travels beside them). `tidelock.wire.Rejected` is `streams.domain.decider.Rejected`. Standard library only.
+Each class is the Avro record `tidelock.wire.<Name>` of `schemas/avro/wire`, field for field (commands lack
+`meta`, which travels beside them). `tidelock.wire.Rejected` is `streams.domain.decider.Rejected`.
+Standard library only.
 """
 
 from streams.domain.value import value
@@ -103,7 +104,7 @@ class BarrierPassed:
 
 @value
 class EndSession:
-    """Command to a partition of any kind: refuse commands that carry the session token `ended` from here on."""
+    """Command to a partition of any kind: from here on refuse commands that carry the session `ended`."""
 
     partition: int
     ended: str
