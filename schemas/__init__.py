@@ -1,0 +1,1 @@
+"""The Avro schemas of everything that crosses a process boundary, and the codec that is strict about them."""

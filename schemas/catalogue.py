@@ -1,0 +1,159 @@
+"""The schemas that ship with this release, by fingerprint and by name.
+
+A file `avro/<group>/<Name>.avsc` defines type `tidelock.<group>.<Name>`; `<Name>.v2.avsc` defines the same type
+anew, and so on. A file may name a type of another file (`tidelock.wire.CommandMeta`); every other type is its own.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import fastavro.schema
+
+from schemas.errors import BadSchema, UnknownSchema
+from schemas.parsing import Json, inline, parse
+from schemas.shapes import Enum, Fixed, Record
+
+MAGIC = b"\xc3\x01"
+"""The two bytes that open a single-object encoding; eight bytes of fingerprint follow."""
+HEADER = 10
+SHIPPED = Path(__file__).with_name("avro")
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaFile:
+    """One version of one schema."""
+
+    fullname: str
+    version: int
+    definition: Json
+    """Self-contained: types of other files are written out."""
+    shape: Record | Enum | Fixed
+    fingerprint: bytes
+    """CRC-64-AVRO of the parsing canonical form, little-endian as single-object encoding writes it."""
+
+    @property
+    def group(self) -> str:
+        """The folder: a kind, `log` or `wire`."""
+        return self.fullname.split(".")[1]
+
+    @property
+    def label(self) -> str:
+        """Name and version, for people: `tidelock.locks.LockGranted v2`."""
+        return f"{self.fullname} v{self.version}"
+
+    @property
+    def header(self) -> bytes:
+        """The first ten bytes of each message of this schema."""
+        return MAGIC + self.fingerprint
+
+
+class Catalogue:
+    """An immutable set of schema files."""
+
+    def __init__(self, files: Iterable[SchemaFile]) -> None:
+        self._by_header: dict[bytes, SchemaFile] = {}
+        self._by_name: dict[str, list[SchemaFile]] = {}
+        for file in sorted(files, key=lambda file: (file.fullname, file.version)):
+            same = self._by_header.setdefault(file.header, file)
+            if same is not file:
+                raise BadSchema(file.label, f"has the same canonical form as {same.label}; delete one")
+            versions = self._by_name.setdefault(file.fullname, [])
+            versions.append(file)
+            if file.version != len(versions):
+                raise BadSchema(
+                    file.label, f"version {len(versions)} is missing; versions count from 1 without gaps"
+                )
+
+    def __iter__(self) -> Iterator[SchemaFile]:
+        return iter(self._by_header.values())
+
+    def __len__(self) -> int:
+        return len(self._by_header)
+
+    def versions(self, fullname: str) -> tuple[SchemaFile, ...]:
+        """Return all versions of a record, oldest first; UnknownSchema if there is none."""
+        try:
+            return tuple(self._by_name[fullname])
+        except KeyError:
+            raise UnknownSchema(fullname) from None
+
+    def record(self, fullname: str) -> tuple[SchemaFile, Record]:
+        """Return the newest version of a record, with its shape."""
+        file = self.newest(fullname)
+        if not isinstance(file.shape, Record):
+            raise BadSchema(file.label, "is no record, so no message; wrap it in one")
+        return file, file.shape
+
+    def newest(self, fullname: str) -> SchemaFile:
+        """Return the newest version of a record; UnknownSchema if there is none."""
+        return self.versions(fullname)[-1]
+
+    def of(self, data: bytes) -> SchemaFile:
+        """Return the schema that wrote `data`, a single-object encoding; UnknownSchema if we have none."""
+        try:
+            return self._by_header[data[:HEADER]]
+        except KeyError:
+            raise unknown_header(data) from None
+
+    def type_name(self, data: bytes) -> str:
+        """Return the full name of the record that `data` encodes."""
+        return self.of(data).fullname
+
+
+def unknown_header(data: bytes, where: str = "this release") -> UnknownSchema:
+    """Return the error for bytes whose header names no schema of ours."""
+    if data[:2] != MAGIC or len(data) < HEADER:
+        return UnknownSchema(
+            f"{len(data)} bytes that start with '{data[:HEADER].hex()}', no single-object encoding,", where
+        )
+    return UnknownSchema(f"fingerprint {data[2:HEADER].hex()}", where)
+
+
+@cache
+def shipped() -> Catalogue:
+    """Return the catalogue of this release (immutable, read once)."""
+    return load(SHIPPED)
+
+
+def load(root: Path) -> Catalogue:
+    """Return the catalogue of the .avsc files below `root`."""
+    definitions = {path: _read(path) for path in sorted(root.glob("*/*.avsc"))}
+    first = {_fullname(path): found for path, found in definitions.items() if _version(path) == 1}
+    return Catalogue(schema_file(_fullname(path), _version(path), inline(found, first.get))
+                     for path, found in definitions.items())  # fmt: skip
+
+
+def schema_file(fullname: str, version: int, definition: Json) -> SchemaFile:
+    """Return the checked, fingerprinted schema of a self-contained definition."""
+    shape = parse(definition)
+    if shape.fullname != fullname:
+        raise BadSchema(fullname, f"its file defines {shape.fullname}; name the file after the type")
+    canonical = fastavro.schema.to_parsing_canonical_form(
+        fastavro.schema.parse_schema(definition, _force=True)
+    )
+    fingerprint = bytes.fromhex(fastavro.schema.fingerprint(canonical, "CRC-64-AVRO"))
+    return SchemaFile(fullname, version, definition, shape, fingerprint)
+
+
+def _read(path: Path) -> Json:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise BadSchema(str(path), f"is not JSON: {error}") from error
+
+
+def _fullname(path: Path) -> str:
+    return f"tidelock.{path.parent.name}.{path.name.split('.')[0]}"
+
+
+def _version(path: Path) -> int:
+    match path.name.split("."):
+        case [_, "avsc"]:
+            return 1
+        case [_, tag, "avsc"] if tag[0] == "v" and tag[1:].isdecimal() and int(tag[1:]) > 1:
+            return int(tag[1:])
+        case _:
+            raise BadSchema(str(path), "is named neither <Name>.avsc nor <Name>.v<N>.avsc (N from 2)")

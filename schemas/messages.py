@@ -1,0 +1,149 @@
+"""Value classes in and out of their bytes: class `AcquireLock` of group `locks` is record `tidelock.locks.AcquireLock`.
+
+    locks = bind("locks", (AcquireLock, LockGranted))
+    data = locks.encode_command(meta, AcquireLock("orders/42", ...))
+    meta, command = locks.decode_command(data)
+
+A command's record has a first field `meta` that its class lacks. Data of older versions of a schema decode to the
+same class: new fields take their defaults.
+"""
+
+from collections.abc import Callable, Iterable
+from hashlib import blake2b
+from typing import Any
+
+from schemas.catalogue import HEADER, Catalogue, SchemaFile, shipped, unknown_header
+from schemas.decoder import decoder
+from schemas.encoder import encoder
+from schemas.errors import UnknownSchema
+from schemas.meta import CommandMeta
+from schemas.shapes import Record
+from schemas.targets import Target, class_target
+
+META = "meta"
+META_RECORD = "tidelock.wire.CommandMeta"
+
+
+class Binding:
+    """One class and the versions of its schema."""
+
+    def __init__(self, cls: type, files: tuple[SchemaFile, ...], record: Record) -> None:
+        self.cls = cls
+        self.fullname = record.fullname
+        self.files = files
+        self.is_command = _is_command(record)
+        self._target, self._meta = _targets(cls, record)
+
+    def decoder(self, file: SchemaFile) -> Callable[[bytes], Any]:
+        """Return the reader of `file`'s bytes into the class."""
+        return decoder(self._target, file.header, self._meta)
+
+    def encoder(self, file: SchemaFile) -> Callable[..., bytes]:
+        """Return the writer of the class as `file`'s bytes."""
+        return encoder(self._target, file.header, self._meta)
+
+
+class Messages:
+    """A set of bound classes. Made by `bind`; `a | b` holds both."""
+
+    def __init__(self, bindings: Iterable[Binding]) -> None:
+        self.bindings = tuple({binding.cls: binding for binding in bindings}.values())
+        events = [binding for binding in self.bindings if not binding.is_command]
+        commands = [binding for binding in self.bindings if binding.is_command]
+        self._encoders = {binding.cls: binding.encoder(binding.files[-1]) for binding in events}
+        self._decoders = {file.header: binding.decoder(file) for binding in events for file in binding.files}
+        self._command_encoders = {binding.cls: binding.encoder(binding.files[-1]) for binding in commands}
+        self._command_decoders = {
+            file.header: binding.decoder(file) for binding in commands for file in binding.files
+        }
+        self._names = {file.header: file.fullname for binding in self.bindings for file in binding.files}
+
+    def __or__(self, other: "Messages") -> "Messages":
+        return Messages((*self.bindings, *other.bindings))
+
+    def encode(self, obj: object) -> bytes:
+        """Return the single-object encoding of an event, reply or frame. UnknownSchema, InvalidValue."""
+        try:
+            encode = self._encoders[type(obj)]
+        except KeyError:
+            raise self._not_bound(type(obj), "encode_command") from None
+        return encode(obj)
+
+    def decode(self, data: bytes) -> Any:
+        """Return the event, reply or frame that `data` holds. UnknownSchema, MalformedData, TooManyValues."""
+        try:
+            decode = self._decoders[data[:HEADER]]
+        except KeyError:
+            raise unknown_header(data, self._where("decode_command")) from None
+        return decode(data)
+
+    def encode_command(self, meta: CommandMeta, obj: object) -> bytes:
+        """Return the single-object encoding of a command. UnknownSchema, InvalidValue."""
+        try:
+            encode = self._command_encoders[type(obj)]
+        except KeyError:
+            raise self._not_bound(type(obj), "encode") from None
+        return encode(meta, obj)
+
+    def decode_command(self, data: bytes) -> tuple[CommandMeta, Any]:
+        """Return (meta, command). UnknownSchema, MalformedData, TooManyValues."""
+        try:
+            decode = self._command_decoders[data[:HEADER]]
+        except KeyError:
+            raise unknown_header(data, self._where("decode")) from None
+        pair: tuple[CommandMeta, Any] = decode(data)
+        return pair
+
+    def type_name(self, data: bytes) -> str:
+        """Return the full name of the record that `data` encodes, which is one of these. UnknownSchema."""
+        try:
+            return self._names[data[:HEADER]]
+        except KeyError:
+            raise unknown_header(data, self._where("type_name")) from None
+
+    def _where(self, other: str) -> str:
+        return f"the {len(self.bindings)} bound classes here (see also {other})"
+
+    def _not_bound(self, cls: type, other: str) -> UnknownSchema:
+        return UnknownSchema(f"class {cls.__qualname__}", self._where(other))
+
+
+def bind(group: str, classes: Iterable[type], catalogue: Catalogue | None = None) -> Messages:
+    """Bind each class to `tidelock.<group>.<Class>`. UnknownSchema, BindingMismatch."""
+    known = shipped() if catalogue is None else catalogue
+    return Messages(_binding(known, f"tidelock.{group}.{cls.__name__}", cls) for cls in classes)
+
+
+def command_hash(data: bytes) -> bytes:
+    """Return 16 bytes over an encoded command, all of it but the floor (the first field of its meta)."""
+    after = HEADER
+    while after < len(data) and data[after] > 127:
+        after += 1
+    return blake2b(data[:HEADER] + data[after + 1 :], digest_size=16).digest()
+
+
+def type_name(data: bytes) -> str:
+    """Return the full name of the shipped record that `data` encodes. UnknownSchema."""
+    return shipped().type_name(data)
+
+
+def _binding(catalogue: Catalogue, fullname: str, cls: type) -> Binding:
+    _, record = catalogue.record(fullname)
+    return Binding(cls, catalogue.versions(fullname), record)
+
+
+def _is_command(record: Record) -> bool:
+    first = record.fields[0] if record.fields else None
+    return first is not None and first.name == META and _is_meta(first.shape)
+
+
+def _is_meta(shape: object) -> bool:
+    return isinstance(shape, Record) and shape.fullname == META_RECORD
+
+
+def _targets(cls: type, record: Record) -> tuple[Target, Target | None]:
+    if not _is_command(record):
+        return class_target(record, cls), None
+    meta = record.fields[0].shape
+    assert isinstance(meta, Record)
+    return class_target(Record(record.fullname, record.fields[1:]), cls), class_target(meta, CommandMeta)
