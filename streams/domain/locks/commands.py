@@ -15,7 +15,7 @@ SHARED: Mode = "SHARED"
 
 @value
 class Transaction:
-    """The client-made transaction an acquire belongs to; on a deadlock the youngest (greatest start, then id) goes."""
+    """The client-made transaction of an acquire. A deadlock takes the youngest: greatest start, then id."""
 
     id: str
     started_ms: int
@@ -37,7 +37,7 @@ class WaitEdge:
 
 @value
 class AcquireLock:
-    """Hold the lock, at once or after waiting up to `wait_ms`. The same handle asking again gets what it holds."""
+    """Hold the lock, at once or after up to `wait_ms`. A handle that asks again is told what it holds."""
 
     name: str
     mode: Mode
@@ -113,5 +113,12 @@ class InspectLock:
 
 
 Command: TypeAlias = (
-    AcquireLock | RenewLock | ReleaseLock | UpgradeLock | DowngradeLock | WithdrawLock | AbortWait | InspectLock
+    AcquireLock
+    | RenewLock
+    | ReleaseLock
+    | UpgradeLock
+    | DowngradeLock
+    | WithdrawLock
+    | AbortWait
+    | InspectLock
 )

@@ -85,7 +85,7 @@ class LockDelayEnded:
 
 @value
 class LockUpgraded:
-    """The only sharer left became exclusive: `from_token` ended, `token` began. With a ticket it answers a wait."""
+    """The only sharer left became exclusive: `token` replaces `from_token`. With a ticket it ends a wait."""
 
     principal: str
     client: str

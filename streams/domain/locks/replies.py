@@ -92,7 +92,7 @@ class LockWaiter:
 
 @value
 class LockState:
-    """Answer to InspectLock: the first 100 holders (oldest grant first) and waiters (next in line first), and totals."""
+    """Answer to InspectLock: the first 100 holders (oldest first) and waiters (next first), and totals."""
 
     mode: LockMode
     holders: tuple[LockHolder, ...]
@@ -102,4 +102,6 @@ class LockState:
     delay_until: int | None
 
 
-Reply: TypeAlias = LockHeld | LockWaiting | LeaseExtended | LockFreed | LockWithdrawn | WaitAborted | LockSwept | LockState
+Reply: TypeAlias = (
+    LockHeld | LockWaiting | LeaseExtended | LockFreed | LockWithdrawn | WaitAborted | LockSwept | LockState
+)
