@@ -12,6 +12,7 @@ from typing import Protocol
 
 from streams.domain.value import value
 from streams.log.positions import PartitionId
+from streams.wire.messages import Answer, Refused
 
 
 class PortError(Exception):
@@ -118,18 +119,9 @@ class Entropy(Protocol):
 class ReplyTo(Protocol):
     """A connection that answers can be sent to. Never blocks; drops what a closed connection can no longer take."""
 
-    def answer(self, where: PartitionId, offset: int, lease_ms: int, mark_ms: int, answers: "list[Answer]") -> None:
+    def answer(self, where: PartitionId, offset: int, lease_ms: int, mark_ms: int, answers: list[Answer]) -> None:
         """Send the answers of one accepted commit."""
 
-    def refuse(self, sequence: int, code: str, message: str, where: PartitionId, address: str | None, retry_after_ms: int | None) -> None:
+    def refuse(self, refused: Refused) -> None:
         """Say that nothing was decided, and what to do."""
 
-
-@value
-class Answer:
-    """One answer or push, on its way to a client."""
-
-    sequence: int
-    waiting: bool
-    reply: bytes
-    payloads: tuple[bytes, ...] = ()

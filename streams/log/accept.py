@@ -26,7 +26,7 @@ VoidReason: TypeAlias = Literal[
 class LogHead:
     """What the accept rule knows after a prefix of the log. Mutable; `copy` before speculating."""
 
-    __slots__ = ("active", "claim", "claims", "genesis", "head", "last_source", "n", "source_hash")
+    __slots__ = ("active", "claim", "claims", "decisions", "genesis", "head", "last_source", "n", "source_hash")
 
     def __init__(self) -> None:
         self.head = EMPTY_HEAD
@@ -36,6 +36,7 @@ class LogHead:
         self.active = 1
         self.claim: Claim | None = None
         self.claims = 0
+        self.decisions = 0
         self.genesis: Genesis | None = None
 
     def copy(self) -> "LogHead":
@@ -105,4 +106,5 @@ class LogHead:
             self.last_source = source.last
             self.source_hash = source.hash
         self.n += 1
+        self.decisions += len(commit.decisions)
         return None

@@ -1,0 +1,36 @@
+"""How every Kafka client of the platform is set up. aiokafka, bounded and explicit."""
+
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+MAX_RECORD_BYTES = 1024 * 1024
+
+
+def producer(bootstrap: str) -> AIOKafkaProducer:
+    """Return an idempotent producer that keeps order: acks=all, no linger, a commit never splits."""
+    return AIOKafkaProducer(
+        bootstrap_servers=bootstrap,
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=0,
+        max_batch_size=MAX_RECORD_BYTES,
+        max_request_size=MAX_RECORD_BYTES + 64 * 1024,
+        request_timeout_ms=10_000,
+        metadata_max_age_ms=60_000,
+    )
+
+
+def consumer(bootstrap: str, **overrides: Any) -> AIOKafkaConsumer:
+    """Return a consumer without group or automatic positions: who reads, seeks."""
+    settings: dict[str, Any] = {
+        "bootstrap_servers": bootstrap,
+        "group_id": None,
+        "enable_auto_commit": False,
+        "auto_offset_reset": "none",
+        "fetch_max_wait_ms": 500,
+        "fetch_max_bytes": 16 * MAX_RECORD_BYTES,
+        "max_partition_fetch_bytes": 4 * MAX_RECORD_BYTES,
+        "metadata_max_age_ms": 60_000,
+    }
+    return AIOKafkaConsumer(**(settings | overrides))

@@ -1,0 +1,156 @@
+"""The ports of `streams.engine` on a real Kafka: one partition's log, topic lane and dead letters."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError
+from aiokafka.structs import RecordMetadata
+
+from storage.kafka.client import consumer, producer
+from streams.engine.ports import Appended, AppendUnknown, LogUnavailable, Stored
+from streams.log.positions import DEAD_LETTERS, PartitionId
+
+LOG_APPEND_TIME = 1
+CLOSE_TIMEOUT_S = 2.0
+
+
+class KafkaLogWriter:
+    """One ordered, idempotent writer of one partition."""
+
+    def __init__(self, running: AIOKafkaProducer, topic: str, partition: int) -> None:
+        self._producer = running
+        self._topic = topic
+        self._partition = partition
+
+    async def append(self, record: bytes) -> "asyncio.Future[Appended]":
+        """Queue `record` behind all earlier ones; the future fails with `AppendUnknown`."""
+        appended: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
+        try:
+            sent = await self._producer.send(self._topic, record, partition=self._partition)
+        except KafkaError as error:
+            raise AppendUnknown(f"{self._topic}/{self._partition}: {error!r}") from error
+        sent.add_done_callback(lambda done: self._done(done, appended))
+        return appended
+
+    def _done(self, sent: "asyncio.Future[RecordMetadata]", appended: "asyncio.Future[Appended]") -> None:
+        if appended.done():
+            return
+        if sent.cancelled():
+            appended.set_exception(AppendUnknown(f"{self._topic}/{self._partition}: the producer was closed."))
+        elif (error := sent.exception()) is not None:
+            appended.set_exception(AppendUnknown(f"{self._topic}/{self._partition}: {error!r}"))
+        else:
+            metadata = sent.result()
+            if metadata.timestamp_type != LOG_APPEND_TIME:
+                appended.set_exception(AppendUnknown(f"{self._topic} does not stamp LogAppendTime; repair the topic."))
+            else:
+                appended.set_result(Appended(metadata.offset, metadata.timestamp))
+
+    async def close(self) -> None:
+        """Stop, without waiting long for a broker that is away: what is still queued may or may not land."""
+        try:
+            await asyncio.wait_for(self._producer.stop(), CLOSE_TIMEOUT_S)
+        except (TimeoutError, KafkaError):
+            with suppress(Exception):
+                await self._producer.client.close()
+
+
+class KafkaTopicReader:
+    """Reads one partition of one topic by offset."""
+
+    def __init__(self, bootstrap: str, topic: str, partition: int) -> None:
+        self._bootstrap = bootstrap
+        self._at = TopicPartition(topic, partition)
+
+    async def bounds(self) -> tuple[int, int]:
+        """Return (first retained offset, end offset)."""
+        async with _opened(self._bootstrap, self._at) as reading:
+            first = await reading.beginning_offsets([self._at])
+            end = await reading.end_offsets([self._at])
+            return first[self._at], end[self._at]
+
+    async def read(self, start: int, end: int | None = None) -> AsyncIterator[list[Stored]]:
+        """Yield batches in order from `start`, up to `end` (exclusive), or for ever."""
+        if end is not None and start >= end:
+            return
+        async with _opened(self._bootstrap, self._at) as reading:
+            reading.seek(self._at, start)
+            while True:
+                fetched = await reading.getmany(timeout_ms=1000, max_records=5000)
+                records = [
+                    Stored(record.offset, record.timestamp, record.value)
+                    for record in fetched.get(self._at, ())
+                    if end is None or record.offset < end
+                ]
+                if records:
+                    yield records
+                if end is not None and await reading.position(self._at) >= end:
+                    return
+
+
+class _opened:  # noqa: N801 - reads as a verb at its place of use
+    """A consumer of one partition, started and stopped; Kafka's errors become `LogUnavailable`."""
+
+    def __init__(self, bootstrap: str, at: TopicPartition) -> None:
+        self._consumer: AIOKafkaConsumer = consumer(bootstrap)
+        self._at = at
+
+    async def __aenter__(self) -> AIOKafkaConsumer:
+        try:
+            await self._consumer.start()
+            self._consumer.assign([self._at])
+        except KafkaError as error:
+            await self._consumer.stop()
+            raise LogUnavailable(f"{self._at.topic}/{self._at.partition}: {error!r}") from error
+        return self._consumer
+
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        await self._consumer.stop()
+        if isinstance(error, KafkaError):
+            raise LogUnavailable(f"{self._at.topic}/{self._at.partition}: {error!r}") from error
+
+
+class KafkaDeadLetters:
+    """Copies of undecodable commands, in `tidelock.dead-letters`."""
+
+    def __init__(self, running: AIOKafkaProducer) -> None:
+        self._producer = running
+
+    async def put(self, partition: PartitionId, record: Stored, code: str, reason: str) -> None:
+        """Store the copy durably, with position and reason in its headers."""
+        headers = [
+            ("topic", partition.commands_topic.encode()),
+            ("partition", str(partition.partition).encode()),
+            ("offset", str(record.offset).encode()),
+            ("timestamp", str(record.timestamp_ms).encode()),
+            ("code", code.encode()),
+            ("reason", reason[:1000].encode()),
+        ]
+        key = f"{partition.commands_topic}/{partition.partition}@{record.offset}".encode()
+        try:
+            await self._producer.send_and_wait(DEAD_LETTERS, record.value, key=key, headers=headers)
+        except KafkaError as error:
+            raise LogUnavailable(f"{DEAD_LETTERS}: {error!r}") from error
+
+
+class KafkaPartitionPorts:
+    """Everything one partition's owner touches."""
+
+    def __init__(self, bootstrap: str, where: PartitionId, dead_letters: KafkaDeadLetters) -> None:
+        self._bootstrap = bootstrap
+        self._where = where
+        self.log = KafkaTopicReader(bootstrap, where.log_topic, where.partition)
+        self.commands = KafkaTopicReader(bootstrap, where.commands_topic, where.partition)
+        self.dead_letters = dead_letters
+
+    async def writer(self) -> KafkaLogWriter:
+        """Open a new writer."""
+        running = producer(self._bootstrap)
+        try:
+            await running.start()
+        except KafkaError as error:
+            await running.stop()
+            raise LogUnavailable(f"{self._where}: {error!r}") from error
+        return KafkaLogWriter(running, self._where.log_topic, self._where.partition)

@@ -1,0 +1,132 @@
+"""Who owns what, by Kafka's group protocol: membership only, with the ring as assignor. It fetches nothing.
+
+Safety never rests on this: claims in the log decide. It only spreads the partitions and notices the dead.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, ClassVar
+
+from aiokafka import ConsumerRebalanceListener, TopicPartition
+from aiokafka.coordinator.assignors.abstract import AbstractPartitionAssignor
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, ConsumerProtocolMemberMetadata
+
+from storage.kafka.client import consumer
+from streams.engine.assignor import Member, assign
+from streams.log.positions import PartitionId
+
+GROUP = "tidelock.owners"
+VERSION = 0
+
+
+class Membership:
+    """This worker's place in the group: tells what it is assigned, and who else is assigned what."""
+
+    def __init__(
+        self,
+        bootstrap: str,
+        kinds: tuple[str, ...],
+        me: Callable[[], Member],
+        assigned: Callable[[frozenset[PartitionId], Mapping[PartitionId, str]], Awaitable[None]],
+        session_timeout_ms: int,
+    ) -> None:
+        topics = {PartitionId(kind, 0).commands_topic: kind for kind in kinds}
+        self._topics = topics
+        self._listener = _Listener(topics, assigned)
+        self._consumer = consumer(
+            bootstrap,
+            group_id=GROUP,
+            auto_offset_reset="latest",
+            partition_assignment_strategy=(_ring_assignor(me, self._listener.heard, topics),),
+            session_timeout_ms=session_timeout_ms,
+            heartbeat_interval_ms=max(50, min(1000, session_timeout_ms // 30)),
+            max_poll_interval_ms=2**31 - 1,
+            rebalance_timeout_ms=max(session_timeout_ms, 5000),
+        )
+
+    async def start(self) -> None:
+        """Join the group."""
+        await self._consumer.start()
+        self._listener.pause = lambda held: self._consumer.pause(*held) if held else None
+        self._consumer.subscribe(list(self._topics), listener=self._listener)
+
+    async def stop(self) -> None:
+        """Leave the group: the others need not wait for the session to end."""
+        await self._consumer.stop()
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+    def __init__(
+        self,
+        topics: Mapping[str, str],
+        assigned: Callable[[frozenset[PartitionId], Mapping[PartitionId, str]], Awaitable[None]],
+    ) -> None:
+        self._topics = topics
+        self._assigned = assigned
+        self._routes: dict[PartitionId, str] = {}
+        self.pause: Callable[[Iterable[TopicPartition]], None] = lambda held: None
+
+    def heard(self, routes: dict[PartitionId, str]) -> None:
+        self._routes = routes
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """An owner decides on through a rebalance; only a new assignment ends it."""
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        held = list(assigned)
+        self.pause(held)
+        await self._assigned(
+            frozenset(PartitionId(self._topics[tp.topic], tp.partition) for tp in held), dict(self._routes)
+        )
+
+
+def _ring_assignor(
+    me: Callable[[], Member], heard: Callable[[dict[PartitionId, str]], None], topics: Mapping[str, str]
+) -> type[AbstractPartitionAssignor]:
+    """Return an assignor class bound to this worker (aiokafka takes classes, not objects)."""
+
+    class RingAssignor(AbstractPartitionAssignor):  # type: ignore[misc]
+        name: ClassVar[str] = "tidelock-ring"
+        version: ClassVar[int] = VERSION
+
+        @classmethod
+        def metadata(cls, subscribed: Iterable[str]) -> ConsumerProtocolMemberMetadata:
+            return ConsumerProtocolMemberMetadata(VERSION, sorted(subscribed), me().to_bytes())
+
+        @classmethod
+        def assign(
+            cls, cluster: Any, members: Mapping[str, ConsumerProtocolMemberMetadata]
+        ) -> dict[str, ConsumerProtocolMemberAssignment]:
+            everyone = {mid: Member.from_bytes(metadata.user_data) for mid, metadata in members.items()}
+            partitions = [
+                PartitionId(kind, number)
+                for topic, kind in topics.items()
+                for number in sorted(cluster.partitions_for_topic(topic) or ())
+            ]
+            placed = assign(everyone, partitions)
+            routes = json.dumps({str(p): everyone[mid].address for p, mid in placed.items()}).encode()
+            return {
+                mid: ConsumerProtocolMemberAssignment(VERSION, _by_topic(p for p, m in placed.items() if m == mid), routes)
+                for mid in members
+            }
+
+        @classmethod
+        def on_assignment(cls, assignment: ConsumerProtocolMemberAssignment) -> None:
+            told = json.loads(assignment.user_data or b"{}")
+            heard({_parse(text): address for text, address in told.items()})
+
+    return RingAssignor
+
+
+def _by_topic(partitions: Iterable[PartitionId]) -> list[tuple[str, list[int]]]:
+    grouped: dict[str, list[int]] = {}
+    for partition in partitions:
+        grouped.setdefault(partition.commands_topic, []).append(partition.partition)
+    return sorted(grouped.items())
+
+
+def _parse(text: str) -> PartitionId:
+    kind, number = text.split("/")
+    return PartitionId(kind, int(number))
+
+

@@ -1,0 +1,115 @@
+"""The topics: created once with the settings the log needs, and checked ever after.
+
+Errors:
+    TopicProblem
+    ├── TopicDrift          a topic's setting is not what safety needs
+    └── WrongPartitionCount a topic has another number of partitions
+"""
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+
+from storage.kafka.client import MAX_RECORD_BYTES
+from streams.domain.value import value
+from streams.log.positions import DEAD_LETTERS, PartitionId
+
+FLUSH_EVERY = "1"
+
+
+class TopicProblem(Exception):
+    """A topic is not fit to be the truth."""
+
+    code = "TOPIC_PROBLEM"
+
+
+class TopicDrift(TopicProblem):
+    """A topic's setting is not what safety needs."""
+
+    code = "TOPIC_DRIFT"
+
+    def __init__(self, topic: str, key: str, found: str | None, wanted: str) -> None:
+        super().__init__(
+            f"{topic}: {key} is {found!r}, safety needs {wanted!r}. Repair it: kafka-configs.sh --alter "
+            f"--entity-type topics --entity-name {topic} --add-config {key}={wanted}"
+        )
+        self.topic, self.key, self.found, self.wanted = topic, key, found, wanted
+
+
+class WrongPartitionCount(TopicProblem):
+    """A topic has another number of partitions than the settings say."""
+
+    code = "WRONG_PARTITION_COUNT"
+
+    def __init__(self, topic: str, found: int, wanted: int) -> None:
+        super().__init__(
+            f"{topic} has {found} partitions, the settings say {wanted}. A log never changes its count: set "
+            f"TIDELOCK_PARTITIONS={found}, or recreate a topic that somebody altered."
+        )
+        self.topic, self.found, self.wanted = topic, found, wanted
+
+
+@value
+class TopicSettings:
+    """What the topics of one installation look like."""
+
+    partitions: int
+    replication: int = 1
+    min_insync: int = 1
+    fsync: bool = False
+    """Durability class: flush every append (`fsync`) instead of the page cache."""
+
+    def configuration(self) -> dict[str, str]:
+        """Return the settings that safety needs."""
+        wanted = {
+            "cleanup.policy": "delete",
+            "retention.ms": "-1",
+            "retention.bytes": "-1",
+            "message.timestamp.type": "LogAppendTime",
+            "max.message.bytes": str(MAX_RECORD_BYTES),
+            "min.insync.replicas": str(self.min_insync),
+            "unclean.leader.election.enable": "false",
+        }
+        return wanted | ({"flush.messages": FLUSH_EVERY} if self.fsync else {})
+
+
+async def create_topics(admin: AIOKafkaAdminClient, kinds: tuple[str, ...], settings: TopicSettings) -> None:
+    """Create what is missing; what exists stays as it is."""
+    wanted = [topic for kind in kinds for topic in _topics_of(kind)]
+    new = [
+        NewTopic(topic, settings.partitions, settings.replication, topic_configs=settings.configuration())
+        for topic in wanted
+    ]
+    new.append(NewTopic(DEAD_LETTERS, 1, settings.replication, topic_configs={"retention.ms": "-1"}))
+    present = set(await admin.list_topics())
+    missing = [topic for topic in new if topic.name not in present]
+    if not missing:
+        return
+    response = await admin.create_topics(missing)
+    for topic, code, *detail in response.topic_errors:
+        error = for_code(code)
+        if code and error is not TopicAlreadyExistsError:
+            raise TopicProblem(f"{topic} cannot be created: {error.__name__} {detail}. Look at the broker's log.")
+
+
+async def check_topics(admin: AIOKafkaAdminClient, kinds: tuple[str, ...], settings: TopicSettings) -> None:
+    """Refuse drifted topics. Raises `TopicDrift`, `WrongPartitionCount`."""
+    topics = [topic for kind in kinds for topic in _topics_of(kind)]
+    for described in await admin.describe_topics(topics):
+        found = len(described["partitions"])
+        if described["error_code"]:
+            raise TopicProblem(f"{described['topic']}: {for_code(described['error_code']).__name__}.")
+        if found != settings.partitions:
+            raise WrongPartitionCount(described["topic"], found, settings.partitions)
+    resources = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics]
+    for response in await admin.describe_configs(resources):
+        for _, _, _, topic, entries in response.resources:
+            found_settings = {entry[0]: entry[1] for entry in entries}
+            for key, wanted in settings.configuration().items():
+                if found_settings.get(key) != wanted:
+                    raise TopicDrift(topic, key, found_settings.get(key), wanted)
+
+
+def _topics_of(kind: str) -> tuple[str, str]:
+    where = PartitionId(kind, 0)
+    return where.log_topic, where.commands_topic

@@ -1,0 +1,255 @@
+"""One commit on its way: decide what has arrived on the speculative state, and remember what to say once it holds.
+
+Everything here is synchronous: between reading the state and queueing the record there is no await.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any
+
+from streams.domain.decider import TIMER, Decision, Rejected, Tick
+from streams.domain.kind import CommandSpec
+from streams.engine.admission import Verdict, admit
+from streams.engine.own_commands import decide_own
+from streams.engine.pending import NOBODY, Pending
+from streams.engine.ports import ReplyTo
+from streams.log.accept import LogHead
+from streams.log.answers import StoredAnswer
+from streams.log.envelope import encode
+from streams.log.fold import PartitionState, Settlement
+from streams.log.records import MAX_COMMIT_BYTES, MAX_DECISIONS, Commit, FeatureActivated, LoggedDecision, Source
+from streams.log.vocabulary import ENGINE_COMMANDS, Vocabulary
+from streams.wire.messages import Answer, TimerFailed
+
+class TimerIdle(Exception):
+    """A due timer decided nothing, and would be due for ever."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"the timer of {key} was due and decided nothing")
+
+
+ENVELOPE_BYTES = 256
+"""Room that a decision's envelope takes in a commit, at the most, beside its events, reply and names."""
+
+
+class Batch:
+    """The decisions of one commit, its record, and the answers that wait for its acceptance."""
+
+    def __init__(self, vocabulary: Vocabulary, state: PartitionState, head: LogHead, lease_ms: int, mark_ms: int) -> None:
+        self.deliveries: list[tuple[ReplyTo, Answer]] = []
+        self.pushes: list[tuple[Settlement, Answer]] = []
+        self.commands: list[Pending] = []
+        self.decisions: list[LoggedDecision] = []
+        self.record = b""
+        self.head = head
+        """The head the record extends; after `seal`, the head after it."""
+        self.lease_ms = lease_ms
+        self.mark_ms = mark_ms
+        self.sent_ms = 0
+        self.steps = 0
+        """Undo steps that this batch took; known after `seal`."""
+        self.failures: list[str] = []
+        """Errors raised by code, one a decision that became INTERNAL or TimerFailed."""
+        self._vocabulary = vocabulary
+        self._state = state
+        self._decider = vocabulary.kind.decider
+        self._bytes = 0
+        self._source: tuple[int, int, bytes] | None = None
+        self._savepoint = state.undo.mark()
+        state.begin(lease_ms, mark_ms)
+
+    @property
+    def full(self) -> bool:
+        """Whether another decision might not fit."""
+        return len(self.decisions) >= MAX_DECISIONS or self._bytes >= MAX_COMMIT_BYTES // 2
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to log."""
+        return not self.decisions and self._source is None
+
+    def room_for(self, pending: Pending) -> bool:
+        """Whether `pending` still fits: the first command always does."""
+        return not self.decisions or self._bytes + pending.size + ENVELOPE_BYTES <= MAX_COMMIT_BYTES
+
+    def add(self, pending: Pending) -> None:
+        """Decide one command, or repeat its answer."""
+        self.commands.append(pending)
+        if pending.lane == "TOPIC":
+            first = self.head.last_source + 1 if self._source is None else self._source[0]
+            self._source = (first, pending.offset, pending.raw)
+        if pending.command is None:
+            refusal = pending.refusal or Rejected("MALFORMED", "The command could not be decoded.")
+            self._log(pending, pending.meta.floor, Decision((), refusal))
+            return
+        spec = self._vocabulary.specs[type(pending.command)]
+        verdict, known = admit(pending, self._state, self.mark_ms, deduplicated=spec.deduplicated)
+        if verdict is Verdict.DECIDE:
+            self._decide(pending, spec)
+        elif verdict is Verdict.REPEAT:
+            self._repeat(pending, known)
+        else:
+            raised = verdict is Verdict.REFUSE_AND_RAISE_FLOOR
+            floor = max(pending.meta.floor, pending.meta.sequence + 1) if raised else pending.meta.floor
+            self._log(pending, floor, Decision((), known), spec)
+
+    def tick(self, key: str) -> None:
+        """Decide what is due on `key`; a timer that raises parks its key, visibly."""
+        state = self._state.keys.get(key)
+        deadline = None if state is None or key in self._state.parked else self._decider.next_deadline(state)
+        if deadline is None:
+            return
+        if deadline > self.lease_ms:
+            self._state.deadlines.schedule(key, deadline)
+            return
+        savepoint = self._save()
+        try:
+            context = self._state.context(self.lease_ms, self.head.active)
+            decision = self._decider.decide(Tick(), TIMER, state, context)
+            if not decision.events:
+                raise TimerIdle(key)
+            self._append(_timer(key, self._encode(decision.events)), decision.events, None)
+            if key in self._state.keys and (again := self._decider.next_deadline(self._state.keys[key])) is not None:
+                self._state.deadlines.schedule(key, again)
+        except Exception as error:  # noqa: BLE001 - whatever a kind raises parks this key and nothing else
+            self._restore(savepoint)
+            self.failures.append(f"timer of {key}: {error!r}")
+            failed = TimerFailed(repr(error)[:500])
+            self._append(_timer(key, self._encode((failed,))), (failed,), None)
+
+    def seal(self) -> bytes:
+        """Make the record and move `head` past it."""
+        claim = self.head.claim
+        assert claim is not None
+        source = None
+        if self._source is not None:
+            first, last, raw = self._source
+            source = Source(first, last, sha256(raw).digest())
+        head = self.head.copy()
+        commit = Commit(
+            claim.owner, head.head, head.n + 1, self.lease_ms, self.mark_ms, head.active, source, tuple(self.decisions)
+        )
+        self.record = encode(commit)
+        reason = head.accept(-1, commit, self.record)
+        assert reason is None, reason
+        self.head = head
+        self.steps = self._state.undo.mark() - self._savepoint
+        return self.record
+
+    def seal_feature(self, level: int) -> bool:
+        """Make this batch the activation of `level` instead of a commit; False if the accept rule would void it."""
+        claim = self.head.claim
+        assert claim is not None
+        head = self.head.copy()
+        activation = FeatureActivated(claim.owner, head.head, level)
+        record = encode(activation)
+        if head.accept(-1, activation, record) is not None:
+            return False
+        self.take_back()
+        self.record, self.head = record, head
+        return True
+
+    def coalesce(self, gathered: tuple[Pending, ...], spec: CommandSpec) -> None:
+        """Decide commands of one type and tenant, gathered for a while, as one."""
+        assert spec.coalesce is not None
+        merged = spec.coalesce(tuple((pending.who, pending.command) for pending in gathered))
+        tenant = gathered[0].meta.tenant
+        key = f"{tenant}/{self._vocabulary.kind.key_of(merged)}"
+        joint = Pending("ENGINE", replace(NOBODY, tenant=tenant), merged, key, TIMER, b"", 0)
+        self._decide(joint, CommandSpec(type(merged), deduplicated=False))
+        reply = self.decisions[-1].reply
+        for pending in gathered:
+            self.commands.append(pending)
+            if pending.reply_to is not None:
+                self.deliveries.append((pending.reply_to, Answer(pending.meta.sequence, False, reply)))
+
+    def take_back(self) -> None:
+        """Undo the begun, unsealed batch: nothing was to be logged."""
+        self._state.undo.back_to(self._savepoint)
+
+    def _decide(self, pending: Pending, spec: CommandSpec) -> None:
+        savepoint, state = self._save(), self._state
+        try:
+            context = state.context(self.lease_ms, self.head.active)
+            if type(pending.command) in ENGINE_COMMANDS:
+                decision = decide_own(pending.command, state, self.mark_ms)
+            else:
+                decision = self._decider.decide(pending.command, pending.who, state.state_of(pending.key), context)
+            self._log(pending, pending.meta.floor, decision, spec)
+        except Exception as error:  # noqa: BLE001 - the design's rule: rebuild, then log INTERNAL for this command
+            self._restore(savepoint)
+            self.failures.append(f"{type(pending.command).__name__} on {pending.key}: {error!r}")
+            internal = Rejected("INTERNAL", "The platform failed on this command; nothing was changed. It is in the log.")
+            self._log(pending, pending.meta.floor, Decision((), internal), spec)
+
+    def _log(self, pending: Pending, floor: int, decision: Decision[Any, Any], spec: CommandSpec | None = None) -> None:
+        meta, who = pending.meta, pending.who
+        reply = self._vocabulary.encode_reply(decision.reply)
+        logged = LoggedDecision(
+            pending.lane,
+            meta.tenant,
+            who.principal,
+            meta.client,
+            meta.sequence,
+            meta.handle,
+            meta.traceparent,
+            meta.session,
+            pending.hash if spec is not None and spec.deduplicated else b"",
+            meta.deadline_ms,
+            floor,
+            type(pending.command).__name__ if pending.command is not None else "",
+            pending.key,
+            decision.waiting,
+            self._encode(decision.events),
+            reply,
+        )
+        self._append(logged, decision.events, pending)
+        if pending.reply_to is not None:
+            payloads = self._payloads(pending.key, decision.reply)
+            self.deliveries.append((pending.reply_to, Answer(meta.sequence, decision.waiting, reply, payloads)))
+
+    def _append(self, logged: LoggedDecision, events: tuple[Any, ...], pending: Pending | None) -> None:
+        settled = self._state.decided(logged, events)
+        self.decisions.append(logged)
+        asked = 0 if pending is None else pending.size
+        self._bytes += ENVELOPE_BYTES + asked + len(logged.reply) + sum(map(len, logged.events))
+        for settlement in settled:
+            if pending is not None and settlement.sequence == pending.meta.sequence:
+                if settlement.client == pending.meta.client and settlement.principal == pending.who.principal:
+                    continue
+            payloads = self._payloads(settlement.key, settlement.reply)
+            self.pushes.append((settlement, Answer(settlement.sequence, False, settlement.stored, payloads)))
+
+    def _save(self) -> tuple[int, int, int, int, int]:
+        return (self._state.undo.mark(), len(self.decisions), len(self.deliveries), len(self.pushes), self._bytes)
+
+    def _restore(self, savepoint: tuple[int, int, int, int, int]) -> None:
+        undo, decisions, deliveries, pushes, self._bytes = savepoint
+        self._state.undo.back_to(undo)
+        del self.decisions[decisions:], self.deliveries[deliveries:], self.pushes[pushes:]
+
+    def _repeat(self, pending: Pending, known: StoredAnswer | Rejected | None) -> None:
+        if isinstance(known, StoredAnswer):
+            reply, waiting = known.reply, known.waiting
+        else:
+            if pending.lane == "TOPIC" and known is not None:
+                self._log(pending, pending.meta.floor, Decision((), known))
+            reply, waiting = self._vocabulary.encode_reply(known), False
+        if pending.reply_to is not None:
+            payloads: tuple[bytes, ...] = ()
+            if self._vocabulary.kind.payloads is not None:
+                payloads = self._payloads(pending.key, self._vocabulary.decode_reply(reply))
+            self.deliveries.append((pending.reply_to, Answer(pending.meta.sequence, waiting, reply, payloads)))
+
+    def _payloads(self, key: str, reply: object) -> tuple[bytes, ...]:
+        join: Callable[[Any, Any], tuple[bytes, ...]] | None = self._vocabulary.kind.payloads
+        return () if join is None else join(self._state.state_of(key), reply)
+
+    def _encode(self, events: tuple[Any, ...]) -> tuple[bytes, ...]:
+        return tuple(map(self._vocabulary.encode_event, events))
+
+
+def _timer(key: str, events: tuple[bytes, ...]) -> LoggedDecision:
+    tenant = key.partition("/")[0]
+    return LoggedDecision("TIMER", tenant, "", "", 0, "", None, None, b"", 0, 0, "Tick", key, False, events, b"")

@@ -1,0 +1,54 @@
+"""Why an ownership ends.
+
+    OwnerError
+    ├── Fenced             somebody else claimed, or a record of ours did not land where it had to
+    ├── ForeignLog         the log is not the one the settings describe
+    ├── ClockSkew          this machine's clock and the broker's disagree by more than 5 minutes
+    ├── LogShrank          the log is shorter than it was
+    └── CommandsMismatch   the commands topic is not the one the log was decided from
+"""
+
+from streams.log.positions import PartitionId
+
+
+class OwnerError(Exception):
+    """The ownership of a partition cannot go on."""
+
+    code = "OWNER_ERROR"
+    fatal = True
+    """Whether it counts towards quarantine."""
+
+    def __init__(self, where: PartitionId, message: str) -> None:
+        super().__init__(f"{where}: {message}")
+        self.where = where
+
+
+class Fenced(OwnerError):
+    """Somebody else wrote; read back and, if still assigned, claim again."""
+
+    code = "FENCED"
+    fatal = False
+
+
+class ForeignLog(OwnerError):
+    """The log is not the one the settings describe."""
+
+    code = "FOREIGN_LOG"
+
+
+class ClockSkew(OwnerError):
+    """This machine's clock and the broker's disagree too much to decide."""
+
+    code = "CLOCK_SKEW"
+
+
+class LogShrank(OwnerError):
+    """The log is shorter than it was: acknowledged records are gone."""
+
+    code = "LOG_SHRANK"
+
+
+class CommandsMismatch(OwnerError):
+    """The commands topic is not the one the log was decided from."""
+
+    code = "COMMANDS_MISMATCH"

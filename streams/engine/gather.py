@@ -1,0 +1,38 @@
+"""Commands that wait a little to be decided together: heartbeats, up to 250 ms, one group a type and tenant."""
+
+from streams.engine.pending import Pending
+
+
+class Gather:
+    """Coalesced commands, by type and tenant, and when each group is due."""
+
+    __slots__ = ("_groups", "_pace_ms", "size")
+
+    def __init__(self, pace_ms: int) -> None:
+        self._pace_ms = pace_ms
+        self._groups: dict[tuple[type, str], tuple[int, list[Pending]]] = {}
+        self.size = 0
+
+    def add(self, pending: Pending, now_ms: int) -> None:
+        """Put `pending` with its like."""
+        group = self._groups.setdefault((type(pending.command), pending.meta.tenant), (now_ms + self._pace_ms, []))
+        group[1].append(pending)
+        self.size += 1
+
+    def next_ms(self, now_ms: int) -> int | None:
+        """Return in how many milliseconds the first group is due, or None."""
+        return min((due - now_ms for due, _ in self._groups.values()), default=None)
+
+    def due(self, now_ms: int) -> list[tuple[Pending, ...]]:
+        """Take out the groups that are due."""
+        ready = [key for key, (due, _) in self._groups.items() if due <= now_ms]
+        return [self._take(key) for key in ready]
+
+    def take_all(self) -> list[Pending]:
+        """Take out everything."""
+        return [pending for key in list(self._groups) for pending in self._take(key)]
+
+    def _take(self, key: tuple[type, str]) -> tuple[Pending, ...]:
+        _, group = self._groups.pop(key)
+        self.size -= len(group)
+        return tuple(group)

@@ -1,0 +1,43 @@
+"""Who is connected, and sending an accepted commit's answers and pushes to them."""
+
+from typing import Protocol
+
+from streams.domain.value import value
+from streams.engine.batch import Batch
+from streams.engine.ports import ReplyTo
+from streams.log.positions import PartitionId
+from streams.wire.messages import Answer
+
+
+@value
+class Identity:
+    """Who a command acts for."""
+
+    tenant: str
+    principal: str
+
+
+class Directory(Protocol):
+    """What an owner needs to know about the rest of its worker."""
+
+    def connection_of(self, principal: str, client: str) -> ReplyTo | None:
+        """Return the newest connection of a client, or None."""
+
+    def address_of(self, where: PartitionId) -> str | None:
+        """Return where the partition's owner listens, as far as known."""
+
+    def topic_identity(self) -> Identity:
+        """Return who commands of the topic lane act for."""
+
+
+def deliver(directory: Directory, where: PartitionId, offset: int, batch: Batch) -> None:
+    """Send what the commit at `offset` answers, one frame a connection."""
+    by_connection: dict[ReplyTo, list[Answer]] = {}
+    for connection, answer in batch.deliveries:
+        by_connection.setdefault(connection, []).append(answer)
+    for settlement, answer in batch.pushes:
+        waiting = directory.connection_of(settlement.principal, settlement.client)
+        if waiting is not None:
+            by_connection.setdefault(waiting, []).append(answer)
+    for connection, answers in by_connection.items():
+        connection.answer(where, offset, batch.lease_ms, batch.mark_ms, answers)

@@ -1,0 +1,333 @@
+"""The owner of one partition: catch up, claim, catch up; then decide until somebody else writes or it is told to stop.
+
+Safety comes from the log alone: every answer leaves only after its commit landed exactly behind everything this
+owner has read. Whatever else happens, the speculative state is dropped and the log is read again.
+"""
+
+import asyncio
+from collections import deque
+
+from streams.engine.batch import Batch
+from streams.engine.clock import LeaseClock, WallMark
+from streams.engine.errors import Fenced, OwnerError
+from streams.engine.gather import Gather
+from streams.engine.outbox import Directory, deliver
+from streams.engine.pending import Pending
+from streams.engine.ports import Appended, AppendUnknown, Clock, Entropy, LogWriter, PartitionPorts, PortError
+from streams.engine.settings import OwnerSettings
+from streams.engine.takeover import catch_up, check_commands, claim, open_log
+from streams.engine.topic_lane import TopicLane
+from streams.engine.watch import Watch
+from streams.log.positions import PartitionId
+from streams.log.reader import PartitionReader
+from streams.log.vocabulary import Vocabulary
+from streams.wire.messages import Refused
+
+TIMERS_A_BATCH = 250
+
+
+class Owner:
+    """One partition's single decider, while its claim holds."""
+
+    def __init__(
+        self,
+        where: PartitionId,
+        vocabulary: Vocabulary,
+        ports: PartitionPorts,
+        clock: Clock,
+        entropy: Entropy,
+        settings: OwnerSettings,
+        directory: Directory,
+        watch: Watch,
+    ) -> None:
+        self.where = where
+        self.phase = "new"
+        self.reader = PartitionReader(where, vocabulary, settings.max_level)
+        """The accepted fold, and ahead of it, while commits are in flight, the speculative state (undoable)."""
+        self._vocabulary = vocabulary
+        self._ports = ports
+        self._clock = clock
+        self._entropy = entropy
+        self._settings = settings
+        self._directory = directory
+        self._watch = watch
+        self._queue: deque[Pending] = deque()
+        self._gather = Gather(settings.coalesce_ms)
+        self._topic = TopicLane(where, vocabulary, ports, settings.partitions, directory.topic_identity, self._wake)
+        self._in_flight: deque[Batch] = deque()
+        self._trouble: Exception | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._stopping = False
+        self._writer: LogWriter | None = None
+        self._lease = LeaseClock(0, 0)
+        self._mark = WallMark(0, 0, 0)
+        self._last_commit_ms = 0
+        self._open: Batch | None = None
+        self._activate: int | None = None
+
+    # ── what others call ────────────────────────────────────────────────────────────────────────────────────
+
+    def submit(self, pending: Pending) -> None:
+        """Take a command from the direct lane, or refuse it: `OVERLOADED` beyond the bound."""
+        if self.phase in {"quarantined", "stopped"}:
+            self._refuse(pending, "PARTITION_CLOSED", f"{self.where} is {self.phase}; see `tidelock status`.", 1000)
+        elif len(self._queue) + self._gather.size >= self._settings.max_queued:
+            self._refuse(pending, "OVERLOADED", f"{self.where} has {len(self._queue)} commands waiting.", 50)
+        elif self._vocabulary.specs[type(pending.command)].coalesce is not None and pending.refusal is None:
+            self._gather.add(pending, self._clock.monotonic_ms())
+            self._wake()
+        else:
+            self._queue.append(pending)
+            self._wake()
+
+    def activate(self, level: int) -> None:
+        """Ask that feature `level` be activated; ignored when this release or the log does not allow it."""
+        self._activate = level
+        self._wake()
+
+    def mark_ms(self) -> int:
+        """Return the wall mark as of now."""
+        return self._mark.at(self._clock.monotonic_ms())
+
+    @property
+    def queued(self) -> int:
+        """How many commands wait for their decision."""
+        return len(self._queue) + self._gather.size + len(self._topic.queue)
+
+    async def stop(self) -> None:
+        """Let what is in flight finish, then make `run` return."""
+        self._stopping = True
+        self._wake()
+
+    async def run(self) -> None:
+        """Own the partition until `stop`; claims again after every trouble, quarantined after three fatal ones."""
+        failures = 0
+        try:
+            while not self._stopping:
+                try:
+                    await self._take()
+                    failures = 0
+                    await self._lead()
+                except (Fenced, PortError) as error:
+                    self._watch.trouble(self.where, error)
+                    await asyncio.sleep(self._entropy.pause_s(*self._settings.retry_pause_s))
+                except Exception as error:  # noqa: BLE001 - a partition that fails closes; the others go on
+                    self._watch.trouble(self.where, error)
+                    failures += 1 if not isinstance(error, OwnerError) or error.fatal else 0
+                    self._take_back()
+                    self.reader = PartitionReader(self.where, self._vocabulary, self._settings.max_level)
+                    if failures >= self._settings.quarantine_after:
+                        await self._quarantine(error)
+                    else:
+                        await asyncio.sleep(self._entropy.pause_s(*self._settings.retry_pause_s))
+                finally:
+                    await self._close_writer()
+        finally:
+            self._enter("stopped" if self.phase != "quarantined" else "quarantined")
+            self._take_back()
+            self._refuse_all("NOT_OWNER", f"{self.where} is no longer owned here.")
+
+    # ── take over ───────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _take(self) -> None:
+        self._enter("catching up")
+        self._take_back()
+        reader, settings = self.reader, self._settings
+        mine = None if reader.head.claim is None else reader.head.claim.owner
+        self._writer = await self._ports.writer()
+        await open_log(self._ports, self._writer, reader, settings, self._clock)
+        last = reader.head.claim
+        if mine is not None and last is not None and last.owner != mine:
+            self._watch.fenced(self.where, last)
+            await asyncio.sleep(self._entropy.pause_s(*settings.claim_pause_s))
+            await catch_up(self._ports, reader)
+        self._enter("claiming")
+        appended = await claim(self._ports, self._writer, reader, settings, self._entropy, self._clock)
+        await check_commands(self._ports, reader)
+        now = self._clock.monotonic_ms()
+        reader.state.restore_deadlines()
+        self._lease = LeaseClock(reader.state.lease_ms, now)
+        self._mark = WallMark(reader.state.mark_ms, appended.timestamp_ms, now)
+        self._last_commit_ms = now
+        self._trouble = None
+        self._enter("leading")
+
+    def _take_back(self) -> None:
+        """Drop the speculative state; what it would have answered waits for its decision again."""
+        state = self.reader.state
+        state.undo.back_to(0)
+        state.undo.recording = False
+        begun = [*self._in_flight, *([self._open] if self._open is not None else [])]
+        again = [pending for batch in begun for pending in batch.commands if pending.lane != "TOPIC"]
+        self._in_flight.clear()
+        self._open = None
+        self._queue.extendleft(reversed(again))
+
+    async def _close_writer(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            await writer.close()
+
+    async def _quarantine(self, error: Exception) -> None:
+        self._enter("quarantined")
+        self._watch.quarantined(self.where, error)
+        self._refuse_all("PARTITION_CLOSED", f"{self.where} is quarantined: {error}")
+        while not self._stopping:
+            await self._wait(None)
+
+    # ── decide ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _lead(self) -> None:
+        self.reader.state.undo.recording = True
+        topic = asyncio.create_task(self._topic.run(self.reader.head.last_source + 1))
+        topic.add_done_callback(self._topic_ended)
+        try:
+            while True:
+                if self._trouble is not None:
+                    raise self._trouble
+                if self._stopping and not self._in_flight:
+                    return
+                batch = None
+                if len(self._in_flight) < self._settings.max_in_flight and not self._stopping:
+                    batch = self._build()
+                if batch is None:
+                    await self._wait(self._patience_ms())
+                else:
+                    await self._send(batch)
+        finally:
+            topic.cancel()
+
+    def _build(self) -> Batch | None:
+        now = self._clock.monotonic_ms()
+        lease_ms = self._lease.advance(now, self._in_flight[0].sent_ms if self._in_flight else None)
+        reader, state = self.reader, self.reader.state
+        due = state.deadlines.next()
+        overdue = due is not None and due <= lease_ms
+        idle = due is not None and now - self._last_commit_ms >= self._settings.idle_commit_ms
+        gathered = self._gather.due(now)
+        activate = self._activate is not None and not self._in_flight
+        if not (self._queue or self._topic.queue or overdue or idle or gathered or activate):
+            return None
+        head = self._in_flight[-1].head if self._in_flight else reader.head
+        self._open = batch = Batch(self._vocabulary, state, head, lease_ms, self._mark.at(now))
+        batch.sent_ms = now
+        if activate and (level := self._activate) is not None:
+            self._activate = None
+            if batch.seal_feature(level):
+                return batch
+        while overdue and len(batch.decisions) < TIMERS_A_BATCH and (key := state.deadlines.pop(lease_ms)) is not None:
+            batch.tick(key)
+        for group in gathered:
+            batch.coalesce(group, self._vocabulary.specs[type(group[0].command)])
+        self._fill(batch)
+        for failure in batch.failures:
+            self._watch.failed(self.where, failure)
+        if batch.empty and not idle:
+            batch.take_back()
+            self._answer_without_commit(batch)
+            self._open = None
+            return None
+        batch.seal()
+        self._last_commit_ms = now
+        return batch
+
+    def _fill(self, batch: Batch) -> None:
+        topic, direct = self._topic.queue, self._queue
+        while (topic or direct) and not batch.full:
+            if topic:
+                if not batch.room_for(topic[0]):
+                    return
+                batch.add(topic.popleft())
+            if direct and not batch.full:
+                if not batch.room_for(direct[0]):
+                    return
+                batch.add(direct.popleft())
+        self._topic.drained()
+
+    async def _send(self, batch: Batch) -> None:
+        assert self._writer is not None
+        self._in_flight.append(batch)
+        self._open = None
+        future = await self._writer.append(batch.record)
+        future.add_done_callback(lambda done: self._acked(batch, done))
+
+    def _acked(self, batch: Batch, done: "asyncio.Future[Appended]") -> None:
+        if self._trouble is not None or not self._in_flight or self._in_flight[0] is not batch:
+            return
+        error = None if done.cancelled() else done.exception()
+        if done.cancelled() or error is not None:
+            self._fail(error if isinstance(error, PortError) else AppendUnknown(f"append failed: {error!r}"))
+            return
+        offset, expected = done.result().offset, self.reader.next_offset
+        if offset != expected:
+            self._fail(Fenced(self.where, f"a commit landed at {offset} instead of {expected}: somebody else wrote."))
+            return
+        self._in_flight.popleft()
+        self.reader.head = batch.head
+        self.reader.next_offset = offset + 1
+        self.reader.state.undo.forget(batch.steps)
+        deliver(self._directory, self.where, offset, batch)
+        self._watch.accepted(self.where, batch, self._clock.monotonic_ms() - batch.sent_ms)
+        self._wake()
+
+    def _answer_without_commit(self, batch: Batch) -> None:
+        """Repeats change nothing, but they may repeat what is still in flight: they wait for it."""
+        if self._in_flight:
+            self._in_flight[-1].deliveries.extend(batch.deliveries)
+            self._in_flight[-1].commands.extend(batch.commands)
+        else:
+            batch.lease_ms, batch.mark_ms = self.reader.state.lease_ms, self.reader.state.mark_ms
+            deliver(self._directory, self.where, self.reader.next_offset - 1, batch)
+
+    # ── small things ────────────────────────────────────────────────────────────────────────────────────────
+
+    def _patience_ms(self) -> int | None:
+        waits = []
+        due = self.reader.state.deadlines.next()
+        if due is not None:
+            waits.append(min(max(due - self._lease.now_ms, 1), self._settings.tick_ms))
+        gather = self._gather.next_ms(self._clock.monotonic_ms())
+        if gather is not None:
+            waits.append(max(gather, 1))
+        return min(waits) if waits else None
+
+    async def _wait(self, timeout_ms: int | None) -> None:
+        loop = asyncio.get_running_loop()
+        self._waiter = loop.create_future()
+        timer = None if timeout_ms is None else loop.call_later(timeout_ms / 1000, self._wake)
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+            if timer is not None:
+                timer.cancel()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _fail(self, error: Exception) -> None:
+        self._trouble = error
+        self._wake()
+
+    def _topic_ended(self, task: "asyncio.Task[None]") -> None:
+        if not task.cancelled() and (error := task.exception()) is not None and self._trouble is None:
+            self._fail(error if isinstance(error, Exception) else RuntimeError(repr(error)))
+
+    def _enter(self, phase: str) -> None:
+        self.phase = phase
+        self._watch.phase(self.where, phase, self.reader)
+
+    def _refuse(self, pending: Pending, code: str, message: str, retry_after_ms: int | None) -> None:
+        if pending.reply_to is not None:
+            address = self._directory.address_of(self.where) if code == "NOT_OWNER" else None
+            refused = Refused(
+                pending.meta.sequence, code, message, self.where.kind, self.where.partition, address, retry_after_ms
+            )
+            pending.reply_to.refuse(refused)
+
+    def _refuse_all(self, code: str, message: str) -> None:
+        waiting = [*self._queue, *self._gather.take_all()]
+        self._queue.clear()
+        for pending in waiting:
+            self._refuse(pending, code, message, 100)

@@ -1,0 +1,150 @@
+"""A worker's owners and connections: starts and stops owners as they are assigned, routes commands to them."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from streams.domain.value import value
+from streams.engine.direct_lane import Connection
+from streams.engine.outbox import Identity
+from streams.engine.owner import Owner
+from streams.engine.pending import Pending
+from streams.engine.ports import Clock, ReplyTo
+from streams.log.positions import PartitionId
+from streams.log.vocabulary import Vocabulary
+from streams.wire.messages import KindInfo, Refused, Route
+
+DRAIN_S = 3.0
+
+
+@value
+class Access:
+    """Who may speak, until identity exists: one development token for one tenant."""
+
+    token: str
+    identity: Identity
+
+
+class Roster:
+    """Implements `direct_lane.Service` for connections and `outbox.Directory` for owners."""
+
+    def __init__(
+        self,
+        worker: str,
+        address: str,
+        vocabularies: Mapping[str, Vocabulary],
+        partitions: int,
+        access: Access,
+        max_in_flight: int,
+        clock: Clock,
+    ) -> None:
+        self.worker = worker
+        self.max_in_flight = max_in_flight
+        self.owners: dict[PartitionId, Owner] = {}
+        self.owner_factory: Callable[[PartitionId], Owner] | None = None
+        self._address = address
+        self._vocabularies = vocabularies
+        self._partitions = partitions
+        self._access = access
+        self._clock = clock
+        self._commands = {
+            f"tidelock.{name}.{spec.type.__name__}": vocabulary
+            for name, vocabulary in vocabularies.items()
+            for spec in vocabulary.kind.commands
+        }
+        self._tasks: dict[PartitionId, asyncio.Task[None]] = {}
+        self._connections: dict[tuple[str, str], Connection] = {}
+        self._routes: dict[PartitionId, str] = {}
+
+    # ── assignment ──────────────────────────────────────────────────────────────────────────────────────────
+
+    async def assigned(self, mine: frozenset[PartitionId], routes: Mapping[PartitionId, str]) -> None:
+        """Own exactly `mine` from now on."""
+        self._routes = dict(routes)
+        await asyncio.gather(*(self._release(where) for where in list(self._tasks) if where not in mine))
+        for where in sorted(mine, key=str):
+            task = self._tasks.get(where)
+            if task is None or task.done():
+                assert self.owner_factory is not None
+                owner = self.owners[where] = self.owner_factory(where)
+                self._tasks[where] = asyncio.create_task(owner.run(), name=f"owner {where}")
+
+    async def close(self) -> None:
+        """Stop every owner: what is in flight finishes first."""
+        await asyncio.gather(*(self._release(where) for where in list(self._tasks)))
+
+    async def _release(self, where: PartitionId) -> None:
+        task, owner = self._tasks.pop(where), self.owners.pop(where)
+        await owner.stop()
+        done, _ = await asyncio.wait([task], timeout=DRAIN_S if owner.phase == "leading" else 0.2)
+        if not done:
+            task.cancel()
+            await asyncio.wait([task])
+
+    # ── direct_lane.Service ─────────────────────────────────────────────────────────────────────────────────
+
+    def authenticate(self, token: str) -> Identity | None:
+        """Return who the token speaks for, or None."""
+        return self._access.identity if token == self._access.token else None
+
+    def connected(self, connection: Connection) -> None:
+        """Pushes for this client go to its newest connection."""
+        assert connection.identity is not None
+        self._connections[connection.identity.principal, connection.client] = connection
+
+    def disconnected(self, connection: Connection) -> None:
+        """Forget the connection, unless a newer one took its place."""
+        assert connection.identity is not None
+        key = (connection.identity.principal, connection.client)
+        if self._connections.get(key) is connection:
+            del self._connections[key]
+
+    def vocabulary_of(self, name: str) -> tuple[Vocabulary, int] | None:
+        """Return the vocabulary and partition count for a command's full Avro name."""
+        vocabulary = self._commands.get(name)
+        return None if vocabulary is None else (vocabulary, self._partitions)
+
+    def submit(self, where: PartitionId, pending: Pending) -> None:
+        """Hand a command to its partition's owner, or say who has it."""
+        owner = self.owners.get(where)
+        if owner is not None:
+            owner.submit(pending)
+        elif pending.reply_to is not None:
+            address = self.address_of(where)
+            known = address is not None and address != self._address
+            message = f"{where} is owned " + (f"by {address}." if known else "by nobody right now. Ask again soon.")
+            code = "NOT_OWNER" if known else "CLAIMING"
+            pending.reply_to.refuse(
+                Refused(pending.meta.sequence, code, message, where.kind, where.partition, address if known else None, 100)
+            )
+
+    def kinds(self) -> tuple[KindInfo, ...]:
+        """Return the kinds and their partition counts."""
+        return tuple(KindInfo(name, self._partitions) for name in self._vocabularies)
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return where each partition's owner listens, as far as known."""
+        return tuple(Route(where.kind, where.partition, address) for where, address in self._routes.items())
+
+    def mark_ms(self) -> int:
+        """Return the wall mark a client may count from: the latest of what is owned here."""
+        marks = [owner.mark_ms() for owner in self.owners.values() if owner.phase == "leading"]
+        return max(marks, default=self._clock.wall_ms())
+
+    # ── outbox.Directory ────────────────────────────────────────────────────────────────────────────────────
+
+    def connection_of(self, principal: str, client: str) -> ReplyTo | None:
+        """Return the newest connection of a client, or None."""
+        return self._connections.get((principal, client))
+
+    def address_of(self, where: PartitionId) -> str | None:
+        """Return where the partition's owner listens, as far as known."""
+        return self._routes.get(where)
+
+    def topic_identity(self) -> Identity:
+        """Return who commands of the topic lane act for."""
+        return self._access.identity
+
+    @property
+    def connections(self) -> int:
+        """How many clients are connected."""
+        return len(self._connections)

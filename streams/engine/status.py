@@ -1,0 +1,89 @@
+"""What a worker shows of itself over HTTP: /metrics (Prometheus), /status (JSON), /ready. A thread of its own."""
+
+import json
+from collections.abc import Callable, Iterable
+from threading import Thread
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from prometheus_client import make_wsgi_app
+
+from streams.engine.configuration import host_port
+from streams.engine.owner import Owner
+from streams.engine.roster import Roster
+from streams.engine.telemetry import CONNECTIONS, QUEUED
+from streams.log.positions import PartitionId
+
+_Start = Callable[[str, list[tuple[str, str]]], Any]
+
+
+def serve_status(address: str, roster: Roster) -> WSGIServer:
+    """Serve the worker's status at `address` until `shutdown`."""
+    metrics = make_wsgi_app()
+
+    def application(environ: dict[str, Any], start: _Start) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        if path == "/metrics":
+            _observe(roster)
+            return metrics(environ, start)
+        if path == "/status":
+            return _json(start, "200 OK", status_of(roster))
+        if path == "/ready":
+            owners = list(roster.owners.values())
+            ready = bool(owners) and all(owner.phase == "leading" for owner in owners)
+            return _json(start, "200 OK" if ready else "503 Service Unavailable", {"ready": ready})
+        return _json(start, "404 Not Found", {"error": f"{path} is not served; try /status, /metrics or /ready"})
+
+    host, port = host_port(address)
+    server = make_server(host, port, application, handler_class=_Quiet)
+    Thread(target=server.serve_forever, name="status", daemon=True).start()
+    return server
+
+
+def status_of(roster: Roster) -> dict[str, Any]:
+    """Return what the worker owns and how it fares."""
+    owners = sorted(list(roster.owners.items()), key=lambda item: str(item[0]))
+    return {
+        "worker": roster.worker,
+        "connections": roster.connections,
+        "partitions": [_partition(where, owner) for where, owner in owners],
+    }
+
+
+def _partition(where: PartitionId, owner: Owner) -> dict[str, Any]:
+    head, state = owner.reader.head, owner.reader.state
+    return {
+        "kind": where.kind,
+        "partition": where.partition,
+        "phase": owner.phase,
+        "address": None if head.claim is None else head.claim.address,
+        "claims": head.claims,
+        "commits": head.n,
+        "decisions": head.decisions,
+        "offset": owner.reader.next_offset,
+        "keys": len(state.keys),
+        "clients": len(state.answers.clients),
+        "queued": owner.queued,
+        "parked": dict(list(state.parked.items())[:10]),
+        "void": dict(owner.reader.voids),
+        "feature_level": head.active,
+        "lease_ms": state.lease_ms,
+        "mark_ms": state.mark_ms,
+        "last_source": head.last_source,
+    }
+
+
+def _observe(roster: Roster) -> None:
+    CONNECTIONS.set(roster.connections)
+    for where, owner in list(roster.owners.items()):
+        QUEUED.labels(where.kind, str(where.partition)).set(owner.queued)
+
+
+def _json(start: _Start, status: str, body: object) -> Iterable[bytes]:
+    start(status, [("Content-Type", "application/json")])
+    return [json.dumps(body).encode()]
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's own name
+        """Say nothing of each request."""

@@ -1,0 +1,95 @@
+"""JSON logs (structlog) and Prometheus metrics of a worker."""
+
+import logging
+import sys
+
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+
+from streams.engine.batch import Batch
+from streams.log.positions import PartitionId
+from streams.log.reader import PartitionReader
+from streams.log.records import Claim
+
+_LABELS = ("kind", "partition")
+DECISIONS = Counter("tidelock_decisions_total", "Decisions accepted", _LABELS)
+COMMITS = Counter("tidelock_commits_total", "Commits accepted", _LABELS)
+COMMIT_BYTES = Counter("tidelock_commit_bytes_total", "Bytes of accepted commits", _LABELS)
+APPEND_SECONDS = Histogram(
+    "tidelock_append_seconds", "From sending a commit to its acceptance", _LABELS,
+    buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
+)  # fmt: skip
+VOID = Gauge("tidelock_void_records", "Records of the log that do not count", (*_LABELS, "reason"))
+CLAIMS = Gauge("tidelock_claims", "Claims in the log so far", _LABELS)
+TROUBLES = Counter("tidelock_ownership_troubles_total", "Ownerships that ended in trouble", (*_LABELS, "code"))
+FAILURES = Counter("tidelock_internal_failures_total", "Decisions that raised", _LABELS)
+LEADING = Gauge("tidelock_leading", "1 while this worker decides the partition", _LABELS)
+QUARANTINED = Gauge("tidelock_quarantined", "1 when the partition is closed here", _LABELS)
+QUEUED = Gauge("tidelock_queued_commands", "Commands waiting for their decision", _LABELS)
+CONNECTIONS = Gauge("tidelock_connections", "Direct-lane connections")
+
+
+def configure_logs(level: str, **fixed: str) -> None:
+    """Write one JSON object a line to standard error; `fixed` goes into each."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.dict_tracebacks,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(**fixed)
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format='{"level":"%(levelname)s","logger":"%(name)s","event":%(message)r}')
+
+
+class WorkerWatch:
+    """An owner's news as log lines and metrics."""
+
+    def __init__(self) -> None:
+        self._log = structlog.get_logger("tidelock.owner")
+
+    def phase(self, where: PartitionId, phase: str, reader: PartitionReader) -> None:
+        """The owner entered `phase`."""
+        labels = _labels(where)
+        LEADING.labels(*labels).set(phase == "leading")
+        QUARANTINED.labels(*labels).set(phase == "quarantined")
+        CLAIMS.labels(*labels).set(reader.head.claims)
+        for reason, count in reader.voids.items():
+            VOID.labels(*labels, reason).set(count)
+        self._log.info("phase", partition=str(where), phase=phase, offset=reader.next_offset, claims=reader.head.claims)
+
+    def accepted(self, where: PartitionId, batch: Batch, append_ms: int) -> None:
+        """A commit was accepted."""
+        labels = _labels(where)
+        COMMITS.labels(*labels).inc()
+        DECISIONS.labels(*labels).inc(len(batch.decisions))
+        COMMIT_BYTES.labels(*labels).inc(len(batch.record))
+        APPEND_SECONDS.labels(*labels).observe(append_ms / 1000)
+
+    def trouble(self, where: PartitionId, error: Exception) -> None:
+        """An ownership ended; the owner starts over."""
+        code = getattr(error, "code", type(error).__name__)
+        TROUBLES.labels(*_labels(where), code).inc()
+        self._log.warning("trouble", partition=str(where), code=code, error=str(error), exc_info=error if code == type(error).__name__ else None)
+
+    def fenced(self, where: PartitionId, rival: Claim) -> None:
+        """Somebody else claimed."""
+        self._log.warning("fenced", partition=str(where), rival=rival.address, rival_version=rival.code_version)
+
+    def failed(self, where: PartitionId, failure: str) -> None:
+        """Code raised; the command got INTERNAL, or the timer's key is parked."""
+        FAILURES.labels(*_labels(where)).inc()
+        self._log.error("internal", partition=str(where), failure=failure)
+
+    def quarantined(self, where: PartitionId, error: Exception) -> None:
+        """The partition closed until the worker restarts."""
+        self._log.error("quarantined", partition=str(where), error=str(error))
+
+
+def _labels(where: PartitionId) -> tuple[str, str]:
+    return where.kind, str(where.partition)

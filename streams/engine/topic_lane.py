@@ -1,0 +1,86 @@
+"""The topic lane: commands from Kafka, in order, from the first one the log has not decided."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from schemas.errors import SchemaError
+from streams.domain.decider import TIMER, Rejected
+from streams.engine.intake import CommandTooLarge, take_in
+from streams.engine.outbox import Identity
+from streams.engine.pending import NOBODY, Pending
+from streams.engine.ports import PartitionPorts, Stored
+from streams.log.positions import PartitionId
+from streams.log.vocabulary import Vocabulary
+
+MAX_QUEUED = 2000
+
+
+class TopicLane:
+    """Reads one commands partition ahead of the owner, a bounded way."""
+
+    def __init__(
+        self,
+        where: PartitionId,
+        vocabulary: Vocabulary,
+        ports: PartitionPorts,
+        partitions: int,
+        identify: Callable[[], Identity],
+        wake: Callable[[], None],
+    ) -> None:
+        self.queue: deque[Pending] = deque()
+        self._where = where
+        self._vocabulary = vocabulary
+        self._ports = ports
+        self._partitions = partitions
+        self._identify = identify
+        self._wake = wake
+        self._room = asyncio.Event()
+
+    async def run(self, start: int) -> None:
+        """Read from offset `start` until cancelled. Raises `LogUnavailable`."""
+        self.queue.clear()
+        async for records in self._ports.commands.read(start):
+            for record in records:
+                while len(self.queue) >= MAX_QUEUED:
+                    self._room.clear()
+                    await self._room.wait()
+                self.queue.append(await self._take(record))
+            self._wake()
+
+    def drained(self) -> None:
+        """Say that the owner took some."""
+        if len(self.queue) < MAX_QUEUED // 2:
+            self._room.set()
+
+    async def _take(self, record: Stored) -> Pending:
+        try:
+            pending = self._decode(record.value)
+        except (SchemaError, CommandTooLarge) as error:
+            await self._ports.dead_letters.put(self._where, record, error.code, str(error))
+            pending = Pending("TOPIC", NOBODY, None, "", TIMER, b"", 0)
+            pending.refusal = Rejected(error.code, f"{self._where.commands_topic}@{record.offset}: {error}"[:500])
+        pending.offset = record.offset
+        pending.raw = record.value or b""
+        return pending
+
+    def _decode(self, data: bytes | None) -> Pending:
+        if data is None:
+            raise NullCommand
+        partition, pending = take_in(data, "TOPIC", self._vocabulary, self._partitions, self._identify(), None)
+        if pending.refusal is None and partition != self._where.partition:
+            pending.refusal = Rejected(
+                "WRONG_PARTITION",
+                f"'{pending.key}' belongs to partition {partition} of {self._partitions}, not {self._where.partition}. "
+                "Partition by murmur2 of the key, as Kafka's Java client does.",
+            )
+        return pending
+
+
+class NullCommand(SchemaError):
+    """A record without a value is no command."""
+
+    code = "NULL_VALUE"
+
+    def __init__(self) -> None:
+        super().__init__("The record has no value. Put an Avro command into it.")

@@ -1,0 +1,125 @@
+"""The worker process: `python -m streams.engine.worker`. The composition root of the write side.
+
+Joins the group, owns what it is assigned, listens on the direct lane, serves /metrics, /status and /ready.
+"""
+
+import asyncio
+import signal
+import sys
+
+import structlog
+import uvloop
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+from pydantic import ValidationError
+
+from storage.kafka.client import producer
+from storage.kafka.log import KafkaDeadLetters, KafkaPartitionPorts
+from storage.kafka.membership import Membership
+from storage.kafka.topics import TopicProblem, TopicSettings, check_topics, create_topics
+from streams.catalog import KINDS
+from streams.engine.assignor import Member
+from streams.engine.configuration import WorkerSettings, host_port
+from streams.engine.direct_lane import Connection
+from streams.engine.outbox import Identity
+from streams.engine.owner import Owner
+from streams.engine.roster import Access, Roster
+from streams.engine.settings import OwnerSettings
+from streams.engine.status import serve_status
+from streams.engine.telemetry import WorkerWatch, configure_logs
+from streams.engine.world import SystemClock, SystemEntropy
+from streams.log.positions import PartitionId
+from streams.log.reader import MAX_LEVEL
+from streams.log.vocabulary import Vocabulary
+
+EXIT_CONFIGURATION = 2
+EXIT_TOPICS = 3
+
+
+async def run(settings: WorkerSettings) -> int:
+    """Run a worker until SIGTERM or SIGINT. Return the exit code."""
+    log = structlog.get_logger("tidelock.worker")
+    stopping = asyncio.Event()
+    for signalled in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signalled, stopping.set)
+
+    vocabularies = {kind.name: Vocabulary(kind) for kind in KINDS}
+    clock, watch = SystemClock(), WorkerWatch()
+    access = Access(settings.dev_token, Identity(settings.tenant, settings.principal))
+    roster = Roster(
+        settings.worker_name, settings.advertised, vocabularies, settings.partitions, access, settings.max_in_flight, clock
+    )
+    if not await _topics_are_fit(settings, tuple(vocabularies), log):
+        return EXIT_TOPICS
+
+    letters = producer(settings.kafka)
+    await letters.start()
+    dead_letters, owner_settings = KafkaDeadLetters(letters), _owner_settings(settings)
+
+    def own(where: PartitionId) -> Owner:
+        ports = KafkaPartitionPorts(settings.kafka, where, dead_letters)
+        return Owner(where, vocabularies[where.kind], ports, clock, SystemEntropy(), owner_settings, roster, watch)
+
+    roster.owner_factory = own
+    me = Member(settings.worker_name, settings.advertised, MAX_LEVEL)
+    membership = Membership(settings.kafka, tuple(vocabularies), lambda: me, roster.assigned, settings.session_timeout_ms)
+    host, port = host_port(settings.worker_listen)
+    server = await asyncio.get_running_loop().create_server(lambda: Connection(roster), host, port, backlog=1024)
+    status = serve_status(settings.worker_metrics, roster)
+    await membership.start()
+    log.info("started", direct_lane=settings.advertised, metrics=settings.worker_metrics)
+    try:
+        await stopping.wait()
+        log.info("stopping")
+    finally:
+        await roster.close()
+        await membership.stop()
+        server.close()
+        await letters.stop()
+        status.shutdown()
+    return 0
+
+
+async def _topics_are_fit(settings: WorkerSettings, kinds: tuple[str, ...], log: structlog.BoundLogger) -> bool:
+    wanted = TopicSettings(
+        settings.partitions, settings.replication, settings.min_insync, settings.durability == "fsync"
+    )
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
+    try:
+        await admin.start()
+        await create_topics(admin, kinds, wanted)
+        await check_topics(admin, kinds, wanted)
+    except TopicProblem as problem:
+        log.error("topics are not fit", code=problem.code, error=str(problem))
+        return False
+    except KafkaError as error:
+        log.error("Kafka cannot be reached", kafka=settings.kafka, error=repr(error))
+        return False
+    finally:
+        await admin.close()
+    return True
+
+
+def _owner_settings(settings: WorkerSettings) -> OwnerSettings:
+    return OwnerSettings(
+        address=settings.advertised,
+        partitions=settings.partitions,
+        generation=settings.generation,
+        log_id=None if settings.log_id is None else bytes.fromhex(settings.log_id),
+        max_queued=settings.max_queued,
+    )
+
+
+def main() -> int:
+    """Run a worker with the settings of the environment."""
+    try:
+        settings = WorkerSettings()
+    except ValidationError as error:
+        sys.stderr.write(f"The worker's settings are not usable (environment, TIDELOCK_*):\n{error}\n")
+        return EXIT_CONFIGURATION
+    configure_logs(settings.log_level, worker=settings.worker_name)
+    return uvloop.run(run(settings))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

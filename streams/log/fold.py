@@ -1,0 +1,128 @@
+"""The accepted fold: one partition's whole state, from its log and nothing else.
+
+The owner folds what it just decided, every other reader folds what it reads; both go through `decided`.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from streams.domain.decider import Context
+from streams.domain.value import value
+from streams.log.answers import Answers, StoredAnswer
+from streams.log.deadlines import Deadlines
+from streams.log.records import Commit, LoggedDecision
+from streams.log.undo import Undo
+from streams.log.vocabulary import Vocabulary
+from streams.wire.messages import SessionEnded, TimerFailed
+
+
+@value
+class Settlement:
+    """A push: the final outcome of a command that waited."""
+
+    principal: str
+    client: str
+    sequence: int
+    key: str
+    reply: object
+    stored: bytes
+
+
+class PartitionState:
+    """Every key's state, the answers, the ended sessions and the counters of one partition."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self.undo = Undo()
+        self.keys: dict[str, Any] = {}
+        self.answers = Answers(self.undo)
+        self.ended_sessions: dict[str, int] = {}
+        self.parked: dict[str, str] = {}
+        """Keys whose timer failed, with the error; commanded again, they are tried again."""
+        self.events = 0
+        self.lease_ms = 0
+        self.mark_ms = 0
+        self.deadlines = Deadlines()
+        self._vocabulary = vocabulary
+        self._decider = vocabulary.kind.decider
+        self._event_keys = vocabulary.kind.event_keys
+        self.generation = 0
+
+    def context(self, lease_ms: int, level: int) -> Context:
+        """Return the context in which the next decision is made."""
+        return Context(lease_ms, self.generation, self.events + 1, level)
+
+    def state_of(self, key: str) -> Any:
+        """Return the state of `key`; of an untouched key, its initial state."""
+        state = self.keys.get(key)
+        return self._decider.initial(key) if state is None else state
+
+    def begin(self, lease_ms: int, mark_ms: int) -> None:
+        """Start folding one commit: move the clocks, forget what the mark has passed."""
+        self.undo.assign(self, "lease_ms", lease_ms)
+        self.undo.assign(self, "mark_ms", mark_ms)
+        self.answers.sweep(mark_ms)
+        for session in [s for s, until in self.ended_sessions.items() if until <= mark_ms]:
+            self.undo.drop(self.ended_sessions, session)
+
+    def commit(self, commit: Commit) -> None:
+        """Fold an accepted commit as read from the log. Raises `UnknownSchema` on an event it does not know."""
+        self.begin(commit.lease_ms, commit.mark_ms)
+        decode = self._vocabulary.decode_event
+        for decision in commit.decisions:
+            self.decided(decision, [decode(event) for event in decision.events])
+
+    def decided(self, decision: LoggedDecision, events: Sequence[Any]) -> list[Settlement]:
+        """Fold one decision; `events` are its decoded events. Return the waits it ended."""
+        if decision.hash:
+            answer = StoredAnswer(decision.hash, decision.reply, decision.deadline_ms, decision.waiting)
+            client = (decision.principal, decision.client)
+            self.answers.record(client, decision.sequence, decision.floor, answer)
+        if not events:
+            return []
+        key = decision.key
+        if key in self.parked:
+            self.undo.drop(self.parked, key)
+        settlements: list[Settlement] = []
+        self.undo.assign(self, "events", self.events + len(events))
+        for event in events:
+            kind = type(event)
+            if kind is SessionEnded:
+                self.undo.put(self.ended_sessions, event.session, event.forget_after_ms)
+            elif kind is TimerFailed:
+                self.undo.put(self.parked, key, event.error)
+            elif kind in self._event_keys:
+                for other in self._event_keys[kind](event):
+                    self._evolve(other, event)
+            else:
+                self._evolve(key, event)
+                settled = self._decider.settles(event)
+                if settled is not None:
+                    settlements.append(self._settle(key, settled))
+        return settlements
+
+    def restore_deadlines(self) -> None:
+        """Derive the deadlines anew from the keys' states."""
+        entries = []
+        for key, state in self.keys.items():
+            deadline = self._decider.next_deadline(state)
+            if deadline is not None and key not in self.parked:
+                entries.append((deadline, key))
+        self.deadlines.rebuild(entries)
+
+    def _evolve(self, key: str, event: Any) -> None:
+        decider = self._decider
+        state = self.keys.get(key)
+        initial = decider.initial(key)
+        after = decider.evolve(initial if state is None else state, event)
+        if after == initial:
+            self.undo.drop(self.keys, key)
+            return
+        self.undo.put(self.keys, key, after)
+        deadline = decider.next_deadline(after)
+        if deadline is not None:
+            self.deadlines.schedule(key, deadline)
+
+    def _settle(self, key: str, settled: Any) -> Settlement:
+        stored = self._vocabulary.encode_reply(settled.reply)
+        self.answers.settle((settled.principal, settled.client), settled.sequence, stored, self.mark_ms)
+        return Settlement(settled.principal, settled.client, settled.sequence, key, settled.reply, stored)

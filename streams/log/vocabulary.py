@@ -1,0 +1,40 @@
+"""The words of one kind: which Avro records stand for which values. Built once a process from the catalogue."""
+
+from typing import Any
+
+from schemas.messages import Messages, bind
+from schemas.meta import CommandMeta
+from streams.domain.decider import Rejected
+from streams.domain.kind import CommandSpec, KindSpec
+from streams.wire.messages import Barrier, BarrierPassed, Done, EndSession, SessionEnded, TimerFailed
+
+ENGINE_COMMANDS: tuple[type, ...] = (Barrier, EndSession)
+ENGINE_EVENTS: tuple[type, ...] = (SessionEnded, TimerFailed)
+ENGINE_REPLIES: tuple[type, ...] = (Rejected, Done, BarrierPassed)
+
+
+class Vocabulary:
+    """Encodes and decodes one kind's commands, events and replies."""
+
+    def __init__(self, kind: KindSpec) -> None:
+        self.kind = kind
+        self.specs: dict[type, CommandSpec] = {spec.type: spec for spec in kind.commands}
+        for engine_command in ENGINE_COMMANDS:
+            self.specs[engine_command] = CommandSpec(engine_command)
+        self._commands = _bind(kind.name, tuple(spec.type for spec in kind.commands), ENGINE_COMMANDS)
+        self._events = _bind(kind.name, kind.events, ENGINE_EVENTS)
+        self._replies = _bind(kind.name, kind.replies, ENGINE_REPLIES)
+        self.decode_command = self._commands.decode_command
+        """bytes -> (CommandMeta, command). Raises `SchemaError`."""
+        self.encode_event = self._events.encode
+        self.decode_event = self._events.decode
+        self.encode_reply = self._replies.encode
+        self.decode_reply = self._replies.decode
+
+    def encode_command(self, meta: CommandMeta, command: Any) -> bytes:
+        """Return the single-object encoding of `command` under `meta`."""
+        return self._commands.encode_command(meta, command)
+
+
+def _bind(group: str, own: tuple[type, ...], engine: tuple[type, ...]) -> Messages:
+    return bind(group, own) | bind("wire", engine)
