@@ -58,7 +58,7 @@ def _granted(lock: Lock, e: LockGranted) -> Lock:
     holder = Holder(
         e.principal, e.client, e.handle, e.sequence, e.token, e.mode, e.ttl_ms, e.expires_at, e.terms, None
     )
-    if lock is FREE:
+    if lock is FREE and e.ticket is None:
         return Lock((holder,), (), 0)
     waiters = lock.waiters
     waiters = _overtaken(waiters) if e.ticket is None else _without(waiters, e.ticket)
