@@ -1,7 +1,8 @@
 """The schemas that ship with this release, by fingerprint and by name.
 
-A file `avro/<group>/<Name>.avsc` defines type `tidelock.<group>.<Name>`; `<Name>.v2.avsc` defines the same type
-anew, and so on. A file may name a type of another file (`tidelock.wire.CommandMeta`); every other type is its own.
+A file `avro/<group>/<Name>.avsc` defines type `tidelock.<group>.<Name>`; `<Name>.v2.avsc` defines the same
+type anew, and so on. A file may name a type of another file (`tidelock.wire.CommandMeta`, always its first
+version); every other type is its own.
 """
 
 import json
@@ -74,22 +75,20 @@ class Catalogue:
         return len(self._by_header)
 
     def versions(self, fullname: str) -> tuple[SchemaFile, ...]:
-        """Return all versions of a record, oldest first; UnknownSchema if there is none."""
+        """Return all versions of a type, oldest first; UnknownSchema if there is none."""
         try:
             return tuple(self._by_name[fullname])
         except KeyError:
             raise UnknownSchema(fullname) from None
 
-    def record(self, fullname: str) -> tuple[SchemaFile, Record]:
-        """Return the newest version of a record, with its shape."""
-        file = self.newest(fullname)
-        if not isinstance(file.shape, Record):
-            raise BadSchema(file.label, "is no record, so no message; wrap it in one")
-        return file, file.shape
-
-    def newest(self, fullname: str) -> SchemaFile:
-        """Return the newest version of a record; UnknownSchema if there is none."""
-        return self.versions(fullname)[-1]
+    def version(self, fullname: str, number: int | None = None) -> SchemaFile:
+        """Return version `number`, or the newest, of a type; UnknownSchema if there is none."""
+        versions = self.versions(fullname)
+        if number is None:
+            return versions[-1]
+        if not 1 <= number <= len(versions):
+            raise UnknownSchema(f"{fullname} v{number}")
+        return versions[number - 1]
 
     def of(self, data: bytes) -> SchemaFile:
         """Return the schema that wrote `data`, a single-object encoding; UnknownSchema if we have none."""

@@ -1,7 +1,7 @@
 """One schema's bytes, as Avro's single-object encoding: `C3 01`, eight bytes of fingerprint, body.
 
-For those who have no class for a record: mappings go in, objects with one attribute a field come out. `schemas.messages`
-does the same for value classes.
+For those who have no class for a record: mappings go in, objects with one attribute a field come out.
+`schemas.messages` does the same for value classes. The errors of this package are importable from here.
 """
 
 from collections.abc import Callable, Mapping
@@ -72,14 +72,13 @@ class Schema:
 
     @cached_property
     def _encode(self) -> Callable[[Mapping[str, Any]], bytes]:
-        return encoder(mapping_target(self._record), self.header)
+        return encoder(self._record, mapping_target(self._record), self.header)
 
     @cached_property
     def _decode(self) -> Callable[[bytes], Any]:
-        return decoder(generated_target(self._record), self.header)
+        return decoder(self._record, generated_target(self._record), self.header)
 
 
 def schema(fullname: str, version: int | None = None) -> Schema:
     """Return a shipped schema by name, in its newest version unless told; UnknownSchema."""
-    versions = shipped().versions(fullname)
-    return Schema(versions[-1 if version is None else version - 1])
+    return Schema(shipped().version(fullname, version))

@@ -13,42 +13,56 @@ from schemas.errors import MalformedData, TooManyValues
 from schemas.shapes import MISSING, Array, Enum, Fixed, Optional, Record, Scalar, Shape, arrays, weight
 from schemas.source import Source
 from schemas.targets import Target
-from schemas.varints import ZIGZAG, read_block, read_int, read_length, read_long
+from schemas.varints import ZIGZAG, read_block, read_int, read_long, read_span
 
 MAX_VALUES = 50_000
 """How many values the arrays of one message may hold, a record of n fields counting as n + 1."""
 
 
-def decoder(target: Target, header: bytes, beside: Target | None = None) -> Callable[[bytes], Any]:
-    """Return the reader of `target`'s record; with `beside`, of the pair (first field, object of the others)."""
+def decoder(
+    written: Record, target: Target, header: bytes, beside: Target | None = None
+) -> Callable[[bytes], Any]:
+    """Return the reader of `written` bytes into `target`; with `beside`, into (first field, the rest).
+
+    `written` may be another version of the target's record: fields that it lacks take their default.
+    """
     source = Source()
     source.names.update(
-        read_long=read_long, read_int=read_int, read_length=read_length, read_block=read_block, ZIGZAG=ZIGZAG,
-        fail=_fail(target.record.fullname), TooMany=_TooMany,
+        read_long=read_long, read_int=read_int, read_span=read_span, read_block=read_block, ZIGZAG=ZIGZAG,
+        fail=_fail(written.fullname), TooMany=_TooManyError,
     )  # fmt: skip
     source.line(f"p = {len(header)}")
-    if any(arrays(target.record)):
+    if any(arrays(written)):
         source.line(f"left = {MAX_VALUES}")
     with source.block("try:"):
+        rest = written
         if beside is not None:
-            _read_record(source, beside.record, beside, "first")
-        _read_record(source, target.record, target, "whole")
+            _read(source, written.fields[0].shape, beside, "first")
+            rest = Record(written.fullname, written.fields[1:])
+        _read_record(source, rest, target, "whole")
     with source.block("except (IndexError, ValueError, struct_error) as error:"):
         source.line("raise fail(d, p, error) from None")
     with source.block("if p != len(d):"):
         source.line("raise fail(d, p, None)")
     source.names["struct_error"] = struct.error
     source.line("return whole" if beside is None else "return first, whole")
-    return source.function("decode", "d", f"decoder of {target.record.fullname}")
+    return source.function("decode", "d", f"decoder of {written.fullname}")
 
 
-class _TooMany(ValueError):
+class _TooManyError(ValueError):
     """Inside a generated reader: an array asks for more than a message may hold."""
+
+
+class _Table(dict[int, object]):
+    """What each byte means where only a few are valid."""
+
+    def __missing__(self, byte: int) -> object:
+        raise ValueError(f"a boolean, enum or union has no value {byte}")
 
 
 def _fail(schema: str) -> Callable[[bytes, int, Exception | None], MalformedData]:
     def fail(data: bytes, at: int, error: Exception | None) -> MalformedData:
-        if isinstance(error, _TooMany):
+        if isinstance(error, _TooManyError):
             return TooManyValues(schema, str(error), at)
         if at > len(data) or isinstance(error, IndexError | struct.error):
             return MalformedData(schema, "the bytes end in the middle of a value", len(data))
@@ -81,20 +95,20 @@ def _read(source: Source, shape: Shape, target: Target | None, to: str) -> None:
             _read_record(source, shape, target, to)
 
 
-def _read_length(source: Source) -> None:
-    source.line("n = d[p]")
-    source.line("if n & 129: n, p = read_length(d, p)")
-    source.line("else: n >>= 1; p += 1")
-
-
 def _read_string(source: Source, to: str) -> None:
-    _read_length(source)
-    source.line(f"{to} = d[p:p + n].decode(); p += n")
+    _read_span(source)
+    source.line(f"{to} = d[p:e].decode(); p = e")
 
 
 def _read_bytes(source: Source, to: str) -> None:
-    _read_length(source)
-    source.line(f"{to} = d[p:p + n]; p += n")
+    _read_span(source)
+    source.line(f"{to} = d[p:e]; p = e")
+
+
+def _read_span(source: Source) -> None:
+    source.line("n = d[p]; p += 1")
+    source.line("if n & 129: p, e = read_span(d, p - 1)")
+    source.line("else: e = p + (n >> 1)")
 
 
 def _read_number(reader: str) -> Callable[[Source, str], None]:
@@ -107,9 +121,7 @@ def _read_number(reader: str) -> Callable[[Source, str], None]:
 
 
 def _read_boolean(source: Source, to: str) -> None:
-    source.line("n = d[p]")
-    source.line("if n > 1: raise ValueError('a boolean is neither 0 nor 1')")
-    source.line(f"{to} = n == 1; p += 1")
+    source.line(f"{to} = {source.constant('table', _Table({0: False, 1: True}))}[d[p]]; p += 1")
 
 
 def _read_real(code: str, size: int) -> Callable[[Source, str], None]:
@@ -132,12 +144,8 @@ _SCALARS: Mapping[str, Callable[[Source, str], None]] = {
 
 
 def _read_enum(source: Source, shape: Enum, to: str) -> None:
-    symbols = source.constant("symbols", shape.symbols)
-    source.line("n = d[p]")
-    source.line("if n & 129: n, p = read_length(d, p)")
-    source.line("else: n >>= 1; p += 1")
-    source.line(f"if n >= {len(shape.symbols)}: raise ValueError('an enum has no symbol %d' % n)")
-    source.line(f"{to} = {symbols}[n]")
+    table = _Table({index * 2: symbol for index, symbol in enumerate(shape.symbols)})
+    source.line(f"{to} = {source.constant('table', table)}[d[p]]; p += 1")
 
 
 def _read_optional(source: Source, shape: Optional, target: Target | None, to: str) -> None:
@@ -150,31 +158,38 @@ def _read_optional(source: Source, shape: Optional, target: Target | None, to: s
 
 
 def _read_array(source: Source, shape: Array, target: Target | None, to: str) -> None:
-    item, add = source.fresh("item"), source.fresh("add")
-    source.line(f"{to} = []; {add} = {to}.append")
-    with source.block("while True:"):
-        source.line("n = d[p]")
-        source.line("if n & 129: n, p = read_block(d, p)")
-        source.line("else: n >>= 1; p += 1")
-        source.line("if not n: break")
-        source.line(f"left -= n * {weight(shape.item)}")
-        source.line(f"if left < 0: raise TooMany('its arrays hold more than {MAX_VALUES} values')")
-        if shape.max_items is not None:
-            too_many = f"an array holds more than {shape.max_items} items"
-            source.line(f"if n + len({to}) > {shape.max_items}: raise TooMany({too_many!r})")
-        with source.block("for _ in range(n):"):
-            _read(source, shape.item, target, item)
-            source.line(f"{add}({item})")
-    source.line(f"{to} = tuple({to})")
+    with source.block("if not d[p]:"):
+        source.line(f"{to} = (); p += 1")
+    with source.block("else:"):
+        source.line(f"{to} = []")
+        with source.block("while True:"):
+            _read_block(source, shape, to)
+            item = source.fresh("item")
+            with source.block("for _ in range(n):"):
+                _read(source, shape.item, target, item)
+                source.line(f"{to}.append({item})")
+        source.line(f"{to} = tuple({to})")
+
+
+def _read_block(source: Source, shape: Array, to: str) -> None:
+    source.line("n = d[p]")
+    source.line("if n & 129: n, p = read_block(d, p)")
+    source.line("else: n >>= 1; p += 1")
+    source.line("if not n: break")
+    source.line(f"left -= n * {weight(shape.item)}")
+    source.line(f"if left < 0: raise TooMany('its arrays hold more than {MAX_VALUES} values')")
+    if shape.max_items is not None:
+        too_many = f"an array holds more than {shape.max_items} items"
+        source.line(f"if n + len({to}) > {shape.max_items}: raise TooMany({too_many!r})")
 
 
 def _read_record(source: Source, shape: Record, target: Target, to: str) -> None:
     held = {each.name: source.fresh("v") for each in shape.fields}
     for each in shape.fields:
-        _read(source, each.shape, target.nested.get(each.name), held[each.name])
+        _read(source, each.shape, target.inside(each), held[each.name])
     defaults = {each.name: each.default for each in target.record.fields if each.default is not MISSING}
     arguments = [held.get(name) or source.constant("default", defaults[name]) for name in target.names]
     if target.access == "place":
         source.line(f"{to} = ({', '.join(arguments)},)")
-    else:
+    else:  # a class
         source.line(f"{to} = {source.constant('cls', target.cls)}({', '.join(arguments)})")

@@ -1,69 +1,76 @@
-"""Generates the function that writes an object as one schema's bytes; the mirror image of `schemas.decoder`."""
+"""Generates the function that writes an object as one schema's bytes; the mirror of `schemas.decoder`."""
 
 import struct
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from schemas.decoder import MAX_VALUES
-from schemas.explain import invalid
+from schemas.errors import InvalidValue
+from schemas.explain import misfit
 from schemas.shapes import MISSING, Array, Enum, Field, Fixed, Optional, Record, Scalar, Shape, arrays, weight
 from schemas.source import Source
 from schemas.targets import Target
 from schemas.varints import BYTE, write_int, write_varint
 
+_ERRORS = (AttributeError, TypeError, ValueError, LookupError, ArithmeticError, struct.error)
 
-def encoder(target: Target, header: bytes, beside: Target | None = None) -> Callable[..., bytes]:
-    """Return the writer of `target`'s record; with `beside`, of (first field, object of the others)."""
+
+def encoder(
+    written: Record, target: Target, header: bytes, beside: Target | None = None
+) -> Callable[..., bytes]:
+    """Return the writer of `target` as `written` bytes; with `beside`, of (first field, the rest)."""
     source = Source()
-    source.names.update(BYTE=BYTE, write_varint=write_varint, write_int=write_int)
-    source.names["fail"] = lambda value, error: invalid(target, value, error)
-    source.names["fail_first"] = lambda value, error: invalid(beside, value, error) if beside else None
-    if any(arrays(target.record)):
-        source.line(f"left = {MAX_VALUES}")
+    source.names.update(BYTE=BYTE, write_varint=write_varint, write_int=write_int, ERRORS=_ERRORS)
     parts = [source.constant("header", header)]
-    if beside is not None:
-        with source.block("try:"):
-            parts += _write_record(source, beside.record, beside, "first")
-            source.line("first_parts = ()")
-        with source.block("except ERRORS as error:"):
-            source.line("raise fail_first(first, error) from None")
+    if any(arrays(written)):
+        source.line(f"left = {MAX_VALUES}")
+    checked: list[tuple[str, Shape, Target]] = []
+    rest = written
     with source.block("try:"):
-        parts += _write_record(source, target.record, target, "o")
+        if beside is not None:
+            first, rest = written.fields[0].shape, Record(written.fullname, written.fields[1:])
+            checked.append(("first", first, beside))
+            parts += _write(source, first, beside, "first")
+        checked.append(("o", rest, target))
+        parts += _write_record(source, rest, target, "o")
         source.line(f"return b''.join(({', '.join(parts)},))")
+    arguments = ", ".join(name for name, _, _ in checked)
     with source.block("except ERRORS as error:"):
-        source.line("raise fail(o, error) from None")
-    source.names["ERRORS"] = (
-        AttributeError,
-        TypeError,
-        ValueError,
-        LookupError,
-        ArithmeticError,
-        struct.error,
-    )
-    return source.function(
-        "encode", "o" if beside is None else "first, o", f"encoder of {target.record.fullname}"
-    )
+        source.line(f"raise fail(error, ({arguments},)) from None")
+    source.names["fail"] = partial(_fail, written.fullname, checked)
+    return source.function("encode", arguments, f"encoder of {written.fullname}")
+
+
+def _fail(
+    schema: str, checked: list[tuple[str, Shape, Target]], error: Exception, values: tuple[object, ...]
+) -> InvalidValue:
+    for (_, shape, target), value in zip(checked, values, strict=True):
+        found = misfit(shape, target, value)
+        if found is not None:
+            return InvalidValue(schema, *found)
+    return InvalidValue(schema, "", str(error))
 
 
 def _write_record(source: Source, shape: Record, target: Target, value: str) -> list[str]:
     """Add the lines that prepare a record held by `value`; return the expressions of its bytes, in order."""
     parts: list[str] = []
-    for place, each in enumerate(shape.fields):
+    for each in shape.fields:
         held = source.fresh("v")
-        source.line(f"{held} = {_get(source, target, each, place, value)}")
-        parts += _write(source, each.shape, target.nested.get(each.name), held)
+        source.line(f"{held} = {_get(source, target, each, value)}")
+        parts += _write(source, each.shape, target.inside(each), held)
     return parts
 
 
-def _get(source: Source, target: Target, field: Field, place: int, value: str) -> str:
-    if target.access == "place":
-        return f"{value}[{place}]"
-    if target.access == "key" and field.default is not MISSING:
-        return f"{value}.get({field.name!r}, {source.constant('default', field.default)})"
-    if target.access == "key":
-        return f"{value}[{field.name!r}]"
-    if field.name not in target.names:  # a field of an older version that the class has lost
+def _get(source: Source, target: Target, field: Field, value: str) -> str:
+    if field.name not in target.names:  # a field of another version, which the class does not have
         return source.constant("default", field.default)
-    return f"{value}.{field.name}"
+    if target.access == "place":
+        return f"{value}[{target.names.index(field.name)}]"
+    if target.access == "attribute":
+        return f"{value}.{field.name}"
+    if field.default is MISSING:
+        return f"{value}[{field.name!r}]"
+    return f"{value}.get({field.name!r}, {source.constant('default', field.default)})"
 
 
 def _write(source: Source, shape: Shape, target: Target | None, value: str) -> list[str]:

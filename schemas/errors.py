@@ -57,7 +57,8 @@ class UnknownSchema(SchemaError):
         self.wanted = wanted
         self.where = where
         super().__init__(
-            f"{wanted} is not a schema of {where}: a newer release or another program wrote it; upgrade this process"
+            f"{wanted} is not a schema of {where}: "
+            "a newer release or another program wrote it; upgrade this process"
         )
 
 

@@ -3,44 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
-from schemas.errors import InvalidValue
-from schemas.shapes import MISSING, Array, Enum, Fixed, Optional, Record, Scalar, Shape
+from schemas.shapes import MISSING, Array, Enum, Field, Fixed, Optional, Record, Scalar, Shape
 from schemas.targets import Target
 
 _BITS = {"int": 32, "long": 64}
 
 
-def invalid(target: Target, value: object, error: Exception) -> InvalidValue:
-    """Return the error for `value`, naming the first field that does not fit."""
-    path, reason = _record(target.record, target, value, "") or ("", str(error))
-    return InvalidValue(target.record.fullname, path, reason)
-
-
-def _record(record: Record, target: Target, value: Any, path: str) -> tuple[str, str] | None:
-    for place, each in enumerate(record.fields):
-        below = f"{path}.{each.name}".lstrip(".")
-        try:
-            held = _get(target, each.name, place, each.default, value)
-        except (AttributeError, LookupError, TypeError):
-            return below, f"is missing in {value!r:.80}"
-        found = _value(each.shape, target.nested.get(each.name), held, below)
-        if found is not None:
-            return found
-    return None
-
-
-def _get(target: Target, name: str, place: int, default: object, value: Any) -> object:
-    if target.access == "place":
-        return value[place]
-    if target.access == "key":
-        return value[name] if default is MISSING else value.get(name, default)
-    return getattr(value, name) if name in target.names else default
-
-
-def _value(shape: Shape, target: Target | None, value: Any, path: str) -> tuple[str, str] | None:
+def misfit(shape: Shape, target: Target | None, value: Any, path: str = "") -> tuple[str, str] | None:
+    """Return the path of the first field in `value` that does not fit, and why; None if all do."""
     match shape:
         case Optional(item=item):
-            return None if value is None else _value(item, target, value, path)
+            return None if value is None else misfit(item, target, value, path)
         case Array(item=item):
             return _items(item, target, value, path)
         case Record():
@@ -51,10 +24,33 @@ def _value(shape: Shape, target: Target | None, value: Any, path: str) -> tuple[
             return None if expected is None else (path, f"must be {expected}, is {value!r:.80}")
 
 
+def _record(record: Record, target: Target, value: Any, path: str) -> tuple[str, str] | None:
+    for each in record.fields:
+        below = f"{path}.{each.name}".lstrip(".")
+        try:
+            held = _get(target, each, value)
+        except (AttributeError, LookupError, TypeError):
+            return below, f"is missing in {value!r:.80}"
+        found = misfit(each.shape, target.inside(each), held, below)
+        if found is not None:
+            return found
+    return None
+
+
+def _get(target: Target, field: Field, value: Any) -> object:
+    if field.name not in target.names:
+        return field.default
+    if target.access == "place":
+        return value[target.names.index(field.name)]
+    if target.access == "attribute":
+        return getattr(value, field.name)
+    return value[field.name] if field.default is MISSING else value.get(field.name, field.default)
+
+
 def _items(item: Shape, target: Target | None, value: Any, path: str) -> tuple[str, str] | None:
     if isinstance(value, str | bytes | Mapping) or not hasattr(value, "__len__"):
         return path, f"must be a tuple, is {value!r:.80}"
-    found = (_value(item, target, each, f"{path}[{place}]") for place, each in enumerate(value))
+    found = (misfit(item, target, each, f"{path}[{place}]") for place, each in enumerate(value))
     return next((each for each in found if each is not None), None)
 
 

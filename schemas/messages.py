@@ -1,46 +1,54 @@
-"""Value classes in and out of their bytes: class `AcquireLock` of group `locks` is record `tidelock.locks.AcquireLock`.
+"""Value classes in and out of their bytes.
+
+Class `AcquireLock` of group `locks` is record `tidelock.locks.AcquireLock`:
 
     locks = bind("locks", (AcquireLock, LockGranted))
     data = locks.encode_command(meta, AcquireLock("orders/42", ...))
     meta, command = locks.decode_command(data)
 
-A command's record has a first field `meta` that its class lacks. Data of older versions of a schema decode to the
-same class: new fields take their defaults.
+A command's record has a first field `meta` that its class lacks. Data of older versions of a schema decode to
+the same class: new fields take their defaults.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
 from schemas.catalogue import HEADER, Catalogue, SchemaFile, shipped, unknown_header
 from schemas.decoder import decoder
 from schemas.encoder import encoder
-from schemas.errors import UnknownSchema
+from schemas.errors import BadSchema, UnknownSchema
 from schemas.meta import CommandMeta
 from schemas.shapes import Record
-from schemas.targets import Target, class_target
+from schemas.targets import class_target
 
-META = "meta"
 META_RECORD = "tidelock.wire.CommandMeta"
 
 
 class Binding:
-    """One class and the versions of its schema."""
+    """One class and the versions of its schema: it reads them all and writes one of them."""
 
-    def __init__(self, cls: type, files: tuple[SchemaFile, ...], record: Record) -> None:
+    def __init__(self, cls: type, files: Sequence[SchemaFile], written: SchemaFile) -> None:
         self.cls = cls
-        self.fullname = record.fullname
-        self.files = files
-        self.is_command = _is_command(record)
-        self._target, self._meta = _targets(cls, record)
+        self.files = tuple(files)
+        self.written = written
+        self.fullname = self.written.fullname
+        newest = _record(files[-1])
+        self.is_command = _is_command(newest)
+        if not self.is_command:
+            self._target, self._meta = class_target(newest, cls), None
+            return
+        self._target = class_target(Record(newest.fullname, newest.fields[1:]), cls)
+        self._meta = class_target(_meta(newest), CommandMeta)
 
-    def decoder(self, file: SchemaFile) -> Callable[[bytes], Any]:
-        """Return the reader of `file`'s bytes into the class."""
-        return decoder(self._target, file.header, self._meta)
+    def decoders(self) -> Iterator[tuple[bytes, Callable[[bytes], Any]]]:
+        """Yield header and reader of each version."""
+        for file in self.files:
+            yield file.header, decoder(_record(file), self._target, file.header, self._meta)
 
-    def encoder(self, file: SchemaFile) -> Callable[..., bytes]:
-        """Return the writer of the class as `file`'s bytes."""
-        return encoder(self._target, file.header, self._meta)
+    def encoder(self) -> Callable[..., bytes]:
+        """Return the writer of the class."""
+        return encoder(_record(self.written), self._target, self.written.header, self._meta)
 
 
 class Messages:
@@ -50,12 +58,10 @@ class Messages:
         self.bindings = tuple({binding.cls: binding for binding in bindings}.values())
         events = [binding for binding in self.bindings if not binding.is_command]
         commands = [binding for binding in self.bindings if binding.is_command]
-        self._encoders = {binding.cls: binding.encoder(binding.files[-1]) for binding in events}
-        self._decoders = {file.header: binding.decoder(file) for binding in events for file in binding.files}
-        self._command_encoders = {binding.cls: binding.encoder(binding.files[-1]) for binding in commands}
-        self._command_decoders = {
-            file.header: binding.decoder(file) for binding in commands for file in binding.files
-        }
+        self._encoders = {binding.cls: binding.encoder() for binding in events}
+        self._decoders = dict(pair for binding in events for pair in binding.decoders())
+        self._command_encoders = {binding.cls: binding.encoder() for binding in commands}
+        self._command_decoders = dict(pair for binding in commands for pair in binding.decoders())
         self._names = {file.header: file.fullname for binding in self.bindings for file in binding.files}
 
     def __or__(self, other: "Messages") -> "Messages":
@@ -108,10 +114,23 @@ class Messages:
         return UnknownSchema(f"class {cls.__qualname__}", self._where(other))
 
 
-def bind(group: str, classes: Iterable[type], catalogue: Catalogue | None = None) -> Messages:
-    """Bind each class to `tidelock.<group>.<Class>`. UnknownSchema, BindingMismatch."""
+def bind(
+    group: str,
+    classes: Iterable[type],
+    *,
+    versions: Mapping[str, int] | None = None,
+    catalogue: Catalogue | None = None,
+) -> Messages:
+    """Bind each class to `tidelock.<group>.<Class>`. UnknownSchema, BindingMismatch.
+
+    The newest version of a schema is written, unless `versions` names an older one (by class name), because the
+    active feature level does not have the newest yet.
+    """
     known = shipped() if catalogue is None else catalogue
-    return Messages(_binding(known, f"tidelock.{group}.{cls.__name__}", cls) for cls in classes)
+    written = versions or {}
+    return Messages(
+        _binding(known, f"tidelock.{group}.{cls.__name__}", cls, written.get(cls.__name__)) for cls in classes
+    )
 
 
 def command_hash(data: bytes) -> bytes:
@@ -127,23 +146,22 @@ def type_name(data: bytes) -> str:
     return shipped().type_name(data)
 
 
-def _binding(catalogue: Catalogue, fullname: str, cls: type) -> Binding:
-    _, record = catalogue.record(fullname)
-    return Binding(cls, catalogue.versions(fullname), record)
+def _binding(catalogue: Catalogue, fullname: str, cls: type, version: int | None) -> Binding:
+    return Binding(cls, catalogue.versions(fullname), catalogue.version(fullname, version))
+
+
+def _record(file: SchemaFile) -> Record:
+    if not isinstance(file.shape, Record):
+        raise BadSchema(file.label, "is no record, so no message; wrap it in one")
+    return file.shape
 
 
 def _is_command(record: Record) -> bool:
     first = record.fields[0] if record.fields else None
-    return first is not None and first.name == META and _is_meta(first.shape)
+    return first is not None and isinstance(first.shape, Record) and first.shape.fullname == META_RECORD
 
 
-def _is_meta(shape: object) -> bool:
-    return isinstance(shape, Record) and shape.fullname == META_RECORD
-
-
-def _targets(cls: type, record: Record) -> tuple[Target, Target | None]:
-    if not _is_command(record):
-        return class_target(record, cls), None
-    meta = record.fields[0].shape
-    assert isinstance(meta, Record)
-    return class_target(Record(record.fullname, record.fields[1:]), cls), class_target(meta, CommandMeta)
+def _meta(record: Record) -> Record:
+    shape = record.fields[0].shape
+    assert isinstance(shape, Record)
+    return shape

@@ -1,7 +1,7 @@
 """From the JSON of an .avsc file to shapes, refusing what cannot be bounded. Standard library only."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypeVar
 
 from schemas.errors import BadSchema
 from schemas.shapes import (
@@ -14,13 +14,15 @@ from schemas.shapes import (
     Optional,
     Record,
     Scalar,
-    ScalarName,
     Shape,
     min_width,
 )
 
 Json: TypeAlias = Any
+_Named = TypeVar("_Named", Record, Enum, Fixed)
 MAX_DEPTH = 8
+MAX_SYMBOLS = 64
+"""So that the index of each takes one byte."""
 
 
 def parse(definition: Json) -> Record | Enum | Fixed:
@@ -79,13 +81,17 @@ class _Parser:
             case list():
                 return self._optional(part, namespace, depth)
             case str() if part in SCALARS:
-                return Scalar(cast("ScalarName", part))
+                return Scalar(part)
             case str():
                 return self._reference(part, namespace)
             case {"type": "record"}:
                 return self._record(part, namespace, depth)
             case {"type": "enum", "symbols": [*symbols]}:
                 name = full_name(part, namespace)
+                if not 1 <= len(symbols) <= MAX_SYMBOLS:
+                    raise BadSchema(
+                        self.schema, f"enum {name} needs 1 to {MAX_SYMBOLS} symbols; use a string"
+                    )
                 return self._define(name, Enum(name, tuple(map(str, symbols))))
             case {"type": "fixed", "size": int(size)}:
                 name = full_name(part, namespace)
@@ -99,7 +105,7 @@ class _Parser:
                     self.schema, f"{part!r} is not supported; use an array of name/value records for a map"
                 )
 
-    def _define(self, name: str, shape: Shape | None) -> Any:
+    def _define(self, name: str, shape: _Named) -> _Named:
         if self.named.get(name) is not None:
             raise BadSchema(self.schema, f"{name} is defined twice; rename one")
         self.named[name] = shape
@@ -137,10 +143,12 @@ class _Parser:
 
     def _record(self, part: Mapping[str, Json], namespace: str, depth: int) -> Shape:
         name = full_name(part, namespace)
-        self._define(name, None)
+        if name in self.named:
+            raise BadSchema(self.schema, f"{name} is defined twice; rename one")
+        self.named[name] = None  # being defined
         inside = name.rpartition(".")[0]
         fields = tuple(self._field(field, inside, depth + 1) for field in part["fields"])
-        return cast("Shape", self._define(name, Record(name, fields)))
+        return self._define(name, Record(name, fields))
 
     def _field(self, field: Mapping[str, Json], namespace: str, depth: int) -> Field:
         shape = self.shape(field["type"], namespace, depth)

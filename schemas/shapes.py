@@ -1,7 +1,8 @@
 """The part of Avro that we use, as types. Standard library only.
 
-Whatever cannot be bounded before it is read is left out: recursion, items that take no bytes, and unions and maps,
-except for "null or one other type". So each value that is read costs bytes, and the depth is known.
+Left out is what cannot be bounded before it is read (recursion, items that take no bytes) and what a
+value class cannot hold plainly (maps, and unions except for "null or one other type"). So each item of an
+array costs bytes, and the depth of a message is known.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """Python source being generated: lines, and the names of the constants they use. Standard library only.
 
-Decoders and encoders are generated once a schema, like the methods of a dataclass: a generic reader that walks the
-schema for each message takes three times as long (see `docs/adr`), and each strict check would cost a call.
+Decoders and encoders are generated once a schema, like the methods of a dataclass. A reader that walks the
+schema for each message takes several times as long, and each strict check would cost it a call.
 """
 
 from collections.abc import Callable, Iterator

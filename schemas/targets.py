@@ -1,7 +1,7 @@
 """Which Python class stands for which record, checked field by field when the process starts.
 
-A record is built from, and read as, one of three things: a class with one attribute a field, a plain tuple with one
-place a field (`details: tuple[tuple[str, str], ...]`), or, for encoding only, a mapping with one key a field.
+A record stands as one of three things: an object with one attribute a field, a plain tuple with one place a
+field (`details: tuple[tuple[str, str], ...]`), or, for encoding only, a mapping with one key a field.
 """
 
 import types
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, make_dataclass
 from typing import Any, Literal, NewType, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 from schemas.errors import BindingMismatch
-from schemas.shapes import Array, Enum, Fixed, Optional, Record, Scalar, Shape, inner_record
+from schemas.shapes import Array, Enum, Field, Fixed, Optional, Record, Scalar, Shape, inner_record
 
 Access: TypeAlias = Literal["attribute", "place", "key"]
 _SCALAR_TYPES: Mapping[str, type] = {
@@ -26,7 +26,7 @@ _SCALAR_TYPES: Mapping[str, type] = {
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """How a record looks in Python. `nested` holds, by field name, the target of the record inside that field."""
+    """How a record looks in Python. `nested`: by field name, the target of the record inside that field."""
 
     record: Record
     access: Access
@@ -36,14 +36,14 @@ class Target:
     """The constructor's arguments, in order."""
     nested: Mapping[str, "Target"] = field(default_factory=dict)
 
-    def without(self, name: str) -> "Target":
-        """Return this target for the record less field `name`, which stands beside the object."""
-        fields = tuple(f for f in self.record.fields if f.name != name)
-        return Target(Record(self.record.fullname, fields), self.access, self.cls, self.names, self.nested)
+    def inside(self, field: Field) -> "Target | None":
+        """Return the target of the record inside `field`, if one is; some generated class if we drop it."""
+        record = inner_record(field.shape)
+        return None if record is None else self.nested.get(field.name) or generated_target(record)
 
 
 def class_target(record: Record, cls: type) -> Target:
-    """Return the target for `cls`; BindingMismatch if its fields differ from the record's in name, order or type."""
+    """Return the target for `cls`; BindingMismatch if fields differ in name, order or type."""
     hints = _hints(cls)
     names = tuple(f.name for f in record.fields)
     if tuple(hints) != names:

@@ -1,6 +1,7 @@
 """Avro's variable-length integers, bounded: ten bytes and 64 bits at most. Standard library only.
 
-Raise IndexError when the bytes end and ValueError when they lie; generated readers turn both into `MalformedData`.
+Readers raise IndexError when the bytes end and ValueError when they lie; generated code turns both into
+`MalformedData`.
 """
 
 from typing import Final
@@ -9,28 +10,56 @@ BYTE: Final = tuple(bytes((n,)) for n in range(256))
 """The one-byte string of every number below 256."""
 ZIGZAG: Final = tuple((n >> 1) ^ -(n & 1) for n in range(128))
 """What each one-byte varint means."""
-_MAX = (1 << 64) - 1
+_MAX: Final = (1 << 64) - 1
+_SECOND, _THIRD, _FOURTH = (tuple((n & 127) << shift for n in range(256)) for shift in (7, 14, 21))
 
 
 def read_varint(data: bytes, at: int) -> tuple[int, int]:
     """Return the unsigned varint at `at` and the position after it."""
-    byte = data[at]
-    number = byte & 127
-    shift = 7
-    while byte > 127:
+    number, shift = data[at] & 127, 0
+    while data[at] > 127:
         at += 1
-        byte = data[at]
-        number |= (byte & 127) << shift
-        if shift == 63 and byte > 1:
-            raise ValueError("an integer takes more than 64 bits")
         shift += 7
+        number |= (data[at] & 127) << shift
+        if shift == 63 and data[at] > 1:
+            raise ValueError("an integer takes more than 64 bits")
     return number, at + 1
 
 
 def read_long(data: bytes, at: int) -> tuple[int, int]:
-    """Return the `long` at `at` and the position after it."""
-    number, at = read_varint(data, at)
-    return (number >> 1) ^ -(number & 1), at
+    """Return the `long` at `at`, of two bytes or more, and the position after it.
+
+    Unrolled: times take six bytes and fencing tokens eight, and most events hold both.
+    """
+    second = data[at + 1]
+    if second < 128:
+        number, after = data[at] & 127 | second << 7, at + 2
+    elif (third := data[at + 2]) < 128:
+        number, after = data[at] & 127 | _SECOND[second] | third << 14, at + 3
+    elif (fourth := data[at + 3]) < 128:
+        number, after = data[at] & 127 | _SECOND[second] | _THIRD[third] | fourth << 21, at + 4
+    else:
+        low = data[at] & 127 | _SECOND[second] | _THIRD[third] | _FOURTH[fourth]
+        high, after = _read_high(data, at + 4)
+        number = high << 28 | low
+    return (number >> 1) ^ -(number & 1), after
+
+
+def _read_high(data: bytes, at: int) -> tuple[int, int]:
+    """Return the part of a long that its fifth byte, at `at`, starts, and the position after it."""
+    first = data[at]
+    if first < 128:
+        return first, at + 1
+    if (second := data[at + 1]) < 128:
+        return first & 127 | second << 7, at + 2
+    if (third := data[at + 2]) < 128:
+        return first & 127 | _SECOND[second] | third << 14, at + 3
+    if (fourth := data[at + 3]) < 128:
+        return first & 127 | _SECOND[second] | _THIRD[third] | fourth << 21, at + 4
+    number, after = read_varint(data, at)
+    if number >> 36 or after > at + 6:
+        raise ValueError("an integer takes more than 64 bits")
+    return number, after
 
 
 def read_int(data: bytes, at: int) -> tuple[int, int]:
@@ -41,19 +70,19 @@ def read_int(data: bytes, at: int) -> tuple[int, int]:
     return (number >> 1) ^ -(number & 1), at
 
 
-def read_length(data: bytes, at: int) -> tuple[int, int]:
-    """Return the length prefix at `at` and the position after it."""
+def read_span(data: bytes, at: int) -> tuple[int, int]:
+    """Return where the bytes start and end whose length is at `at`. The end may lie past the end of `data`."""
     number, at = read_varint(data, at)
     if number & 1:
         raise ValueError("a length is negative")
-    return number >> 1, at
+    return at, at + (number >> 1)
 
 
 def read_block(data: bytes, at: int) -> tuple[int, int]:
     """Return the item count of the array block at `at` and the position of its first item."""
     count, at = read_long(data, at)
     if count < 0:  # a block that also tells its size in bytes, so that readers may skip it
-        _, at = read_length(data, at)
+        at, _ = read_span(data, at)
     return abs(count), at
 
 
@@ -61,16 +90,17 @@ def write_varint(number: int) -> bytes:
     """Return the varint of an unsigned `number`."""
     if number < 128:
         return BYTE[number]
-    if number < 16384:
+    if number < 1 << 14:
         return bytes((number & 127 | 128, number >> 7))
+    if number < 1 << 21:
+        return bytes((number & 127 | 128, number >> 7 & 127 | 128, number >> 14))
+    if number < 1 << 28:
+        return bytes((number & 127 | 128, number >> 7 & 127 | 128, number >> 14 & 127 | 128, number >> 21))
     if number > _MAX:
         raise ValueError("takes more than 64 bits")
-    out = bytearray()
-    while number > 127:
-        out.append(number & 127 | 128)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
+    low = number & (1 << 28) - 1  # arithmetic below 30 bits is faster
+    head = bytes((low & 127 | 128, low >> 7 & 127 | 128, low >> 14 & 127 | 128, low >> 21 | 128))
+    return head + write_varint(number >> 28)
 
 
 def write_int(number: int) -> bytes:
