@@ -1,0 +1,56 @@
+"""Where the parts of a stack are. Plain values: anybody may import them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
+
+
+@dataclass(frozen=True, slots=True)
+class InfluxAddress:
+    """An InfluxDB 2 server and what a writer needs to use it."""
+
+    url: str
+    org: str
+    bucket: str
+    token: str
+
+    @classmethod
+    def parse(cls, text: str, env: Mapping[str, str] = os.environ) -> InfluxAddress:
+        """Read `http://host:8086?org=..&bucket=..&token=..`; TIDELOCK_INFLUX_ORG and the like fill gaps."""
+        parts = urlsplit(text)
+        query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+
+        def value(name: str, default: str) -> str:
+            return query.get(name) or env.get(f"TIDELOCK_INFLUX_{name.upper()}") or default
+
+        bare = urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
+        return cls(bare, value("org", "tidelock"), value("bucket", "tidelock"), value("token", ""))
+
+    def __str__(self) -> str:
+        query = urlencode({"org": self.org, "bucket": self.bucket, "token": self.token})
+        return f"{self.url}?{query}"
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where a running stack is reached; a part that is off is None."""
+
+    kafka: str
+    postgres: str | None
+    redis: str | None
+    influx: InfluxAddress | None
+    workers: tuple[str, ...]
+
+    def as_environment(self) -> dict[str, str]:
+        """Return the TIDELOCK_* variables that point a program at this stack."""
+        env = {"TIDELOCK_KAFKA": self.kafka}
+        if self.postgres:
+            env["TIDELOCK_POSTGRES"] = self.postgres
+        if self.redis:
+            env["TIDELOCK_REDIS"] = self.redis
+        if self.influx:
+            env["TIDELOCK_INFLUX"] = str(self.influx)
+        return env

@@ -1,0 +1,44 @@
+"""What tests and benchmarks use: a real stack of a few parts, in its own directory, and nothing left."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from tidelock.local.settings import StackSettings
+from tidelock.local.stack import LocalStack
+
+
+@asynccontextmanager
+async def stack_for_tests(
+    home: Path, parts: Iterable[str] = ("kafka",), *, brokers: int = 1, workers: int = 0, keep: bool = False
+) -> AsyncIterator[LocalStack]:
+    """Start only `parts` under `home` and end them; the directory goes too, unless `keep`.
+
+    >>> async with stack_for_tests(tmp_path, ("kafka", "redis")) as stack:  # doctest: +SKIP
+    ...     stack.addresses.kafka
+    ...     stack.part("kafka-0").kill(signal.SIGKILL)
+    ...     await stack.part("kafka-0").wait_ready()
+    """
+    settings = StackSettings(
+        home=home, brokers=brokers, workers=workers, parts=frozenset(parts), jvm_cache=False
+    )
+    async with LocalStack(settings, print) as stack:
+        yield stack
+    if not keep:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@asynccontextmanager
+async def kafka_for_tests(home: Path, brokers: int = 1) -> AsyncIterator[LocalStack]:
+    """Start Kafka alone; its address is `stack.addresses.kafka`."""
+    async with stack_for_tests(home, ("kafka",), brokers=brokers) as stack:
+        yield stack
+
+
+def with_workers(settings: StackSettings, workers: int) -> StackSettings:
+    """Return the same stack with another number of workers."""
+    return replace(settings, workers=workers)
