@@ -74,6 +74,9 @@ class Catalogue:
     def __len__(self) -> int:
         return len(self._by_header)
 
+    def __contains__(self, header: bytes) -> bool:
+        return header in self._by_header
+
     def versions(self, fullname: str) -> tuple[SchemaFile, ...]:
         """Return all versions of a type, oldest first; UnknownSchema if there is none."""
         try:
@@ -102,13 +105,12 @@ class Catalogue:
         return self.of(data).fullname
 
 
-def unknown_header(data: bytes, where: str = "this release") -> UnknownSchema:
+def unknown_header(data: bytes) -> UnknownSchema:
     """Return the error for bytes whose header names no schema of ours."""
     if data[:2] != MAGIC or len(data) < HEADER:
-        return UnknownSchema(
-            f"{len(data)} bytes that start with '{data[:HEADER].hex()}', no single-object encoding,", where
-        )
-    return UnknownSchema(f"fingerprint {data[2:HEADER].hex()}", where)
+        start = f"{len(data)} bytes that start with '{data[:HEADER].hex()}'"
+        return UnknownSchema(start, "messages start with c301 and eight bytes of fingerprint")
+    return UnknownSchema(f"fingerprint {data[2:HEADER].hex()}")
 
 
 @cache
@@ -130,11 +132,14 @@ def schema_file(fullname: str, version: int, definition: Json) -> SchemaFile:
     shape = parse(definition)
     if shape.fullname != fullname:
         raise BadSchema(fullname, f"its file defines {shape.fullname}; name the file after the type")
-    canonical = fastavro.schema.to_parsing_canonical_form(
-        fastavro.schema.parse_schema(definition, _force=True)
-    )
-    fingerprint = bytes.fromhex(fastavro.schema.fingerprint(canonical, "CRC-64-AVRO"))
-    return SchemaFile(fullname, version, definition, shape, fingerprint)
+    return SchemaFile(fullname, version, definition, shape, canonical_fingerprint(definition))
+
+
+def canonical_fingerprint(definition: Json) -> bytes:
+    """Return the CRC-64-AVRO of the parsing canonical form, little-endian."""
+    parsed = fastavro.schema.parse_schema(definition, _force=True)
+    canonical = fastavro.schema.to_parsing_canonical_form(parsed)
+    return bytes.fromhex(fastavro.schema.fingerprint(canonical, "CRC-64-AVRO"))
 
 
 def _read(path: Path) -> Json:

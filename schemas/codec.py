@@ -67,7 +67,7 @@ class Schema:
     def decode(self, data: bytes) -> Any:
         """Return the record, one attribute a field. UnknownSchema, MalformedData, TooManyValues."""
         if data[:10] != self.header:
-            raise unknown_header(data, self.fullname)
+            raise unknown_header(data)
         return self._decode(data)
 
     @cached_property

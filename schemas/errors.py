@@ -53,13 +53,11 @@ class UnknownSchema(SchemaError):
 
     code = "UNKNOWN_SCHEMA"
 
-    def __init__(self, wanted: str, where: str = "this release") -> None:
+    def __init__(
+        self, wanted: str, cure: str = "a newer release or another program wrote it; upgrade"
+    ) -> None:
         self.wanted = wanted
-        self.where = where
-        super().__init__(
-            f"{wanted} is not a schema of {where}: "
-            "a newer release or another program wrote it; upgrade this process"
-        )
+        super().__init__(f"{wanted} is none of the schemas expected here: {cure}")
 
 
 class MalformedData(SchemaError):

@@ -72,7 +72,7 @@ class Messages:
         try:
             encode = self._encoders[type(obj)]
         except KeyError:
-            raise self._not_bound(type(obj), "encode_command") from None
+            raise self._not_bound(obj, "encode_command") from None
         return encode(obj)
 
     def decode(self, data: bytes) -> Any:
@@ -80,7 +80,7 @@ class Messages:
         try:
             decode = self._decoders[data[:HEADER]]
         except KeyError:
-            raise unknown_header(data, self._where("decode_command")) from None
+            raise self._unknown(data, "decode_command") from None
         return decode(data)
 
     def encode_command(self, meta: CommandMeta, obj: object) -> bytes:
@@ -88,7 +88,7 @@ class Messages:
         try:
             encode = self._command_encoders[type(obj)]
         except KeyError:
-            raise self._not_bound(type(obj), "encode") from None
+            raise self._not_bound(obj, "encode") from None
         return encode(meta, obj)
 
     def decode_command(self, data: bytes) -> tuple[CommandMeta, Any]:
@@ -96,7 +96,7 @@ class Messages:
         try:
             decode = self._command_decoders[data[:HEADER]]
         except KeyError:
-            raise unknown_header(data, self._where("decode")) from None
+            raise self._unknown(data, "decode") from None
         pair: tuple[CommandMeta, Any] = decode(data)
         return pair
 
@@ -105,13 +105,16 @@ class Messages:
         try:
             return self._names[data[:HEADER]]
         except KeyError:
-            raise unknown_header(data, self._where("type_name")) from None
+            raise unknown_header(data) from None
 
-    def _where(self, other: str) -> str:
-        return f"the {len(self.bindings)} bound classes here (see also {other})"
+    def _unknown(self, data: bytes, other: str) -> UnknownSchema:
+        name = self._names.get(data[:HEADER])
+        return unknown_header(data) if name is None else UnknownSchema(name, f"use {other}")
 
-    def _not_bound(self, cls: type, other: str) -> UnknownSchema:
-        return UnknownSchema(f"class {cls.__qualname__}", self._where(other))
+    def _not_bound(self, obj: object, other: str) -> UnknownSchema:
+        bound = any(binding.cls is type(obj) for binding in self.bindings)
+        cure = f"use {other}" if bound else "give it to bind()"
+        return UnknownSchema(f"class {type(obj).__qualname__}", cure)
 
 
 def bind(
@@ -123,8 +126,8 @@ def bind(
 ) -> Messages:
     """Bind each class to `tidelock.<group>.<Class>`. UnknownSchema, BindingMismatch.
 
-    The newest version of a schema is written, unless `versions` names an older one (by class name), because the
-    active feature level does not have the newest yet.
+    A schema is written in its newest version, unless `versions` names an older one (by class name) because
+    the active feature level does not have the newest yet.
     """
     known = shipped() if catalogue is None else catalogue
     written = versions or {}

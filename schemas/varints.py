@@ -71,7 +71,7 @@ def read_int(data: bytes, at: int) -> tuple[int, int]:
 
 
 def read_span(data: bytes, at: int) -> tuple[int, int]:
-    """Return where the bytes start and end whose length is at `at`. The end may lie past the end of `data`."""
+    """Return start and end of the bytes whose length is at `at`; the end may lie past that of `data`."""
     number, at = read_varint(data, at)
     if number & 1:
         raise ValueError("a length is negative")
