@@ -1,0 +1,273 @@
+"""Simulated clients: a small client library of their own that follows design sections 4 and 5, on a bad network.
+
+A client resends what is not answered, repeats its open waits after reconnecting, counts "now" from the mark it was
+told, trusts a lease until `b + 0.99 * (expiry - l)`, and never an instant longer.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from schemas.messages import command_hash
+from schemas.meta import CommandMeta
+from streams.domain.locks.commands import (
+    AcquireLock,
+    DowngradeLock,
+    InspectLock,
+    Mode,
+    ReleaseLock,
+    RenewLock,
+    UpgradeLock,
+    WithdrawLock,
+)
+from streams.domain.locks.replies import LeaseExtended, LockHeld
+from streams.wire.messages import Answer, Refused
+from tests.simulation.log import EPOCH_MS
+from tests.simulation.loop import Process
+from tests.simulation.network import PRINCIPAL, TENANT, Connection
+from tests.simulation.trust import Hold
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+
+
+@dataclass(slots=True)
+class Sent:
+    """What the judge must know of a command that was sent."""
+
+    hash: bytes
+    token: int | None
+    name: str
+
+
+@dataclass(slots=True)
+class Call:
+    """One open command."""
+
+    sequence: int
+    command: Any
+    frame: bytes
+    first_sent_ms: float
+    answer: "asyncio.Future[Any]"
+    answered: bool = False
+    waiting: bool = False
+
+
+class Client:
+    """One running client, in its own process with its own clock."""
+
+    def __init__(self, world: "World", name: str, rate: float) -> None:
+        self.world = world
+        self.name = name
+        self.random: Random = world.random
+        self.process = Process(world.loop, name)
+        self.open: dict[int, Call] = {}
+        self.stopping = False
+        self.replies = 0
+        self._rate = rate
+        self._sequence = 0
+        self._connection: Connection | None = None
+        self._done: list[bytes] = []
+        self._pairs: list[tuple[float, int]] = []
+        self._mark = (EPOCH_MS, 0.0)
+        self._odd_until = 0
+
+    # ── clocks and trust ────────────────────────────────────────────────────────────────────────────────────
+
+    def boot_ms(self) -> float:
+        """Return this machine's CLOCK_BOOTTIME."""
+        return self.world.loop.now * 1000 * self._rate
+
+    def now_ms(self) -> int:
+        """Return "now" as the client counts it: the mark of the last hello plus its own clock."""
+        mark, at = self._mark
+        return int(mark + self.boot_ms() - at)
+
+    def until(self, expires_at: int) -> float:
+        """Return until which true time (seconds) a lease may be trusted, by the best pair there is."""
+        best = max(b + 0.99 * (expires_at - lease_ms) for b, lease_ms in self._pairs)
+        return best / self._rate / 1000
+
+    # ── commands ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def ask(self, handle: str, command: Any, sequence: int | None = None) -> Call:
+        """Send a command; its call's future gets the final reply."""
+        if sequence is None:
+            self._sequence += 1
+            sequence = self._sequence
+        frame = self.world.vocabulary.encode_command(self._meta(handle, sequence), command)
+        self.note(frame, sequence, command)
+        call = Call(sequence, command, frame, self.boot_ms(), self.world.loop.create_future())
+        self.open.setdefault(sequence, call)
+        faults = self.world.faults
+        if faults.p_topic_lane and self.random.random() < faults.p_topic_lane:
+            self.world.produce(frame)
+            if self.random.random() < 0.5:
+                return call
+        self._send(frame)
+        return call
+
+    def note(self, frame: bytes, sequence: int, command: Any) -> None:
+        """Tell the judge what is asked."""
+        sent = Sent(command_hash(frame), getattr(command, "token", None), command.name)
+        self.world.judge.sent.setdefault((PRINCIPAL, self.name, sequence), []).append(sent)
+
+    def _meta(self, handle: str, sequence: int) -> CommandMeta:
+        faults, random, now = self.world.faults, self.random, self.now_ms()
+        deadline = now + 60_000
+        if faults.p_odd_deadline and random.random() < faults.p_odd_deadline:
+            deadline = now + random.choice((-1000, 20, 200, 1000, 3000, 5000))
+        floor = min(self.open, default=sequence)
+        return CommandMeta(min(floor, sequence), TENANT, self.name, sequence, handle, now, deadline)
+
+    async def reply(self, call: Call, patience_s: float) -> Any:
+        """Return the final reply, or None after `patience_s`; the call stays open until it is answered."""
+        done, _ = await asyncio.wait((call.answer,), timeout=patience_s)
+        return call.answer.result() if done else None
+
+    # ── a life ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def live(self, handle: str) -> None:
+        """Acquire, hold and give back until told to stop."""
+        random, loop = self.random, self.world.loop
+        await asyncio.sleep(random.random())
+        while not self.stopping:
+            name = random.choice(self.world.names)
+            await self._use(handle, name)
+            await asyncio.sleep(random.random() ** 2 * self.world.pace_s)
+            self._mischief(handle, loop.now)
+
+    async def _use(self, handle: str, name: str) -> None:
+        random = self.random
+        mode: Mode = "EXCLUSIVE" if random.random() < 0.6 else "SHARED"
+        wait_ms = random.choice((0, 300, 1500, 3000))
+        acquire = AcquireLock(
+            name, mode, random.choice((400, 1000, 2500)), wait_ms, random.choice((0, 0, 0, 9)), random.choice((0, 0, 0, 200))
+        )
+        call = self.ask(handle, acquire)
+        held = await self.reply(call, random.choice((0.5, 2.0, 6.0)))
+        if held is None:
+            await self._withdraw(handle, name, call)
+        elif isinstance(held, LockHeld):
+            self._trust(name, handle, held.token, held.mode, held.expires_at)
+            await self._hold(handle, name, acquire, held)
+
+    async def _hold(self, handle: str, name: str, acquire: AcquireLock, held: LockHeld) -> None:
+        random, token, mode = self.random, held.token, held.mode
+        for _ in range(random.choice((0, 1, 1, 2, 4))):
+            await asyncio.sleep(random.random() ** 2 * acquire.ttl_ms / 800)
+            draw = random.random()
+            if draw < 0.5:
+                renewed = await self.reply(self.ask(handle, RenewLock(name, token, acquire.ttl_ms)), 1.0)
+                if isinstance(renewed, LeaseExtended):
+                    self._trust(name, handle, token, mode, renewed.expires_at)
+            elif draw < 0.7 and mode == "SHARED":
+                call = self.ask(handle, UpgradeLock(name, token, random.choice((0, 500, 1500))))
+                upgraded = await self.reply(call, random.choice((0.5, 3.0)))
+                if upgraded is None:
+                    await self._withdraw(handle, name, call)
+                    return
+                if isinstance(upgraded, LockHeld):
+                    token, mode = upgraded.token, upgraded.mode
+                    self._trust(name, handle, token, mode, upgraded.expires_at)
+            elif draw < 0.85 and mode == "EXCLUSIVE":
+                self.world.judge.trust.weaken(name, (self.name, handle))
+                mode = "SHARED"
+                await self.reply(self.ask(handle, DowngradeLock(name, token)), 2.0)
+            elif draw < 0.95:
+                await self.reply(self.ask(handle, InspectLock(name)), 0.5)
+            else:
+                again = await self.reply(self.ask(handle, acquire), 1.0)
+                if not isinstance(again, LockHeld):
+                    return
+                token, mode = again.token, again.mode
+        if random.random() < 0.75:
+            self.world.judge.trust.drop(name, (self.name, handle))
+            await self.reply(self.ask(handle, ReleaseLock(name, token)), 1.0)
+
+    async def _withdraw(self, handle: str, name: str, call: Call) -> None:
+        self.world.judge.trust.drop(name, (self.name, handle))
+        await self.reply(self.ask(handle, WithdrawLock(name, call.sequence)), 3.0)
+
+    def _trust(self, name: str, handle: str, token: int, mode: Mode, expires_at: int) -> None:
+        hold = Hold(token, mode == "EXCLUSIVE", self.until(expires_at))
+        self.world.judge.trust.hold(name, (self.name, handle), hold)
+
+    def _mischief(self, handle: str, now: float) -> None:
+        faults, random = self.world.faults, self.random
+        if faults.p_late_repeat and self._done and random.random() < faults.p_late_repeat * 3:
+            frame = random.choice(self._done)
+            if random.random() < 0.3 and faults.p_topic_lane:
+                self.world.produce(frame)
+            else:
+                self._send(frame)
+        if faults.p_reused_sequence and self._sequence > 1 and random.random() < faults.p_reused_sequence * 2:
+            sequence = random.randint(1, self._sequence)
+            command = ReleaseLock(random.choice(self.world.names), random.randint(1, 9))
+            frame = self.world.vocabulary.encode_command(self._meta(handle, sequence), command)
+            if sequence not in self.open:
+                self.note(frame, sequence, command)
+                self._send(frame)
+
+    # ── the connection ──────────────────────────────────────────────────────────────────────────────────────
+
+    async def tend(self) -> None:
+        """Resend what is unanswered, reconnect when nobody answers."""
+        random = self.random
+        silent = 0
+        while True:
+            before = self.replies
+            await asyncio.sleep(0.25 + 0.5 * random.random())
+            unanswered = [call for call in self.open.values() if not call.answered]
+            silent = silent + 1 if unanswered and before == self.replies else 0
+            if self._connection is None or not self._connection.open or silent > random.randint(1, 4):
+                self.connect(self.world.guess(self.name))
+                silent = 0
+            else:
+                for call in unanswered:
+                    self._send(call.frame)
+
+    def connect(self, worker: str | None) -> None:
+        """Connect to `worker` and repeat everything open: unanswered commands and waits alike."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = self.world.connect(self, worker)
+        for call in list(self.open.values()):
+            self._send(call.frame)
+
+    def welcomed(self, mark_ms: int | None) -> None:
+        """Count "now" from the hello answer."""
+        if mark_ms is not None:
+            self._mark = (mark_ms, self.boot_ms())
+
+    def _send(self, frame: bytes) -> None:
+        if self._connection is not None and self._connection.open:
+            self.world.deliver(self._connection, frame)
+
+    def refused(self, refused: Refused) -> None:
+        """Nothing was decided; look for the owner where the refusal points."""
+        call = self.open.get(refused.sequence)
+        if call is not None and not call.answered and refused.code in {"NOT_OWNER", "PARTITION_CLOSED"}:
+            current = None if self._connection is None else self.world.worker_of(self._connection)
+            if refused.address not in {None, current}:
+                self.connect(refused.address)
+            elif self.random.random() < 0.5:
+                self.connect(self.world.guess(self.name))
+
+    def answers(self, offset: int, lease_ms: int, mark_ms: int, answers: list[Answer]) -> None:
+        """Take answers and pushes."""
+        for answer in answers:
+            call = self.open.get(answer.sequence)
+            if call is None:
+                continue
+            self.replies += 1
+            if not call.answered:
+                call.answered = True
+                self._pairs = [*self._pairs[-7:], (call.first_sent_ms, lease_ms)]
+            call.waiting = answer.waiting
+            if not answer.waiting:
+                del self.open[answer.sequence]
+                self._done = [*self._done[-9:], call.frame]
+                call.answer.set_result(self.world.vocabulary.decode_reply(answer.reply))

@@ -1,0 +1,134 @@
+"""One history: a seed, a world, some seconds of faults, then peace in which every command must be answered."""
+
+import gc
+import sys
+from dataclasses import dataclass, field
+from hashlib import sha256
+from random import Random
+
+from streams.log.reader import PartitionReader
+from tests.simulation.faults import draw
+from tests.simulation.havoc import Havoc
+from tests.simulation.loop import Livelock
+from tests.simulation.worker import WHERE
+from tests.simulation.world import World
+
+PEACE_S = 20.0
+"""Within so long after the last fault, every pending command is answered."""
+
+
+@dataclass(slots=True)
+class Result:
+    """How a history went."""
+
+    seed: int
+    violations: list[str]
+    decisions: int
+    answers: int
+    steps: int
+    seconds: float
+    trace_hash: str
+    trace: list[str] = field(default_factory=list)
+    faults: str = ""
+
+
+def run(seed: int, *, trace: bool = False) -> Result:
+    """Run the history of `seed`; the same seed gives the same history, always."""
+    if gc.isenabled():
+        gc.disable()
+        gc.collect()
+        gc.freeze()
+    random = Random(seed)
+    world = World(random, draw(random), keep_trace=trace)
+    faults = str(world.faults) if trace else ""
+    try:
+        _run(world)
+    except Livelock as error:
+        world.judge.fail(str(error))
+    result = Result(
+        seed,
+        world.judge.violations,
+        world.judge.oracle.decisions,
+        world.judge.answers,
+        world.loop.steps,
+        world.loop.now,
+        _hash(world),
+        world.events,
+        faults,
+    )
+    _bury(world)
+    return result
+
+
+def _run(world: World) -> None:
+    random, loop = world.random, world.loop
+    world.assign(world.start_worker())
+    for _ in range(random.randint(0, 2)):
+        world.start_worker()
+    world.start_clients(random.randint(1, 4))
+    havoc = Havoc(world)
+    havoc.begin()
+    loop.run(random.uniform(2.0, 12.0))
+    havoc.over = True
+    _peace(world)
+
+
+def _peace(world: World) -> None:
+    random, loop = world.random, world.loop
+    world.faults.none()
+    world.broker.skew_ms = 0
+    for worker in world.workers:
+        worker.process.crash_after = -1
+        worker.process.thaw()
+        for ports in worker.ports:
+            ports.resolve()
+    fit = [w for w in world.alive() if w.max_level == 2 and abs(w.skew_ms) < 240_000]
+    world.assign(random.choice(fit) if fit and random.random() < 0.5 else world.start_worker(sound=True))
+    for client in world.clients:
+        client.process.thaw()
+        client.stopping = True
+    end = loop.now + PEACE_S
+    while loop.now < end and not loop.halted and any(client.open for client in world.clients):
+        loop.run(loop.now + 0.5)
+    if not loop.halted:
+        _settled(world)
+
+
+def _settled(world: World) -> None:
+    judge = world.judge
+    for client in world.clients:
+        if client.open:
+            judge.fail(f"{client.name} has no answer after {PEACE_S} s of peace: {list(client.open.values())}")
+    for error in [*world.loop.errors, *world.loop.forgotten_errors()]:
+        judge.fail(error)
+    letters = {offset for _, offset, _ in world.letters.letters}
+    for offset in judge.dead_letters:
+        if offset not in letters:
+            judge.fail(f"undecodable command {offset} was decided, but is not among the dead letters")
+    replayed = PartitionReader(WHERE, world.vocabulary, 2)
+    if world.random.random() < 0.1:
+        for stored in world.log.records:
+            replayed.read(stored.offset, stored.value)
+        judge.same(replayed, "a replay")
+
+
+def _hash(world: World) -> str:
+    digest = sha256()
+    for stored in world.log.records:
+        digest.update(f"{stored.offset} {stored.timestamp_ms} ".encode() + (stored.value or b"null"))
+    digest.update(f"{world.loop.steps} {world.loop.now} {world.judge.answers}".encode())
+    return digest.hexdigest()
+
+
+def _bury(world: World) -> None:
+    """Drop the world. Coroutines that never ended raise GeneratorExit now; what they do then is no news."""
+    hook = sys.unraisablehook
+    sys.unraisablehook = lambda _: None
+    try:
+        world.loop.close()
+        world.workers.clear()
+        world.clients.clear()
+        del world
+        gc.collect()
+    finally:
+        sys.unraisablehook = hook

@@ -1,0 +1,265 @@
+"""The judge: every promise of design sections 3 to 5, checked while a history runs.
+
+It sees what no participant sees (true time, every record as it lands, every answer as it leaves) and shares no
+bookkeeping with the engine: accept rule, leases, clocks and outcomes are its own.
+"""
+
+from collections.abc import Callable
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from schemas.errors import SchemaError
+from streams.domain.decider import Rejected
+from streams.engine.errors import ClockSkew, OwnerError
+from streams.engine.owner import Owner
+from streams.engine.ports import Stored
+from streams.log.reader import PartitionReader
+from streams.log.records import Claim, Commit, LoggedDecision
+from streams.log.vocabulary import Vocabulary
+from streams.wire.messages import Answer
+from tests.simulation.clocks import Begun, Clocks
+from tests.simulation.leases import Leases
+from tests.simulation.log import EPOCH_MS, Landing, Topic
+from tests.simulation.loop import SimLoop
+from tests.simulation.oracle import CommandId, Oracle, Outcome, command_of, settled_by
+from tests.simulation.trust import Trust
+
+if TYPE_CHECKING:
+    from tests.simulation.worker import Worker
+
+REFUSALS = ("EXPIRED", "DEADLINE_TOO_FAR", "STALE", "SEQUENCE_REUSED", "SESSION_ENDED", "WRONG_PARTITION")
+MAX_AHEAD_MS = 10 * 60_000
+
+
+class Judge:
+    """Collects violations; the first one ends the history."""
+
+    def __init__(self, loop: SimLoop, tail: PartitionReader, vocabulary: Vocabulary, commands: Topic) -> None:
+        self.violations: list[str] = []
+        self.oracle = Oracle()
+        self.tail = tail
+        """A reader of the product's own, as API nodes and projections run it."""
+        self.trust = Trust(loop.time, self.fail)
+        self.sent: dict[CommandId, list[object]] = {}
+        """What clients asked for, by command."""
+        self.workers: dict[str, Worker] = {}
+        self.dead_letters: list[int] = []
+        self.answers = 0
+        self._loop = loop
+        self._vocabulary = vocabulary
+        self._commands = commands
+        self._leases = Leases(self.trust, self.fail)
+        self._clocks = Clocks(self.fail)
+        self._decided_source = -1
+        self._accepted: set[int] = set()
+
+    def fail(self, what: str) -> None:
+        """Note a violation and end the history."""
+        self.violations.append(f"{self._loop.now:.4f} s: {what}")
+        self._loop.halted = True
+
+    # ── the log ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def appending(self, landing: Landing) -> None:
+        """An owner hands a record to its writer."""
+        unacked = sum(1 for one in landing.writer.open if not one.future.done())
+        if unacked > 2:
+            self.fail(f"{unacked} records of one owner are in flight")
+        if len(landing.value) > 1024 * 1024:
+            self.fail(f"a record of {len(landing.value)} bytes")
+
+    def landed(self, stored: Stored, landing: Landing | None) -> None:
+        """A record stands in the log."""
+        record = self.oracle.judge(stored.offset, stored.value)
+        accepted = self.tail.read(stored.offset, stored.value)
+        if (record is None) != (accepted is None) or self.tail.head.head != self.oracle.head:
+            self.fail(f"accept rule: record {stored.offset} counts: {record is not None}, says the reader {accepted is not None}")
+        if record is None:
+            return
+        self._accepted.add(stored.offset)
+        if isinstance(record, Claim):
+            skew = self._broker_skew(stored)
+            self._clocks.claim(record, Begun(self._loop.now, stored.timestamp_ms, skew))
+        elif isinstance(record, Commit):
+            if landing is None:
+                self.fail(f"commit {stored.offset} counts, but no owner sent it there")
+            else:
+                self._commit(stored.offset, record, landing)
+
+    def _broker_skew(self, stored: Stored) -> int:
+        return stored.timestamp_ms - EPOCH_MS - int(self._loop.now * 1000)
+
+    def _commit(self, offset: int, commit: Commit, landing: Landing) -> None:
+        worker = self.workers[landing.writer.process.name]
+        frozen = [*worker.freezes]
+        self._clocks.commit(commit, landing, frozen, worker.skew_ms)
+        if worker.max_level < commit.level:
+            self.fail(f"{worker.name} of level {worker.max_level} decides at level {commit.level}")
+        if len(landing.value) > 512 * 1024:
+            self.fail(f"a commit of {len(landing.value)} bytes")
+        self._source(commit)
+        for decision in commit.decisions:
+            self._decision(offset, commit, decision, landing.sent_at)
+
+    def _decision(self, offset: int, commit: Commit, decision: LoggedDecision, sent_at: float) -> None:
+        self.oracle.decisions += 1
+        oracle, who = self.oracle, command_of(decision)
+        if decision.lane in {"DIRECT", "TOPIC"} and decision.command:
+            self._once(commit, decision)
+            client = (decision.principal, decision.client)
+            oracle.floors[client] = max(oracle.floors.get(client, 0), decision.floor)
+            if _code(self._vocabulary, decision.reply) == "DEADLINE_TOO_FAR":
+                oracle.floors[client] = max(oracle.floors[client], decision.sequence + 1)
+            if decision.hash and (bool(decision.events) or _code(self._vocabulary, decision.reply) not in REFUSALS):
+                oracle.hashes.setdefault(who, decision.hash)
+            oracle.outcomes.setdefault(who, []).append(Outcome(offset, decision.waiting, decision.reply))
+            if decision.events and decision.command == "ReleaseLock":
+                self._release(decision)
+        for stored in decision.events:
+            event = self._vocabulary.decode_event(stored)
+            self._leases.fold(decision.key, event, commit.lease_ms, sent_at)
+            settled = settled_by(self._vocabulary.kind, event)
+            if settled is not None and settled[0] in oracle.outcomes:
+                reply = self._vocabulary.encode_reply(settled[1])
+                oracle.outcomes[settled[0]].append(Outcome(offset, False, reply))
+
+    def _once(self, commit: Commit, decision: LoggedDecision) -> None:
+        who = command_of(decision)
+        executed = bool(decision.events) or _code(self._vocabulary, decision.reply) not in REFUSALS
+        if not executed or not decision.hash:
+            return
+        if who in self.oracle.hashes:
+            self.fail(f"command {who} is decided twice: {self.oracle.outcomes[who]}, then {decision}")
+        if decision.sequence < self.oracle.floors.get((decision.principal, decision.client), 0):
+            self.fail(f"command {who} is decided though the client's floor has passed it")
+        if decision.deadline_ms <= commit.mark_ms:
+            self.fail(f"command {who} is decided at mark {commit.mark_ms}, after its deadline {decision.deadline_ms}")
+        if decision.deadline_ms > commit.mark_ms + MAX_AHEAD_MS:
+            self.fail(f"command {who} is decided at mark {commit.mark_ms}, with a deadline {decision.deadline_ms} too far away")
+        if decision.hash not in {getattr(c, "hash", decision.hash) for c in self.sent.get(who, [])}:
+            self.fail(f"command {who} is logged under a hash that is not its own")
+
+    def _release(self, decision: LoggedDecision) -> None:
+        event = self._vocabulary.decode_event(decision.events[0])
+        token = getattr(event, "token", None)
+        asked = {getattr(command, "token", None) for command in self.sent.get(command_of(decision), [])}
+        holder = self._leases.holder(decision.key, token or 0)
+        if type(event).__name__ == "LockReleased" and (
+            token not in asked or holder != (decision.principal, decision.client, decision.handle)
+        ):
+            self.fail(f"{command_of(decision)} asked to release {asked}, but token {token} of {holder} was released")
+
+    def _source(self, commit: Commit) -> None:
+        decisions = [one for one in commit.decisions if one.lane == "TOPIC"]
+        if commit.source is None:
+            if decisions:
+                self.fail("topic-lane decisions in a commit without a source")
+            return
+        records = self._commands.records[commit.source.first : commit.source.last + 1]
+        if len(records) != commit.source.last - commit.source.first + 1:
+            self.fail(f"{commit.source} names commands that are not in the topic")
+            return
+        if sha256(records[-1].value or b"").digest() != commit.source.hash:
+            self.fail(f"the hash of {commit.source} is not that of its last command")
+        pending = iter([*decisions, None])
+        decision = next(pending)
+        new: set[CommandId] = set()
+        for record in records:
+            if self._answers_record(decision, record):
+                assert decision is not None
+                new.add(command_of(decision))
+                decision = next(pending)
+            elif not self._known(record, new):
+                self.fail(f"command {record.offset} of the topic lane is skipped, or out of order, by {commit.source}")
+        if decision is not None:
+            self.fail(f"a topic-lane decision answers no command of {commit.source}: {decision}")
+
+    def _answers_record(self, decision: LoggedDecision | None, record: Stored) -> bool:
+        if decision is None:
+            return False
+        try:
+            meta, _ = self._vocabulary.decode_command(record.value or b"")
+        except SchemaError:
+            self.dead_letters.append(record.offset)
+            return decision.command == ""
+        return (decision.client, decision.sequence) == (meta.client, meta.sequence)
+
+    def _known(self, record: Stored, new: set[CommandId]) -> bool:
+        try:
+            meta, _ = self._vocabulary.decode_command(record.value or b"")
+        except SchemaError:
+            return False
+        return any(("app", meta.client, meta.sequence) in seen for seen in (self.oracle.outcomes, new))
+
+    # ── answers ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def answered(self, principal: str, client: str, offset: int, lease_ms: int, answers: list[Answer]) -> None:
+        """An owner hands answers to a connection: each must be in the accepted log by now."""
+        if offset > self.oracle.offset or offset not in self._accepted:
+            self.fail(f"answers of offset {offset} leave while the log counts nothing there (end {self.oracle.offset})")
+        for answer in answers:
+            self.answers += 1
+            who = (principal, client, answer.sequence)
+            past = [o for o in self.oracle.outcomes.get(who, []) if o.offset <= offset]
+            now = [one for one in past if one.offset == offset]
+            before = [one for one in past if one.offset < offset]
+            if any((one.waiting, one.reply) == (answer.waiting, answer.reply) for one in (*before[-1:], *now)):
+                continue
+            if not self._refusal(who, answer):
+                self.fail(f"{who} is answered {answer} at offset {offset}, the log says {past}")
+
+    def _refusal(self, who: CommandId, answer: Answer) -> bool:
+        """Say whether the log bears out an answer that is not logged itself."""
+        reply = self._vocabulary.decode_reply(answer.reply)
+        if not isinstance(reply, Rejected):
+            return type(reply).__name__ == "LockState"
+        if reply.code == "STALE":
+            return who[2] < self.oracle.floors.get(who[:2], 0)
+        if reply.code == "SEQUENCE_REUSED":
+            hashes = {getattr(command, "hash", b"") for command in self.sent.get(who, [])}
+            return len(hashes) > 1
+        return reply.code == "INTERNAL" and who not in self.oracle.hashes
+
+    # ── memory ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def compare(self, owner: Owner) -> None:
+        """An owner whose every commit is accepted must remember exactly what the log says."""
+        mine, tail = owner.reader, self.tail
+        if owner.phase != "leading" or owner._in_flight or mine.next_offset != tail.next_offset:
+            return
+        self.same(mine, "an owner's memory")
+
+    def same(self, mine: PartitionReader, whose: str) -> None:
+        """Compare a fold with the tail's."""
+        tail = self.tail
+        a, b = mine.state, tail.state
+        views: list[tuple[str, Callable[[PartitionReader], object]]] = [
+            ("head", lambda r: (r.head.head, r.head.n, r.head.last_source, r.head.source_hash, r.head.active)),
+            ("clocks", lambda r: (r.state.lease_ms, r.state.mark_ms, r.state.events, r.state.generation)),
+            ("keys", lambda r: r.state.keys),
+            ("parked", lambda r: (r.state.parked, r.state.ended_sessions)),
+        ]
+        for name, view in views:
+            if view(mine) != view(tail):
+                self.fail(f"{whose}: {name} {view(mine)}, the log's {view(tail)}")
+        if a.answers.clients.keys() != b.answers.clients.keys():
+            self.fail(f"{whose}: answers of {list(a.answers.clients)}, the log's {list(b.answers.clients)}")
+            return
+        for client, entry in b.answers.clients.items():
+            other = a.answers.clients[client]
+            if (other.floor, other.greatest_ms, other.answers) != (entry.floor, entry.greatest_ms, entry.answers):
+                self.fail(f"{whose}: answers of {client} are {other.answers}, the log's {entry.answers}")
+
+    def troubled(self, error: Exception) -> None:
+        """An ownership ended with `error`: an engine that fails by accident is a bug, too."""
+        if not isinstance(error, OwnerError) and not hasattr(error, "code"):
+            self.fail(f"an owner failed: {error!r}")
+        if isinstance(error, OwnerError) and error.fatal and not isinstance(error, ClockSkew):
+            self.fail(f"an owner closed the partition without cause: {error!r}")
+
+
+def _code(vocabulary: Vocabulary, reply: bytes) -> str:
+    if not reply:
+        return ""
+    decoded = vocabulary.decode_reply(reply)
+    return decoded.code if isinstance(decoded, Rejected) else ""

@@ -1,0 +1,153 @@
+"""The world of one history: broker, network, workers, clients, and the faults that befall them."""
+
+from random import Random
+from typing import TYPE_CHECKING
+
+from schemas.meta import CommandMeta
+from streams.domain.locks.commands import AcquireLock
+from streams.engine.ports import Stored
+from streams.log.reader import PartitionReader
+from streams.log.vocabulary import Vocabulary
+from streams.wire.keys import key_of
+from streams.wire.murmur2 import partition_of
+from tests.simulation.clients import Client
+from tests.simulation.faults import Faults
+from tests.simulation.invariants import Judge
+from tests.simulation.log import Broker, Landing, VirtualDeadLetters
+from tests.simulation.loop import SimLoop
+from tests.simulation.network import IDENTITY, PRINCIPAL, TENANT, Connection, Network
+from tests.simulation.versions import vocabulary_of
+from tests.simulation.worker import PARTITIONS, WHERE, Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+NAMES = [name for name in map(str, range(40)) if partition_of(key_of(TENANT, name), PARTITIONS) == WHERE.partition]
+FOREIGN_NAME = next(n for n in map(str, range(40)) if partition_of(key_of(TENANT, n), PARTITIONS) != WHERE.partition)
+
+
+class World:
+    """Everything one history consists of. `chaos` (see `havoc`) and the clock drive it."""
+
+    def __init__(self, random: Random, faults: Faults, *, keep_trace: bool = False) -> None:
+        self.random = random
+        self.faults = faults
+        self.loop = SimLoop(random)
+        self.broker = Broker(self.loop, random, faults)
+        self.network = Network(self.loop, random, faults)
+        self.vocabulary: Vocabulary = vocabulary_of(2)
+        self.letters = VirtualDeadLetters(self.broker)
+        self.log = self.broker.topic(WHERE.log_topic + "/0")
+        self.commands = self.broker.topic(WHERE.commands_topic + "/0")
+        self.judge = Judge(self.loop, PartitionReader(WHERE, self.vocabulary, 2), self.vocabulary, self.commands)
+        self.log.observers.append(self._landed)
+        self.names = NAMES[: random.randint(1, 3)]
+        self.pace_s = random.choice((0.05, 0.3, 1.0))
+        self.workers: list[Worker] = []
+        self.assigned: Worker | None = None
+        self.clients: list[Client] = []
+        self.events: list[str] = []
+        self.keep_trace = keep_trace
+        self._lines: dict[Connection, Worker] = {}
+        self._produced = 0
+
+    def trace(self, *words: object) -> None:
+        """Note what happened, when the run is traced."""
+        if self.keep_trace:
+            self.events.append(f"{self.loop.now:9.4f} " + " ".join(map(str, words)))
+
+    # ── workers ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def start_worker(self, *, sound: bool = False) -> Worker:
+        """Start a process. `sound`: of the newest version, with a right clock."""
+        random, faults = self.random, self.faults
+        level = 1 if not sound and random.random() < faults.p_old_version else 2
+        skew = 0
+        if not sound and random.random() < faults.p_worker_skew:
+            skew = int(random.choice((1000, 60_000, 280_000, 400_000, 4_000_000)) * random.uniform(-1, 1))
+        failing = 0.0 if sound else faults.p_code_failure
+        name = f"w{len(self.workers)}"
+        worker = Worker(self, name, vocabulary_of(level, failing, self), level, skew)
+        self.workers.append(worker)
+        self.judge.workers[name] = worker
+        return worker
+
+    def assign(self, worker: Worker, *, alone: bool = True) -> None:
+        """Move the assignment to `worker`; the others are told unless two shall own at once."""
+        if alone:
+            for other in self.workers:
+                if other is not worker:
+                    other.unassign()
+        self.assigned = worker
+        worker.assign()
+
+    def alive(self) -> list[Worker]:
+        """Return the processes that still run."""
+        return [worker for worker in self.workers if worker.alive]
+
+    # ── clients ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def start_clients(self, count: int) -> None:
+        """Start clients, each with one or two handles at work."""
+        for i in range(count):
+            drifts = self.random.random() < self.faults.p_client_drift
+            client = Client(self, f"c{i}", self.random.uniform(0.993, 1.007) if drifts else 1.0)
+            self.clients.append(client)
+            client.process.call(client.connect, self.guess(client.name))
+            client.process.spawn(client.tend())
+            for handle in range(self.random.randint(1, 2)):
+                client.process.spawn(client.live(f"h{handle}"))
+
+    def guess(self, client: str) -> str | None:
+        """Return where a client without better knowledge looks for the owner."""
+        alive = self.alive()
+        return self.random.choice(alive).name if alive else None
+
+    def connect(self, client: Client, worker: str | None) -> Connection | None:
+        """Open a connection, if the process is there to take it."""
+        found = next((one for one in self.alive() if one.name == worker), None)
+        if found is None:
+            return None
+        connection = Connection(
+            self.network, self.judge, client.name, IDENTITY, client.process, client.answers, client.refused
+        )
+        self._lines[connection] = found
+        self.network.send(connection.up, found.process, self._hello, connection, found, client)
+        return connection
+
+    def _hello(self, connection: Connection, worker: Worker, client: Client) -> None:
+        worker.connections[PRINCIPAL, connection.client] = connection
+        self.network.send(connection.down, client.process, client.welcomed, worker.mark_ms())
+
+    def deliver(self, connection: Connection, frame: bytes) -> None:
+        """Send a command frame up a connection."""
+        worker = self._lines[connection]
+        connection.send(worker.process, worker.receive, frame)
+
+    def worker_of(self, connection: Connection) -> str:
+        """Return the name of the worker at the other end."""
+        return self._lines[connection].name
+
+    def connections(self) -> "Iterable[Connection]":
+        """Return the open connections."""
+        return [connection for connection in self._lines if connection.open]
+
+    # ── the topics ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def produce(self, value: bytes | None) -> None:
+        """A producer's record lands in the commands topic a little later, sometimes with a stray neighbour."""
+        self.loop.later(self.broker.latency() * (1 + 200 * self.random.random() ** 4), self.commands.land, value)
+        if self.broker.hit(self.faults.p_undecodable):
+            garbage = self.random.choice((None, b"", b"\xc3\x01", self.random.randbytes(30), (value or b"")[:-1]))
+            self.loop.later(0.001, self.commands.land, garbage)
+        if self.broker.hit(self.faults.p_wrong_partition):
+            self._produced += 1
+            now = self.broker.wall_ms()
+            meta = CommandMeta(0, TENANT, "stray", self._produced, "h", now, now + 60_000)
+            command = AcquireLock(FOREIGN_NAME, "EXCLUSIVE", 1000)
+            self.loop.later(0.001, self.commands.land, self.vocabulary.encode_command(meta, command))
+
+    def _landed(self, stored: Stored, landing: Landing | None) -> None:
+        sender = "foreign" if landing is None else landing.writer.process.name
+        self.trace("landed", stored.offset, sender, (stored.value or b"").hex()[:120])
+        self.judge.landed(stored, landing)
