@@ -1,0 +1,207 @@
+"""The client: what `tidelock.connect` gives."""
+
+import asyncio
+import secrets
+import ssl
+from collections.abc import Callable, Generator, Iterable
+from types import TracebackType
+from typing import Any, Unpack
+
+from streams.domain.decider import Rejected
+from streams.domain.locks.commands import Transaction
+from streams.domain.locks.replies import LockState
+from streams.wire.keys import name_problem
+from streams.wire.messages import Barrier, EndSession
+from tidelock.client.clock import BootClock, Clock
+from tidelock.client.errors import ClientClosed, ConnectionLost, TidelockError
+from tidelock.client.keeper import Keeper
+from tidelock.client.lock import Lock, LockOptions, Terms
+from tidelock.client.locks import Locks
+from tidelock.client.rejections import rejection_error
+from tidelock.client.session import Session
+from tidelock.client.settings import Settings, addresses_of, check_timeout, token_of
+from tidelock.client.several import SeveralLocks
+from tidelock.client.transactions import LockTransaction
+
+CLOSE_S = 2.0
+"""How long closing waits for what was released to be confirmed."""
+
+
+class Client:
+    """One client of a Tidelock cluster, on one event loop. Made by `connect`."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._session = Session(settings, clock)
+        self._clock = clock
+        self._keeper = Keeper(self._session)
+        self.locks = Locks(self._session)
+        """The commands of locks, one call each, without background renewal."""
+
+    @property
+    def id(self) -> str:
+        """The client's id; with the principal and a handle it names a holder."""
+        return self._session.id
+
+    @property
+    def tenant(self) -> str:
+        """The tenant whose names this client uses; the token fixes it."""
+        return self._session.tenant
+
+    def lock(self, name: str, **options: Unpack[LockOptions]) -> Lock:
+        """Return the lock `name`: `async with client.lock("orders/42", ttl=30, wait=10) as held: ...`."""
+        return Lock(name, Terms(**options), self.locks, self._keeper)
+
+    def acquire_all(self, names: Iterable[str], **options: Unpack[LockOptions]) -> SeveralLocks:
+        """Return several locks, taken in the order of their names, all or none."""
+        return SeveralLocks(names, Terms(**options), self._clock, self.locks, self._keeper)
+
+    def transaction(self, *, started_ms: int | None = None) -> LockTransaction:
+        """Return a transaction; give the `started_ms` of one that failed by `Deadlock` to run it again."""
+        if started_ms is None:
+            started_ms = self.now_ms()
+        transaction = Transaction(secrets.token_hex(8), started_ms)
+        return LockTransaction(transaction, self._clock, self.locks, self._keeper)
+
+    async def inspect(self, name: str) -> LockState:
+        """Return the holders and waiters of the lock `name`, never stale."""
+        return await self.locks.inspect(name)
+
+    async def command(
+        self,
+        kind: str,
+        command: object,
+        *,
+        handle: str = "",
+        timeout: float | None = None,
+        traceparent: str | None = None,
+        session: str | None = None,
+    ) -> Any:
+        """Send any command of any kind; return its (final) reply. Raises `TidelockError` for what is refused.
+
+        `handle`: which of this client's handles asks. `session`: registration token of the node it acts for.
+        """
+        pending = self._session.submit(
+            self._partition(kind, command),
+            command,
+            handle,
+            None if timeout is None else check_timeout(timeout),
+            traceparent=traceparent,
+            session=session,
+        )
+        reply = await self._session.outcome(pending)
+        if isinstance(reply, Rejected):
+            raise rejection_error(reply)
+        if isinstance(reply, TidelockError):
+            raise reply
+        return reply
+
+    def _partition(self, kind: str, command: object) -> Any:
+        session = self._session
+        codec = session.codec(kind)
+        if isinstance(command, Barrier | EndSession):
+            return session.partition(kind, command.partition)
+        codec.check(command)
+        name = codec.spec.key_of(command)
+        refused = name_problem(name)
+        if refused is not None:
+            raise rejection_error(refused)
+        return session.partition_of(kind, name)
+
+    def now_ms(self) -> int:
+        """Return the wall time in ms since 1970 by the cluster's time, not by this machine's wall clock."""
+        return max(
+            each.wall_ms(self._clock.now()) for them in self._session.router.kinds.values() for each in them
+        )
+
+    async def open(self) -> None:
+        """Connect. `connect` does it."""
+        await self._session.start()
+
+    async def close(self) -> None:
+        """Release what is held, take back what waits, and disconnect."""
+        if self._session.closed:
+            return
+        for held in self._keeper.held:
+            self.locks.release_nowait(held)
+            held.lose("the client was closed")
+        for pending in self._session.open_commands():
+            if pending.undo is not None:
+                self._session.abandon(pending)
+                self.locks.withdraw_nowait(pending)
+        self._keeper.close()
+        try:
+            await self._session.drain(CLOSE_S)
+        finally:
+            await self._session.close()
+
+    async def __aenter__(self) -> "Client":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+class Connecting:
+    """What `connect` returns: `async with` it, or await it and close the client yourself."""
+
+    def __init__(self, settings: Settings, timeout_s: float, clock: Clock | None) -> None:
+        self._settings = settings
+        self._timeout_s = timeout_s
+        self._clock = clock
+        self._client: Client | None = None
+
+    async def _open(self) -> Client:
+        client = Client(self._settings, self._clock or BootClock())
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await client.open()
+        except TimeoutError as error:
+            await client.close()
+            workers = ", ".join(self._settings.addresses)
+            raise ConnectionLost(
+                f"No worker answered within {self._timeout_s} s ({workers}). Check addresses and workers."
+            ) from error
+        except BaseException:
+            await client.close()
+            raise
+        return client
+
+    def __await__(self) -> Generator[Any, None, Client]:
+        return self._open().__await__()
+
+    async def __aenter__(self) -> Client:
+        if self._client is not None:
+            raise ClientClosed("This connect() was entered before. Call it again for another client.")
+        self._client = await self._open()
+        return self._client
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._client is not None:
+            await self._client.close()
+
+
+def connect(
+    *addresses: str,
+    token: str | Callable[[], str] | None = None,
+    tls: ssl.SSLContext | None = None,
+    timeout: float = 60.0,
+    connect_timeout: float = 10.0,
+    clock: Clock | None = None,
+) -> Connecting:
+    """Connect to a cluster by the addresses of one or more of its workers.
+
+        async with tidelock.connect("127.0.0.1:7400", token="dev") as client:
+            async with client.lock("orders/42") as held:
+                ...
+
+    Defaults: TIDELOCK_WORKERS (comma-separated, else 127.0.0.1:7400) and TIDELOCK_TOKEN. `token` may be a
+    function, which is asked at each connect. `timeout`: how long a command is tried, in s, at most 300.
+    `connect_timeout`: how long to look for a first worker. `clock`: for tests.
+    Raises `ConnectionLost`, `NotAuthenticated`, `BadArgument`.
+    """
+    settings = Settings(addresses_of(addresses), token_of(token), tls, check_timeout(timeout))
+    return Connecting(settings, connect_timeout, clock)

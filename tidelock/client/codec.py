@@ -1,0 +1,110 @@
+"""The client's side of the codec: frames of the direct lane, commands, replies of each kind.
+
+A command is written in two parts that are joined: its meta, of which most bytes are the same for all commands
+of a client in the same millisecond, and its own fields. The tests hold the result equal to
+`Messages.encode_command`.
+"""
+
+from collections.abc import Callable
+from functools import cache
+
+from schemas.catalogue import shipped
+from schemas.encoder import encoder
+from schemas.errors import SchemaError
+from schemas.messages import Messages, bind
+from schemas.shapes import Record
+from schemas.targets import class_target
+from schemas.varints import write_varint
+from streams.domain.decider import Rejected
+from streams.domain.kind import KindSpec
+from streams.wire import messages as wire
+from tidelock.client.errors import BadArgument
+
+COMMON_REPLIES = (wire.Done, wire.BarrierPassed, Rejected)
+COMMON_COMMANDS = (wire.Barrier, wire.EndSession)
+
+
+@cache
+def frames() -> Messages:
+    """Return the codec of the frames that are no commands (immutable, bound once)."""
+    return bind("wire", (wire.Hello, wire.Welcome, wire.Answers, wire.Refused))
+
+
+@cache
+def common_replies() -> Messages:
+    """Return the codec of the replies that all kinds share (immutable, bound once)."""
+    return bind("wire", COMMON_REPLIES)
+
+
+class KindCodec:
+    """Commands and replies of one kind."""
+
+    def __init__(self, spec: KindSpec) -> None:
+        self.spec = spec
+        self.decode_reply = (bind(spec.name, spec.replies) | common_replies()).decode
+        self._writers = {each.type: command_writer(spec.name, each.type) for each in spec.commands}
+        self._writers |= {cls: command_writer("wire", cls) for cls in COMMON_COMMANDS}
+
+    def check(self, command: object) -> None:
+        """Raise `BadArgument` if `command` is none of this kind."""
+        if type(command) not in self._writers:
+            raise BadArgument(
+                f"{type(command).__name__} is no command of kind {self.spec.name}. See streams.catalog."
+            )
+
+    def write(self, command: object) -> tuple[bytes, bytes]:
+        """Return (header, fields without meta) of `command`. Raises `BadArgument`."""
+        self.check(command)
+        header, write = self._writers[type(command)]
+        try:
+            return header, write(command)
+        except SchemaError as error:
+            raise BadArgument(str(error)) from error
+
+
+def command_writer(group: str, cls: type) -> tuple[bytes, Callable[[object], bytes]]:
+    """Return the header of command `cls` and the writer of its fields but the first, the meta."""
+    file = shipped().versions(f"tidelock.{group}.{cls.__name__}")[-1]
+    assert isinstance(file.shape, Record)
+    fields = Record(file.fullname, file.shape.fields[1:])
+    return file.header, encoder(fields, class_target(fields, cls), b"")
+
+
+class MetaWriter:
+    """Writes the fields of `CommandMeta` behind the floor, which is put before them at each sending."""
+
+    def __init__(self, tenant: str, client: str) -> None:
+        self._who = text(tenant) + text(client)
+        self._times = (-1, -1)
+        self._times_bytes = b""
+
+    def write(
+        self,
+        sequence: int,
+        handle: str,
+        issued_ms: int,
+        deadline_ms: int,
+        *,
+        traceparent: str | None = None,
+        session: str | None = None,
+    ) -> bytes:
+        """Return the bytes of one command's meta without the floor."""
+        if self._times != (issued_ms, deadline_ms):
+            self._times = (issued_ms, deadline_ms)
+            self._times_bytes = write_varint(issued_ms << 1) + write_varint(deadline_ms << 1)
+        if traceparent is None and session is None:
+            rest = b"\0\0"
+        else:
+            rest = optional(traceparent) + optional(session)
+        return self._who + write_varint(sequence << 1) + text(handle) + self._times_bytes + rest
+
+
+def text(string: str) -> bytes:
+    """Return the Avro bytes of `string`."""
+    data = string.encode()
+    return write_varint(len(data) << 1) + data
+
+
+def optional(string: str | None) -> bytes:
+    """Return the Avro bytes of `string` as a union with null first."""
+    return b"\0" if string is None else b"\2" + text(string)

@@ -1,0 +1,180 @@
+"""Everything that can go wrong for a caller of the client.
+
+TidelockError
+├── BadArgument              a name, time or number is out of its range (also a ValueError)
+├── ClientClosed             the client was closed before or meanwhile
+├── ConnectionLost           no worker can be reached; nothing was decided
+│   └── ProtocolViolation    the server's bytes make no sense
+├── NotAuthenticated         the server does not accept the token
+├── NotAuthorized            the token is good, but not for this
+├── Unavailable              the partition's owner kept refusing until the deadline; nothing was decided
+│   └── Overloaded           ... because its queue is full
+├── DeadlinePassed           the command came too late and was not executed
+├── OutcomeUnknown           the deadline passed without an answer: it may have been executed or not
+├── LockError                about one lock
+│   ├── LockBusy             somebody else holds it (or may still), and the caller did not want to wait
+│   ├── WaitTimedOut         nobody gave it up in time
+│   ├── WaitWithdrawn        the wait was ended: cancelled, or the share to be upgraded went away
+│   ├── Deadlock             this transaction was chosen to break a cycle of waits
+│   ├── NotHeld              the token holds nothing (any more)
+│   └── LockLost             the lease can no longer be trusted, although the caller did not release
+└── Rejection                any other refusal, by its `code`
+    └── InternalError        the server's code failed on this command; nothing was changed
+
+Each has a stable `code`, typed attributes, and a message that ends with the cure.
+"""
+
+
+class TidelockError(Exception):
+    """Root of the tree. `code` is stable; `details` are (name, value) pairs from the server."""
+
+    code: str = "TIDELOCK_ERROR"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        details: tuple[tuple[str, str], ...] = (),
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        if code is not None:
+            self.code = code
+        self.details = details
+        self.retry_after_s = retry_after_s
+
+    def detail(self, name: str) -> str | None:
+        """Return the first detail called `name`."""
+        return next((value for key, value in self.details if key == name), None)
+
+
+class BadArgument(TidelockError, ValueError):
+    """A name, time or number is out of its range; nothing was sent, or it was refused unexecuted."""
+
+    code = "BAD_ARGUMENT"
+
+
+class ClientClosed(TidelockError):
+    """The client was closed before or meanwhile. Open another one."""
+
+    code = "CLIENT_CLOSED"
+
+
+class ConnectionLost(TidelockError):
+    """No worker can be reached; nothing was decided. Check the addresses and that a worker runs."""
+
+    code = "CONNECTION_LOST"
+
+
+class ProtocolViolation(ConnectionLost):
+    """The server's bytes make no sense: it is no Tidelock worker, or of an incompatible release."""
+
+    code = "PROTOCOL_VIOLATION"
+
+
+class NotAuthenticated(TidelockError):
+    """The server does not accept the token."""
+
+    code = "UNAUTHENTICATED"
+
+
+class NotAuthorized(TidelockError):
+    """The token is good, but its principal may not do this."""
+
+    code = "FORBIDDEN"
+
+
+class Unavailable(TidelockError):
+    """The partition's owner kept refusing until the deadline; nothing was decided: ask again."""
+
+    code = "UNAVAILABLE"
+
+
+class Overloaded(Unavailable):
+    """The owner's queue was full until the deadline; nothing was decided. Slow down, or add workers."""
+
+    code = "OVERLOADED"
+
+
+class DeadlinePassed(TidelockError):
+    """The command reached its owner after its deadline and was not executed."""
+
+    code = "EXPIRED"
+
+
+class OutcomeUnknown(TidelockError):
+    """The deadline passed without an answer: the command may have been executed or not.
+
+    Look at the resource, or act on it under a fencing token. A lock that was acquired so is not renewed
+    and expires by itself.
+    """
+
+    code = "OUTCOME_UNKNOWN"
+
+
+class LockError(TidelockError):
+    """Something about one lock; `name` says which."""
+
+    name: str = ""
+
+
+class LockBusy(LockError):
+    """Somebody else holds the lock (or waits for it, or its lock-delay runs), and we did not want to wait."""
+
+    code = "LOCK_BUSY"
+
+
+class WaitTimedOut(LockError, TimeoutError):
+    """Nobody gave the lock up in time."""
+
+    code = "WAIT_TIMED_OUT"
+
+
+class WaitWithdrawn(LockError):
+    """The wait was ended: cancelled elsewhere, or the share that it wanted to upgrade went away."""
+
+    code = "WAIT_WITHDRAWN"
+
+
+class Deadlock(LockError):
+    """This transaction is the youngest of a cycle of waits and was chosen to give way.
+
+    Release all its locks and run it again under the same start stamp, so that it grows older:
+    `client.transaction(started_ms=tx.started_ms)`.
+    """
+
+    code = "DEADLOCK_VICTIM"
+
+    @property
+    def cycle(self) -> tuple[str, ...]:
+        """Who waited for whom, edge by edge."""
+        return tuple(value for name, value in self.details if name == "edge")
+
+
+class NotHeld(LockError):
+    """The token holds nothing (any more): the lease expired, or it was released."""
+
+    code = "NOT_HELD"
+
+
+class LockLost(LockError):
+    """The lease can no longer be trusted, although the caller did not release.
+
+    Somebody else may hold the lock. What was written under its token is safe only where the resource checks
+    fencing tokens.
+    """
+
+    code = "LOCK_LOST"
+
+
+class Rejection(TidelockError):
+    """Any other refusal by the server; see `code` and `details`."""
+
+    code = "REJECTED"
+
+
+class InternalError(Rejection):
+    """The server's code failed on this command; nothing was changed. Report it with `details`."""
+
+    code = "INTERNAL"

@@ -1,0 +1,243 @@
+"""`client.locks`: the commands of locks, one call each. No background renewal; less work than `client.lock`.
+
+lease = await client.locks.acquire("orders/42", ttl=30, wait=5)
+...                                  # lease.token, lease.expires_in()
+await client.locks.release(lease)
+"""
+
+import asyncio
+from functools import lru_cache
+
+from streams.domain.decider import Rejected
+from streams.domain.locks.commands import (
+    EXCLUSIVE,
+    SHARED,
+    AcquireLock,
+    DowngradeLock,
+    InspectLock,
+    ReleaseLock,
+    RenewLock,
+    Transaction,
+    UpgradeLock,
+    WithdrawLock,
+)
+from streams.domain.locks.limits import MAX_WAIT_MS
+from streams.domain.locks.replies import LeaseExtended, LockFreed, LockHeld, LockState, LockWithdrawn
+from streams.wire.keys import name_problem
+from tidelock.client.errors import (
+    ClientClosed,
+    LockLost,
+    NotHeld,
+    OutcomeUnknown,
+    ProtocolViolation,
+    TidelockError,
+)
+from tidelock.client.lease import Lease
+from tidelock.client.partition import Partition
+from tidelock.client.pending import Outcome, Pending, Phase
+from tidelock.client.rejections import rejection_error
+from tidelock.client.session import Session
+
+KIND = "locks"
+FRESH = 0.5
+"""A lease that came by push is renewed first if less than this share of it can be trusted: the wait made the
+client's knowledge of lease time old."""
+
+
+class Locks:
+    """The commands of locks, one call each. Times are seconds; names belong to the client's tenant."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def acquire(
+        self,
+        name: str,
+        *,
+        shared: bool = False,
+        ttl: float = 30.0,
+        wait: float | None = None,
+        priority: int = 0,
+        lock_delay: float = 0.0,
+        transaction: Transaction | None = None,
+        handle: str | None = None,
+    ) -> Lease:
+        """Return a lease, after waiting up to `wait` s (None: up to a day; 0: only try).
+
+        `handle` names the holder within this client; asking again by the same one returns what it holds.
+        Raises `LockBusy`, `WaitTimedOut`, `Deadlock`, `OutcomeUnknown`, `BadArgument`.
+        A cancelled call leaves neither a waiter nor a lease behind.
+        """
+        session = self._session
+        partition = self._partition(name)
+        handle = session.new_handle() if handle is None else handle
+        ttl_ms = round(ttl * 1000)
+        wait_ms = MAX_WAIT_MS if wait is None else round(wait * 1000)
+        delay_ms = round(lock_delay * 1000)
+        mode = SHARED if shared else EXCLUSIVE
+        command = AcquireLock(name, mode, ttl_ms, wait_ms, priority, delay_ms, transaction)
+        pending = session.submit(partition, command, handle)
+        reply = await self._await_grant(pending, name, handle, wait_ms)
+        lease = Lease(
+            name,
+            handle,
+            reply.token,
+            reply.mode,
+            ttl_ms=ttl_ms,
+            expires_at_ms=reply.expires_at,
+            partition=partition,
+            clock=session.clock,
+        )
+        if pending.waited or pending.uncertain:
+            await self._freshen(lease)
+        return lease
+
+    async def _await_grant(self, pending: Pending, name: str, handle: str, wait_ms: int) -> LockHeld:
+        pending.wait_s = wait_ms / 1000
+        pending.undo = (name, handle)
+        try:
+            reply = await self._session.outcome(pending)
+        except asyncio.CancelledError:
+            if pending.phase is not Phase.DONE or type(pending.outcome) is LockHeld or pending.uncertain:
+                self.withdraw_nowait(pending)
+            raise
+        if type(reply) is LockHeld:
+            return reply
+        if isinstance(reply, OutcomeUnknown):
+            self.withdraw_nowait(pending)
+        raise problem(reply, name)
+
+    async def _freshen(self, lease: Lease) -> None:
+        if lease.expires_in() * 1000 > FRESH * lease.ttl_ms:
+            return
+        try:
+            await self.renew(lease)
+        except NotHeld as error:
+            raise lost(lease.name, "it expired while its grant was on its way") from error
+        except BaseException:
+            self.release_nowait(lease)
+            raise
+
+    def withdraw_nowait(self, pending: Pending) -> None:
+        """Undo an acquire or upgrade whose outcome nobody awaits, whether or not it was granted meanwhile."""
+        session, lease = self._session, pending.lease
+        if session.closed or pending.undo is None:
+            return
+        name, handle = pending.undo
+
+        def done(outcome: Outcome) -> None:
+            session.drop(pending)
+            if lease is not None:
+                self._settled(lease, outcome)
+
+        withdrawal = session.submit(
+            pending.partition, WithdrawLock(name, pending.sequence), handle, on_done=done
+        )
+        if lease is not None:
+            lease.settling = withdrawal
+
+    def _settled(self, lease: Lease, outcome: Outcome) -> None:
+        lease.settling = None
+        if type(outcome) is LockWithdrawn and outcome.token is not None:
+            lease.token, lease.mode = outcome.token, SHARED
+        if lease.ended and not self._session.closed:
+            self._send_release(lease, None)
+
+    async def release(self, lease: Lease, *, timeout: float | None = None) -> None:
+        """Give the lock back; also if the caller is cancelled meanwhile. Raises `NotHeld`."""
+        self.release_nowait(lease, timeout)
+        if lease.settling is not None:
+            await self._session.outcome(lease.settling, keep=True)
+        if lease.released is None:
+            raise ClientClosed(
+                f"The client was closed before lock {lease.name!r} was released; it will expire."
+            )
+        reply = await self._session.outcome(lease.released, keep=True)
+        if type(reply) is not LockFreed:
+            raise problem(reply, lease.name)
+
+    def release_nowait(self, lease: Lease, timeout: float | None = None) -> None:
+        """Give the lock back without awaiting the answer."""
+        lease.ended = True
+        if lease.settling is None:
+            self._send_release(lease, timeout)
+
+    def _send_release(self, lease: Lease, timeout: float | None) -> None:
+        command = ReleaseLock(lease.name, lease.token)
+        lease.released = self._session.submit(lease.partition, command, lease.handle, timeout)
+
+    async def renew(self, lease: Lease, ttl: float | None = None) -> None:
+        """Let the lease run `ttl` s (default: as before) from now, never shorter. Raises `NotHeld`."""
+        if ttl is not None:
+            lease.ttl_ms = round(ttl * 1000)
+        command = RenewLock(lease.name, lease.token, lease.ttl_ms)
+        reply = await self._session.outcome(self._session.submit(lease.partition, command, lease.handle))
+        if type(reply) is not LeaseExtended:
+            raise problem(reply, lease.name)
+        lease.expires_at_ms = max(lease.expires_at_ms, reply.expires_at)
+
+    async def upgrade(self, lease: Lease, *, wait: float | None = None) -> None:
+        """Turn the shared lease into an exclusive one under a new token, once the other sharers have left.
+
+        Raises `LockBusy`, `NotHeld`, `LockError` (UPGRADE_CONFLICT: another sharer waits for its upgrade).
+        """
+        wait_ms = MAX_WAIT_MS if wait is None else round(wait * 1000)
+        command = UpgradeLock(lease.name, lease.token, wait_ms)
+        pending = self._session.submit(
+            lease.partition, command, lease.handle, on_done=lambda o: took(lease, o)
+        )
+        pending.lease = lease
+        await self._await_grant(pending, lease.name, lease.handle, wait_ms)
+
+    async def downgrade(self, lease: Lease) -> None:
+        """Turn the exclusive lease into a shared one; the token stays. Raises `NotHeld`."""
+        command = DowngradeLock(lease.name, lease.token)
+        pending = self._session.submit(
+            lease.partition, command, lease.handle, on_done=lambda o: took(lease, o)
+        )
+        reply = await self._session.outcome(pending, keep=True)
+        if type(reply) is not LockHeld:
+            raise problem(reply, lease.name)
+
+    async def inspect(self, name: str) -> LockState:
+        """Return holders and waiters as the lock's owner decided them: never stale."""
+        session = self._session
+        reply = await session.outcome(session.submit(self._partition(name), InspectLock(name)))
+        if type(reply) is not LockState:
+            raise problem(reply, name)
+        return reply
+
+    def _partition(self, name: str) -> Partition:
+        refused = wrong_name(name)
+        if refused is not None:
+            raise rejection_error(refused, name)
+        return self._session.partition_of(KIND, name)
+
+
+wrong_name = lru_cache(maxsize=4096)(name_problem)
+
+
+def took(lease: Lease, outcome: Outcome) -> None:
+    """Let `lease` be what `outcome` says. At once: the answer to a renewal may be in the same frame."""
+    if type(outcome) is LockHeld:
+        lease.token, lease.mode, lease.expires_at_ms = outcome.token, outcome.mode, outcome.expires_at
+
+
+def problem(outcome: Outcome, name: str) -> TidelockError:
+    """Return the error for an outcome other than the one hoped for."""
+    if isinstance(outcome, Rejected):
+        return rejection_error(outcome, name)
+    if isinstance(outcome, TidelockError):
+        return outcome
+    return ProtocolViolation(
+        f"The worker answered {type(outcome).__name__}, which does not fit the command. Report it."
+    )
+
+
+def lost(name: str, why: str) -> LockLost:
+    """Return the error for a lease that can no longer be trusted."""
+    error = LockLost(
+        f"Lock {name!r} was lost: {why}. Somebody else may hold it. Stop what it protects; acquire it again."
+    )
+    error.name = name
+    return error

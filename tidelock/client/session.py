@@ -1,0 +1,367 @@
+"""The commands of one client: numbered, sent, answered once. Tries again until an answer or the deadline.
+
+A command is sent again, unchanged but for its floor, after a refusal (which is no answer) and after the loss
+of its connection; the owner's deduplication makes that harmless. A command that waits is sent again likewise:
+its answer is its latest outcome, so no push is lost.
+"""
+
+import asyncio
+import random
+import secrets
+from collections.abc import Callable
+
+from streams.catalog import KINDS
+from streams.domain.decider import Rejected
+from streams.wire.keys import key_of
+from streams.wire.messages import Answer, Answers, Barrier, Refused, Welcome
+from streams.wire.murmur2 import partition_of
+from tidelock.client.clock import Clock, Timer
+from tidelock.client.codec import KindCodec, MetaWriter
+from tidelock.client.errors import (
+    BadArgument,
+    ClientClosed,
+    ConnectionLost,
+    NotAuthenticated,
+    OutcomeUnknown,
+    Overloaded,
+    TidelockError,
+    Unavailable,
+)
+from tidelock.client.link import Link
+from tidelock.client.partition import Partition
+from tidelock.client.pending import Outcome, Pending, Phase
+from tidelock.client.rejections import REFUSALS, refusal_error
+from tidelock.client.router import Router
+from tidelock.client.settings import Settings
+from tidelock.client.wheel import Wheel
+
+MAX_COMMAND_BYTES = 400 * 1024
+SWEEP_S = 0.1
+"""How late the end of a deadline may be noticed."""
+RETRY_SLOT_S = 0.005
+WAIT_GRACE_S = 60.0
+"""So much longer than asked a wait may take (lease time stretches) before it is given up."""
+MAX_STRIKES = 5
+"""So often may the server hang up on a connection with complaint before its open commands are given up."""
+
+
+class Session:
+    """All commands of one client that are not done."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.id = secrets.token_hex(8)
+        self.settings = settings
+        self.clock = clock
+        self.tenant = ""
+        self._codecs = {spec.name: KindCodec(spec) for spec in KINDS}
+        self._meta = MetaWriter("", self.id)
+        self._pending: dict[int, Pending] = {}
+        self._next = 1
+        self._floor = 1
+        self._handles = 0
+        self._sweeper: Timer | None = None
+        self._sweep_at = float("inf")
+        self._idle: asyncio.Future[None] | None = None
+        self.closed = False
+        self._retries: Wheel[Pending] = Wheel(clock, RETRY_SLOT_S, self._retry)
+        self.router = Router(settings, self.id, clock, self)
+
+    async def start(self) -> Welcome:
+        """Connect to the first worker that answers. Raises `NotAuthenticated`."""
+        welcome = await self.router.first()
+        self.tenant = welcome.tenant
+        self._meta = MetaWriter(welcome.tenant, self.id)
+        return welcome
+
+    # -- from callers ----------------------------------------------------------------------------------------
+
+    def new_handle(self) -> str:
+        """Return a handle that this client never used."""
+        self._handles += 1
+        return str(self._handles)
+
+    def partition_of(self, kind: str, name: str) -> Partition:
+        """Return the partition that decides on `name`."""
+        partitions = self._partitions(kind)
+        return partitions[partition_of(key_of(self.tenant, name), len(partitions))]
+
+    def partition(self, kind: str, number: int) -> Partition:
+        """Return a partition by number. Raises `BadArgument`."""
+        partitions = self._partitions(kind)
+        if not 0 <= number < len(partitions):
+            raise BadArgument(f"Kind {kind} has no partition {number}, only 0 to {len(partitions) - 1}.")
+        return partitions[number]
+
+    def _partitions(self, kind: str) -> list[Partition]:
+        try:
+            return self.router.kinds[kind]
+        except KeyError:
+            served = ", ".join(sorted(self.router.kinds)) or "none"
+            raise BadArgument(f"The workers serve no kind {kind!r}, only: {served}.") from None
+
+    def codec(self, kind: str) -> KindCodec:
+        """Return the codec of a kind. Raises `BadArgument`."""
+        try:
+            return self._codecs[kind]
+        except KeyError:
+            raise BadArgument(
+                f"This release knows no kind {kind!r}, only: {', '.join(self._codecs)}."
+            ) from None
+
+    def submit(
+        self,
+        partition: Partition,
+        command: object,
+        handle: str = "",
+        timeout_s: float | None = None,
+        *,
+        on_done: Callable[[Outcome], None] | None = None,
+        traceparent: str | None = None,
+        session: str | None = None,
+    ) -> Pending:
+        """Number the command and send it as soon as there is room. Never blocks. Raises `BadArgument`."""
+        if self.closed:
+            raise ClientClosed("The client is closed. Open another one.")
+        timeout_s = self.settings.timeout_s if timeout_s is None else timeout_s
+        codec = self._codecs[partition.kind]
+        header, body = codec.write(command)
+        now = self.clock.now()
+        issued_ms = partition.wall_ms(now)
+        sequence = self._next
+        deadline_ms = issued_ms + int(timeout_s * 1000)
+        tail = (
+            self._meta.write(
+                sequence, handle, issued_ms, deadline_ms, traceparent=traceparent, session=session
+            )
+            + body
+        )
+        if len(tail) > MAX_COMMAND_BYTES:
+            raise BadArgument(
+                f"The command has {len(tail)} bytes, the limit is {MAX_COMMAND_BYTES}. Split it."
+            )
+        self._next = sequence + 1
+        pending = Pending(
+            partition,
+            sequence,
+            header,
+            tail,
+            deadline_s=now + timeout_s,
+            on_done=on_done,
+            decode=codec.decode_reply,
+        )
+        self._pending[sequence] = pending
+        if pending.deadline_s < self._sweep_at:
+            self._sweep_by(min(pending.deadline_s, now + self.settings.stall_s / 4))
+        self.router.dispatch(pending)
+        return pending
+
+    async def outcome(self, pending: Pending, keep: bool = False) -> Outcome:
+        """Return the final outcome. If the caller is cancelled, the command is given up, unless `keep`."""
+        if pending.phase is Phase.DONE:
+            return pending.outcome
+        pending.future = future = asyncio.get_running_loop().create_future()
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if not keep:
+                self.abandon(pending)
+            raise
+
+    def abandon(self, pending: Pending) -> None:
+        """Never send the command again. What was sent of it may still be executed."""
+        pending.abandoned = True
+        if pending.phase is Phase.QUEUED:
+            self._finish(pending, ClientClosed("given up"))
+
+    def drop(self, pending: Pending) -> None:
+        """Forget a command that was taken back."""
+        self._finish(pending, ClientClosed("taken back"))
+
+    def open_commands(self) -> tuple[Pending, ...]:
+        """Return all commands that are not done, oldest first."""
+        return tuple(self._pending.values())
+
+    # -- from the router -------------------------------------------------------------------------------------
+
+    def floor(self) -> int:
+        """Return the lowest sequence that is not done, or a lower one."""
+        return self._floor
+
+    def on_answers(self, link: Link, answers: Answers) -> None:
+        """Settle the commands that are answered; learn the partition's time."""
+        for answer in answers.answers:
+            pending = self._pending.get(answer.sequence)
+            if pending is None or pending.phase is Phase.DONE:
+                continue  # a repeat
+            if pending.phase is Phase.SENT and pending.link is link:
+                pending.phase = Phase.WAITING
+                link.settled()
+            if not pending.answered:
+                pending.answered = True
+                self._learn_time(pending, answers)
+            if answer.waiting:
+                self._wait(pending)
+            else:
+                self._answered(pending, answer, answers.offset)
+        self._floor = next(iter(self._pending), self._next)
+
+    def _learn_time(self, pending: Pending, answers: Answers) -> None:
+        partition = pending.partition
+        if answers.partition != partition.number or answers.kind != partition.kind:
+            return  # refused before it reached a partition
+        partition.saw_mark(answers.mark_ms, self.clock.now())
+        if pending.first_sent_s is not None:
+            partition.saw_lease_time(answers.lease_ms, pending.first_sent_s)
+
+    def _wait(self, pending: Pending) -> None:
+        pending.phase = Phase.WAITING
+        if not pending.waited:
+            pending.waited = True
+            pending.deadline_s = self.clock.now() + pending.wait_s + WAIT_GRACE_S
+
+    def _answered(self, pending: Pending, answer: Answer, offset: int) -> None:
+        reply = pending.decode(answer.reply)
+        if type(reply) is Rejected and reply.code == "EXPIRED" and pending.uncertain:
+            reply = unknown("it was sent again and then answered EXPIRED")
+        pending.payloads = answer.payloads
+        pending.offset = offset
+        self._finish(pending, reply)
+
+    def on_refused(self, link: Link, refused: Refused) -> None:
+        """Try again, at the address the refusal names or after the pause it asks for."""
+        pending = self._pending.get(refused.sequence)
+        if pending is None or pending.phase is not Phase.SENT or pending.link is not link:
+            return
+        pending.phase = Phase.QUEUED
+        link.settled()
+        if pending.abandoned or refused.code in REFUSALS:
+            self._finish(pending, refusal_error(refused))
+            return
+        pending.refusal = refused
+        pending.refusals += 1
+        if refused.address is not None:
+            pending.partition.address = refused.address
+            if refused.address != link.address and pending.refusals < 3:
+                self.router.dispatch(pending)
+                return
+        pause_s = min(1.0, 0.01 * 2 ** min(pending.refusals, 8))
+        if refused.retry_after_ms is not None:
+            pause_s = max(pause_s, refused.retry_after_ms / 1000)
+        self._retries.add(pending, self.clock.now() + random.uniform(pause_s, 1.5 * pause_s))  # noqa: S311
+
+    def _retry(self, pending: Pending) -> None:
+        if pending.phase is Phase.QUEUED:
+            self.router.dispatch(pending)
+
+    def on_lost(self, link: Link, why: TidelockError) -> list[Pending]:
+        """Return the commands that were on their way over `link` or wait for a push from it."""
+        complaint = isinstance(why, BadArgument)
+        again = []
+        for pending in list(self._pending.values()):
+            if pending.link is not link or pending.phase not in (Phase.SENT, Phase.WAITING):
+                continue
+            pending.strikes += complaint and pending.phase is Phase.SENT
+            pending.uncertain = True
+            pending.phase = Phase.QUEUED
+            pending.link = None
+            if pending.abandoned or pending.strikes >= MAX_STRIKES:
+                self._finish(pending, why)
+            else:
+                again.append(pending)
+        return again
+
+    def on_unwelcome(self, why: NotAuthenticated) -> None:
+        """Fail what is open: no worker takes this token."""
+        for pending in list(self._pending.values()):
+            self._finish(pending, why)
+
+    # -- endings ---------------------------------------------------------------------------------------------
+
+    def _finish(self, pending: Pending, outcome: Outcome) -> None:
+        if self._pending.pop(pending.sequence, None) is None:
+            return
+        if pending.phase is Phase.SENT and pending.link is not None and pending.link.is_open:
+            pending.link.settled()
+        self._retries.remove(pending)
+        pending.settle(outcome)
+        if not self._pending and self._idle is not None and not self._idle.done():
+            self._idle.set_result(None)
+
+    def _sweep_by(self, when: float) -> None:
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        self._sweep_at = when
+        self._sweeper = self.clock.call_at(when + SWEEP_S, self._sweep)
+
+    def _sweep(self) -> None:
+        """Give up what is past its deadline; drop connections that fell silent."""
+        self._sweeper = None
+        self._sweep_at = float("inf")
+        now = self.clock.now()
+        for pending in [each for each in self._pending.values() if each.deadline_s <= now]:
+            self._finish(pending, self._too_late(pending))
+        for link in self.router.links:
+            if link.is_open and now - link.heard_s >= self.settings.stall_s:
+                self._suspect(link)
+        if self._pending:
+            soonest = min(each.deadline_s for each in self._pending.values())
+            self._sweep_by(min(soonest, now + self.settings.stall_s / 4))
+
+    def _suspect(self, link: Link) -> None:
+        """`link` was silent for long: drop it if it owes an answer, else ask it for a sign of life."""
+        if link.in_flight:
+            stall_s = self.settings.stall_s
+            link.close(ConnectionLost(f"{link.address} did not answer for {stall_s} s."))
+            return
+        here = (each for each in self._pending.values() if each.link is link and each.phase is Phase.WAITING)
+        waiting = next(here, None)
+        if waiting is not None:
+            self.submit(
+                waiting.partition, Barrier(waiting.partition.number), timeout_s=2 * self.settings.stall_s
+            )
+
+    def _too_late(self, pending: Pending) -> TidelockError:
+        if pending.uncertain or pending.answered or pending.phase is Phase.SENT:
+            return unknown("its deadline passed without an answer")
+        refused = pending.refusal
+        if refused is None:
+            return Unavailable(
+                "No worker could be reached before the deadline; nothing was sent. Is the cluster up?"
+            )
+        cls = Overloaded if refused.code == "OVERLOADED" else Unavailable
+        return cls(f"Refused until the deadline, nothing was decided: {refused.message}", code=refused.code)
+
+    async def drain(self, timeout_s: float) -> None:
+        """Return when no command is open any more, or after `timeout_s`."""
+        if not self._pending:
+            return
+        self._idle = asyncio.get_running_loop().create_future()
+        timer = self.clock.call_at(self.clock.now() + timeout_s, self._idle_over)
+        try:
+            await self._idle
+        finally:
+            timer.cancel()
+
+    def _idle_over(self) -> None:
+        if self._idle is not None and not self._idle.done():
+            self._idle.set_result(None)
+
+    async def close(self) -> None:
+        """Close the connections; what is open fails."""
+        self.closed = True
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        self._retries.clear()
+        await self.router.close()
+        for pending in list(self._pending.values()):
+            if pending.uncertain or pending.phase is Phase.SENT:
+                self._finish(pending, unknown("the client was closed before the answer came"))
+            else:
+                self._finish(pending, ClientClosed("The client was closed before this command was answered."))
+
+
+def unknown(why: str) -> OutcomeUnknown:
+    """Return the error for a command that may have been executed or not."""
+    return OutcomeUnknown(
+        f"The command may have been executed or not: {why}. Look at the resource, then decide."
+    )

@@ -1,0 +1,64 @@
+"""What a caller may set, with defaults that suit most."""
+
+import os
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tidelock.client.errors import BadArgument
+from tidelock.client.link import split_address
+
+DEFAULT_WORKERS = "127.0.0.1:7400"
+MAX_TIMEOUT_S = 300.0
+"""A command's deadline may lie 5 minutes after its issue, no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How one client connects and how patient it is. Times in seconds."""
+
+    addresses: tuple[str, ...]
+    token: Callable[[], str]
+    """Asked at every connect, so that short-lived tokens can be refreshed."""
+    tls: ssl.SSLContext | None = None
+    timeout_s: float = 60.0
+    """How long a command is tried before it fails."""
+    connect_timeout_s: float = 5.0
+    """For one attempt at one address."""
+    stall_s: float = 10.0
+    """A connection from which nothing came for so long while commands were open is dropped and made anew."""
+    first_backoff_s: float = 0.05
+    last_backoff_s: float = 2.0
+
+
+def addresses_of(addresses: tuple[str, ...]) -> tuple[str, ...]:
+    """Return `addresses`, or those of TIDELOCK_WORKERS (comma-separated), checked. Raises `BadArgument`."""
+    found = addresses or tuple(
+        part.strip()
+        for part in os.environ.get("TIDELOCK_WORKERS", DEFAULT_WORKERS).split(",")
+        if part.strip()
+    )
+    if not found:
+        raise BadArgument(
+            "TIDELOCK_WORKERS is set but names no worker. Write host:port, separated by commas."
+        )
+    for address in found:
+        split_address(address)
+    return tuple(dict.fromkeys(found))
+
+
+def token_of(token: str | Callable[[], str] | None) -> Callable[[], str]:
+    """Return what gives the token: the caller's, or TIDELOCK_TOKEN."""
+    if token is None:
+        token = os.environ.get("TIDELOCK_TOKEN", "")
+    if callable(token):
+        return token
+    fixed: str = token
+    return lambda: fixed
+
+
+def check_timeout(timeout_s: float) -> float:
+    """Return `timeout_s` if a command may have it. Raises `BadArgument`."""
+    if not 0 < timeout_s <= MAX_TIMEOUT_S:
+        raise BadArgument(f"A timeout of {timeout_s} s is out of range. Choose up to {MAX_TIMEOUT_S:.0f} s.")
+    return timeout_s

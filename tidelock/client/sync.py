@@ -1,0 +1,187 @@
+"""The client without async: the same calls, which block. One background thread runs the event loop.
+
+    with tidelock.sync.connect("127.0.0.1:7400", token="dev") as client:
+        with client.lock("orders/42", wait=10) as held:
+            ...
+
+Safe to use from several threads. A blocked call that is interrupted (Ctrl-C) is taken back like a cancelled
+one. Nobody can cancel a thread: call `held.check()` before what must not be done without the lock;
+leaving the block raises `LockLost`.
+"""
+
+import asyncio
+import ssl
+import threading
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, TypeVar, Unpack
+
+from streams.domain.locks.replies import LockState
+from tidelock.client.client import Client as AsyncClient
+from tidelock.client.client import connect as async_connect
+from tidelock.client.held import HeldLock as AsyncHeldLock
+from tidelock.client.lock import LockOptions
+
+_T = TypeVar("_T")
+
+
+class _Loop:
+    """An event loop in a thread of its own."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="tidelock", daemon=True)
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Return what `work` returns. An interrupt cancels it."""
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+class HeldLock:
+    """A lock that this client holds; renewed in the background."""
+
+    def __init__(self, held: AsyncHeldLock, loop: _Loop) -> None:
+        self._held = held
+        self._loop = loop
+        self.name = held.name
+
+    @property
+    def token(self) -> int:
+        """The fencing token."""
+        return self._held.token
+
+    @property
+    def mode(self) -> str:
+        """EXCLUSIVE or SHARED."""
+        return self._held.mode
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the lease can no longer be trusted although it was not released."""
+        return self._held.is_lost
+
+    def expires_in(self) -> float:
+        """Return for how many seconds the lock is held for certain unless it is renewed."""
+        return self._held.expires_in()
+
+    def check(self) -> None:
+        """Raise `LockLost` if the lock is not held for certain right now."""
+        self._held.check()
+
+    def renew(self, ttl: float | None = None) -> None:
+        """Let the lease run `ttl` s (default: as before) from now."""
+        self._loop.run(self._held.renew(ttl))
+
+    def upgrade(self, *, wait: float | None = None) -> None:
+        """Hold exclusively what is held shared, under a new token."""
+        self._loop.run(self._held.upgrade(wait=wait))
+
+    def downgrade(self) -> None:
+        """Hold shared what is held exclusively, under the same token."""
+        self._loop.run(self._held.downgrade())
+
+    def release(self) -> None:
+        """Give the lock back. Raises `LockLost` if it was lost before."""
+        self._loop.run(self._held.release())
+
+
+class Client:
+    """A client of a cluster, for code without async. Made by `connect`."""
+
+    def __init__(self, client: AsyncClient, loop: _Loop) -> None:
+        self._client = client
+        self._loop = loop
+
+    def acquire(self, name: str, **options: Unpack[LockOptions]) -> HeldLock:
+        """Take the lock `name`; release it yourself."""
+        return HeldLock(self._loop.run(self._client.lock(name, **options).acquire()), self._loop)
+
+    @contextmanager
+    def lock(self, name: str, **options: Unpack[LockOptions]) -> Iterator[HeldLock]:
+        """Hold the lock `name` for a block."""
+        held = self.acquire(name, **options)
+        with _releasing(held):
+            yield held
+
+    @contextmanager
+    def acquire_all(
+        self, names: Iterable[str], **options: Unpack[LockOptions]
+    ) -> Iterator[Mapping[str, HeldLock]]:
+        """Hold several locks for a block, taken in the order of their names, all or none."""
+        options["cancel_on_loss"] = False
+        several = self._client.acquire_all(names, **options)
+        held = self._loop.run(several.__aenter__())
+        try:
+            yield {name: HeldLock(each, self._loop) for name, each in held.items()}
+        finally:
+            self._loop.run(several.__aexit__(None, None, None))
+
+    def inspect(self, name: str) -> LockState:
+        """Return the holders and waiters of the lock `name`, never stale."""
+        return self._loop.run(self._client.inspect(name))
+
+    def command(self, kind: str, command: object, *, handle: str = "", timeout: float | None = None) -> Any:
+        """Send any command of any kind; return its (final) reply."""
+        return self._loop.run(self._client.command(kind, command, handle=handle, timeout=timeout))
+
+    def close(self) -> None:
+        """Release what is held and disconnect."""
+        try:
+            self._loop.run(self._client.close())
+        finally:
+            self._loop.stop()
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+@contextmanager
+def _releasing(held: HeldLock) -> Iterator[None]:
+    """Release in the end; an error of the block matters more than one of the release."""
+    try:
+        yield
+    except BaseException:
+        if not held.is_lost:
+            held.release()
+        raise
+    held.release()
+
+
+def connect(
+    *addresses: str,
+    token: str | Callable[[], str] | None = None,
+    tls: ssl.SSLContext | None = None,
+    timeout: float = 60.0,
+    connect_timeout: float = 10.0,
+) -> Client:
+    """Connect to a cluster. See `tidelock.connect`; close the client when done, or use `with`."""
+    loop = _Loop()
+
+    async def opened() -> AsyncClient:
+        return await async_connect(
+            *addresses, token=token, tls=tls, timeout=timeout, connect_timeout=connect_timeout
+        )
+
+    try:
+        return Client(loop.run(opened()), loop)
+    except BaseException:
+        loop.stop()
+        raise
