@@ -52,6 +52,14 @@ class Watcher:
             self._process.stdin.write(line.encode())
 
 
+def shimmed(launch: Launch) -> tuple[str, ...]:
+    """Return the command line that starts `launch` tied to this process."""
+    who = launch.account
+    account = (who.uid, who.gid, int(who.namespace)) if who else (-1, -1, 0)
+    ties = (os.getpid(), int(launch.death_signal), launch.nice, *account)
+    return (*_PYTHON, str(_SHIM), *(str(tie) for tie in ties), "--", *launch.argv)
+
+
 class Child:
     """A running (or ended) program."""
 
@@ -65,11 +73,9 @@ class Child:
     @classmethod
     async def spawn(cls, launch: Launch, log: Path, watcher: Watcher) -> Child:
         """Start `launch` through the shim, on the thread that lives as long as the stack (PDEATHSIG)."""
-        uid, gid = launch.user or (-1, -1)
-        ties = (os.getpid(), int(launch.death_signal), uid, gid, launch.nice)
         with open_log(log) as out:
             process = await asyncio.create_subprocess_exec(
-                *_PYTHON, str(_SHIM), *(str(tie) for tie in ties), "--", *launch.argv,
+                *shimmed(launch),
                 stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=out,
                 env={**os.environ, **launch.env}, cwd=launch.cwd, start_new_session=True,
             )  # fmt: skip

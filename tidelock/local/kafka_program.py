@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from tidelock.local.errors import DownloadFailed
 from tidelock.local.jars import LOCK_FILE
 from tidelock.local.java import JavaProgram
+from tidelock.local.jvm_cache import cached
 
 
 class Progress(Protocol):
@@ -30,7 +31,7 @@ async def find(home: Path, progress: Progress) -> JavaProgram:
         memory.parent.mkdir(parents=True, exist_ok=True)
         entries = [[str(path), path.stat().st_size] for path in paths]
         memory.write_text(json.dumps({"lock": LOCK_FILE.read_text(), "jars": entries}))
-    return JavaProgram(paths)
+    return cached(JavaProgram(paths))
 
 
 def _remembered(memory: Path) -> tuple[Path, ...] | None:

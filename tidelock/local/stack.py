@@ -8,15 +8,17 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
-from tidelock.local import statefile
+from tidelock.local import dev_token, statefile
 from tidelock.local.addresses import Addresses, InfluxAddress
 from tidelock.local.child import Watcher, end_leftover
 from tidelock.local.errors import LocalStackError, PortTaken
 from tidelock.local.java import JavaProgram
 from tidelock.local.journal import Journal
+from tidelock.local.jvm_cache import train
 from tidelock.local.kafka_program import Progress, find
 from tidelock.local.lock import DirectoryLock
 from tidelock.local.parts.catalog import Group, Wave, roster
@@ -27,6 +29,14 @@ from tidelock.local.supervisor import SupervisedPart, Surroundings
 __all__ = ["Addresses", "InfluxAddress", "LocalStack"]
 
 _PORT_ATTEMPTS = 5
+
+
+def _nothing() -> None:
+    """Report no change."""
+
+
+def _mute(_text: str) -> None:
+    """Say nothing."""
 
 
 class _Silent:
@@ -49,6 +59,7 @@ class LocalStack:
         self._parts: dict[str, SupervisedPart] = {}
         self._addresses: Addresses | None = None
         self._java: JavaProgram | None = None
+        self._training: asyncio.Task[None] | None = None
         self._roster = roster(
             settings, PortBook(settings.home / "ports.json"), self._kafka_program, self._worker_env
         )
@@ -72,7 +83,7 @@ class LocalStack:
         return self._parts[name]
 
     async def start(self) -> Addresses:
-        """Start all parts, return when each is ready; raises LocalStackError and then leaves nothing running."""
+        """Start all parts, return when each is ready; raises LocalStackError and leaves nothing running."""
         if self._addresses is not None:
             return self._addresses
         self._lock.acquire()
@@ -85,6 +96,10 @@ class LocalStack:
 
     async def stop(self) -> None:
         """End all parts, workers first; the data stays."""
+        if self._training is not None:
+            self._training.cancel()
+            await asyncio.gather(self._training, return_exceptions=True)
+            self._training = None
         for wave in reversed(self._roster.waves()):
             names = [part.name for group in wave for part in group]
             running = [self._parts[name].stop() for name in names if name in self._parts]
@@ -96,6 +111,11 @@ class LocalStack:
             self._journal.note("stack_stopped")
         self._parts.clear()
         self._lock.release()
+
+    def kill_all(self) -> None:
+        """SIGKILL every part at once, for somebody who will not wait for a clean stop."""
+        for part in self._parts.values():
+            part.kill()
 
     async def _start(self) -> None:
         self._clear_leftovers()
@@ -112,6 +132,9 @@ class LocalStack:
         self._addresses = self._collect()
         self._write_state()
         self._journal.note("stack_ready", addresses=self._addresses.kafka)
+        if self.settings.jvm_cache and self._java and self._java.cache and not self._java.cache.exists():
+            apart = replace(around, logs=self.settings.logs / "jvm-training", changed=_nothing, say=_mute)
+            self._training = asyncio.create_task(self._train(self._java, apart), name="train the JVM cache")
 
     async def _start_wave(self, wave: Wave) -> None:
         await _all([self._start_group(group) for group in wave])
@@ -133,14 +156,24 @@ class LocalStack:
             else:
                 return
 
+    async def _train(self, program: JavaProgram, around: Surroundings) -> None:
+        try:
+            if await train(self.settings.home, program, around):
+                self._journal.note("jvm_cache_made", file=program.cache)
+        except (LocalStackError, OSError) as error:  # only a wish: the stack runs well without
+            self._journal.note("jvm_cache_failed", error=str(error))
+
     def _kafka_program(self) -> JavaProgram:
         if self._java is None:
             raise RuntimeError("Kafka's class path is found before a broker starts")
         return self._java
 
     def _worker_env(self) -> Mapping[str, str]:
-        session = {"TIDELOCK_SESSION_TIMEOUT_MS": str(self.settings.session_timeout_ms)}
-        return {**self._collect().as_environment(), **session, **self.settings.environment}
+        own = {
+            "TIDELOCK_SESSION_TIMEOUT_MS": str(self.settings.session_timeout_ms),
+            dev_token.VARIABLE: dev_token.chosen(self.settings.home),
+        }
+        return {**self._collect().as_environment(), **own, **self.settings.environment}
 
     def _collect(self) -> Addresses:
         local, given = self._roster, self.settings

@@ -19,6 +19,9 @@ _POLL_S = 0.05
 _PORT_SIGNS = ("Address already in use", "BindException", "could not bind", "address already in use")
 
 
+_DEADLY = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT, signal.SIGSEGV}
+
+
 class State(StrEnum):
     """Where a part is in its life."""
 
@@ -95,7 +98,7 @@ class SupervisedPart:
     def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
         """Send the program a signal behind the supervisor's back, as a crash would."""
         if self.child is not None and self.child.returncode is None:
-            if number == signal.SIGKILL:
+            if number in _DEADLY:
                 self._ready.clear()
             self.child.send(number)
 

