@@ -179,6 +179,7 @@ class Owner:
 
     async def _lead(self) -> None:
         self.reader.state.undo.recording = True
+        self._topic.queue.clear()  # now: the task starts later, and what an earlier ownership read ahead is stale
         topic = asyncio.create_task(self._topic.run(self.reader.head.last_source + 1))
         topic.add_done_callback(self._topic_ended)
         try:
@@ -196,6 +197,8 @@ class Owner:
                     await self._send(batch)
         finally:
             topic.cancel()
+            self._take_back()
+            self._send_waiters_back()
 
     def _build(self) -> Batch | None:
         now = self._clock.monotonic_ms()
@@ -325,6 +328,19 @@ class Owner:
                 pending.meta.sequence, code, message, self.where.kind, self.where.partition, address, retry_after_ms
             )
             pending.reply_to.refuse(refused)
+
+    def _send_waiters_back(self) -> None:
+        """Have connected clients repeat their open waits: others may settle them, where no push reaches this worker."""
+        code = "NOT_OWNER" if self._stopping else "CLAIMING"
+        address = self._directory.address_of(self.where) if self._stopping else None
+        for (principal, client), entry in self.reader.state.answers.clients.items():
+            connection = self._directory.connection_of(principal, client)
+            if connection is not None:
+                for sequence, stored in entry.answers.items():
+                    if stored.waiting:
+                        message = f"The ownership of {self.where} ended while this command waits. Send it again."
+                        where = self.where
+                        connection.refuse(Refused(sequence, code, message, where.kind, where.partition, address, 100))
 
     def _refuse_all(self, code: str, message: str) -> None:
         waiting = [*self._queue, *self._gather.take_all()]
