@@ -35,10 +35,11 @@ def _freeze(catalogue: Catalogue) -> int:
 
 
 def _check(catalogue: Catalogue, *, release: bool) -> int:
-    found = list(problems(catalogue))
+    frozen = released()
+    found = list(problems(catalogue, frozen))
     for problem in found:
         _say_problem(problem)
-    free = unreleased(catalogue, released())
+    free = unreleased(catalogue, frozen)
     if free:
         _say("not frozen, so still free to change (python -m schemas freeze): " + ", ".join(map(key, free)))
     return 1 if found or (release and free) else 0

@@ -1,8 +1,8 @@
 """Commands in Confluent framing: `00`, four bytes of registry id, body.
 
-For producers that use a schema registry; off unless one is configured. Only the frame changes: the registry is
-asked which schema an id names, and one that does not ship with this release (by fingerprint) is refused. So what
-a log holds never depends on a registry.
+For producers that use a schema registry; off unless one is configured. Only the frame changes: the registry
+is asked which schema an id names, and one that does not ship with this release (by fingerprint) is refused.
+So what a log holds never depends on a registry.
 """
 
 import asyncio
@@ -22,8 +22,6 @@ from schemas.registry import Registry
 FRAME: Final = 5
 MAX_CACHED: Final = 4096
 _Held = TypeVar("_Held")
-
-
 _NO_SCHEMA = (
     ValueError,
     LookupError,
@@ -95,16 +93,9 @@ class ConfluentFraming:
     def _known_header(self, schema_id: int, text: str) -> bytes:
         try:
             header = MAGIC + canonical_fingerprint(json.loads(text))
-        except (
-            ValueError,
-            LookupError,
-            TypeError,
-            RecursionError,
-            fastavro.schema.SchemaParseException,
-        ) as error:
-            raise UnknownWriterSchema(
-                schema_id, f"it is not one self-contained Avro schema ({error})"
-            ) from error
+        except _NO_SCHEMA as error:
+            reason = f"it is not one self-contained Avro schema ({error})"
+            raise UnknownWriterSchema(schema_id, reason) from error
         if header not in self._known:
             raise UnknownWriterSchema(schema_id, f"its fingerprint {header[2:].hex()} is none of ours")
         return header

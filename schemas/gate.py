@@ -9,7 +9,7 @@ The rule is narrower than Avro's schema resolution, so that one value class hold
 Envelope schemas (group `log`) have one version for ever: every reader of every release reads them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import permutations
 
 from schemas.catalogue import Catalogue, shipped
@@ -21,15 +21,16 @@ from schemas.targets import shape_name
 ENVELOPES = "log"
 
 
-def check_all(catalogue: Catalogue | None = None) -> None:
+def check_all(catalogue: Catalogue | None = None, frozen: Mapping[str, str] | None = None) -> None:
     """Raise the first problem of the schemas that ship with this release; called when a process starts."""
-    for problem in problems(shipped() if catalogue is None else catalogue):
+    known = shipped() if catalogue is None else catalogue
+    for problem in problems(known, released() if frozen is None else frozen):
         raise problem
 
 
-def problems(catalogue: Catalogue) -> Iterator[SchemaError]:
+def problems(catalogue: Catalogue, frozen: Mapping[str, str]) -> Iterator[SchemaError]:
     """Yield what is wrong: released schemas that changed, envelopes with versions, incompatible versions."""
-    yield from drifts(catalogue, released())
+    yield from drifts(catalogue, frozen)
     for name in sorted({file.fullname for file in catalogue}):
         versions = catalogue.versions(name)
         if versions[0].group == ENVELOPES and len(versions) > 1:

@@ -80,10 +80,11 @@ def read_span(data: bytes, at: int) -> tuple[int, int]:
 
 def read_block(data: bytes, at: int) -> tuple[int, int]:
     """Return the item count of the array block at `at` and the position of its first item."""
-    count, at = read_long(data, at)
-    if count < 0:  # a block that also tells its size in bytes, so that readers may skip it
+    number, at = read_varint(data, at)
+    if number & 1:  # a negative count: the block also tells its size in bytes, so that readers may skip it
         at, _ = read_span(data, at)
-    return abs(count), at
+        return (number >> 1) + 1, at
+    return number >> 1, at
 
 
 def write_varint(number: int) -> bytes:
