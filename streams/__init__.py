@@ -1,0 +1,1 @@
+"""The platform: domain, log, wire, engine, replay."""

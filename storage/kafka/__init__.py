@@ -1,0 +1,1 @@
+"""The log, the topics and the group on Apache Kafka."""

@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import RecordMetadata
 
 from storage.kafka.client import consumer, producer
-from streams.engine.ports import Appended, AppendUnknown, LogUnavailable, Stored
+from streams.log.ports import Appended, AppendUnknown, LogUnavailable, Stored
 from streams.log.positions import DEAD_LETTERS, PartitionId
 
 LOG_APPEND_TIME = 1
@@ -38,13 +38,17 @@ class KafkaLogWriter:
         if appended.done():
             return
         if sent.cancelled():
-            appended.set_exception(AppendUnknown(f"{self._topic}/{self._partition}: the producer was closed."))
+            appended.set_exception(
+                AppendUnknown(f"{self._topic}/{self._partition}: the producer was closed.")
+            )
         elif (error := sent.exception()) is not None:
             appended.set_exception(AppendUnknown(f"{self._topic}/{self._partition}: {error!r}"))
         else:
             metadata = sent.result()
             if metadata.timestamp_type != LOG_APPEND_TIME:
-                appended.set_exception(AppendUnknown(f"{self._topic} does not stamp LogAppendTime; repair the topic."))
+                appended.set_exception(
+                    AppendUnknown(f"{self._topic} does not stamp LogAppendTime; repair the topic.")
+                )
             else:
                 appended.set_result(Appended(metadata.offset, metadata.timestamp))
 

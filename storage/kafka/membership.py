@@ -55,6 +55,10 @@ class Membership:
         await self._consumer.stop()
 
 
+def _ignore(_: Iterable[TopicPartition]) -> None:
+    """Nothing to pause yet."""
+
+
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
     def __init__(
         self,
@@ -64,7 +68,7 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
         self._topics = topics
         self._assigned = assigned
         self._routes: dict[PartitionId, str] = {}
-        self.pause: Callable[[Iterable[TopicPartition]], None] = lambda held: None
+        self.pause: Callable[[Iterable[TopicPartition]], None] = _ignore
 
     def heard(self, routes: dict[PartitionId, str]) -> None:
         self._routes = routes
@@ -106,7 +110,9 @@ def _ring_assignor(
             placed = assign(everyone, partitions)
             routes = json.dumps({str(p): everyone[mid].address for p, mid in placed.items()}).encode()
             return {
-                mid: ConsumerProtocolMemberAssignment(VERSION, _by_topic(p for p, m in placed.items() if m == mid), routes)
+                mid: ConsumerProtocolMemberAssignment(
+                    VERSION, _by_topic(p for p, m in placed.items() if m == mid), routes
+                )
                 for mid in members
             }
 
@@ -128,5 +134,3 @@ def _by_topic(partitions: Iterable[PartitionId]) -> list[tuple[str, list[int]]]:
 def _parse(text: str) -> PartitionId:
     kind, number = text.split("/")
     return PartitionId(kind, int(number))
-
-

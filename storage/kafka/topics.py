@@ -89,7 +89,9 @@ async def create_topics(admin: AIOKafkaAdminClient, kinds: tuple[str, ...], sett
     for topic, code, *detail in response.topic_errors:
         error = for_code(code)
         if code and error is not TopicAlreadyExistsError:
-            raise TopicProblem(f"{topic} cannot be created: {error.__name__} {detail}. Look at the broker's log.")
+            raise TopicProblem(
+                f"{topic} cannot be created: {error.__name__} {detail}. Look at the broker's log."
+            )
 
 
 async def check_topics(admin: AIOKafkaAdminClient, kinds: tuple[str, ...], settings: TopicSettings) -> None:

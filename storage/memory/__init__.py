@@ -1,0 +1,1 @@
+"""Complete adapters in memory, for pure tests."""

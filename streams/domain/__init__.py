@@ -1,0 +1,1 @@
+"""Pure deciders. Standard library only."""

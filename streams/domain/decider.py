@@ -53,16 +53,16 @@ class Rejected:
     retry_after_ms: int | None = None
 
 
-E_ = TypeVar("E_", covariant=True)
-R_ = TypeVar("R_", covariant=True)
+E_co = TypeVar("E_co", covariant=True)
+R_co = TypeVar("R_co", covariant=True)
 
 
 @value
-class Decision(Generic[E_, R_]):
+class Decision(Generic[E_co, R_co]):
     """The outcome of one command: its events, in order, and the reply. A rejection has no events."""
 
-    events: tuple[E_, ...]
-    reply: R_ | Rejected
+    events: tuple[E_co, ...]
+    reply: R_co | Rejected
     waiting: bool = False
     """True when the reply is interim: a later event settles this command (see `Decider.settles`)."""
 
@@ -78,18 +78,17 @@ class Settled:
 
 
 S = TypeVar("S")
-C = TypeVar("C", contravariant=True)
+C_contra = TypeVar("C_contra", contravariant=True)
 E = TypeVar("E")
-R = TypeVar("R", covariant=True)
 
 
-class Decider(Protocol[S, C, E, R]):
+class Decider(Protocol[S, C_contra, E, R_co]):
     """Commands in, events out, one key at a time. Implementations are modules or frozen values."""
 
     def initial(self, key: str) -> S:
         """Return the state of a key nobody has touched. A state equal to it is forgotten."""
 
-    def decide(self, command: C, who: Requester, state: S, context: Context) -> Decision[E, R]:
+    def decide(self, command: C_contra, who: Requester, state: S, context: Context) -> Decision[E, R_co]:
         """Return what `command` causes on `state`, or why it is refused. `Tick` has requester `TIMER`."""
 
     def evolve(self, state: S, event: E) -> S:

@@ -1,0 +1,1 @@
+"""The write side: owners, lanes, assignment, the worker process."""

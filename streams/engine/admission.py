@@ -22,7 +22,9 @@ class Verdict(Enum):
     REFUSE_AND_RAISE_FLOOR = "refuse and raise the floor"
 
 
-def admit(pending: Pending, state: PartitionState, mark_ms: int, *, deduplicated: bool) -> tuple[Verdict, StoredAnswer | Rejected | None]:
+def admit(
+    pending: Pending, state: PartitionState, mark_ms: int, *, deduplicated: bool
+) -> tuple[Verdict, StoredAnswer | Rejected | None]:
     """Judge `pending` against the answers so far and the mark of the commit that would decide it."""
     meta = pending.meta
     if deduplicated:
@@ -45,7 +47,8 @@ def admit(pending: Pending, state: PartitionState, mark_ms: int, *, deduplicated
         return Verdict.REFUSE, pending.refusal
     if meta.session is not None and meta.session in state.ended_sessions:
         return Verdict.REFUSE, Rejected(
-            "SESSION_ENDED", "The session of this command has ended. Register again and use the new session's token."
+            "SESSION_ENDED",
+            "The session of this command has ended. Register again and use the new session's token.",
         )
     return Verdict.DECIDE, None
 

@@ -22,7 +22,12 @@ class Member:
     def to_bytes(self) -> bytes:
         """Return the form that travels as assignor user data."""
         return json.dumps(
-            {"worker": self.worker, "address": self.address, "max_level": self.max_level, "costs": dict(self.costs)}
+            {
+                "worker": self.worker,
+                "address": self.address,
+                "max_level": self.max_level,
+                "costs": dict(self.costs),
+            }
         ).encode()
 
     @classmethod

@@ -18,9 +18,17 @@ from streams.log.accept import LogHead
 from streams.log.answers import StoredAnswer
 from streams.log.envelope import encode
 from streams.log.fold import PartitionState, Settlement
-from streams.log.records import MAX_COMMIT_BYTES, MAX_DECISIONS, Commit, FeatureActivated, LoggedDecision, Source
+from streams.log.records import (
+    MAX_COMMIT_BYTES,
+    MAX_DECISIONS,
+    Commit,
+    FeatureActivated,
+    LoggedDecision,
+    Source,
+)
 from streams.log.vocabulary import ENGINE_COMMANDS, Vocabulary
 from streams.wire.messages import Answer, TimerFailed
+
 
 class TimerIdle(Exception):
     """A due timer decided nothing, and would be due for ever."""
@@ -36,7 +44,9 @@ ENVELOPE_BYTES = 256
 class Batch:
     """The decisions of one commit, its record, and the answers that wait for its acceptance."""
 
-    def __init__(self, vocabulary: Vocabulary, state: PartitionState, head: LogHead, lease_ms: int, mark_ms: int) -> None:
+    def __init__(
+        self, vocabulary: Vocabulary, state: PartitionState, head: LogHead, lease_ms: int, mark_ms: int
+    ) -> None:
         self.deliveries: list[tuple[ReplyTo, Answer]] = []
         self.pushes: list[tuple[Settlement, Answer]] = []
         self.commands: list[Pending] = []
@@ -110,9 +120,12 @@ class Batch:
             if not decision.events:
                 raise TimerIdle(key)
             self._append(_timer(key, self._encode(decision.events)), decision.events, None)
-            if key in self._state.keys and (again := self._decider.next_deadline(self._state.keys[key])) is not None:
+            if (
+                key in self._state.keys
+                and (again := self._decider.next_deadline(self._state.keys[key])) is not None
+            ):
                 self._state.deadlines.schedule(key, again)
-        except Exception as error:  # noqa: BLE001 - whatever a kind raises parks this key and nothing else
+        except Exception as error:
             self._restore(savepoint)
             self.failures.append(f"timer of {key}: {error!r}")
             failed = TimerFailed(repr(error)[:500])
@@ -128,7 +141,14 @@ class Batch:
             source = Source(first, last, sha256(raw).digest())
         head = self.head.copy()
         commit = Commit(
-            claim.owner, head.head, head.n + 1, self.lease_ms, self.mark_ms, head.active, source, tuple(self.decisions)
+            claim.owner,
+            head.head,
+            head.n + 1,
+            self.lease_ms,
+            self.mark_ms,
+            head.active,
+            source,
+            tuple(self.decisions),
         )
         self.record = encode(commit)
         reason = head.accept(-1, commit, self.record)
@@ -175,15 +195,21 @@ class Batch:
             if type(pending.command) in ENGINE_COMMANDS:
                 decision = decide_own(pending.command, state, self.mark_ms)
             else:
-                decision = self._decider.decide(pending.command, pending.who, state.state_of(pending.key), context)
+                decision = self._decider.decide(
+                    pending.command, pending.who, state.state_of(pending.key), context
+                )
             self._log(pending, pending.meta.floor, decision, spec)
-        except Exception as error:  # noqa: BLE001 - the design's rule: rebuild, then log INTERNAL for this command
+        except Exception as error:
             self._restore(savepoint)
             self.failures.append(f"{type(pending.command).__name__} on {pending.key}: {error!r}")
-            internal = Rejected("INTERNAL", "The platform failed on this command; nothing was changed. It is in the log.")
+            internal = Rejected(
+                "INTERNAL", "The platform failed on this command; nothing was changed. It is in the log."
+            )
             self._log(pending, pending.meta.floor, Decision((), internal), spec)
 
-    def _log(self, pending: Pending, floor: int, decision: Decision[Any, Any], spec: CommandSpec | None = None) -> None:
+    def _log(
+        self, pending: Pending, floor: int, decision: Decision[Any, Any], spec: CommandSpec | None = None
+    ) -> None:
         meta, who = pending.meta, pending.who
         reply = self._vocabulary.encode_reply(decision.reply)
         logged = LoggedDecision(
@@ -207,7 +233,9 @@ class Batch:
         self._append(logged, decision.events, pending)
         if pending.reply_to is not None:
             payloads = self._payloads(pending.key, decision.reply)
-            self.deliveries.append((pending.reply_to, Answer(meta.sequence, decision.waiting, reply, payloads)))
+            self.deliveries.append(
+                (pending.reply_to, Answer(meta.sequence, decision.waiting, reply, payloads))
+            )
 
     def _append(self, logged: LoggedDecision, events: tuple[Any, ...], pending: Pending | None) -> None:
         settled = self._state.decided(logged, events)
@@ -215,14 +243,19 @@ class Batch:
         asked = 0 if pending is None else pending.size
         self._bytes += ENVELOPE_BYTES + asked + len(logged.reply) + sum(map(len, logged.events))
         for settlement in settled:
-            if pending is not None and settlement.sequence == pending.meta.sequence:
-                if settlement.client == pending.meta.client and settlement.principal == pending.who.principal:
-                    continue
+            if pending is not None and _asked(pending, settlement):
+                continue
             payloads = self._payloads(settlement.key, settlement.reply)
             self.pushes.append((settlement, Answer(settlement.sequence, False, settlement.stored, payloads)))
 
     def _save(self) -> tuple[int, int, int, int, int]:
-        return (self._state.undo.mark(), len(self.decisions), len(self.deliveries), len(self.pushes), self._bytes)
+        return (
+            self._state.undo.mark(),
+            len(self.decisions),
+            len(self.deliveries),
+            len(self.pushes),
+            self._bytes,
+        )
 
     def _restore(self, savepoint: tuple[int, int, int, int, int]) -> None:
         undo, decisions, deliveries, pushes, self._bytes = savepoint
@@ -240,7 +273,9 @@ class Batch:
             payloads: tuple[bytes, ...] = ()
             if self._vocabulary.kind.payloads is not None:
                 payloads = self._payloads(pending.key, self._vocabulary.decode_reply(reply))
-            self.deliveries.append((pending.reply_to, Answer(pending.meta.sequence, waiting, reply, payloads)))
+            self.deliveries.append(
+                (pending.reply_to, Answer(pending.meta.sequence, waiting, reply, payloads))
+            )
 
     def _payloads(self, key: str, reply: object) -> tuple[bytes, ...]:
         join: Callable[[Any, Any], tuple[bytes, ...]] | None = self._vocabulary.kind.payloads
@@ -250,6 +285,17 @@ class Batch:
         return tuple(map(self._vocabulary.encode_event, events))
 
 
+def _asked(pending: Pending, settlement: Settlement) -> bool:
+    who = pending.who
+    return (settlement.sequence, settlement.client, settlement.principal) == (
+        who.sequence,
+        who.client,
+        who.principal,
+    )
+
+
 def _timer(key: str, events: tuple[bytes, ...]) -> LoggedDecision:
     tenant = key.partition("/")[0]
-    return LoggedDecision("TIMER", tenant, "", "", 0, "", None, None, b"", 0, 0, "Tick", key, False, events, b"")
+    return LoggedDecision(
+        "TIMER", tenant, "", "", 0, "", None, None, b"", 0, 0, "Tick", key, False, events, b""
+    )

@@ -12,20 +12,42 @@ class WorkerSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TIDELOCK_", env_file=None, extra="ignore")
 
     kafka: str = Field(description="Bootstrap servers of Kafka, host:port[,host:port].")
-    partitions: int = Field(4, ge=1, le=1024, description="Partitions of each kind: 4 on one machine, 64 in production.")
+    partitions: int = Field(
+        4, ge=1, le=1024, description="Partitions of each kind: 4 on one machine, 64 in production."
+    )
     replication: int = Field(1, ge=1, description="Replicas of each topic; 3 in production.")
     min_insync: int = Field(1, ge=1, description="min.insync.replicas of each topic; 2 in production.")
-    durability: str = Field("page-cache", pattern="^(page-cache|fsync)$", description="Durability class of an append.")
-    generation: int = Field(1, ge=1, le=32767, description="Generation of the logs; raised when a log is rebuilt.")
-    log_id: str | None = Field(None, pattern="^[0-9a-f]{32}$", description="Refuse logs with another id (32 hex digits).")
-    worker_name: str = Field(default_factory=lambda: f"{socket.gethostname()}", description="Stable name of this worker.")
+    durability: str = Field(
+        "page-cache", pattern="^(page-cache|fsync)$", description="Durability class of an append."
+    )
+    generation: int = Field(
+        1, ge=1, le=32767, description="Generation of the logs; raised when a log is rebuilt."
+    )
+    log_id: str | None = Field(
+        None, pattern="^[0-9a-f]{32}$", description="Refuse logs with another id (32 hex digits)."
+    )
+    worker_name: str = Field(
+        default_factory=lambda: f"{socket.gethostname()}", description="Stable name of this worker."
+    )
     worker_listen: str = Field("127.0.0.1:7400", description="Where the direct lane listens, host:port.")
-    worker_advertise: str | None = Field(None, description="Address others reach the direct lane at; default: as it listens.")
-    worker_metrics: str = Field("127.0.0.1:7401", description="Where /metrics, /status and /ready are served, host:port.")
-    session_timeout_ms: int = Field(10_000, ge=1000, description="How long a silent worker keeps its partitions.")
-    dev_token: str = Field("dev", description="Development token: fixes tenant and principal until identity exists.")
-    tenant: str = Field("dev", min_length=1, max_length=64, description="Tenant of the development token and the topic lane.")
-    principal: str = Field("dev", min_length=1, max_length=64, description="Principal of the development token.")
+    worker_advertise: str | None = Field(
+        None, description="Address others reach the direct lane at; default: as it listens."
+    )
+    worker_metrics: str = Field(
+        "127.0.0.1:7401", description="Where /metrics, /status and /ready are served, host:port."
+    )
+    session_timeout_ms: int = Field(
+        10_000, ge=1000, description="How long a silent worker keeps its partitions."
+    )
+    dev_token: str = Field(
+        "dev", description="Development token: fixes tenant and principal until identity exists."
+    )
+    tenant: str = Field(
+        "dev", min_length=1, max_length=64, description="Tenant of the development token and the topic lane."
+    )
+    principal: str = Field(
+        "dev", min_length=1, max_length=64, description="Principal of the development token."
+    )
     max_in_flight: int = Field(4096, ge=1, description="Commands under way on one connection.")
     max_queued: int = Field(8192, ge=1, description="Commands waiting for their decision, one partition.")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")

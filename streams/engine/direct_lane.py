@@ -5,7 +5,7 @@ Nothing here decides: it decodes, finds the owner, and writes what owners hand b
 """
 
 import asyncio
-from typing import Protocol
+from typing import Protocol, cast
 
 from schemas.errors import SchemaError
 from schemas.messages import Messages, bind, type_name
@@ -70,11 +70,10 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the hello."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
         self._impatience = asyncio.get_running_loop().call_later(HELLO_TIMEOUT_S, self._no_hello)
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, _: Exception | None) -> None:
         """Forget the connection; commands on their way are decided all the same."""
         if self._impatience is not None:
             self._impatience.cancel()
@@ -97,10 +96,14 @@ class Connection(asyncio.Protocol):
 
     # ── streams.engine.ports.ReplyTo ────────────────────────────────────────────────────────────────────────
 
-    def answer(self, where: PartitionId, offset: int, lease_ms: int, mark_ms: int, answers: list[Answer]) -> None:
+    def answer(
+        self, where: PartitionId, offset: int, lease_ms: int, mark_ms: int, answers: list[Answer]
+    ) -> None:
         """Send the answers of one accepted commit."""
         self._open -= len(answers)
-        self._write(FRAMES.encode(Answers(where.kind, where.partition, offset, lease_ms, mark_ms, tuple(answers))))
+        self._write(
+            FRAMES.encode(Answers(where.kind, where.partition, offset, lease_ms, mark_ms, tuple(answers)))
+        )
 
     def refuse(self, refused: Refused) -> None:
         """Say that nothing was decided, and what to do."""
@@ -119,7 +122,10 @@ class Connection(asyncio.Protocol):
         if not isinstance(hello, Hello):
             self._close("NO_HELLO", "The first frame must be a hello. Send tidelock.wire.Hello.")
         elif hello.protocol != PROTOCOL:
-            self._close("PROTOCOL", f"This worker speaks protocol {PROTOCOL}, not {hello.protocol}. Use a client of its release.")
+            self._close(
+                "PROTOCOL",
+                f"This worker speaks protocol {PROTOCOL}, not {hello.protocol}. Use a client of its release.",
+            )
         elif not 0 < len(hello.client) <= 128:
             self._close("BAD_META", "hello.client must have 1 to 128 characters.")
         elif (identity := service.authenticate(hello.token)) is None:
@@ -159,13 +165,17 @@ class Connection(asyncio.Protocol):
         self._open += 1
         where = PartitionId(vocabulary.kind.name, partition)
         if pending.meta.client != self.client:
-            pending.refusal = Rejected("BAD_META", f"meta.client is not '{self.client}', which said hello. Use one client id.")
+            pending.refusal = Rejected(
+                "BAD_META", f"meta.client is not '{self.client}', which said hello. Use one client id."
+            )
             partition = -1
         if self._open > service.max_in_flight:
             self.refuse(_overloaded(sequence, where))
         elif partition < 0 and pending.refusal is not None:
             reply = vocabulary.encode_reply(pending.refusal)
-            self.answer(PartitionId(where.kind, -1), -1, 0, service.mark_ms(), [Answer(sequence, False, reply)])
+            self.answer(
+                PartitionId(where.kind, -1), -1, 0, service.mark_ms(), [Answer(sequence, False, reply)]
+            )
         else:
             service.submit(where, pending)
 

@@ -1,11 +1,11 @@
 """Why an ownership ends.
 
-    OwnerError
-    ├── Fenced             somebody else claimed, or a record of ours did not land where it had to
-    ├── ForeignLog         the log is not the one the settings describe
-    ├── ClockSkew          this machine's clock and the broker's disagree by more than 5 minutes
-    ├── LogShrank          the log is shorter than it was
-    └── CommandsMismatch   the commands topic is not the one the log was decided from
+OwnerError
+├── Fenced             somebody else claimed, or a record of ours did not land where it had to
+├── ForeignLog         the log is not the one the settings describe
+├── ClockSkew          this machine's clock and the broker's disagree by more than 5 minutes
+├── LogShrank          the log is shorter than it was
+└── CommandsMismatch   the commands topic is not the one the log was decided from
 """
 
 from streams.log.positions import PartitionId

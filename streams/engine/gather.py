@@ -15,7 +15,9 @@ class Gather:
 
     def add(self, pending: Pending, now_ms: int) -> None:
         """Put `pending` with its like."""
-        group = self._groups.setdefault((type(pending.command), pending.meta.tenant), (now_ms + self._pace_ms, []))
+        group = self._groups.setdefault(
+            (type(pending.command), pending.meta.tenant), (now_ms + self._pace_ms, [])
+        )
         group[1].append(pending)
         self.size += 1
 

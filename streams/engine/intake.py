@@ -29,7 +29,12 @@ class CommandTooLarge(Exception):
 
 
 def take_in(
-    data: bytes, lane: Lane, vocabulary: Vocabulary, partitions: int, identity: Identity, reply_to: ReplyTo | None
+    data: bytes,
+    lane: Lane,
+    vocabulary: Vocabulary,
+    partitions: int,
+    identity: Identity,
+    reply_to: ReplyTo | None,
 ) -> tuple[int, Pending]:
     """Return (partition, pending command) of `data`. Raises `SchemaError`, `CommandTooLarge`."""
     if len(data) > MAX_COMMAND_BYTES:
@@ -55,11 +60,14 @@ def _partition(command: Any, own: bool, key: str, partitions: int) -> int:
 def _problem(meta: CommandMeta, identity: Identity, own: bool, name: str) -> Rejected | None:
     if meta.tenant != identity.tenant:
         return Rejected(
-            "WRONG_TENANT", f"The command names tenant '{meta.tenant[:MAX_LABEL]}', which is not the caller's. Use your own."
+            "WRONG_TENANT",
+            f"The command names tenant '{meta.tenant[:MAX_LABEL]}', which is not the caller's. Use your own.",
         )
     for label, text in (("client", meta.client), ("handle", meta.handle), ("session", meta.session or "")):
         if len(text) > MAX_LABEL:
-            return Rejected("BAD_META", f"meta.{label} is longer than {MAX_LABEL} characters. Use a shorter one.")
+            return Rejected(
+                "BAD_META", f"meta.{label} is longer than {MAX_LABEL} characters. Use a shorter one."
+            )
     if not meta.client:
         return Rejected("BAD_META", "meta.client is empty. Give every running client its own id.")
     if meta.traceparent is not None and len(meta.traceparent) > MAX_LABEL:

@@ -53,7 +53,9 @@ class Owner:
         self._watch = watch
         self._queue: deque[Pending] = deque()
         self._gather = Gather(settings.coalesce_ms)
-        self._topic = TopicLane(where, vocabulary, ports, settings.partitions, directory.topic_identity, self._wake)
+        self._topic = TopicLane(
+            where, vocabulary, ports, settings.partitions, directory.topic_identity, self._wake
+        )
         self._in_flight: deque[Batch] = deque()
         self._trouble: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -70,7 +72,9 @@ class Owner:
     def submit(self, pending: Pending) -> None:
         """Take a command from the direct lane, or refuse it: `OVERLOADED` beyond the bound."""
         if self.phase in {"quarantined", "stopped"}:
-            self._refuse(pending, "PARTITION_CLOSED", f"{self.where} is {self.phase}; see `tidelock status`.", 1000)
+            self._refuse(
+                pending, "PARTITION_CLOSED", f"{self.where} is {self.phase}; see `tidelock status`.", 1000
+            )
         elif len(self._queue) + self._gather.size >= self._settings.max_queued:
             self._refuse(pending, "OVERLOADED", f"{self.where} has {len(self._queue)} commands waiting.", 50)
         elif self._vocabulary.specs[type(pending.command)].coalesce is not None and pending.refusal is None:
@@ -111,7 +115,7 @@ class Owner:
                 except (Fenced, PortError) as error:
                     self._watch.trouble(self.where, error)
                     await asyncio.sleep(self._entropy.pause_s(*self._settings.retry_pause_s))
-                except Exception as error:  # noqa: BLE001 - a partition that fails closes; the others go on
+                except Exception as error:
                     self._watch.trouble(self.where, error)
                     failures += 1 if not isinstance(error, OwnerError) or error.fatal else 0
                     self._take_back()
@@ -218,7 +222,11 @@ class Owner:
             self._activate = None
             if batch.seal_feature(level):
                 return batch
-        while overdue and len(batch.decisions) < TIMERS_A_BATCH and (key := state.deadlines.pop(lease_ms)) is not None:
+        while (
+            overdue
+            and len(batch.decisions) < TIMERS_A_BATCH
+            and (key := state.deadlines.pop(lease_ms)) is not None
+        ):
             batch.tick(key)
         for group in gathered:
             batch.coalesce(group, self._vocabulary.specs[type(group[0].command)])
@@ -263,7 +271,9 @@ class Owner:
             return
         offset, expected = done.result().offset, self.reader.next_offset
         if offset != expected:
-            self._fail(Fenced(self.where, f"a commit landed at {offset} instead of {expected}: somebody else wrote."))
+            self._fail(
+                Fenced(self.where, f"a commit landed at {offset} instead of {expected}: somebody else wrote.")
+            )
             return
         self._in_flight.popleft()
         self.reader.head = batch.head
@@ -325,7 +335,13 @@ class Owner:
         if pending.reply_to is not None:
             address = self._directory.address_of(self.where) if code == "NOT_OWNER" else None
             refused = Refused(
-                pending.meta.sequence, code, message, self.where.kind, self.where.partition, address, retry_after_ms
+                pending.meta.sequence,
+                code,
+                message,
+                self.where.kind,
+                self.where.partition,
+                address,
+                retry_after_ms,
             )
             pending.reply_to.refuse(refused)
 
@@ -338,9 +354,13 @@ class Owner:
             if connection is not None:
                 for sequence, stored in entry.answers.items():
                     if stored.waiting:
-                        message = f"The ownership of {self.where} ended while this command waits. Send it again."
+                        message = (
+                            f"The ownership of {self.where} ended while this command waits. Send it again."
+                        )
                         where = self.where
-                        connection.refuse(Refused(sequence, code, message, where.kind, where.partition, address, 100))
+                        connection.refuse(
+                            Refused(sequence, code, message, where.kind, where.partition, address, 100)
+                        )
 
     def _refuse_all(self, code: str, message: str) -> None:
         waiting = [*self._queue, *self._gather.take_all()]

@@ -11,7 +11,19 @@ from streams.log.records import Lane
 class Pending:
     """One decoded command, who asked, and where the answer goes. Not a value: queues hold it by identity."""
 
-    __slots__ = ("command", "hash", "key", "lane", "meta", "offset", "raw", "refusal", "reply_to", "size", "who")
+    __slots__ = (
+        "command",
+        "hash",
+        "key",
+        "lane",
+        "meta",
+        "offset",
+        "raw",
+        "refusal",
+        "reply_to",
+        "size",
+        "who",
+    )
 
     def __init__(
         self,
@@ -40,5 +52,13 @@ class Pending:
 
 
 NOBODY = CommandMeta(
-    floor=0, tenant="", client="", sequence=0, handle="", issued_ms=0, deadline_ms=0, traceparent=None, session=None
+    floor=0,
+    tenant="",
+    client="",
+    sequence=0,
+    handle="",
+    issued_ms=0,
+    deadline_ms=0,
+    traceparent=None,
+    session=None,
 )

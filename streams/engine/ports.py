@@ -1,109 +1,36 @@
-"""What an owner needs from the world: a log, the topic lane, clocks, dead letters. Adapters live in `storage`.
+"""What an owner needs beside the log's own ports: randomness, and connections to answer to."""
 
-Errors:
-    PortError
-    ├── AppendUnknown     an append failed or its outcome is unknown: it may still land
-    └── LogUnavailable    the log cannot be read now; worth a retry
-"""
-
-from asyncio import Future
-from collections.abc import AsyncIterator
 from typing import Protocol
 
-from streams.domain.value import value
+from streams.log.ports import (
+    Appended,
+    AppendUnknown,
+    Clock,
+    DeadLetters,
+    LogUnavailable,
+    LogWriter,
+    PartitionPorts,
+    PortError,
+    Stored,
+    TopicReader,
+)
 from streams.log.positions import PartitionId
 from streams.wire.messages import Answer, Refused
 
-
-class PortError(Exception):
-    """Something the world refused."""
-
-    code = "PORT_ERROR"
-
-
-class AppendUnknown(PortError):
-    """The record may or may not land, now or later. The ownership must end."""
-
-    code = "APPEND_UNKNOWN"
-
-
-class LogUnavailable(PortError):
-    """The log could not be read. Nothing is known to be wrong with it."""
-
-    code = "LOG_UNAVAILABLE"
-
-
-@value
-class Stored:
-    """One record as it stands in a topic. `value` is None for a tombstone."""
-
-    offset: int
-    timestamp_ms: int
-    value: bytes | None
-
-
-@value
-class Appended:
-    """Where and when (broker time) an append landed."""
-
-    offset: int
-    timestamp_ms: int
-
-
-class LogWriter(Protocol):
-    """One ordered, idempotent writer (acks=all) of one partition's log. One instance an ownership."""
-
-    async def append(self, record: bytes) -> "Future[Appended]":
-        """Queue `record` behind all earlier ones; the future fails with `AppendUnknown`."""
-
-    async def close(self) -> None:
-        """Stop. What is still queued may or may not land."""
-
-
-class TopicReader(Protocol):
-    """Reads one partition of one topic by offset; no group, no commits."""
-
-    async def bounds(self) -> tuple[int, int]:
-        """Return (first retained offset, end offset). Raises `LogUnavailable`."""
-
-    def read(self, start: int, end: int | None = None) -> AsyncIterator[list[Stored]]:
-        """Yield batches in order from `start`, up to `end` (exclusive), or for ever. Raises `LogUnavailable`."""
-
-
-class DeadLetters(Protocol):
-    """Where undecodable commands are copied, with position and reason."""
-
-    async def put(self, partition: PartitionId, record: Stored, code: str, reason: str) -> None:
-        """Store the copy durably. Raises `LogUnavailable`."""
-
-
-class PartitionPorts(Protocol):
-    """Everything one partition's owner touches."""
-
-    async def writer(self) -> LogWriter:
-        """Open a new writer. Raises `LogUnavailable`."""
-
-    @property
-    def log(self) -> TopicReader:
-        """The partition's log."""
-
-    @property
-    def commands(self) -> TopicReader:
-        """The partition's topic lane."""
-
-    @property
-    def dead_letters(self) -> DeadLetters:
-        """Where undecodable commands go."""
-
-
-class Clock(Protocol):
-    """Time, as one process sees it."""
-
-    def monotonic_ms(self) -> int:
-        """Never goes back; rate is real time."""
-
-    def wall_ms(self) -> int:
-        """Wall time, possibly wrong."""
+__all__ = [
+    "AppendUnknown",
+    "Appended",
+    "Clock",
+    "DeadLetters",
+    "Entropy",
+    "LogUnavailable",
+    "LogWriter",
+    "PartitionPorts",
+    "PortError",
+    "ReplyTo",
+    "Stored",
+    "TopicReader",
+]
 
 
 class Entropy(Protocol):
@@ -119,9 +46,10 @@ class Entropy(Protocol):
 class ReplyTo(Protocol):
     """A connection that answers can be sent to. Never blocks; drops what a closed connection can no longer take."""
 
-    def answer(self, where: PartitionId, offset: int, lease_ms: int, mark_ms: int, answers: list[Answer]) -> None:
+    def answer(
+        self, where: PartitionId, offset: int, lease_ms: int, mark_ms: int, answers: list[Answer]
+    ) -> None:
         """Send the answers of one accepted commit."""
 
     def refuse(self, refused: Refused) -> None:
         """Say that nothing was decided, and what to do."""
-

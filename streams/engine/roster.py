@@ -111,10 +111,20 @@ class Roster:
         elif pending.reply_to is not None:
             address = self.address_of(where)
             known = address is not None and address != self._address
-            message = f"{where} is owned " + (f"by {address}." if known else "by nobody right now. Ask again soon.")
+            message = f"{where} is owned " + (
+                f"by {address}." if known else "by nobody right now. Ask again soon."
+            )
             code = "NOT_OWNER" if known else "CLAIMING"
             pending.reply_to.refuse(
-                Refused(pending.meta.sequence, code, message, where.kind, where.partition, address if known else None, 100)
+                Refused(
+                    pending.meta.sequence,
+                    code,
+                    message,
+                    where.kind,
+                    where.partition,
+                    address if known else None,
+                    100,
+                )
             )
 
     def kinds(self) -> tuple[KindInfo, ...]:

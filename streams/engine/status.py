@@ -25,14 +25,16 @@ def serve_status(address: str, roster: Roster) -> WSGIServer:
         path = environ["PATH_INFO"]
         if path == "/metrics":
             _observe(roster)
-            return metrics(environ, start)
+            return list(metrics(environ, start))
         if path == "/status":
             return _json(start, "200 OK", status_of(roster))
         if path == "/ready":
             owners = list(roster.owners.values())
             ready = bool(owners) and all(owner.phase == "leading" for owner in owners)
             return _json(start, "200 OK" if ready else "503 Service Unavailable", {"ready": ready})
-        return _json(start, "404 Not Found", {"error": f"{path} is not served; try /status, /metrics or /ready"})
+        return _json(
+            start, "404 Not Found", {"error": f"{path} is not served; try /status, /metrics or /ready"}
+        )
 
     host, port = host_port(address)
     server = make_server(host, port, application, handler_class=_Quiet)
@@ -42,7 +44,7 @@ def serve_status(address: str, roster: Roster) -> WSGIServer:
 
 def status_of(roster: Roster) -> dict[str, Any]:
     """Return what the worker owns and how it fares."""
-    owners = sorted(list(roster.owners.items()), key=lambda item: str(item[0]))
+    owners = sorted(roster.owners.copy().items(), key=lambda item: str(item[0]))
     return {
         "worker": roster.worker,
         "connections": roster.connections,

@@ -98,7 +98,10 @@ async def check_commands(ports: PartitionPorts, reader: PartitionReader) -> None
 def _check_genesis(reader: PartitionReader, settings: OwnerSettings) -> None:
     genesis, where = reader.head.genesis, reader.where
     if genesis is None:
-        raise ForeignLog(where, f"record 0 of {where.log_topic} is no Genesis: this is not a Tidelock log. Use another topic.")
+        raise ForeignLog(
+            where,
+            f"record 0 of {where.log_topic} is no Genesis: this is not a Tidelock log. Use another topic.",
+        )
     expected = {
         "kind": (genesis.kind, where.kind),
         "partition": (genesis.partition, where.partition),

@@ -21,7 +21,9 @@ APPEND_SECONDS = Histogram(
 )  # fmt: skip
 VOID = Gauge("tidelock_void_records", "Records of the log that do not count", (*_LABELS, "reason"))
 CLAIMS = Gauge("tidelock_claims", "Claims in the log so far", _LABELS)
-TROUBLES = Counter("tidelock_ownership_troubles_total", "Ownerships that ended in trouble", (*_LABELS, "code"))
+TROUBLES = Counter(
+    "tidelock_ownership_troubles_total", "Ownerships that ended in trouble", (*_LABELS, "code")
+)
 FAILURES = Counter("tidelock_internal_failures_total", "Decisions that raised", _LABELS)
 LEADING = Gauge("tidelock_leading", "1 while this worker decides the partition", _LABELS)
 QUARANTINED = Gauge("tidelock_quarantined", "1 when the partition is closed here", _LABELS)
@@ -44,7 +46,11 @@ def configure_logs(level: str, **fixed: str) -> None:
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(**fixed)
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format='{"level":"%(levelname)s","logger":"%(name)s","event":%(message)r}')
+    logging.basicConfig(
+        level=logging.WARNING,
+        stream=sys.stderr,
+        format='{"level":"%(levelname)s","logger":"%(name)s","event":%(message)r}',
+    )
 
 
 class WorkerWatch:
@@ -61,7 +67,9 @@ class WorkerWatch:
         CLAIMS.labels(*labels).set(reader.head.claims)
         for reason, count in reader.voids.items():
             VOID.labels(*labels, reason).set(count)
-        self._log.info("phase", partition=str(where), phase=phase, offset=reader.next_offset, claims=reader.head.claims)
+        self._log.info(
+            "phase", partition=str(where), phase=phase, offset=reader.next_offset, claims=reader.head.claims
+        )
 
     def accepted(self, where: PartitionId, batch: Batch, append_ms: int) -> None:
         """A commit was accepted."""
@@ -75,11 +83,19 @@ class WorkerWatch:
         """An ownership ended; the owner starts over."""
         code = getattr(error, "code", type(error).__name__)
         TROUBLES.labels(*_labels(where), code).inc()
-        self._log.warning("trouble", partition=str(where), code=code, error=str(error), exc_info=error if code == type(error).__name__ else None)
+        self._log.warning(
+            "trouble",
+            partition=str(where),
+            code=code,
+            error=str(error),
+            exc_info=error if code == type(error).__name__ else None,
+        )
 
     def fenced(self, where: PartitionId, rival: Claim) -> None:
         """Somebody else claimed."""
-        self._log.warning("fenced", partition=str(where), rival=rival.address, rival_version=rival.code_version)
+        self._log.warning(
+            "fenced", partition=str(where), rival=rival.address, rival_version=rival.code_version
+        )
 
     def failed(self, where: PartitionId, failure: str) -> None:
         """Code raised; the command got INTERNAL, or the timer's key is parked."""

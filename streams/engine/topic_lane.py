@@ -59,7 +59,9 @@ class TopicLane:
         except (SchemaError, CommandTooLarge) as error:
             await self._ports.dead_letters.put(self._where, record, error.code, str(error))
             pending = Pending("TOPIC", NOBODY, None, "", TIMER, b"", 0)
-            pending.refusal = Rejected(error.code, f"{self._where.commands_topic}@{record.offset}: {error}"[:500])
+            pending.refusal = Rejected(
+                error.code, f"{self._where.commands_topic}@{record.offset}: {error}"[:500]
+            )
         pending.offset = record.offset
         pending.raw = record.value or b""
         return pending
@@ -67,7 +69,9 @@ class TopicLane:
     def _decode(self, data: bytes | None) -> Pending:
         if data is None:
             raise NullCommand
-        partition, pending = take_in(data, "TOPIC", self._vocabulary, self._partitions, self._identify(), None)
+        partition, pending = take_in(
+            data, "TOPIC", self._vocabulary, self._partitions, self._identify(), None
+        )
         if pending.refusal is None and partition != self._where.partition:
             pending.refusal = Rejected(
                 "WRONG_PARTITION",

@@ -47,7 +47,13 @@ async def run(settings: WorkerSettings) -> int:
     clock, watch = SystemClock(), WorkerWatch()
     access = Access(settings.dev_token, Identity(settings.tenant, settings.principal))
     roster = Roster(
-        settings.worker_name, settings.advertised, vocabularies, settings.partitions, access, settings.max_in_flight, clock
+        settings.worker_name,
+        settings.advertised,
+        vocabularies,
+        settings.partitions,
+        access,
+        settings.max_in_flight,
+        clock,
     )
     if not await _topics_are_fit(settings, tuple(vocabularies), log):
         return EXIT_TOPICS
@@ -58,13 +64,19 @@ async def run(settings: WorkerSettings) -> int:
 
     def own(where: PartitionId) -> Owner:
         ports = KafkaPartitionPorts(settings.kafka, where, dead_letters)
-        return Owner(where, vocabularies[where.kind], ports, clock, SystemEntropy(), owner_settings, roster, watch)
+        return Owner(
+            where, vocabularies[where.kind], ports, clock, SystemEntropy(), owner_settings, roster, watch
+        )
 
     roster.owner_factory = own
     me = Member(settings.worker_name, settings.advertised, MAX_LEVEL)
-    membership = Membership(settings.kafka, tuple(vocabularies), lambda: me, roster.assigned, settings.session_timeout_ms)
+    membership = Membership(
+        settings.kafka, tuple(vocabularies), lambda: me, roster.assigned, settings.session_timeout_ms
+    )
     host, port = host_port(settings.worker_listen)
-    server = await asyncio.get_running_loop().create_server(lambda: Connection(roster), host, port, backlog=1024)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: Connection(roster), host, port, backlog=1024
+    )
     status = serve_status(settings.worker_metrics, roster)
     await membership.start()
     log.info("started", direct_lane=settings.advertised, metrics=settings.worker_metrics)
@@ -80,7 +92,9 @@ async def run(settings: WorkerSettings) -> int:
     return 0
 
 
-async def _topics_are_fit(settings: WorkerSettings, kinds: tuple[str, ...], log: structlog.BoundLogger) -> bool:
+async def _topics_are_fit(
+    settings: WorkerSettings, kinds: tuple[str, ...], log: structlog.BoundLogger
+) -> bool:
     wanted = TopicSettings(
         settings.partitions, settings.replication, settings.min_insync, settings.durability == "fsync"
     )

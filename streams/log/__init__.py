@@ -1,0 +1,1 @@
+"""The log: records, hash chain, the accept rule, the fold."""

@@ -26,7 +26,17 @@ VoidReason: TypeAlias = Literal[
 class LogHead:
     """What the accept rule knows after a prefix of the log. Mutable; `copy` before speculating."""
 
-    __slots__ = ("active", "claim", "claims", "decisions", "genesis", "head", "last_source", "n", "source_hash")
+    __slots__ = (
+        "active",
+        "claim",
+        "claims",
+        "decisions",
+        "genesis",
+        "head",
+        "last_source",
+        "n",
+        "source_hash",
+    )
 
     def __init__(self) -> None:
         self.head = EMPTY_HEAD

@@ -110,7 +110,9 @@ class Answers:
         if entry is None:
             return
         # All of them, whatever their order: a rollback puts answers back at the end, a replay never had them there.
-        over = [s for s, stored in entry.answers.items() if not stored.waiting and stored.deadline_ms <= mark_ms]
+        over = [
+            s for s, stored in entry.answers.items() if not stored.waiting and stored.deadline_ms <= mark_ms
+        ]
         for sequence in over:
             self._undo.drop(entry.answers, sequence)
         if not entry.answers and entry.greatest_ms <= mark_ms:

@@ -45,4 +45,6 @@ class Position:
             kind, partition = where.split("/")
             return cls(PartitionId(kind, int(partition)), int(offset))
         except ValueError:
-            raise ValueError(f"'{text}' is no position; expected KIND/PARTITION@OFFSET, such as locks/3@1205.") from None
+            raise ValueError(
+                f"'{text}' is no position; expected KIND/PARTITION@OFFSET, such as locks/3@1205."
+            ) from None

@@ -63,7 +63,9 @@ class PartitionReader:
     def read(self, offset: int, stored: bytes | None) -> Record | None:
         """Judge and fold the record at `offset`. Return it if it is accepted, None if it is void. Raises `LogHalt`."""
         if offset != self.next_offset:
-            raise NotContiguous(Position(self.where, offset), f"expected offset {self.next_offset}; the log has a hole.")
+            raise NotContiguous(
+                Position(self.where, offset), f"expected offset {self.next_offset}; the log has a hole."
+            )
         record = decode(stored)
         reason = self.head.accept(offset, record, stored or b"")
         if reason is not None:

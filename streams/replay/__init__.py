@@ -1,0 +1,1 @@
+"""Reading a log again: bounded reads, verification."""

@@ -1,0 +1,1 @@
+"""What clients and owners share: frames, placement, the ring."""

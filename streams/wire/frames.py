@@ -14,7 +14,9 @@ class FrameTooLarge(Exception):
     code = "FRAME_TOO_LARGE"
 
     def __init__(self, size: int, limit: int) -> None:
-        super().__init__(f"A frame of {size} bytes was announced, the limit is {limit}. Send smaller commands.")
+        super().__init__(
+            f"A frame of {size} bytes was announced, the limit is {limit}. Send smaller commands."
+        )
         self.size = size
         self.limit = limit
 

@@ -17,7 +17,8 @@ def name_problem(name: str) -> Rejected | None:
         return Rejected("BAD_NAME", "The name is empty. Give it at least one character.")
     if len(name) > MAX_NAME_BYTES or len(name.encode()) > MAX_NAME_BYTES:
         return Rejected(
-            "BAD_NAME", f"The name is longer than {MAX_NAME_BYTES} bytes (UTF-8). Use a shorter one, or its digest."
+            "BAD_NAME",
+            f"The name is longer than {MAX_NAME_BYTES} bytes (UTF-8). Use a shorter one, or its digest.",
         )
     if not name.isprintable():
         return Rejected("BAD_NAME", "The name holds characters that cannot be printed. Leave them out.")

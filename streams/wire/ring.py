@@ -14,7 +14,9 @@ class Ring:
 
     def __init__(self, members: Iterable[str], virtual_nodes: int = VIRTUAL_NODES) -> None:
         points = sorted(
-            (murmur2(f"{member}#{i}".encode()), member) for member in sorted(set(members)) for i in range(virtual_nodes)
+            (murmur2(f"{member}#{i}".encode()), member)
+            for member in sorted(set(members))
+            for i in range(virtual_nodes)
         )
         self._hashes = [point for point, _ in points]
         self._owners = [member for _, member in points]
@@ -55,4 +57,3 @@ def place(keys: Mapping[str, int], members: Sequence[str], slack: float = 1.25) 
         placed[key] = choice if choice is not None else min(members, key=lambda m: (load[m], m))
         load[placed[key]] += weight
     return placed
-

@@ -5,7 +5,7 @@ overtaken fewer than `MAX_OVERTAKEN` times. Only the next in line is ever grante
 not next, waits. The event carries the position, so the fold knows nothing of this policy.
 """
 
-from streams.domain.decider import Context, Decision, Rejected, Requester
+from streams.domain.decider import Context, Decision, LeaseMs, Rejected, Requester
 from streams.domain.locks.commands import AcquireLock
 from streams.domain.locks.draft import Draft, sweep
 from streams.domain.locks.events import Event, LockGranted, LockTerms, LockWaitStarted
@@ -23,18 +23,16 @@ def acquire(command: AcquireLock, who: Requester, lock: Lock, context: Context) 
     if not lock.holders and not lock.waiters and lock.delay_until <= context.now:
         granted = _grant(command, who, context.now, context.token(0))
         return Decision((granted,), LockHeld(granted.token, granted.mode, granted.expires_at))
+    known = _known(command, who, lock, context.now)
+    if known is not None:
+        return Decision((), known)
     return _acquire_taken(command, who, lock, context)
 
 
-def _acquire_taken(
-    command: AcquireLock, who: Requester, lock: Lock, context: Context
-) -> Decision[Event, Reply]:
+def _acquire_taken(command: AcquireLock, who: Requester, lock: Lock, context: Context) -> Decision[Event, Reply]:
     draft = Draft(lock, context)
     settled = sweep(draft)
     lock = draft.lock
-    known = _known(command, who, lock)
-    if known is not None:
-        return Decision(() if isinstance(known, Rejected) else tuple(draft.events), known)
     position = _position(lock.waiters, command.priority)
     if settled and position == 1 and not lock.delay_until and fits(lock.holders, command.mode):
         granted = _grant(command, who, context.now, draft.next_token)
@@ -49,15 +47,15 @@ def _acquire_taken(
     return Decision((*draft.events, started), LockWaiting(ticket, position), waiting=True)
 
 
-def _known(command: AcquireLock, who: Requester, lock: Lock) -> Reply | Rejected | None:
+def _known(command: AcquireLock, who: Requester, lock: Lock, now: LeaseMs) -> Reply | Rejected | None:
     """Return the answer to a handle that holds or waits already: its lease, or why it cannot ask twice."""
     holder = held_by(lock.holders, who)
-    if holder is not None:
+    if holder is not None and holder.expires_at > now:
         if holder.mode == command.mode:
             return LockHeld(holder.token, holder.mode, holder.expires_at)
         return held_in_other_mode(command.name, holder.mode, holder.token)
     waiter = awaited_by(lock.waiters, who)
-    if waiter is not None:
+    if waiter is not None and waiter.wait_until > now:
         return already_waiting(command.name, waiter.ticket, waiter.sequence)
     return None
 
@@ -70,7 +68,7 @@ def _position(waiters: tuple[Waiter, ...], priority: int) -> int:
 
 
 def busy(name: str, lock: Lock, now: int) -> Rejected:
-    """Return the refusal that says by what the lock is taken."""
+    """Return the refusal that says by what the lock is taken. Names no token: the grant may not be logged yet."""
     if lock.delay_until > now:
         left = lock.delay_until - now
         return lock_busy(name, f"in its lock-delay for {left} ms more, after a lease that expired", left)
@@ -78,7 +76,7 @@ def busy(name: str, lock: Lock, now: int) -> Rejected:
         return lock_busy(name, f"promised to {len(lock.waiters)} waiters", None)
     first, others = lock.holders[0], len(lock.holders) - 1
     more = f" and {others} others" if others else ""
-    return lock_busy(name, f"held {first.mode} by client {first.client!r} (token {first.token}){more}", None)
+    return lock_busy(name, f"held {first.mode} by client {first.client!r}{more}", None)
 
 
 def _terms(command: AcquireLock) -> LockTerms | None:

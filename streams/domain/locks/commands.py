@@ -113,12 +113,5 @@ class InspectLock:
 
 
 Command: TypeAlias = (
-    AcquireLock
-    | RenewLock
-    | ReleaseLock
-    | UpgradeLock
-    | DowngradeLock
-    | WithdrawLock
-    | AbortWait
-    | InspectLock
+    AcquireLock | RenewLock | ReleaseLock | UpgradeLock | DowngradeLock | WithdrawLock | AbortWait | InspectLock
 )

@@ -36,9 +36,7 @@ def renew(command: RenewLock, who: Requester, lock: Lock, context: Context) -> D
     return Decision((LockRenewed(token, expires_at),), LeaseExtended(token, expires_at))
 
 
-def release_lock(
-    command: ReleaseLock, who: Requester, lock: Lock, context: Context
-) -> Decision[Event, Reply]:
+def release_lock(command: ReleaseLock, who: Requester, lock: Lock, context: Context) -> Decision[Event, Reply]:
     """Return the end of the lease and the grants it makes room for."""
     token = command.token
     holder = _held(lock, token, who, context.now)
@@ -65,9 +63,7 @@ def upgrade(command: UpgradeLock, who: Requester, lock: Lock, context: Context) 
     return _upgrade_share(command, who, holder, Draft(lock, context))
 
 
-def _upgrade_share(
-    command: UpgradeLock, who: Requester, holder: Holder, draft: Draft
-) -> Decision[Event, Reply]:
+def _upgrade_share(command: UpgradeLock, who: Requester, holder: Holder, draft: Draft) -> Decision[Event, Reply]:
     settled = sweep(draft)
     lock, now = draft.lock, draft.context.now
     other = upgrade_in(lock)
@@ -102,12 +98,7 @@ def _held(lock: Lock, token: int, who: Requester, now: LeaseMs) -> Holder | None
     if index is None:
         return None
     h = lock.holders[index]
-    if (
-        h.handle == who.handle
-        and h.client == who.client
-        and h.principal == who.principal
-        and h.expires_at > now
-    ):
+    if h.handle == who.handle and h.client == who.client and h.principal == who.principal and h.expires_at > now:
         return h
     return None
 

@@ -1,0 +1,85 @@
+"""The ports of `streams.engine` in memory: complete, for pure tests and single-process use."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from streams.log.ports import Appended, AppendUnknown, Clock, Stored
+from streams.log.positions import PartitionId
+
+
+class MemoryTopic:
+    """One partition of one topic: records in order, stamped by the broker's clock."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.records: list[Stored] = []
+        self._clock = clock
+        self._grown = asyncio.Event()
+
+    def append(self, value: bytes | None) -> Appended:
+        """Store a record."""
+        stored = Stored(len(self.records), self._clock.wall_ms(), value)
+        self.records.append(stored)
+        self._grown.set()
+        self._grown = asyncio.Event()
+        return Appended(stored.offset, stored.timestamp_ms)
+
+    async def bounds(self) -> tuple[int, int]:
+        """Return (first retained offset, end offset)."""
+        return 0, len(self.records)
+
+    async def read(self, start: int, end: int | None = None) -> AsyncIterator[list[Stored]]:
+        """Yield batches in order from `start`, up to `end` (exclusive), or for ever."""
+        position = start
+        while end is None or position < end:
+            grown, batch = self._grown, self.records[position:end]
+            if batch:
+                position += len(batch)
+                yield batch
+            else:
+                await grown.wait()
+
+
+class MemoryLogWriter:
+    """One ordered writer of one partition."""
+
+    def __init__(self, topic: MemoryTopic) -> None:
+        self._topic = topic
+        self._open = True
+
+    async def append(self, record: bytes) -> "asyncio.Future[Appended]":
+        """Store `record`; the future is resolved in a later turn of the loop, as with a real broker."""
+        if not self._open:
+            raise AppendUnknown("the writer is closed.")
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Appended] = loop.create_future()
+        appended = self._topic.append(record)
+        loop.call_soon(lambda: None if future.done() else future.set_result(appended))
+        return future
+
+    async def close(self) -> None:
+        """Stop."""
+        self._open = False
+
+
+class MemoryDeadLetters:
+    """Copies of undecodable commands, in a list of (partition, record, code, reason)."""
+
+    def __init__(self) -> None:
+        self.letters: list[tuple[PartitionId, Stored, str, str]] = []
+
+    async def put(self, partition: PartitionId, record: Stored, code: str, reason: str) -> None:
+        """Keep the copy."""
+        self.letters.append((partition, record, code, reason))
+
+
+class MemoryPartitionPorts:
+    """Everything one partition's owner touches."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.log = MemoryTopic(clock)
+        self.commands = MemoryTopic(clock)
+        self.dead_letters = MemoryDeadLetters()
+
+    async def writer(self) -> MemoryLogWriter:
+        """Open a new writer."""
+        return MemoryLogWriter(self.log)
