@@ -53,6 +53,8 @@ class Call:
     answer: "asyncio.Future[Any]"
     answered: bool = False
     waiting: bool = False
+    repeat: bool = False
+    """It waits, but this connection has not confirmed it."""
 
 
 class Client:
@@ -220,14 +222,16 @@ class Client:
         while True:
             before = self.replies
             await asyncio.sleep(0.25 + 0.5 * random.random())
-            unanswered = [call for call in self.open.values() if not call.answered]
+            unanswered = [call for call in self.open.values() if not call.answered or call.repeat]
             silent = silent + 1 if unanswered and before == self.replies else 0
             if self._connection is None or not self._connection.open or silent > random.randint(1, 4):
                 self.connect(self.world.guess(self.name))
                 silent = 0
             else:
-                for call in unanswered:
-                    self._send(call.frame)
+                for call in list(self.open.values()):
+                    # A network that loses frames of a living connection (no TCP does) loses pushes, too.
+                    if not call.answered or call.repeat or (self.world.lossy and random.random() < 0.2):
+                        self._send(call.frame)
 
     def connect(self, worker: str | None) -> None:
         """Connect to `worker` and repeat everything open: unanswered commands and waits alike."""
@@ -235,6 +239,7 @@ class Client:
             self._connection.close()
         self._connection = self.world.connect(self, worker)
         for call in list(self.open.values()):
+            call.repeat = True
             self._send(call.frame)
 
     def welcomed(self, mark_ms: int | None) -> None:
@@ -247,9 +252,12 @@ class Client:
             self.world.deliver(self._connection, frame)
 
     def refused(self, refused: Refused) -> None:
-        """Nothing was decided; look for the owner where the refusal points."""
+        """Nothing was decided; look for the owner where the refusal points, and ask again."""
         call = self.open.get(refused.sequence)
-        if call is not None and not call.answered and refused.code in {"NOT_OWNER", "PARTITION_CLOSED"}:
+        if call is None:
+            return
+        call.repeat = True
+        if refused.code in {"NOT_OWNER", "PARTITION_CLOSED"}:
             current = None if self._connection is None else self.world.worker_of(self._connection)
             if refused.address not in {None, current}:
                 self.connect(refused.address)
@@ -266,7 +274,7 @@ class Client:
             if not call.answered:
                 call.answered = True
                 self._pairs = [*self._pairs[-7:], (call.first_sent_ms, lease_ms)]
-            call.waiting = answer.waiting
+            call.waiting, call.repeat = answer.waiting, False
             if not answer.waiting:
                 del self.open[answer.sequence]
                 self._done = [*self._done[-9:], call.frame]

@@ -2,6 +2,7 @@
 
 import gc
 import sys
+import warnings
 from dataclasses import dataclass, field
 from hashlib import sha256
 from random import Random
@@ -80,6 +81,7 @@ def _peace(world: World) -> None:
     for worker in world.workers:
         worker.process.crash_after = -1
         worker.process.thaw()
+        worker.freezes = [(begin, min(end, loop.now)) for begin, end in worker.freezes]
         for ports in worker.ports:
             ports.resolve()
     fit = [w for w in world.alive() if w.max_level == 2 and abs(w.skew_ms) < 240_000]
@@ -125,6 +127,7 @@ def _bury(world: World) -> None:
     hook = sys.unraisablehook
     sys.unraisablehook = lambda _: None
     try:
+        warnings.simplefilter("ignore", RuntimeWarning)  # coroutines that never began
         world.loop.close()
         world.workers.clear()
         world.clients.clear()

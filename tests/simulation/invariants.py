@@ -107,9 +107,8 @@ class Judge:
         if decision.lane in {"DIRECT", "TOPIC"} and decision.command:
             self._once(commit, decision)
             client = (decision.principal, decision.client)
-            oracle.floors[client] = max(oracle.floors.get(client, 0), decision.floor)
-            if _code(self._vocabulary, decision.reply) == "DEADLINE_TOO_FAR":
-                oracle.floors[client] = max(oracle.floors[client], decision.sequence + 1)
+            if decision.hash:
+                oracle.floors[client] = max(oracle.floors.get(client, 0), decision.floor)
             if decision.hash and (bool(decision.events) or _code(self._vocabulary, decision.reply) not in REFUSALS):
                 oracle.hashes.setdefault(who, decision.hash)
             oracle.outcomes.setdefault(who, []).append(Outcome(offset, decision.waiting, decision.reply))
@@ -163,7 +162,7 @@ class Judge:
             self.fail(f"the hash of {commit.source} is not that of its last command")
         pending = iter([*decisions, None])
         decision = next(pending)
-        new: set[CommandId] = set()
+        new = {command_of(one) for one in commit.decisions if one.lane == "DIRECT"}
         for record in records:
             if self._answers_record(decision, record):
                 assert decision is not None

@@ -48,6 +48,7 @@ class World:
         self.clients: list[Client] = []
         self.events: list[str] = []
         self.keep_trace = keep_trace
+        self.lossy = faults.p_net_drop > 0
         self._lines: dict[Connection, Worker] = {}
         self._produced = 0
 
