@@ -70,6 +70,7 @@ class SupervisedPart:
         self._around = around
         self._watching: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
+        self._turn = asyncio.Event()
 
     async def start(self) -> None:
         """Start the part and return when it serves; raises PartFailed, PartTimedOut or PortTaken."""
@@ -119,6 +120,12 @@ class SupervisedPart:
         """Wait until it serves (again)."""
         async with asyncio.timeout(timeout_s):
             await self._ready.wait()
+
+    async def wait_restarted(self, more_than: int = 0, timeout_s: float = 60.0) -> None:
+        """Wait until it was started again more often than `more_than` times and serves."""
+        async with asyncio.timeout(timeout_s):
+            while self.restarts <= more_than or self.state is not State.READY:
+                await self._turn.wait()
 
     async def run(self, launch: Launch) -> None:
         """Run a helper program to its end; raises PartFailed unless it ends with 0."""
@@ -215,6 +222,8 @@ class SupervisedPart:
             self._ready.set()
         else:
             self._ready.clear()
+        passed, self._turn = self._turn, asyncio.Event()
+        passed.set()
         self._around.journal.note("part_state", part=self.name, state=state)
         self._around.changed()
 
