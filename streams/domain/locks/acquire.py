@@ -29,7 +29,9 @@ def acquire(command: AcquireLock, who: Requester, lock: Lock, context: Context) 
     return _acquire_taken(command, who, lock, context)
 
 
-def _acquire_taken(command: AcquireLock, who: Requester, lock: Lock, context: Context) -> Decision[Event, Reply]:
+def _acquire_taken(
+    command: AcquireLock, who: Requester, lock: Lock, context: Context
+) -> Decision[Event, Reply]:
     draft = Draft(lock, context)
     settled = sweep(draft)
     lock = draft.lock

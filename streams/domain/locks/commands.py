@@ -113,5 +113,12 @@ class InspectLock:
 
 
 Command: TypeAlias = (
-    AcquireLock | RenewLock | ReleaseLock | UpgradeLock | DowngradeLock | WithdrawLock | AbortWait | InspectLock
+    AcquireLock
+    | RenewLock
+    | ReleaseLock
+    | UpgradeLock
+    | DowngradeLock
+    | WithdrawLock
+    | AbortWait
+    | InspectLock
 )

@@ -124,4 +124,6 @@ def _granted(draft: Draft, w: Waiter) -> LockGranted:
 def upgraded(draft: Draft, h: Holder, sequence: int, ticket: int | None) -> LockUpgraded:
     """Return the upgrade of the only sharer `h`: a new token, and its acquire's `ttl_ms` of lease or more."""
     expires_at = max(h.expires_at, draft.context.now + h.ttl_ms)
-    return LockUpgraded(h.principal, h.client, h.handle, sequence, h.token, draft.next_token, expires_at, ticket)
+    return LockUpgraded(
+        h.principal, h.client, h.handle, sequence, h.token, draft.next_token, expires_at, ticket
+    )

@@ -55,7 +55,9 @@ def _lock(holders: tuple[Holder, ...], waiters: tuple[Waiter, ...], delay_until:
 
 
 def _granted(lock: Lock, e: LockGranted) -> Lock:
-    holder = Holder(e.principal, e.client, e.handle, e.sequence, e.token, e.mode, e.ttl_ms, e.expires_at, e.terms, None)
+    holder = Holder(
+        e.principal, e.client, e.handle, e.sequence, e.token, e.mode, e.ttl_ms, e.expires_at, e.terms, None
+    )
     if lock is FREE and e.ticket is None:
         return Lock((holder,), (), 0)
     waiters = lock.waiters

@@ -36,7 +36,9 @@ def renew(command: RenewLock, who: Requester, lock: Lock, context: Context) -> D
     return Decision((LockRenewed(token, expires_at),), LeaseExtended(token, expires_at))
 
 
-def release_lock(command: ReleaseLock, who: Requester, lock: Lock, context: Context) -> Decision[Event, Reply]:
+def release_lock(
+    command: ReleaseLock, who: Requester, lock: Lock, context: Context
+) -> Decision[Event, Reply]:
     """Return the end of the lease and the grants it makes room for."""
     token = command.token
     holder = _held(lock, token, who, context.now)
@@ -60,10 +62,15 @@ def upgrade(command: UpgradeLock, who: Requester, lock: Lock, context: Context) 
         return Decision((), not_held(command.name, command.token))
     if holder.mode == EXCLUSIVE:
         return Decision((), LockHeld(holder.token, EXCLUSIVE, holder.expires_at))
+    own = upgrade_in(lock)
+    if own is not None and own.upgrade_of == holder.token and own.wait_until > context.now:
+        return Decision((), already_waiting(command.name, own.ticket, own.sequence))
     return _upgrade_share(command, who, holder, Draft(lock, context))
 
 
-def _upgrade_share(command: UpgradeLock, who: Requester, holder: Holder, draft: Draft) -> Decision[Event, Reply]:
+def _upgrade_share(
+    command: UpgradeLock, who: Requester, holder: Holder, draft: Draft
+) -> Decision[Event, Reply]:
     settled = sweep(draft)
     lock, now = draft.lock, draft.context.now
     other = upgrade_in(lock)
@@ -98,7 +105,12 @@ def _held(lock: Lock, token: int, who: Requester, now: LeaseMs) -> Holder | None
     if index is None:
         return None
     h = lock.holders[index]
-    if h.handle == who.handle and h.client == who.client and h.principal == who.principal and h.expires_at > now:
+    if (
+        h.handle == who.handle
+        and h.client == who.client
+        and h.principal == who.principal
+        and h.expires_at > now
+    ):
         return h
     return None
 

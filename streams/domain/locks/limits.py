@@ -30,13 +30,17 @@ def refuse_acquire(command: AcquireLock) -> Rejected | None:
     if command.mode not in (EXCLUSIVE, SHARED):
         return bad_argument("mode", "must be EXCLUSIVE or SHARED", command.mode)
     if not 0 <= command.priority <= MAX_PRIORITY:
-        return bad_argument("priority", f"must be 0 to {MAX_PRIORITY}, {MAX_PRIORITY} first", command.priority)
+        return bad_argument(
+            "priority", f"must be 0 to {MAX_PRIORITY}, {MAX_PRIORITY} first", command.priority
+        )
     if not 0 <= command.lock_delay_ms <= MAX_LOCK_DELAY_MS:
         return bad_argument("lock_delay_ms", f"must be 0 to {MAX_LOCK_DELAY_MS}", command.lock_delay_ms)
     transaction = command.transaction
     if transaction is not None:
         if not 1 <= len(transaction.id) <= MAX_TRANSACTION_ID:
-            return bad_argument("transaction.id", f"must have 1 to {MAX_TRANSACTION_ID} characters", transaction.id)
+            return bad_argument(
+                "transaction.id", f"must have 1 to {MAX_TRANSACTION_ID} characters", transaction.id
+            )
         if transaction.started_ms < 0:
             return bad_argument("transaction.started_ms", "must not be negative", transaction.started_ms)
     return refuse_ttl(command.ttl_ms) or refuse_wait(command.wait_ms)

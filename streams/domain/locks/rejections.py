@@ -31,7 +31,9 @@ def lock_busy(name: str, held: str, retry_after_ms: int | None) -> Rejected:
 
 def lock_crowded(name: str, waiters: int) -> Rejected:
     """The queue is full."""
-    message = f"lock {name!r} has {waiters} waiters already; try again later, or spread the work over more locks"
+    message = (
+        f"lock {name!r} has {waiters} waiters already; try again later, or spread the work over more locks"
+    )
     return Rejected("LOCK_CROWDED", message, (("lock", name), ("waiters", str(waiters))))
 
 
@@ -57,7 +59,9 @@ def already_waiting(name: str, ticket: int, sequence: int) -> Rejected:
         f"this handle waits for lock {name!r} already, since its command {sequence}; await that answer, "
         f"withdraw it (WithdrawLock), or ask by another handle"
     )
-    return Rejected("ALREADY_WAITING", message, (("lock", name), ("ticket", str(ticket)), ("sequence", str(sequence))))
+    return Rejected(
+        "ALREADY_WAITING", message, (("lock", name), ("ticket", str(ticket)), ("sequence", str(sequence)))
+    )
 
 
 def upgrade_conflict(name: str, ticket: int) -> Rejected:

@@ -3,7 +3,7 @@
 from streams.domain.decider import Context, Requester
 from streams.domain.locks import decider
 from streams.domain.locks.commands import EXCLUSIVE, SHARED, Transaction
-from streams.domain.locks.events import LockReleased, LockTerms
+from streams.domain.locks.events import LockExpired, LockReleased, LockTerms
 from streams.domain.locks.replies import LockFreed, LockHeld, LockWaiting
 from tests.unit.locks.spec import (
     TTL,
@@ -120,6 +120,23 @@ def test_whoever_comes_first_after_an_expiry_gets_the_lock_without_waiting_for_t
     spec = given(granted("a", 7)).at(TTL).when(acquire(), "b")
     assert [type(event).__name__ for event in spec.decision.events] == ["LockExpired", "LockGranted"]
     spec.answers(LockHeld(9, EXCLUSIVE, 2 * TTL)).holders("b")
+
+
+def test_a_handle_whose_lease_is_over_acquires_anew() -> None:
+    spec = given(granted("a", 7)).at(TTL).when(acquire(SHARED), "a", 2)
+    spec.then(LockExpired(7, None), granted("a", 9, SHARED, at=TTL, sequence=2))
+
+
+def test_a_handle_whose_wait_is_over_queues_anew() -> None:
+    spec = given(granted("a", 7, ttl=2 * WAIT), waiting("b", 8)).at(WAIT)
+    spec = spec.when(acquire(wait_ms=WAIT), "b", 2).queue("b")
+    spec.settles(("b", 1, "WAIT_TIMED_OUT")).answers(LockWaiting(10, 1), waiting=True)
+
+
+def test_a_handle_that_is_about_to_be_granted_still_waits() -> None:
+    """Its grant is not logged yet, so nobody may be told of its token."""
+    spec = given(granted("a", 7), waiting("b", 8)).at(TTL)
+    spec.when(acquire(SHARED), "b", 2).refuses("ALREADY_WAITING").holders("a")
 
 
 def test_a_refusal_logs_no_expiry() -> None:

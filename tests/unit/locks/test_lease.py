@@ -112,6 +112,12 @@ def test_a_lock_delay_that_is_over_does_not_wait_for_the_timer() -> None:
     spec.when(acquire(), "b").then(granted("b", 9, at=TTL + 5_000)).due(2 * TTL + 5_000)
 
 
+def test_a_lock_delay_holds_off_even_when_nobody_waits() -> None:
+    spec = given(granted("a", 7, terms=DELAY)).at(TTL).tick().at(TTL + 4_999)
+    spec.when(acquire(), "b").refuses("LOCK_BUSY", "lock-delay", retry_after_ms=1)
+    spec.when(acquire(wait_ms=WAIT), "b").queue("b").due(TTL + 5_000)
+
+
 def test_a_release_has_no_lock_delay() -> None:
     given(granted("a", 7, terms=DELAY), waiting("b", 8)).when(release(7), "a").holders("b")
 

@@ -99,6 +99,17 @@ def test_an_upgrade_of_an_expired_rival_is_no_conflict() -> None:
     assert spec.state.holders[0].mode == EXCLUSIVE
 
 
+def test_a_second_upgrade_of_a_share_whose_first_is_about_to_be_granted() -> None:
+    spec = given(granted("a", 1, SHARED, at=50), granted("b", 2, SHARED), upgrade_waiting("a", 3, 1))
+    spec.at(TTL).when(upgrade(1, WAIT), "a", 7).refuses("ALREADY_WAITING")
+
+
+def test_an_upgrade_whose_first_wait_is_over_waits_anew() -> None:
+    spec = given(*sharers("a", "b"), upgrade_waiting("a", 3, 1, wait=300)).at(300)
+    spec = spec.when(upgrade(1, WAIT), "a", 7).queue("a")
+    spec.settles(("a", 2, "WAIT_TIMED_OUT")).answers(LockWaiting(5, 1), waiting=True)
+
+
 def test_downgrade_keeps_the_token_and_lets_the_sharers_in() -> None:
     spec = given(granted("a", 1), waiting("b", 2, SHARED), waiting("w", 3, position=2))
     spec = spec.when(downgrade(1), "a", 2).then(LockDowngraded(1), granted("b", 5, SHARED, ticket=2))
