@@ -86,7 +86,7 @@ class Decider(Protocol[S, C_contra, E, R_co]):
     """Commands in, events out, one key at a time. Implementations are modules or frozen values."""
 
     def initial(self, key: str) -> S:
-        """Return the state of a key nobody has touched. A state equal to it is forgotten."""
+        """Return the state of an untouched key, always the same object: `evolve` returns it when nothing is left."""
 
     def decide(self, command: C_contra, who: Requester, state: S, context: Context) -> Decision[E, R_co]:
         """Return what `command` causes on `state`, or why it is refused. `Tick` has requester `TIMER`."""

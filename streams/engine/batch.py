@@ -248,17 +248,13 @@ class Batch:
             payloads = self._payloads(settlement.key, settlement.reply)
             self.pushes.append((settlement, Answer(settlement.sequence, False, settlement.stored, payloads)))
 
-    def _save(self) -> tuple[int, int, int, int, int]:
-        return (
-            self._state.undo.mark(),
-            len(self.decisions),
-            len(self.deliveries),
-            len(self.pushes),
-            self._bytes,
-        )
+    def _save(self) -> tuple[int, ...]:
+        state = self._state
+        taken = (len(self.decisions), len(self.deliveries), len(self.pushes), self._bytes)
+        return (state.undo.mark(), state.events, *taken)
 
-    def _restore(self, savepoint: tuple[int, int, int, int, int]) -> None:
-        undo, decisions, deliveries, pushes, self._bytes = savepoint
+    def _restore(self, savepoint: tuple[int, ...]) -> None:
+        undo, self._state.events, decisions, deliveries, pushes, self._bytes = savepoint
         self._state.undo.back_to(undo)
         del self.decisions[decisions:], self.deliveries[deliveries:], self.pushes[pushes:]
 

@@ -5,6 +5,7 @@ Nothing here decides: it decodes, finds the owner, and writes what owners hand b
 """
 
 import asyncio
+from functools import lru_cache
 from typing import Protocol, cast
 
 from schemas.errors import SchemaError
@@ -15,6 +16,7 @@ from streams.engine.outbox import Identity
 from streams.engine.pending import Pending
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
+from streams.wire.answers import answers_prefix
 from streams.wire.frames import PROTOCOL, FrameSplitter, FrameTooLarge, frame
 from streams.wire.messages import Answer, Answers, Hello, KindInfo, Refused, Route, Welcome
 
@@ -196,6 +198,11 @@ class Connection(asyncio.Protocol):
 
     def _no_hello(self) -> None:
         self._close("NO_HELLO", f"No hello came within {HELLO_TIMEOUT_S:.0f} s.")
+
+
+@lru_cache(maxsize=64)
+def _prefix(where: PartitionId, offset: int, lease_ms: int, mark_ms: int) -> bytes:
+    return answers_prefix(FRAMES, where.kind, where.partition, offset, lease_ms, mark_ms)
 
 
 def _overloaded(sequence: int, where: PartitionId) -> Refused:

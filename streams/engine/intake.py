@@ -1,7 +1,5 @@
 """From bytes to a pending command, the same on both lanes: decode, who asks, which partition, is it well formed."""
 
-from typing import Any
-
 from schemas.messages import command_hash
 from schemas.meta import CommandMeta
 from streams.domain.decider import Rejected, Requester
@@ -10,8 +8,7 @@ from streams.engine.pending import Pending
 from streams.engine.ports import ReplyTo
 from streams.log.records import MAX_COMMAND_BYTES, Lane
 from streams.log.vocabulary import ENGINE_COMMANDS, Vocabulary
-from streams.wire.keys import key_of, name_problem
-from streams.wire.murmur2 import partition_of
+from streams.wire.keys import place
 
 MAX_LABEL = 128
 
@@ -41,35 +38,34 @@ def take_in(
         raise CommandTooLarge(len(data))
     meta, command = vocabulary.decode_command(data)
     who = Requester(identity.principal, meta.client, meta.handle, meta.sequence)
-    own = type(command) in ENGINE_COMMANDS
-    name = "" if own else vocabulary.kind.key_of(command)
-    refusal = _problem(meta, identity, own, name)
-    key = "" if own or refusal is not None else key_of(meta.tenant, name)
-    partition = _partition(command, own, key, partitions)
+    refusal, key, partition = _problem(meta, identity), "", -1
+    if refusal is None:
+        if type(command) in ENGINE_COMMANDS:
+            partition = command.partition
+        else:
+            refusal, key, partition = place(meta.tenant, vocabulary.kind.key_of(command), partitions)
     pending = Pending(lane, meta, command, key, who, command_hash(data), len(data), reply_to)
     pending.refusal = refusal
     return partition, pending
 
 
-def _partition(command: Any, own: bool, key: str, partitions: int) -> int:
-    if own:
-        return int(command.partition)
-    return partition_of(key, partitions) if key else -1
-
-
-def _problem(meta: CommandMeta, identity: Identity, own: bool, name: str) -> Rejected | None:
+def _problem(meta: CommandMeta, identity: Identity) -> Rejected | None:
     if meta.tenant != identity.tenant:
         return Rejected(
             "WRONG_TENANT",
             f"The command names tenant '{meta.tenant[:MAX_LABEL]}', which is not the caller's. Use your own.",
         )
-    for label, text in (("client", meta.client), ("handle", meta.handle), ("session", meta.session or "")):
-        if len(text) > MAX_LABEL:
+    if not meta.client:
+        return Rejected("BAD_META", "meta.client is empty. Give every running client its own id.")
+    if (
+        len(meta.client) <= MAX_LABEL
+        and len(meta.handle) <= MAX_LABEL
+        and meta.traceparent is meta.session is None
+    ):
+        return None
+    for label in ("client", "handle", "session", "traceparent"):
+        if len(getattr(meta, label) or "") > MAX_LABEL:
             return Rejected(
                 "BAD_META", f"meta.{label} is longer than {MAX_LABEL} characters. Use a shorter one."
             )
-    if not meta.client:
-        return Rejected("BAD_META", "meta.client is empty. Give every running client its own id.")
-    if meta.traceparent is not None and len(meta.traceparent) > MAX_LABEL:
-        return Rejected("BAD_META", "meta.traceparent is no W3C trace context: it is too long. Leave it out.")
-    return None if own else name_problem(name)
+    return None

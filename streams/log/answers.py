@@ -29,12 +29,13 @@ class StoredAnswer:
 class ClientEntry:
     """What is remembered of one client."""
 
-    __slots__ = ("answers", "floor", "greatest_ms")
+    __slots__ = ("answers", "floor", "last_bucket")
 
     def __init__(self) -> None:
         self.answers: dict[int, StoredAnswer] = {}
         self.floor = 0
-        self.greatest_ms = 0
+        self.last_bucket = -1
+        """The latest second in which it must be looked at: the one of the greatest deadline it ever saw."""
 
 
 class Answers:
@@ -71,9 +72,9 @@ class Answers:
             undo.assign(entry, "floor", floor)
         if sequence >= entry.floor and sequence not in entry.answers:
             undo.put(entry.answers, sequence, answer)
-        if answer.deadline_ms > entry.greatest_ms:
-            undo.assign(entry, "greatest_ms", answer.deadline_ms)
-        self._recheck(client, answer.deadline_ms)
+        bucket = answer.deadline_ms // _BUCKET_MS
+        if bucket != entry.last_bucket or bucket < self._swept:
+            self._recheck(client, entry, bucket)
 
     def settle(self, client: ClientKey, sequence: int, reply: bytes, mark_ms: int) -> None:
         """Fold the final outcome of a command that waited."""
@@ -83,7 +84,7 @@ class Answers:
             return
         final = StoredAnswer(stored.hash, reply, stored.deadline_ms, waiting=False)
         self._undo.put(entry.answers, sequence, final)
-        self._recheck(client, max(stored.deadline_ms, mark_ms))
+        self._recheck(client, entry, max(stored.deadline_ms, mark_ms) // _BUCKET_MS)
 
     def sweep(self, mark_ms: int) -> None:
         """Forget what the wall mark has passed."""
@@ -96,8 +97,10 @@ class Answers:
                 self._sweep_client(client, mark_ms)
             self._undo.drop(self._due, bucket)
 
-    def _recheck(self, client: ClientKey, when_ms: int) -> None:
-        bucket = max(when_ms // _BUCKET_MS, self._swept)
+    def _recheck(self, client: ClientKey, entry: ClientEntry, bucket: int) -> None:
+        bucket = max(bucket, self._swept)
+        if bucket > entry.last_bucket:
+            self._undo.assign(entry, "last_bucket", bucket)
         clients = self._due.get(bucket)
         if clients is None:
             clients = {}
@@ -115,5 +118,5 @@ class Answers:
         ]
         for sequence in over:
             self._undo.drop(entry.answers, sequence)
-        if not entry.answers and entry.greatest_ms <= mark_ms:
+        if not entry.answers and entry.last_bucket < mark_ms // _BUCKET_MS:
             self._undo.drop(self.clients, client)

@@ -60,6 +60,7 @@ class PartitionState:
         """Start folding one commit: move the clocks, forget what the mark has passed."""
         self.undo.assign(self, "lease_ms", lease_ms)
         self.undo.assign(self, "mark_ms", mark_ms)
+        self.undo.assign(self, "events", self.events)
         self.answers.sweep(mark_ms)
         for session in [s for s, until in self.ended_sessions.items() if until <= mark_ms]:
             self.undo.drop(self.ended_sessions, session)
@@ -83,7 +84,7 @@ class PartitionState:
         if key in self.parked:
             self.undo.drop(self.parked, key)
         settlements: list[Settlement] = []
-        self.undo.assign(self, "events", self.events + len(events))
+        self.events += len(events)
         for event in events:
             kind = type(event)
             if kind is SessionEnded:
@@ -114,7 +115,7 @@ class PartitionState:
         state = self.keys.get(key)
         initial = decider.initial(key)
         after = decider.evolve(initial if state is None else state, event)
-        if after == initial:
+        if after is initial:
             self.undo.drop(self.keys, key)
             return
         self.undo.put(self.keys, key, after)

@@ -1,6 +1,9 @@
 """Keys: `tenant/name`, the unit of placement and of decision."""
 
+from functools import lru_cache
+
 from streams.domain.decider import Rejected
+from streams.wire.murmur2 import partition_of
 
 MAX_NAME_BYTES = 512
 MAX_TENANT_BYTES = 64
@@ -23,3 +26,19 @@ def name_problem(name: str) -> Rejected | None:
     if not name.isprintable():
         return Rejected("BAD_NAME", "The name holds characters that cannot be printed. Leave them out.")
     return None
+
+
+def place(tenant: str, name: str, partitions: int) -> tuple[Rejected | None, str, int]:
+    """Return (problem, key, partition) of a resource; with a problem the key is empty and the partition -1."""
+    if len(name) > MAX_NAME_BYTES:
+        return name_problem(name), "", -1
+    return _place(tenant, name, partitions)
+
+
+@lru_cache(maxsize=65_536)
+def _place(tenant: str, name: str, partitions: int) -> tuple[Rejected | None, str, int]:
+    problem = name_problem(name)
+    if problem is not None:
+        return problem, "", -1
+    key = key_of(tenant, name)
+    return None, key, partition_of(key, partitions)

@@ -1,0 +1,75 @@
+"""What a verification finds: violations, each at its position, and the count of everything that was looked at."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from streams.domain.value import value
+from streams.log.positions import PartitionId, Position
+
+MAX_KEPT = 100
+"""Violations that are kept word for word; beyond it they are only counted."""
+
+CODES = {
+    "UNREADABLE": "an accepted record holds bytes this release cannot read",
+    "IDENTITY": "the log is not the one it should be (Genesis)",
+    "HOLE": "offsets are missing",
+    "CHAIN_BROKEN": "a record before this one was altered, added or removed",
+    "TIME_WENT_BACK": "lease time or wall mark ran backwards",
+    "OVERSIZED": "a commit is larger than allowed",
+    "SOURCE": "the log and the commands topic do not fit",
+    "PLACE": "a decision is in the wrong partition or under a foreign tenant's key",
+    "ANSWERED_TWICE": "one command was decided more than once",
+    "TOO_LATE": "a command was decided past its deadline, or below its client's floor",
+    "REPLY": "an answer does not fit the events beside it",
+    "TOKEN": "a fencing token or ticket is not the number of its event",
+    "CONFLICT": "two holders that exclude each other held a lock at once",
+    "NO_SUCH_LEASE": "an event names a lease that is not alive",
+    "NO_SUCH_WAIT": "an event ends a wait that is not open",
+    "STOLEN": "a lease was changed by somebody other than its holder",
+    "EARLY": "a lease or wait ended before its time, or was shortened",
+}
+"""Stable codes of violations, and what each says."""
+
+
+@value
+class Violation:
+    """A broken promise, and the record that shows it."""
+
+    position: Position
+    code: str
+    what: str
+
+
+@dataclass(slots=True)
+class Report:
+    """The outcome of verifying one partition. It holds iff `ok`."""
+
+    where: PartitionId
+    records: int = 0
+    claims: int = 0
+    commits: int = 0
+    decisions: int = 0
+    answers: int = 0
+    """Decisions that answer a command that somebody sent."""
+    events: int = 0
+    grants: int = 0
+    greatest_token: int = 0
+    open_leases: int = 0
+    open_waits: int = 0
+    head: str = ""
+    """The chain's head after the last record, in hex: two equal logs have equal heads."""
+    voids: Counter[str] = field(default_factory=Counter)
+    violations: list[Violation] = field(default_factory=list)
+    violation_count: int = 0
+
+    @property
+    def ok(self) -> bool:
+        """Whether no promise was broken."""
+        return not self.violation_count
+
+    def violate(self, position: Position, code: str, what: str) -> None:
+        """Note a broken promise."""
+        assert code in CODES, code
+        self.violation_count += 1
+        if len(self.violations) < MAX_KEPT:
+            self.violations.append(Violation(position, code, what))
