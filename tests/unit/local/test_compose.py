@@ -1,0 +1,52 @@
+"""docker-compose.yml: accepted by `docker compose config` where there is one, and Kafka set up as locally."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tidelock.local.java import JavaProgram
+from tidelock.local.parts.kafka import KafkaCluster
+from tidelock.local.ports import PortBook
+
+ROOT = Path(__file__).parents[3]
+BROKER_ENV = ROOT / "deploy" / "kafka" / "broker.env"
+SERVICES = {"kafka-0", "kafka-1", "kafka-2", "postgres", "redis", "influx", "grafana", "worker-0", "worker-1"}
+OWN_TO_CONTAINERS = {"controller.quorum.voters", "listener.security.protocol.map", "log.dirs", "heap.opts"}
+
+
+def _compose() -> bool:
+    if shutil.which("docker") is None:
+        return False
+    return subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.skipif(not _compose(), reason="no docker client with compose on this machine")
+def test_the_compose_client_accepts_the_file() -> None:
+    argv = ["docker", "compose", "--file", str(ROOT / "docker-compose.yml"), "config", "--format", "json"]
+    found = json.loads(subprocess.run(argv, capture_output=True, check=True, text=True).stdout)
+    assert set(found["services"]) >= SERVICES
+    published = [port for service in found["services"].values() for port in service.get("ports", ())]
+    assert all(port["host_ip"] == "127.0.0.1" for port in published)
+
+
+def test_brokers_in_containers_treat_the_log_as_local_ones_do(tmp_path: Path) -> None:
+    cluster = KafkaCluster(tmp_path, 3, PortBook(tmp_path / "ports.json"), lambda: JavaProgram(()))
+    cluster.parts()[0].launch()
+    local = _pairs(tmp_path / "kafka" / "0" / "server.properties")
+    settings = {
+        name.removeprefix("KAFKA_").lower().replace("_", "."): value
+        for name, value in _pairs(BROKER_ENV).items()
+    }
+    compared = settings.keys() - OWN_TO_CONTAINERS - {"cluster.id"}
+    assert len(compared) > 15
+    assert {name: settings[name] for name in compared} == {name: local.get(name) for name in compared}
+
+
+def _pairs(file: Path) -> dict[str, str]:
+    lines = (line for line in file.read_text().splitlines() if "=" in line and not line.startswith("#"))
+    return dict(line.split("=", 1) for line in lines)
