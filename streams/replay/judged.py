@@ -41,7 +41,9 @@ class Judge:
             raise NotContiguous(position, f"expected offset {self.next_offset}; the log has a hole.")
         self.next_offset += 1
         record, data = decode(stored.value), stored.value or b""
-        return Judged(position, stored.timestamp_ms, data, record, self.head.accept(stored.offset, record, data))
+        return Judged(
+            position, stored.timestamp_ms, data, record, self.head.accept(stored.offset, record, data)
+        )
 
 
 async def read_partition(
@@ -54,7 +56,9 @@ async def read_partition(
     """
     first, now = await log.bounds()
     if first > 0:
-        raise LogUnavailable(f"{where} begins at offset {first}, not 0: what came before cannot be judged. Restore it.")
+        raise LogUnavailable(
+            f"{where} begins at offset {first}, not 0: what came before cannot be judged. Restore it."
+        )
     judge = Judge(where)
     stop = None if follow else (now if end is None else min(end, now))
     async for records in log.read(0, stop):

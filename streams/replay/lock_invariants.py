@@ -19,6 +19,7 @@ from streams.domain.locks.events import (
     LockWaitTimedOut,
     LockWaitWithdrawn,
 )
+from streams.domain.locks.replies import LeaseExtended, LockFreed, LockHeld, LockWaiting
 from streams.log.records import LoggedDecision
 from streams.replay.findings import Report
 
@@ -29,8 +30,13 @@ Complain = Callable[[str, str], None]
 class Invariants(Protocol):
     """What one kind must keep; told of each event in log order."""
 
-    def event(self, number: int, event: Any, decision: LoggedDecision, lease_ms: int, complain: Complain) -> None:
+    def event(
+        self, number: int, event: Any, decision: LoggedDecision, lease_ms: int, complain: Complain
+    ) -> None:
         """Check and remember one event; `number` is the token an event at this place must have."""
+
+    def reply(self, reply: Any, decision: LoggedDecision, complain: Complain) -> None:
+        """Check the answer of a decision whose events were just told."""
 
     def finish(self, report: Report) -> None:
         """Write down what is still open."""
@@ -52,7 +58,9 @@ class LockInvariants:
         self._grants = 0
         self._greatest = 0
 
-    def event(self, number: int, event: Any, decision: LoggedDecision, lease_ms: int, complain: Complain) -> None:
+    def event(
+        self, number: int, event: Any, decision: LoggedDecision, lease_ms: int, complain: Complain
+    ) -> None:
         """Check and remember one event."""
         key = decision.key
         match event:
@@ -68,11 +76,30 @@ class LockInvariants:
                 self._waits[event.ticket] = (key, event)
             case LockWaitTimedOut():
                 wait = self._waits.get(event.ticket)
-                if wait is not None and lease_ms < wait[1].wait_until:
-                    complain("EARLY", f"{key}: ticket {event.ticket} timed out {wait[1].wait_until - lease_ms} ms early")
+                early_ms = 0 if wait is None else wait[1].wait_until - lease_ms
+                if early_ms > 0:
+                    complain("EARLY", f"{key}: ticket {event.ticket} timed out {early_ms} ms early")
                 self._wait_ended(key, event, event.ticket, complain)
             case LockWaitWithdrawn() | LockWaitAborted():
                 self._wait_ended(key, event, event.ticket, complain)
+            case _:
+                pass
+
+    def reply(self, reply: Any, decision: LoggedDecision, complain: Complain) -> None:
+        """Check an answer against what holds after its decision's events."""
+        held = self._leases.get(decision.key, {})
+        asker = (decision.principal, decision.client)
+        match reply:
+            case LockHeld() | LeaseExtended():
+                lease = held.get(reply.token)
+                if lease is None or lease.who[:2] != asker or lease.expires_at != reply.expires_at:
+                    complain("REPLY", f"{decision.key}: {reply} is no lease of {asker}")
+            case LockFreed():
+                if reply.token in held:
+                    complain("REPLY", f"{decision.key}: token {reply.token} is said to be free, but is held")
+            case LockWaiting():
+                if not decision.waiting or reply.ticket not in self._waits:
+                    complain("REPLY", f"{decision.key}: ticket {reply.ticket} is said to wait, but does not")
             case _:
                 pass
 
@@ -88,7 +115,9 @@ class LockInvariants:
         exclusive = e.mode == "EXCLUSIVE"
         for token, lease in held.items():
             if exclusive or lease.exclusive:
-                complain("CONFLICT", f"{key}: {e.mode} token {e.token} was granted while token {token} was held")
+                complain(
+                    "CONFLICT", f"{key}: {e.mode} token {e.token} was granted while token {token} was held"
+                )
         held[e.token] = _Lease((e.principal, e.client, e.handle), exclusive, e.expires_at)
         if e.ticket is not None:
             self._wait_ended(key, e, e.ticket, complain)
@@ -123,7 +152,10 @@ class LockInvariants:
             return
         if isinstance(e, LockExpired):
             if lease_ms < lease.expires_at:
-                complain("EARLY", f"{key}: token {e.token} expired {lease.expires_at - lease_ms} ms before its time")
+                complain(
+                    "EARLY",
+                    f"{key}: token {e.token} expired {lease.expires_at - lease_ms} ms before its time",
+                )
         elif lease.who[:2] != (decision.principal, decision.client):
             complain("STOLEN", f"{key}: {name} of token {e.token} by {decision.principal}/{decision.client}")
         if isinstance(e, LockRenewed):
@@ -146,8 +178,14 @@ class LockInvariants:
     def _wait_ended(self, key: str, event: Any, ticket: int, complain: Complain) -> None:
         wait = self._waits.pop(ticket, None)
         if wait is None or wait[0] != key:
-            complain("NO_SUCH_WAIT", f"{key}: {type(event).__name__} ends ticket {ticket}, which does not wait")
+            complain(
+                "NO_SUCH_WAIT", f"{key}: {type(event).__name__} ends ticket {ticket}, which does not wait"
+            )
             return
         started = wait[1]
-        if (started.principal, started.client, started.sequence) != (event.principal, event.client, event.sequence):
+        if (started.principal, started.client, started.sequence) != (
+            event.principal,
+            event.client,
+            event.sequence,
+        ):
             complain("STOLEN", f"{key}: ticket {ticket} of {started.client} was settled for {event.client}")

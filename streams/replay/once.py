@@ -24,7 +24,9 @@ class OncePerCommand:
         self._by_deadline: dict[int, list[CommandId]] = {}
         self._floors: dict[tuple[str, str], int] = {}
 
-    def decision(self, offset: int, commit: Commit, decision: LoggedDecision, code: str) -> tuple[str, str] | None:
+    def decision(
+        self, offset: int, commit: Commit, decision: LoggedDecision, code: str
+    ) -> tuple[str, str] | None:
         """Return (violation code, what) or None. `code`: of the rejection, '' for any other reply."""
         if not decision.hash:
             return None
@@ -39,7 +41,8 @@ class OncePerCommand:
             return "ANSWERED_TWICE", f"{_name(who)} was answered at offset {self._seen[who]} already"
         self._remember(who, offset, decision.deadline_ms)
         if decision.deadline_ms <= commit.mark_ms:
-            return "TOO_LATE", f"{_name(who)} was decided at mark {commit.mark_ms}, its deadline was {decision.deadline_ms}"
+            late_ms = commit.mark_ms - decision.deadline_ms
+            return "TOO_LATE", f"{_name(who)} was decided {late_ms} ms past its deadline"
         if decision.sequence < floor:
             return "TOO_LATE", f"{_name(who)} was decided though its client's floor was {floor}"
         return None

@@ -99,8 +99,8 @@ class Verification:
             case Genesis():
                 self._genesis(judged.position, judged.record)
             case FeatureActivated() if judged.record.level > MAX_LEVEL:
-                level = judged.record.level
-                self._halt(judged.position, "UNREADABLE", f"feature level {level} is newer than this release. Upgrade it")
+                newer = f"feature level {judged.record.level} is newer than this release. Upgrade it"
+                self._halt(judged.position, "UNREADABLE", newer)
             case _:
                 pass
         return []
@@ -113,7 +113,9 @@ class Verification:
         self._generation, self._partitions = genesis.generation, genesis.partitions
         found = PartitionId(genesis.kind, genesis.partition)
         if found != self.report.where:
-            self.report.violate(position, "IDENTITY", f"the log says it is {found}, it stands in {self.report.where}")
+            self.report.violate(
+                position, "IDENTITY", f"the log says it is {found}, it stands in {self.report.where}"
+            )
 
     def _commit(self, judged: Judged, commit: Commit) -> list[Decided]:
         report, position = self.report, judged.position
@@ -121,7 +123,9 @@ class Verification:
         lease_ms, mark_ms = self._clocks
         if commit.lease_ms < lease_ms or commit.mark_ms < mark_ms:
             now = f"({commit.lease_ms}, {commit.mark_ms})"
-            report.violate(position, "TIME_WENT_BACK", f"(lease time, mark) is {now} after ({lease_ms}, {mark_ms})")
+            report.violate(
+                position, "TIME_WENT_BACK", f"(lease time, mark) is {now} after ({lease_ms}, {mark_ms})"
+            )
         self._clocks = (commit.lease_ms, commit.mark_ms)
         if len(judged.stored) > MAX_COMMIT_BYTES:
             report.violate(position, "OVERSIZED", f"the commit has {len(judged.stored)} bytes")
@@ -130,7 +134,7 @@ class Verification:
         elif any(decision.lane == "TOPIC" for decision in commit.decisions):
             report.violate(position, "SOURCE", "it decides commands of the topic lane without saying which")
         self._once.sweep(commit.mark_ms)
-        decided = []
+        decided: list[Decided] = []
         for decision in commit.decisions:
             one = self._decoded(position, decision)
             if one is None:
@@ -174,6 +178,8 @@ class Verification:
             if self._invariants is not None:
                 number = (self._generation << GENERATION_SHIFT) | report.events
                 self._invariants.event(number, event, decision, commit.lease_ms, complain)
+        if self._invariants is not None and decided.reply is not None:
+            self._invariants.reply(decided.reply, decision, complain)
 
 
 def verify(where: PartitionId, vocabulary: Vocabulary, records: Iterable[Stored]) -> Report:
