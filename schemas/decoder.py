@@ -15,7 +15,7 @@ from schemas.source import Source
 from schemas.targets import Target
 from schemas.varints import ZIGZAG, read_block, read_int, read_long, read_span
 
-MAX_VALUES = 50_000
+MAX_VALUES = 32_768
 """How many values the arrays of one message may hold, a record of n fields counting as n + 1."""
 
 

@@ -33,7 +33,7 @@ def encoder(
             parts += _write(source, first, beside, "first")
         checked.append(("o", rest, target))
         parts += _write_record(source, rest, target, "o")
-        source.line(f"return b''.join(({', '.join(parts)},))")
+        source.line(f"return b''.join({_tuple(parts)})")
     arguments = ", ".join(name for name, _, _ in checked)
     with source.block("except ERRORS as error:"):
         source.line(f"raise fail(error, ({arguments},)) from None")
@@ -71,6 +71,10 @@ def _get(source: Source, target: Target, field: Field, value: str) -> str:
     if field.default is MISSING:
         return f"{value}[{field.name!r}]"
     return f"{value}.get({field.name!r}, {source.constant('default', field.default)})"
+
+
+def _tuple(parts: list[str]) -> str:
+    return f"({', '.join(parts)},)"
 
 
 def _write(source: Source, shape: Shape, target: Target | None, value: str) -> list[str]:
@@ -139,7 +143,7 @@ def _write_optional(source: Source, shape: Optional, target: Target | None, valu
         source.line(f"{out} = BYTE[{shape.null_index * 2}]")
     with source.block("else:"):
         parts = _write(source, shape.item, target, value)
-        source.line(f"{out} = b''.join((BYTE[{2 - shape.null_index * 2}], {', '.join(parts)},))")
+        source.line(f"{out} = b''.join({_tuple([f'BYTE[{2 - shape.null_index * 2}]', *parts])})")
     return [out]
 
 
@@ -158,7 +162,7 @@ def _write_array(source: Source, shape: Array, target: Target | None, value: str
         source.line(f"{out} = [write_varint({size} << 1)]")
         with source.block(f"for {item} in {value}:"):
             parts = _write(source, shape.item, target, item)
-            source.line(f"{out} += ({', '.join(parts)},)")
+            source.line(f"{out} += {_tuple(parts)}")
         source.line(f"{out}.append(BYTE[0])")
         source.line(f"{out} = b''.join({out})")
     return [out]

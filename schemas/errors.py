@@ -1,4 +1,3 @@
-# ruff: noqa: N818 - named for what went wrong; the tree above says that they are errors
 """Everything that can go wrong with schemas and their bytes. Standard library only.
 
 SchemaError

@@ -166,7 +166,9 @@ class _Parser:
                 return ()
             case Scalar("string"), str():
                 return given
-            case ((Scalar("bytes") | Fixed()), str()):
+            case Scalar("bytes"), str():
+                return given.encode("latin-1")
+            case Fixed(size=size), str() if len(given) == size:
                 return given.encode("latin-1")
             case Scalar("boolean"), bool():
                 return given

@@ -53,9 +53,9 @@ class HttpRegistry:
 def _text(schema_id: int, body: bytes) -> str:
     try:
         answer = json.loads(body)
-        kind, text = answer.get("schemaType", "AVRO"), answer["schema"]
-    except (ValueError, LookupError, AttributeError, RecursionError) as error:
+        kind, text = answer.get("schemaType", "AVRO"), str(answer["schema"])
+    except (ValueError, LookupError, AttributeError, TypeError, RecursionError) as error:
         raise RegistryUnavailable(schema_id, f"its answer is no registry answer ({error})") from error
-    if kind != "AVRO" or not isinstance(text, str):
+    if kind != "AVRO":
         raise UnknownWriterSchema(schema_id, f"it is {kind}, not Avro")
     return text

@@ -79,7 +79,7 @@ def test_fails_with_the_field_and_the_cure(old: dict[str, Any], new: dict[str, A
 
 def test_every_pair_of_versions_is_compared_not_only_neighbours() -> None:
     """A default of v2 and v3 lets the neighbours pass; v1 and v3 disagree on the field's type."""
-    versions = [{"a": ("int", 1)}, {}, {"a": ("string", "")}]
+    versions: list[dict[str, Any]] = [{"a": ("int", 1)}, {}, {"a": ("string", "")}]
     found = list(gate.problems(catalogue(*[record("Toy", z="int", **fields) for fields in versions]), {}))
     assert [(type(each), getattr(each, "writer", "")) for each in found] == [
         (IncompatibleSchemas, "tidelock.toy.Toy v1"),

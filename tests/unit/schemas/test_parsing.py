@@ -6,7 +6,7 @@ import pytest
 
 from schemas.errors import BadSchema
 from schemas.parsing import MAX_DEPTH, inline, parse
-from schemas.shapes import Array, Enum, Field, Fixed, Optional, Record, Scalar
+from schemas.shapes import Array, Enum, Field, Fixed, Optional, Record, Scalar, Shape
 
 
 def record(*types: Any, name: str = "t.R", **more: Any) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def test_each_type_has_its_shape() -> None:
             {"type": "string", "logicalType": "uuid"},
         )
     )
-    shapes = [
+    shapes: list[Shape] = [
         Scalar("string"),
         Optional(Scalar("long"), 0),
         Optional(Scalar("int"), 1),
@@ -110,7 +110,14 @@ def test_a_default_becomes_the_python_value(kind: Any, given: Any, default: obje
 
 @pytest.mark.parametrize(
     ("kind", "given"),
-    [("string", 1), ("long", True), ("long", "1"), (["null", "string"], "x"), ("boolean", 0)],
+    [
+        ("string", 1),
+        ("long", True),
+        ("long", "1"),
+        (["null", "string"], "x"),
+        ("boolean", 0),
+        ({"type": "fixed", "name": "F", "size": 2}, "abc"),
+    ],
 )
 def test_a_default_that_does_not_fit_is_refused(kind: Any, given: Any) -> None:
     with pytest.raises(BadSchema, match="default"):
