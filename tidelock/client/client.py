@@ -125,7 +125,7 @@ class Client:
             self.locks.release_nowait(held)
             held.lose("the client was closed")
         for pending in self._session.open_commands():
-            if pending.undo is not None:
+            if pending.asked[0]:
                 self._session.abandon(pending)
                 self.locks.withdraw_nowait(pending)
         self._keeper.close()

@@ -48,14 +48,20 @@ class KindCodec:
     def check(self, command: object) -> None:
         """Raise `BadArgument` if `command` is none of this kind."""
         if type(command) not in self._writers:
-            raise BadArgument(
-                f"{type(command).__name__} is no command of kind {self.spec.name}. See streams.catalog."
-            )
+            raise self._strange(command)
+
+    def _strange(self, command: object) -> BadArgument:
+        name = type(command).__name__
+        return BadArgument(
+            f"{name} is no command of kind {self.spec.name}. See streams.catalog for those that are."
+        )
 
     def write(self, command: object) -> tuple[bytes, bytes]:
         """Return (header, fields without meta) of `command`. Raises `BadArgument`."""
-        self.check(command)
-        header, write = self._writers[type(command)]
+        writer = self._writers.get(type(command))
+        if writer is None:
+            raise self._strange(command)
+        header, write = writer
         try:
             return header, write(command)
         except SchemaError as error:
@@ -92,10 +98,8 @@ class MetaWriter:
         if self._times != (issued_ms, deadline_ms):
             self._times = (issued_ms, deadline_ms)
             self._times_bytes = write_varint(issued_ms << 1) + write_varint(deadline_ms << 1)
-        if traceparent is None and session is None:
-            rest = b"\0\0"
-        else:
-            rest = optional(traceparent) + optional(session)
+        plain = traceparent is None and session is None
+        rest = b"\0\0" if plain else optional(traceparent) + optional(session)
         return self._who + write_varint(sequence << 1) + text(handle) + self._times_bytes + rest
 
 

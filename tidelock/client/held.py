@@ -3,35 +3,29 @@
 import asyncio
 from collections.abc import Callable
 
+from streams.domain.locks.replies import LockHeld
+from tidelock.client.clock import Clock
 from tidelock.client.errors import LockLost, NotHeld, OutcomeUnknown, Unavailable
 from tidelock.client.keeper import Keeper
 from tidelock.client.lease import Lease
 from tidelock.client.locks import Locks, lost
+from tidelock.client.pending import Pending
 
 
 class HeldLock(Lease):
     """A lock that this client holds. Token, mode and expiry follow renewals, upgrades and downgrades."""
 
-    __slots__ = ("_keeper", "_locks", "_lost", "_why", "on_lost", "renew_at_s", "renewing")
+    renewing = False
+    renew_at_s = 0.0
+    on_lost: Callable[[], None] | None = None
+    _lost: asyncio.Event | None = None
+    _why: str | None = None
 
-    def __init__(self, lease: Lease, locks: Locks, keeper: Keeper) -> None:
-        super().__init__(
-            lease.name,
-            lease.handle,
-            lease.token,
-            lease.mode,
-            ttl_ms=lease.ttl_ms,
-            expires_at_ms=lease.expires_at_ms,
-            partition=lease.partition,
-            clock=lease._clock,
-        )
+    def __init__(self, grant: LockHeld, pending: Pending, clock: Clock, locks: Locks, keeper: Keeper) -> None:
+        """`pending` is the acquire that was answered by `grant`."""
+        super().__init__(grant, pending, clock)
         self._locks = locks
         self._keeper = keeper
-        self._lost: asyncio.Event | None = None
-        self._why: str | None = None
-        self.on_lost: Callable[[], None] | None = None
-        self.renewing = False
-        self.renew_at_s = 0.0
         keeper.keep(self)
 
     @property

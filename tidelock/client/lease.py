@@ -1,55 +1,30 @@
 """A lease: the right to a lock for a while, and how long the client may count on it."""
 
 from streams.domain.locks.commands import Mode
+from streams.domain.locks.replies import LockHeld
 from tidelock.client.clock import Clock
-from tidelock.client.partition import Partition
 from tidelock.client.pending import Pending
 
 
 class Lease:
     """A lock that was granted. Renewals, upgrades and downgrades change it in place."""
 
-    __slots__ = (
-        "_clock",
-        "ended",
-        "expires_at_ms",
-        "handle",
-        "mode",
-        "name",
-        "partition",
-        "released",
-        "settling",
-        "token",
-        "ttl_ms",
-    )
+    settling: Pending | None = None
+    """The withdrawal of an upgrade that was given up: until it is answered the token is uncertain."""
+    ended = False
+    """The caller gave it back."""
+    released: Pending | None = None
+    """The release that was sent last."""
 
-    def __init__(
-        self,
-        name: str,
-        handle: str,
-        token: int,
-        mode: Mode,
-        *,
-        ttl_ms: int,
-        expires_at_ms: int,
-        partition: Partition,
-        clock: Clock,
-    ) -> None:
-        self.name = name
-        self.handle = handle
-        self.token = token
+    def __init__(self, grant: LockHeld, pending: Pending, clock: Clock) -> None:
+        """`pending` is the acquire that was answered by `grant`."""
+        self.name, self.handle, self.ttl_ms = pending.asked
+        self.token = grant.token
         """The fencing token: greater than that of every grant of this lock before."""
-        self.mode = mode
-        self.ttl_ms = ttl_ms
-        self.expires_at_ms = expires_at_ms
+        self.mode: Mode = grant.mode
+        self.expires_at_ms = grant.expires_at
         """In lease time of the lock's partition, not in wall time."""
-        self.partition = partition
-        self.settling: Pending | None = None
-        """The withdrawal of an upgrade that was given up: until it is answered the token is uncertain."""
-        self.ended = False
-        """The caller gave it back."""
-        self.released: Pending | None = None
-        """The release that was sent last."""
+        self.partition = pending.partition
         self._clock = clock
 
     def trusted_until(self) -> float:

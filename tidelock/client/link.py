@@ -6,12 +6,11 @@ from collections import deque
 from typing import Protocol
 
 from streams.wire.frames import PROTOCOL
-from streams.wire.frames import frame as framed
 from streams.wire.messages import Answers, Hello, Refused, Welcome
 from tidelock.client.clock import Clock
 from tidelock.client.codec import frames
 from tidelock.client.errors import ConnectionLost, ProtocolViolation, TidelockError
-from tidelock.client.pending import Pending, Phase
+from tidelock.client.pending import QUEUED, SENT, Pending
 from tidelock.client.rejections import refusal_error
 from tidelock.client.wire import Wire
 
@@ -19,8 +18,9 @@ from tidelock.client.wire import Wire
 class Hub(Protocol):
     """Whoever owns the links."""
 
-    def floor(self) -> int:
-        """Return the lowest sequence that is not done."""
+    @property
+    def floor_bytes(self) -> bytes:
+        """The lowest sequence that is not done (or a lower one), as Avro writes it."""
 
     def on_answers(self, link: "Link", answers: Answers) -> None:
         """Take answers and pushes."""
@@ -59,7 +59,7 @@ class Link:
         try:
             async with asyncio.timeout(timeout_s):
                 await loop.create_connection(lambda: wire, host, port, ssl=tls)
-                wire.write(framed(frames().encode(Hello(PROTOCOL, token, client))), at_once=True)
+                wire.write(frames().encode(Hello(PROTOCOL, token, client)), b"", b"", alone=True)
                 welcome = await self._welcome
         except (OSError, TimeoutError) as error:
             reason = str(error) or f"no answer within {timeout_s} s"
@@ -82,7 +82,7 @@ class Link:
     def start(self) -> bool:
         """Let commands flow, after `open`. Return whether the connection is still there."""
         self.is_open = self._wire is not None
-        self._fill()
+        self.fill()
         return self.is_open
 
     def submit(self, pending: Pending) -> None:
@@ -104,31 +104,32 @@ class Link:
         now = self._clock.now()
         if pending.first_sent_s is None:
             pending.first_sent_s = now
-        pending.phase = Phase.SENT
+        pending.phase = SENT
         alone = self.in_flight == 0
         if alone:
             self.heard_s = now
         self.in_flight += 1
-        wire.write(pending.frame(self._hub.floor()), alone)
+        wire.write(pending.head, self._hub.floor_bytes, pending.tail, alone)
 
     def settled(self) -> None:
         """One command that was sent got its answer or refusal."""
         self.in_flight -= 1
         if self._queue:
-            self._fill()
+            self.fill()
 
-    def _fill(self) -> None:
+    def fill(self) -> None:
+        """Send what is queued, as far as there is room."""
         wire = self._wire
-        if wire is None or not self.is_open:
+        if not self._queue or wire is None or not self.is_open:
             return
         while self._queue and self.in_flight < self._room and not wire.blocked:
             pending = self._queue.popleft()
-            if pending.phase is Phase.QUEUED and pending.link is self:
+            if pending.phase is QUEUED and pending.link is self:
                 self._send(pending, wire)
 
     def take_queue(self) -> list[Pending]:
         """Return, and forget, the commands that were not sent."""
-        queue = [each for each in self._queue if each.phase is Phase.QUEUED and each.link is self]
+        queue = [each for each in self._queue if each.phase is QUEUED and each.link is self]
         self._queue.clear()
         return queue
 
@@ -166,7 +167,7 @@ class Link:
     def writable(self, wire: Wire) -> None:
         """The peer reads again."""
         if wire is self._wire:
-            self._fill()
+            self.fill()
 
     def closed(self, wire: Wire, why: TidelockError) -> None:
         """The connection is gone."""

@@ -1,11 +1,12 @@
 """`client.lock(...)`: the usual way to hold a lock, as a context manager."""
 
 import asyncio
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TypedDict
 
-from streams.domain.locks.commands import Transaction
+from streams.domain.locks.commands import EXCLUSIVE, SHARED, AcquireLock, Transaction
+from streams.domain.locks.limits import MAX_WAIT_MS
+from streams.domain.value import value
 from tidelock.client.errors import LockError, LockLost
 from tidelock.client.held import HeldLock
 from tidelock.client.keeper import Keeper
@@ -29,7 +30,7 @@ class LockOptions(TypedDict, total=False):
     """Cancel the task that runs the body when the lease is lost (default), and raise `LockLost`."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Terms:
     """`LockOptions` with their defaults, and the transaction if there is one."""
 
@@ -40,6 +41,18 @@ class Terms:
     lock_delay: float = 0.0
     cancel_on_loss: bool = True
     transaction: Transaction | None = None
+
+    def command(self, name: str) -> AcquireLock:
+        """Return the acquire of `name` on these terms."""
+        return AcquireLock(
+            name,
+            SHARED if self.shared else EXCLUSIVE,
+            round(self.ttl * 1000),
+            MAX_WAIT_MS if self.wait is None else round(self.wait * 1000),
+            self.priority,
+            round(self.lock_delay * 1000),
+            self.transaction,
+        )
 
 
 class Lock:
@@ -64,17 +77,19 @@ class Lock:
 
     async def acquire(self) -> HeldLock:
         """Take the lock and renew it until it is released. Raises what `Locks.acquire` raises."""
-        terms = self._terms
-        lease = await self._locks.acquire(
-            self.name,
-            shared=terms.shared,
-            ttl=terms.ttl,
-            wait=terms.wait,
-            priority=terms.priority,
-            lock_delay=terms.lock_delay,
-            transaction=terms.transaction,
-        )
-        return HeldLock(lease, self._locks, self._keeper)
+        locks = self._locks
+        pending = locks.ask(self._terms.command(self.name))
+        held = HeldLock(await locks.granted(pending), pending, locks.clock, locks, self._keeper)
+        if pending.waited or pending.uncertain:
+            await self._freshen(held)
+        return held
+
+    async def _freshen(self, held: HeldLock) -> None:
+        try:
+            await self._locks.freshen(held)
+        except BaseException:
+            self._keeper.drop(held)
+            raise
 
     async def __aenter__(self) -> HeldLock:
         if self._held is not None:

@@ -34,7 +34,7 @@ from tidelock.client.errors import (
 )
 from tidelock.client.lease import Lease
 from tidelock.client.partition import Partition
-from tidelock.client.pending import Outcome, Pending, Phase
+from tidelock.client.pending import DONE, Outcome, Pending
 from tidelock.client.rejections import rejection_error
 from tidelock.client.session import Session
 
@@ -49,6 +49,7 @@ class Locks:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self.clock = session.clock
 
     async def acquire(
         self,
@@ -68,46 +69,48 @@ class Locks:
         Raises `LockBusy`, `WaitTimedOut`, `Deadlock`, `OutcomeUnknown`, `BadArgument`.
         A cancelled call leaves neither a waiter nor a lease behind.
         """
-        session = self._session
-        partition = self._partition(name)
-        handle = session.new_handle() if handle is None else handle
-        ttl_ms = round(ttl * 1000)
-        wait_ms = MAX_WAIT_MS if wait is None else round(wait * 1000)
-        delay_ms = round(lock_delay * 1000)
-        mode = SHARED if shared else EXCLUSIVE
-        command = AcquireLock(name, mode, ttl_ms, wait_ms, priority, delay_ms, transaction)
-        pending = session.submit(partition, command, handle)
-        reply = await self._await_grant(pending, name, handle, wait_ms)
-        lease = Lease(
+        command = AcquireLock(
             name,
-            handle,
-            reply.token,
-            reply.mode,
-            ttl_ms=ttl_ms,
-            expires_at_ms=reply.expires_at,
-            partition=partition,
-            clock=session.clock,
+            SHARED if shared else EXCLUSIVE,
+            round(ttl * 1000),
+            MAX_WAIT_MS if wait is None else round(wait * 1000),
+            priority,
+            round(lock_delay * 1000),
+            transaction,
         )
+        pending = self.ask(command, handle)
+        lease = Lease(await self.granted(pending), pending, self.clock)
         if pending.waited or pending.uncertain:
-            await self._freshen(lease)
+            await self.freshen(lease)
         return lease
 
-    async def _await_grant(self, pending: Pending, name: str, handle: str, wait_ms: int) -> LockHeld:
-        pending.wait_s = wait_ms / 1000
-        pending.undo = (name, handle)
+    def ask(self, command: AcquireLock, handle: str | None = None) -> Pending:
+        """Send an acquire; await `granted` next."""
+        session, name = self._session, command.name
+        partition = self._partition(name)
+        if handle is None:
+            handle = session.new_handle()
+        pending = session.submit(partition, command, handle)
+        pending.asked = (name, handle, command.ttl_ms)
+        pending.wait_s = command.wait_ms / 1000
+        return pending
+
+    async def granted(self, pending: Pending) -> LockHeld:
+        """Return the grant that `pending` gets; if the caller is cancelled, take it back."""
         try:
             reply = await self._session.outcome(pending)
         except asyncio.CancelledError:
-            if pending.phase is not Phase.DONE or type(pending.outcome) is LockHeld or pending.uncertain:
+            if pending.phase is not DONE or type(pending.outcome) is LockHeld or pending.uncertain:
                 self.withdraw_nowait(pending)
             raise
         if type(reply) is LockHeld:
             return reply
         if isinstance(reply, OutcomeUnknown):
             self.withdraw_nowait(pending)
-        raise problem(reply, name)
+        raise problem(reply, pending.asked[0])
 
-    async def _freshen(self, lease: Lease) -> None:
+    async def freshen(self, lease: Lease) -> None:
+        """Renew a lease whose grant came late, before the caller relies on it."""
         if lease.expires_in() * 1000 > FRESH * lease.ttl_ms:
             return
         try:
@@ -121,9 +124,9 @@ class Locks:
     def withdraw_nowait(self, pending: Pending) -> None:
         """Undo an acquire or upgrade whose outcome nobody awaits, whether or not it was granted meanwhile."""
         session, lease = self._session, pending.lease
-        if session.closed or pending.undo is None:
+        if session.closed:
             return
-        name, handle = pending.undo
+        name, handle, _ = pending.asked
 
         def done(outcome: Outcome) -> None:
             session.drop(pending)
@@ -187,7 +190,9 @@ class Locks:
             lease.partition, command, lease.handle, on_done=lambda o: took(lease, o)
         )
         pending.lease = lease
-        await self._await_grant(pending, lease.name, lease.handle, wait_ms)
+        pending.asked = (lease.name, lease.handle, lease.ttl_ms)
+        pending.wait_s = wait_ms / 1000
+        await self.granted(pending)
 
     async def downgrade(self, lease: Lease) -> None:
         """Turn the exclusive lease into a shared one; the token stays. Raises `NotHeld`."""

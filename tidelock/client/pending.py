@@ -3,10 +3,8 @@
 import asyncio
 from collections.abc import Callable
 from enum import Enum, auto
-from struct import Struct
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from schemas.varints import write_varint
 from streams.domain.decider import Rejected
 from streams.wire.messages import Refused
 from tidelock.client.errors import TidelockError
@@ -18,8 +16,6 @@ if TYPE_CHECKING:
 
 Outcome: TypeAlias = Any | Rejected | TidelockError
 """A reply of the kind, a refusal, or why there is neither. Errors are values: often nobody awaits them."""
-
-_LENGTH = Struct(">I")
 
 
 class Phase(Enum):
@@ -34,35 +30,36 @@ class Phase(Enum):
     DONE = auto()
 
 
-class Pending:
-    """One command that is not done."""
+QUEUED: Final = Phase.QUEUED
+SENT: Final = Phase.SENT
+WAITING: Final = Phase.WAITING
+DONE: Final = Phase.DONE
 
-    __slots__ = (
-        "abandoned",
-        "answered",
-        "deadline_s",
-        "decode",
-        "first_sent_s",
-        "future",
-        "head",
-        "lease",
-        "link",
-        "offset",
-        "on_done",
-        "outcome",
-        "partition",
-        "payloads",
-        "phase",
-        "refusal",
-        "refusals",
-        "sequence",
-        "strikes",
-        "tail",
-        "uncertain",
-        "undo",
-        "wait_s",
-        "waited",
-    )
+
+class Pending:
+    """One command that is not done. What most commands never change is a default of the class."""
+
+    link: "Link | None" = None
+    first_sent_s: float | None = None
+    answered = False
+    """It had its first answer."""
+    waited = False
+    wait_s = 0.0
+    uncertain = False
+    """A copy was sent to which there is neither an answer nor a refusal: it may have been executed."""
+    abandoned = False
+    """Its caller is gone: never send it again."""
+    asked: tuple[str, str, int] = ("", "", 0)
+    """For an acquire or upgrade: name, handle and ttl_ms."""
+    lease: "Lease | None" = None
+    """For an upgrade: what it changes."""
+    strikes = 0
+    refusal: Refused | None = None
+    refusals = 0
+    payloads: tuple[bytes, ...] = ()
+    offset = -1
+    outcome: Outcome = None
+    future: "asyncio.Future[Outcome] | None" = None
 
     def __init__(
         self,
@@ -75,45 +72,19 @@ class Pending:
         on_done: Callable[[Outcome], None] | None,
         decode: Callable[[bytes], Any],
     ) -> None:
-        """`head`, the floor and `tail` make the command's single-object encoding."""
+        """`head`, the floor and `tail` make the command's record, the same at every attempt."""
         self.partition = partition
         self.sequence = sequence
         self.head = head
         self.tail = tail
         self.deadline_s = deadline_s
-        self.wait_s = 0.0
-        self.phase = Phase.QUEUED
-        self.link: Link | None = None
-        self.first_sent_s: float | None = None
-        self.answered = False
-        """It had its first answer."""
-        self.waited = False
-        self.uncertain = False
-        """A copy was sent to which there is neither an answer nor a refusal: it may have been executed."""
-        self.abandoned = False
-        """Its caller is gone: never send it again."""
-        self.undo: tuple[str, str] | None = None
-        """For an acquire or upgrade: name and handle to withdraw it by, should its caller go away."""
-        self.lease: Lease | None = None
-        """For an upgrade: what it changes."""
-        self.strikes = 0
-        self.refusal: Refused | None = None
-        self.refusals = 0
-        self.payloads: tuple[bytes, ...] = ()
-        self.offset = -1
-        self.outcome: Outcome = None
-        self.future: asyncio.Future[Outcome] | None = None
         self.on_done = on_done
         self.decode = decode
-
-    def frame(self, floor: int) -> bytes:
-        """Return the bytes to send: the same at every attempt but for the floor."""
-        varint = write_varint(floor << 1)
-        return _LENGTH.pack(len(self.head) + len(varint) + len(self.tail)) + self.head + varint + self.tail
+        self.phase: Phase = QUEUED
 
     def settle(self, outcome: Outcome) -> None:
         """Tell whoever waits, once."""
-        self.phase = Phase.DONE
+        self.phase = DONE
         self.outcome = outcome
         if self.future is not None and not self.future.done():
             self.future.set_result(outcome)

@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from schemas.varints import write_varint
 from streams.wire.messages import Answers, Refused, Welcome
 from tidelock.client.clock import Clock, sleep_until
 from tidelock.client.errors import (
@@ -20,15 +21,12 @@ from tidelock.client.errors import (
 )
 from tidelock.client.link import Link
 from tidelock.client.partition import Partition
-from tidelock.client.pending import Pending, Phase
+from tidelock.client.pending import DONE, QUEUED, Pending
 from tidelock.client.settings import Settings
 
 
 class Traffic(Protocol):
     """Whoever owns the commands."""
-
-    def floor(self) -> int:
-        """Return the lowest sequence that is not done."""
 
     def on_answers(self, link: Link, answers: Answers) -> None:
         """Take answers and pushes."""
@@ -59,7 +57,8 @@ class Router:
         self._jitter: Callable[[float, float], float] = random.uniform
         self.welcome: Welcome | None = None
         self.kinds: dict[str, list[Partition]] = {}
-        self.floor = traffic.floor
+        self.floor_bytes = write_varint(1 << 1)
+        """The lowest sequence that is not done (or a lower one), as Avro writes it."""
         self.on_answers = traffic.on_answers
         self.on_refused = traffic.on_refused
         for address in settings.addresses:
@@ -69,7 +68,16 @@ class Router:
 
     def dispatch(self, pending: Pending) -> None:
         """Send the command to its partition's owner, or as near to it as we know."""
-        if pending.phase is Phase.DONE:
+        address = pending.partition.address
+        if address is not None:
+            link = self._links.get(address)
+            if link is not None and link.is_open and pending.phase is QUEUED:
+                link.submit(pending)
+                return
+        self._dispatch_slowly(pending)
+
+    def _dispatch_slowly(self, pending: Pending) -> None:
+        if pending.phase is DONE:
             return
         link = self._route(pending.partition)
         if self._closed:

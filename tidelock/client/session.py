@@ -10,6 +10,7 @@ import random
 import secrets
 from collections.abc import Callable
 
+from schemas.varints import write_varint
 from streams.catalog import KINDS
 from streams.domain.decider import Rejected
 from streams.wire.keys import key_of
@@ -29,7 +30,7 @@ from tidelock.client.errors import (
 )
 from tidelock.client.link import Link
 from tidelock.client.partition import Partition
-from tidelock.client.pending import Outcome, Pending, Phase
+from tidelock.client.pending import DONE, QUEUED, SENT, WAITING, Outcome, Pending
 from tidelock.client.rejections import REFUSALS, refusal_error
 from tidelock.client.router import Router
 from tidelock.client.settings import Settings
@@ -157,7 +158,7 @@ class Session:
 
     async def outcome(self, pending: Pending, keep: bool = False) -> Outcome:
         """Return the final outcome. If the caller is cancelled, the command is given up, unless `keep`."""
-        if pending.phase is Phase.DONE:
+        if pending.phase is DONE:
             return pending.outcome
         pending.future = future = asyncio.get_running_loop().create_future()
         try:
@@ -170,7 +171,7 @@ class Session:
     def abandon(self, pending: Pending) -> None:
         """Never send the command again. What was sent of it may still be executed."""
         pending.abandoned = True
-        if pending.phase is Phase.QUEUED:
+        if pending.phase is QUEUED:
             self._finish(pending, ClientClosed("given up"))
 
     def drop(self, pending: Pending) -> None:
@@ -183,56 +184,65 @@ class Session:
 
     # -- from the router -------------------------------------------------------------------------------------
 
-    def floor(self) -> int:
-        """Return the lowest sequence that is not done, or a lower one."""
-        return self._floor
-
     def on_answers(self, link: Link, answers: Answers) -> None:
         """Settle the commands that are answered; learn the partition's time."""
+        partition = self._partition_at(answers.kind, answers.partition)
+        newest_s = float("-inf")
+        open_commands = self._pending
         for answer in answers.answers:
-            pending = self._pending.get(answer.sequence)
-            if pending is None or pending.phase is Phase.DONE:
+            pending = open_commands.get(answer.sequence)
+            if pending is None:
                 continue  # a repeat
-            if pending.phase is Phase.SENT and pending.link is link:
-                pending.phase = Phase.WAITING
-                link.settled()
+            here = pending.link is link
+            if here and pending.phase is SENT:
+                pending.phase = WAITING
+                link.in_flight -= 1
             if not pending.answered:
                 pending.answered = True
-                self._learn_time(pending, answers)
+                sent_s = pending.first_sent_s
+                if sent_s is not None and sent_s > newest_s and pending.partition is partition:
+                    newest_s = sent_s
             if answer.waiting:
-                self._wait(pending)
+                if here and not pending.waited:
+                    pending.waited = True
+                    pending.deadline_s = link.heard_s + pending.wait_s + WAIT_GRACE_S
             else:
                 self._answered(pending, answer, answers.offset)
-        self._floor = next(iter(self._pending), self._next)
+        link.fill()
+        if partition is not None:
+            self._learn(partition, answers, newest_s, link)
+        floor = next(iter(open_commands), self._next)
+        if floor != self._floor:
+            self._floor = floor
+            self.router.floor_bytes = write_varint(floor << 1)
 
-    def _learn_time(self, pending: Pending, answers: Answers) -> None:
-        partition = pending.partition
-        if answers.partition != partition.number or answers.kind != partition.kind:
-            return  # refused before it reached a partition
-        partition.saw_mark(answers.mark_ms, self.clock.now())
-        if pending.first_sent_s is not None:
-            partition.saw_lease_time(answers.lease_ms, pending.first_sent_s)
+    def _partition_at(self, kind: str, number: int) -> Partition | None:
+        """Return the partition that answers; None if the command was refused before it reached one."""
+        partitions = self.router.kinds.get(kind, ())
+        return partitions[number] if 0 <= number < len(partitions) else None
 
-    def _wait(self, pending: Pending) -> None:
-        pending.phase = Phase.WAITING
-        if not pending.waited:
-            pending.waited = True
-            pending.deadline_s = self.clock.now() + pending.wait_s + WAIT_GRACE_S
+    def _learn(self, partition: Partition, answers: Answers, newest_s: float, link: Link) -> None:
+        partition.saw_mark(answers.mark_ms, link.heard_s)
+        if newest_s > 0:
+            partition.saw_lease_time(answers.lease_ms, newest_s)
+        if partition.address is None:
+            partition.address = link.address
 
     def _answered(self, pending: Pending, answer: Answer, offset: int) -> None:
         reply = pending.decode(answer.reply)
         if type(reply) is Rejected and reply.code == "EXPIRED" and pending.uncertain:
             reply = unknown("it was sent again and then answered EXPIRED")
-        pending.payloads = answer.payloads
         pending.offset = offset
+        if answer.payloads:
+            pending.payloads = answer.payloads
         self._finish(pending, reply)
 
     def on_refused(self, link: Link, refused: Refused) -> None:
         """Try again, at the address the refusal names or after the pause it asks for."""
         pending = self._pending.get(refused.sequence)
-        if pending is None or pending.phase is not Phase.SENT or pending.link is not link:
+        if pending is None or pending.phase is not SENT or pending.link is not link:
             return
-        pending.phase = Phase.QUEUED
+        pending.phase = QUEUED
         link.settled()
         if pending.abandoned or refused.code in REFUSALS:
             self._finish(pending, refusal_error(refused))
@@ -250,7 +260,7 @@ class Session:
         self._retries.add(pending, self.clock.now() + random.uniform(pause_s, 1.5 * pause_s))  # noqa: S311
 
     def _retry(self, pending: Pending) -> None:
-        if pending.phase is Phase.QUEUED:
+        if pending.phase is QUEUED:
             self.router.dispatch(pending)
 
     def on_lost(self, link: Link, why: TidelockError) -> list[Pending]:
@@ -258,11 +268,11 @@ class Session:
         complaint = isinstance(why, BadArgument)
         again = []
         for pending in list(self._pending.values()):
-            if pending.link is not link or pending.phase not in (Phase.SENT, Phase.WAITING):
+            if pending.link is not link or pending.phase not in (SENT, WAITING):
                 continue
-            pending.strikes += complaint and pending.phase is Phase.SENT
+            pending.strikes += complaint and pending.phase is SENT
             pending.uncertain = True
-            pending.phase = Phase.QUEUED
+            pending.phase = QUEUED
             pending.link = None
             if pending.abandoned or pending.strikes >= MAX_STRIKES:
                 self._finish(pending, why)
@@ -280,9 +290,10 @@ class Session:
     def _finish(self, pending: Pending, outcome: Outcome) -> None:
         if self._pending.pop(pending.sequence, None) is None:
             return
-        if pending.phase is Phase.SENT and pending.link is not None and pending.link.is_open:
+        if pending.phase is SENT and pending.link is not None and pending.link.is_open:
             pending.link.settled()
-        self._retries.remove(pending)
+        if pending.refusals:
+            self._retries.remove(pending)
         pending.settle(outcome)
         if not self._pending and self._idle is not None and not self._idle.done():
             self._idle.set_result(None)
@@ -313,7 +324,7 @@ class Session:
             stall_s = self.settings.stall_s
             link.close(ConnectionLost(f"{link.address} did not answer for {stall_s} s."))
             return
-        here = (each for each in self._pending.values() if each.link is link and each.phase is Phase.WAITING)
+        here = (each for each in self._pending.values() if each.link is link and each.phase is WAITING)
         waiting = next(here, None)
         if waiting is not None:
             self.submit(
@@ -321,7 +332,7 @@ class Session:
             )
 
     def _too_late(self, pending: Pending) -> TidelockError:
-        if pending.uncertain or pending.answered or pending.phase is Phase.SENT:
+        if pending.uncertain or pending.answered or pending.phase is SENT:
             return unknown("its deadline passed without an answer")
         refused = pending.refusal
         if refused is None:
@@ -354,7 +365,7 @@ class Session:
         self._retries.clear()
         await self.router.close()
         for pending in list(self._pending.values()):
-            if pending.uncertain or pending.phase is Phase.SENT:
+            if pending.uncertain or pending.phase is SENT:
                 self._finish(pending, unknown("the client was closed before the answer came"))
             else:
                 self._finish(pending, ClientClosed("The client was closed before this command was answered."))

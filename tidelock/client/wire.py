@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable
+from struct import Struct
 from typing import Protocol, cast
 
 from schemas.errors import SchemaError
@@ -11,6 +12,7 @@ from streams.wire.messages import Answers, Refused, Welcome
 from tidelock.client.codec import frames
 from tidelock.client.errors import ConnectionLost, ProtocolViolation, TidelockError
 
+_LENGTH = Struct(">I").pack
 KEEPALIVE_IDLE_S = 10
 KEEPALIVE_INTERVAL_S = 5
 KEEPALIVE_PROBES = 3
@@ -44,19 +46,23 @@ class Wire(asyncio.Protocol):
         self.blocked = True
         """Nothing may be written: not connected, or the peer does not read."""
 
-    def write(self, frame: bytes, at_once: bool = False) -> None:
-        """Write `frame` at the end of this loop turn with all others, or at once if there are no others."""
-        if at_once and not self._out and self._transport is not None:
-            self._transport.write(frame)
-            return
-        if not self._out:
+    def write(self, head: bytes, floor: bytes, tail: bytes, alone: bool) -> None:
+        """Write a record, which comes in three parts, at the end of this loop turn with all others.
+
+        `alone`: nothing else is under way, so do not wait for others.
+        """
+        out = self._out
+        if not out:
+            if alone and self._transport is not None:
+                self._transport.write(_LENGTH(len(head) + len(floor) + len(tail)) + head + floor + tail)
+                return
             self._loop.call_soon(self._flush)
-        self._out.append(frame)
+        out += (_LENGTH(len(head) + len(floor) + len(tail)), head, floor, tail)
 
     def _flush(self) -> None:
         out, self._out = self._out, []
         if self._transport is not None:
-            self._transport.write(out[0] if len(out) == 1 else b"".join(out))
+            self._transport.write(b"".join(out))
 
     def close(self, why: TidelockError) -> None:
         """Drop the connection without waiting for the peer."""
