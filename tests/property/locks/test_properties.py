@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.domain.locks import decider, limits
+from streams.domain.locks.commands import EXCLUSIVE, SHARED, Mode
 from streams.domain.locks.state import FREE
 from tests.property.locks.world import Limits, Step, World
 
@@ -34,6 +35,7 @@ STEPS = st.lists(
     min_size=20,
     max_size=80,
 )
+MODES: st.SearchStrategy[Mode] = st.sampled_from([SHARED, EXCLUSIVE])
 EXAMPLES = settings(max_examples=150, deadline=None)
 
 
@@ -73,27 +75,25 @@ def test_replay_equals_live_from_any_point(steps: list[Step], cut: int) -> None:
         assert reduce(decider.evolve, world.log[at:], snapshot) == world.state
 
 
-@given(
-    waiters=st.lists(
-        st.tuples(st.integers(0, 8), st.sampled_from(["SHARED", "EXCLUSIVE"])), min_size=1, max_size=4
-    ),
-    newcomer=st.sampled_from(["SHARED", "EXCLUSIVE"]),
-)
+@given(waiters=st.lists(st.tuples(st.integers(0, 8), MODES), min_size=1, max_size=4), newcomer=MODES)
 @EXAMPLES
-def test_no_stream_of_newcomers_starves_a_waiter(waiters: list[tuple[int, str]], newcomer: str) -> None:
+def test_no_stream_of_newcomers_starves_a_waiter(waiters: list[tuple[int, Mode]], newcomer: Mode) -> None:
     """However many with the highest priority keep coming, those who waited are granted before them in the end."""
     bounds = Limits(overtaken=3, sharers=10_000, waiters=10_000)
     with bounds.applied():
         world = World(bounds)
-        forever = {"ttl_ms": 100_000, "wait_ms": 100_000}
-        world.play(Step("acquire", actor=1_000, mode="SHARED", **forever))  # type: ignore[arg-type]
+        world.play(_patient(1_000, "SHARED", 0))
         for index, (priority, mode) in enumerate(waiters):
-            world.play(Step("acquire", index, mode=mode, priority=priority, **forever))  # type: ignore[arg-type]
+            world.play(_patient(index, mode, priority))
         first = set(world.ledger.waits)
         for index in range(40):
-            world.play(Step("acquire", 10 + index, mode=newcomer, priority=9, **forever))  # type: ignore[arg-type]
+            world.play(_patient(10 + index, newcomer, 9))
             token = min(world.ledger.leases)
             actor = int(world.ledger.leases[token].who[2].removeprefix("h"))
             world.play(Step("release", actor, pick=1))
             world.ticks()
         assert not first & set(world.ledger.waits), "starved"
+
+
+def _patient(actor: int, mode: Mode, priority: int) -> Step:
+    return Step("acquire", actor, mode=mode, priority=priority, ttl_ms=100_000, wait_ms=100_000)
