@@ -15,7 +15,7 @@ from tidelock.local.settings import StackSettings
 COMMANDS = (
     ("tidelock lock acquire orders/42", "take a lock and hold it"),
     ("tidelock status", "who holds what, part by part"),
-    ("tidelock rewind locks orders/42", "what happened to it, from the log"),
+    ("tidelock log tail --follow", "what happens, as the log has it"),
 )
 
 

@@ -99,10 +99,10 @@ class Child:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
-    async def stop(self) -> None:
-        """Ask it to end, insist after its time, and take its descendants along."""
+    async def stop(self, *, at_once: bool = False) -> None:
+        """Ask it to end (`at_once`: as after its parent's death), insist after its time, take descendants along."""
         self.send(signal.SIGCONT)
-        self.send(self._launch.stop_signal)
+        self.send(self._launch.death_signal if at_once else self._launch.stop_signal)
         try:
             async with asyncio.timeout(self._launch.stop_timeout_s):
                 await self.wait()

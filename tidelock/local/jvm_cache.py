@@ -54,10 +54,12 @@ async def _train(home: Path, program: JavaProgram, target: Path, around: Surroun
         part.part.place()
         await part.start()
         await part.stop()
-        made.replace(target)
+        if not made.with_name(f"{made.name}.config").exists():  # Java deletes it when the cache is complete
+            made.replace(target)
     finally:
         await part.stop()
-        made.unlink(missing_ok=True)
+        for left in made.parent.glob(f"{made.name}*"):
+            left.unlink(missing_ok=True)
         shutil.rmtree(home, ignore_errors=True)
 
 

@@ -9,10 +9,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Protocol
 
+from tidelock.local.child import shimmed
 from tidelock.local.errors import DownloadFailed
 from tidelock.local.jars import LOCK_FILE
 from tidelock.local.java import JavaProgram
 from tidelock.local.jvm_cache import cached
+from tidelock.local.parts.part import Launch
 
 
 class Progress(Protocol):
@@ -61,7 +63,7 @@ async def _fetched(progress: Progress) -> tuple[Path, ...]:
 
 async def _lines() -> AsyncIterator[dict[str, Any]]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tidelock.local.jars", stdin=asyncio.subprocess.DEVNULL,
+        *shimmed(Launch((sys.executable, "-m", "tidelock.local.jars"))), stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     assert process.stdout is not None

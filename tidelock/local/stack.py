@@ -94,15 +94,15 @@ class LocalStack:
             raise
         return self.addresses
 
-    async def stop(self) -> None:
-        """End all parts, workers first; the data stays."""
+    async def stop(self, *, at_once: bool = False) -> None:
+        """End all parts, workers first; the data stays. `at_once` is for data that nobody will want again."""
         if self._training is not None:
             self._training.cancel()
             await asyncio.gather(self._training, return_exceptions=True)
             self._training = None
         for wave in reversed(self._roster.waves()):
             names = [part.name for group in wave for part in group]
-            running = [self._parts[name].stop() for name in names if name in self._parts]
+            running = [self._parts[name].stop(at_once=at_once) for name in names if name in self._parts]
             await asyncio.gather(*running)
         await self._watcher.stop()
         self._addresses = None

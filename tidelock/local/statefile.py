@@ -61,6 +61,16 @@ def parts(home: Path) -> tuple[PartRecord, ...]:
     return tuple(PartRecord(**part) for part in _read(home).get("parts", ()))
 
 
+def worker_metrics(home: Path) -> dict[str, str]:
+    """Return where each worker serves /status and /metrics, by the worker's name."""
+    try:
+        ports = json.loads((home / "ports.json").read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    keys = {part.name: f"{part.name}-metrics" for part in parts(home)}
+    return {name: f"127.0.0.1:{ports[key]}" for name, key in keys.items() if key in ports}
+
+
 def _read(home: Path) -> dict[str, Any]:
     try:
         content = json.loads((home / _NAME).read_text())

@@ -87,13 +87,13 @@ class SupervisedPart:
         self._enter(State.READY)
         self._watching = asyncio.create_task(self._watch(), name=f"watch {self.name}")
 
-    async def stop(self) -> None:
-        """End the part and keep it down."""
+    async def stop(self, *, at_once: bool = False) -> None:
+        """End the part and keep it down; `at_once` spares it the clean end."""
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
             self._watching = None
-        await self._end_child()
+        await self._end_child(at_once=at_once)
         self._enter(State.STOPPED)
 
     def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
@@ -211,9 +211,9 @@ class SupervisedPart:
             else:
                 return attempt
 
-    async def _end_child(self) -> None:
+    async def _end_child(self, *, at_once: bool = False) -> None:
         if self.child is not None:
-            await self.child.stop()
+            await self.child.stop(at_once=at_once)
             self.child = None
 
     def _enter(self, state: State) -> None:

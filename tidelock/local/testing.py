@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from tidelock.local.settings import StackSettings
@@ -26,10 +25,14 @@ async def stack_for_tests(
     settings = StackSettings(
         home=home, brokers=brokers, workers=workers, parts=frozenset(parts), jvm_cache=False
     )
-    async with LocalStack(settings, print) as stack:
+    stack = LocalStack(settings, print)
+    await stack.start()
+    try:
         yield stack
-    if not keep:
-        shutil.rmtree(home, ignore_errors=True)
+    finally:
+        await stack.stop(at_once=not keep)
+        if not keep:
+            shutil.rmtree(home, ignore_errors=True)
 
 
 @asynccontextmanager
@@ -37,8 +40,3 @@ async def kafka_for_tests(home: Path, brokers: int = 1) -> AsyncIterator[LocalSt
     """Start Kafka alone; its address is `stack.addresses.kafka`."""
     async with stack_for_tests(home, ("kafka",), brokers=brokers) as stack:
         yield stack
-
-
-def with_workers(settings: StackSettings, workers: int) -> StackSettings:
-    """Return the same stack with another number of workers."""
-    return replace(settings, workers=workers)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
 from rich.console import Console
 
@@ -18,6 +20,9 @@ from tidelock.local.stack import LocalStack
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _POLL_S = 0.2
+
+Beside: TypeAlias = Callable[[Addresses], Awaitable[None]]
+"""What runs beside the stack, on its loop, from ready until it stops (the demo workload); handles its own errors."""
 
 
 class _Signals:
@@ -35,7 +40,7 @@ class _Signals:
         self.came.set()
 
 
-async def up(settings: StackSettings, console: Console | None = None) -> int:
+async def up(settings: StackSettings, console: Console | None = None, beside: Beside | None = None) -> int:
     """Run a stack in `settings.home` until SIGINT, SIGTERM or SIGHUP; return the exit status.
 
     0: it ran and was stopped, or it runs already. 1: it could not start, and why is printed with the cure.
@@ -44,28 +49,29 @@ async def up(settings: StackSettings, console: Console | None = None) -> int:
     console = console or Console(highlight=False)
     signals = _Signals()
     loop = asyncio.get_running_loop()
-    for number in _SIGNALS:
+    handled = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]  # nohup
+    for number in handled:
         loop.add_signal_handler(number, signals.handle, number)
     try:
-        return await _up(settings, console, signals)
+        return await _up(settings, console, signals, beside)
     except LocalStackError as error:
         console.print(f"{error.code}: {error}", style="red", markup=False, soft_wrap=True)
         return 1
     finally:
-        for number in _SIGNALS:
+        for number in handled:
             loop.remove_signal_handler(number)
 
 
-async def _up(settings: StackSettings, console: Console, signals: _Signals) -> int:
+async def _up(settings: StackSettings, console: Console, signals: _Signals, beside: Beside | None) -> int:
     if statefile.running(settings.home) is None:
         try:
-            return await _run(settings, console, signals)
+            return await _run(settings, console, signals, beside)
         except StackLocked as locked:
             return await _join(settings, console, signals, locked)
     return await _join(settings, console, signals, StackLocked(settings.home, None))
 
 
-async def _run(settings: StackSettings, console: Console, signals: _Signals) -> int:
+async def _run(settings: StackSettings, console: Console, signals: _Signals, beside: Beside | None) -> int:
     began = time.monotonic()
     bar = DownloadBar(console)
 
@@ -75,6 +81,7 @@ async def _run(settings: StackSettings, console: Console, signals: _Signals) -> 
     stack = signals.stack = LocalStack(settings, say, bar)
     starting = asyncio.create_task(stack.start())
     stopping = asyncio.create_task(signals.came.wait())
+    companion: asyncio.Future[None] | None = None
     try:
         await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if not starting.done():
@@ -84,12 +91,17 @@ async def _run(settings: StackSettings, console: Console, signals: _Signals) -> 
             return 128 + (signals.first or signal.SIGINT)
         console.print(banner(await starting, settings))
         say(f"ready after {time.monotonic() - began:.1f} s")
+        if beside is not None:
+            companion = asyncio.ensure_future(beside(stack.addresses))
         await stopping
         say("stopping")
         return 0
     finally:
         bar.close()
         stopping.cancel()
+        if companion is not None:
+            companion.cancel()
+            await asyncio.gather(companion, return_exceptions=True)
         await stack.stop()
 
 

@@ -45,6 +45,7 @@ class Worker:
         """Return the worker's command line and environment."""
         own = {
             "TIDELOCK_HOME": str(self._home),
+            "TIDELOCK_WORKER_NAME": self.name,
             "TIDELOCK_WORKER_LISTEN": self.address,
             "TIDELOCK_WORKER_METRICS": f"127.0.0.1:{self._metrics}",
         }
