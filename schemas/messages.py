@@ -10,7 +10,8 @@ A command's record has a first field `meta` that its class lacks. Data of older 
 the same class: new fields take their defaults.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
@@ -41,13 +42,16 @@ class Binding:
         self._target = class_target(Record(newest.fullname, newest.fields[1:]), cls)
         self._meta = class_target(_meta(newest), CommandMeta)
 
-    def decoders(self) -> Iterator[tuple[bytes, Callable[[bytes], Any]]]:
-        """Yield header and reader of each version."""
-        for file in self.files:
-            yield file.header, decoder(_record(file), self._target, file.header, self._meta)
+    @cached_property
+    def decoders(self) -> dict[bytes, Callable[[bytes], Any]]:
+        """The reader of each version, by header."""
+        return {
+            file.header: decoder(_record(file), self._target, file.header, self._meta) for file in self.files
+        }
 
+    @cached_property
     def encoder(self) -> Callable[..., bytes]:
-        """Return the writer of the class."""
+        """The writer of the class."""
         return encoder(_record(self.written), self._target, self.written.header, self._meta)
 
 
@@ -58,10 +62,10 @@ class Messages:
         self.bindings = tuple({binding.cls: binding for binding in bindings}.values())
         events = [binding for binding in self.bindings if not binding.is_command]
         commands = [binding for binding in self.bindings if binding.is_command]
-        self._encoders = {binding.cls: binding.encoder() for binding in events}
-        self._decoders = dict(pair for binding in events for pair in binding.decoders())
-        self._command_encoders = {binding.cls: binding.encoder() for binding in commands}
-        self._command_decoders = dict(pair for binding in commands for pair in binding.decoders())
+        self._encoders = {binding.cls: binding.encoder for binding in events}
+        self._decoders = _joined(binding.decoders for binding in events)
+        self._command_encoders = {binding.cls: binding.encoder for binding in commands}
+        self._command_decoders = _joined(binding.decoders for binding in commands)
         self._names = {file.header: file.fullname for binding in self.bindings for file in binding.files}
 
     def __or__(self, other: "Messages") -> "Messages":
@@ -147,6 +151,10 @@ def command_hash(data: bytes) -> bytes:
 def type_name(data: bytes) -> str:
     """Return the full name of the shipped record that `data` encodes. UnknownSchema."""
     return shipped().type_name(data)
+
+
+def _joined(parts: Iterable[dict[bytes, Callable[[bytes], Any]]]) -> dict[bytes, Callable[[bytes], Any]]:
+    return {header: decode for part in parts for header, decode in part.items()}
 
 
 def _binding(catalogue: Catalogue, fullname: str, cls: type, version: int | None) -> Binding:

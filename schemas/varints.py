@@ -72,7 +72,10 @@ def read_int(data: bytes, at: int) -> tuple[int, int]:
 
 def read_span(data: bytes, at: int) -> tuple[int, int]:
     """Return start and end of the bytes whose length is at `at`; the end may lie past that of `data`."""
-    number, at = read_varint(data, at)
+    if data[at] > 127 and data[at + 1] < 128:  # events are mostly longer than 63 bytes and shorter than 8192
+        number, at = data[at] & 127 | data[at + 1] << 7, at + 2
+    else:
+        number, at = read_varint(data, at)
     if number & 1:
         raise ValueError("a length is negative")
     return at, at + (number >> 1)

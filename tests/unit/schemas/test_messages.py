@@ -102,11 +102,11 @@ class TestCommands:
         assert len(digest) == 16
 
     def test_hash_differently_when_anything_else_differs(self) -> None:
-        others: list[Any] = [getattr(BASE, field.name) for field in fields(BASE)]
-        changed = []
-        for place in range(1, len(others)):
-            other = "x" if isinstance(others[place], str) or others[place] is None else others[place] + 1
-            changed.append(CommandMeta(*others[:place], other, *others[place + 1 :]))
+        changed: list[CommandMeta] = []
+        for name in [field.name for field in fields(BASE)][1:]:
+            held = getattr(BASE, name)
+            other: Any = "x" if isinstance(held, str) or held is None else held + 1
+            changed.append(replace(BASE, **{name: other}))
         encoded = [WIRE.encode_command(meta, Barrier(1)) for meta in [BASE, *changed]]
         encoded += [WIRE.encode_command(BASE, Barrier(2)), WIRE.encode_command(BASE, EndSession(1, ""))]
         assert len({command_hash(data) for data in encoded}) == len(encoded)

@@ -6,6 +6,7 @@ import pytest
 
 from schemas.decoder import MAX_VALUES
 from schemas.errors import InvalidValue, MalformedData, TooManyValues, UnknownSchema
+from schemas.parsing import MAX_DEPTH
 from schemas.varints import write_varint
 from tests.unit.schemas.toys import record, schema
 
@@ -88,6 +89,15 @@ def test_invalid_bytes_are_refused_with_their_reason_and_place(kind: Any, body: 
         read(kind, body)
     assert refused.value.schema == "tidelock.toy.Toy"
     assert 10 <= refused.value.offset <= 10 + len(body)
+
+
+def test_arrays_nest_as_deep_as_schemas_may() -> None:
+    nested: Any = "long"
+    value: Any = 7
+    for _ in range(MAX_DEPTH - 1):
+        nested, value = {"type": "array", "items": nested}, (value,)
+    toy = schema(a=nested)
+    assert toy.decode(toy.encode({"a": value})).a == value
 
 
 def test_another_fingerprint_is_not_read() -> None:
