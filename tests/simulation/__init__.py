@@ -1,1 +1,1 @@
-"""Deterministic simulation: the engine's own classes on a virtual loop, log, network and clocks, judged independently."""
+"""Deterministic simulation: the engine's own classes on a virtual loop, log and network, with a judge beside them."""

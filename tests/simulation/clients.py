@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 
-
 @dataclass(slots=True)
 class Sent:
     """What the judge must know of a command that was sent."""
@@ -71,10 +70,13 @@ class Client:
         self._rate = rate
         self._sequence = 0
         self._connection: Connection | None = None
-        self._done: list[bytes] = []
+        self._done: list[tuple[int, bytes]] = []
         self._pairs: list[tuple[float, int]] = []
         self._mark = (EPOCH_MS, 0.0)
-        self._odd_until = 0
+        self._on_line: set[int] = set()
+        """Sequences sent on this connection."""
+        self._impostors: set[int] = set()
+        """Those among them that had been used, and answered, before: only refusals may answer them."""
 
     # ── clocks and trust ────────────────────────────────────────────────────────────────────────────────────
 
@@ -103,6 +105,7 @@ class Client:
         self.note(frame, sequence, command)
         call = Call(sequence, command, frame, self.boot_ms(), self.world.loop.create_future())
         self.open.setdefault(sequence, call)
+        self._on_line.add(sequence)
         faults = self.world.faults
         if faults.p_topic_lane and self.random.random() < faults.p_topic_lane:
             self.world.produce(frame)
@@ -120,7 +123,7 @@ class Client:
         faults, random, now = self.world.faults, self.random, self.now_ms()
         deadline = now + 60_000
         if faults.p_odd_deadline and random.random() < faults.p_odd_deadline:
-            deadline = now + random.choice((-1000, 20, 200, 1000, 3000, 5000))
+            deadline = now + random.choice((-1000, 20, 200, 1000, 3000, 5000, 3_600_000))
         floor = min(self.open, default=sequence)
         return CommandMeta(min(floor, sequence), TENANT, self.name, sequence, handle, now, deadline)
 
@@ -146,7 +149,12 @@ class Client:
         mode: Mode = "EXCLUSIVE" if random.random() < 0.6 else "SHARED"
         wait_ms = random.choice((0, 300, 1500, 3000))
         acquire = AcquireLock(
-            name, mode, random.choice((400, 1000, 2500)), wait_ms, random.choice((0, 0, 0, 9)), random.choice((0, 0, 0, 200))
+            name,
+            mode,
+            random.choice((400, 1000, 2500, 8000)),
+            wait_ms,
+            random.choice((0, 0, 0, 9)),
+            random.choice((0, 0, 0, 200)),
         )
         call = self.ask(handle, acquire)
         held = await self.reply(call, random.choice((0.5, 2.0, 6.0)))
@@ -159,7 +167,7 @@ class Client:
     async def _hold(self, handle: str, name: str, acquire: AcquireLock, held: LockHeld) -> None:
         random, token, mode = self.random, held.token, held.mode
         for _ in range(random.choice((0, 1, 1, 2, 4))):
-            await asyncio.sleep(random.random() ** 2 * acquire.ttl_ms / 800)
+            await asyncio.sleep(random.random() ** 2 * min(acquire.ttl_ms, 2500) / 800)
             draw = random.random()
             if draw < 0.5:
                 renewed = await self.reply(self.ask(handle, RenewLock(name, token, acquire.ttl_ms)), 1.0)
@@ -200,16 +208,20 @@ class Client:
     def _mischief(self, handle: str, now: float) -> None:
         faults, random = self.world.faults, self.random
         if faults.p_late_repeat and self._done and random.random() < faults.p_late_repeat * 3:
-            frame = random.choice(self._done)
+            sequence, frame = random.choice(self._done)
+            if sequence in self._impostors:
+                return
+            self._on_line.add(sequence)
             if random.random() < 0.3 and faults.p_topic_lane:
                 self.world.produce(frame)
             else:
                 self._send(frame)
         if faults.p_reused_sequence and self._sequence > 1 and random.random() < faults.p_reused_sequence * 2:
-            sequence = random.randint(1, self._sequence)
-            command = ReleaseLock(random.choice(self.world.names), random.randint(1, 9))
-            frame = self.world.vocabulary.encode_command(self._meta(handle, sequence), command)
-            if sequence not in self.open:
+            sequence = random.randint(max(1, self._sequence - 5), self._sequence)
+            if sequence not in self.open and sequence not in self._on_line:
+                command = ReleaseLock(random.choice(self.world.names), random.randint(1, 9))
+                frame = self.world.vocabulary.encode_command(self._meta(handle, sequence), command)
+                self._impostors.add(sequence)
                 self.note(frame, sequence, command)
                 self._send(frame)
 
@@ -238,6 +250,8 @@ class Client:
         if self._connection is not None:
             self._connection.close()
         self._connection = self.world.connect(self, worker)
+        self._on_line = set(self.open)
+        self._impostors = set()
         for call in list(self.open.values()):
             call.repeat = True
             self._send(call.frame)
@@ -268,6 +282,8 @@ class Client:
         """Take answers and pushes."""
         for answer in answers:
             call = self.open.get(answer.sequence)
+            if answer.sequence in self._impostors:
+                self.world.judge.impostor(self.name, answer)
             if call is None:
                 continue
             self.replies += 1
@@ -277,5 +293,5 @@ class Client:
             call.waiting, call.repeat = answer.waiting, False
             if not answer.waiting:
                 del self.open[answer.sequence]
-                self._done = [*self._done[-9:], call.frame]
+                self._done = [*self._done[-9:], (call.sequence, call.frame)]
                 call.answer.set_result(self.world.vocabulary.decode_reply(answer.reply))

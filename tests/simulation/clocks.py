@@ -33,14 +33,19 @@ class Clocks:
         """A claim was accepted for the first time."""
         self._claims.setdefault(claim.owner, begun)
 
-    def commit(self, commit: Commit, landing: Landing, frozen: list[tuple[float, float]], skew_ms: int) -> None:
+    def commit(
+        self, commit: Commit, landing: Landing, frozen: list[tuple[float, float]], skew_ms: int
+    ) -> None:
         """Check an accepted commit. `frozen`: its process's pauses; `skew_ms`: its wall clock minus true time."""
         begun = self._claims[commit.owner]
         self._wall(commit, landing, begun, skew_ms)
         if self._last is not None:
             self._lease(*self._last, commit, landing, frozen)
         elif commit.lease_ms > (landing.sent_at - begun.landed_at) * 1000 + 1.01:
-            self._fail(f"lease time {commit.lease_ms} in the first commit, {landing.sent_at - begun.landed_at:.3f} s after the claim")
+            self._fail(
+                f"lease time {commit.lease_ms} in the first commit, "
+                f"{landing.sent_at - begun.landed_at:.3f} s after the claim"
+            )
         self._last = (commit, landing)
 
     def _wall(self, commit: Commit, landing: Landing, begun: Begun, skew_ms: int) -> None:
@@ -49,10 +54,17 @@ class Clocks:
         if not before <= commit.mark_ms <= most:
             self._fail(f"mark {commit.mark_ms} is not within {before} and {most}")
         if abs(skew_ms - begun.skew_ms) > MAX_SKEW_MS + 30_000:
-            self._fail(f"an owner decides whose clock is {skew_ms - begun.skew_ms} ms from its claim's timestamp")
+            self._fail(
+                f"an owner decides whose clock is {skew_ms - begun.skew_ms} ms from its claim's timestamp"
+            )
 
     def _lease(
-        self, before: Commit, earlier: Landing, commit: Commit, landing: Landing, frozen: list[tuple[float, float]]
+        self,
+        before: Commit,
+        earlier: Landing,
+        commit: Commit,
+        landing: Landing,
+        frozen: list[tuple[float, float]],
     ) -> None:
         passed = commit.lease_ms - before.lease_ms
         if passed < 0:
@@ -62,9 +74,13 @@ class Clocks:
             start = max(start, self._claims[commit.owner].landed_at)
         most = landing.sent_at - start
         if before.owner == commit.owner:
-            stood = sum(max(0.0, min(b, landing.sent_at) - max(a, start) - STEP_S) for a, b in frozen if b > start)
+            stood = sum(
+                max(0.0, min(b, landing.sent_at) - max(a, start) - STEP_S) for a, b in frozen if b > start
+            )
             acked = landing.sent_at if earlier.acked_at is None else min(earlier.acked_at, landing.sent_at)
             stood = max(stood, acked - earlier.sent_at - STALL_S - STEP_S)
             most -= max(0.0, stood)
         if passed > most * 1000 + 1.01:
-            self._fail(f"lease time runs {passed} ms in at most {most * 1000:.1f} ms that count (seq {commit.seq})")
+            self._fail(
+                f"lease time runs {passed} ms in at most {most * 1000:.1f} ms that count (seq {commit.seq})"
+            )

@@ -1,4 +1,4 @@
-"""The swarm: which faults one history suffers, and how often. Drawn from the seed; each history gets a random subset."""
+"""The swarm: which faults one history suffers, and how often; a random subset, drawn from its seed."""
 
 from dataclasses import dataclass, fields
 from random import Random
@@ -6,7 +6,7 @@ from random import Random
 
 @dataclass(slots=True)
 class Faults:
-    """Rates: per action (`p_`), or mean events per simulated second (`r_`). Zero: this history does not know the fault."""
+    """Rates: per action (`p_`), or per simulated second (`r_`). Zero: this history does not know the fault."""
 
     # the log
     p_slow_produce: float = 0.0

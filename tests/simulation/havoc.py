@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from streams.log.envelope import encode
 from streams.log.records import Claim, Commit, FeatureActivated, Genesis, Record, Source
-from tests.simulation.world import World
 from tests.simulation.worker import Worker
+from tests.simulation.world import World
 
 SESSION_S = 2.0
 """Membership gives a silent member's partition away after so long."""
@@ -104,7 +104,9 @@ class Havoc:
 
     def _broker_skew(self) -> None:
         random = self.world.random
-        self.world.broker.skew_ms = int(random.choice((1000, 30_000, 200_000, 400_000)) * random.uniform(-1, 1))
+        self.world.broker.skew_ms = int(
+            random.choice((1000, 30_000, 200_000, 400_000)) * random.uniform(-1, 1)
+        )
         self.world.trace("broker skew", self.world.broker.skew_ms)
 
     def _disconnect(self) -> None:

@@ -35,10 +35,10 @@ class Result:
 
 def run(seed: int, *, trace: bool = False) -> Result:
     """Run the history of `seed`; the same seed gives the same history, always."""
-    if gc.isenabled():
-        gc.disable()
+    if not gc.get_freeze_count():
         gc.collect()
         gc.freeze()
+    gc.disable()
     random = Random(seed)
     world = World(random, draw(random), keep_trace=trace)
     faults = str(world.faults) if trace else ""
@@ -84,7 +84,7 @@ def _peace(world: World) -> None:
         worker.freezes = [(begin, min(end, loop.now)) for begin, end in worker.freezes]
         for ports in worker.ports:
             ports.resolve()
-    fit = [w for w in world.alive() if w.max_level == 2 and abs(w.skew_ms) < 240_000]
+    fit = [w for w in world.alive() if w.max_level == 2 and abs(w.skew_ms) < 240_000 and not w.closed]
     world.assign(random.choice(fit) if fit and random.random() < 0.5 else world.start_worker(sound=True))
     for client in world.clients:
         client.process.thaw()
@@ -100,7 +100,9 @@ def _settled(world: World) -> None:
     judge = world.judge
     for client in world.clients:
         if client.open:
-            judge.fail(f"{client.name} has no answer after {PEACE_S} s of peace: {list(client.open.values())}")
+            judge.fail(
+                f"{client.name} has no answer after {PEACE_S} s of peace: {list(client.open.values())}"
+            )
     for error in [*world.loop.errors, *world.loop.forgotten_errors()]:
         judge.fail(error)
     letters = {offset for _, offset, _ in world.letters.letters}
@@ -127,11 +129,12 @@ def _bury(world: World) -> None:
     hook = sys.unraisablehook
     sys.unraisablehook = lambda _: None
     try:
-        warnings.simplefilter("ignore", RuntimeWarning)  # coroutines that never began
-        world.loop.close()
-        world.workers.clear()
-        world.clients.clear()
-        del world
-        gc.collect()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # coroutines that never began
+            world.loop.close()
+            world.workers.clear()
+            world.clients.clear()
+            gc.collect()
     finally:
         sys.unraisablehook = hook
+        gc.enable()

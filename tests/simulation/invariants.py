@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from schemas.errors import SchemaError
 from streams.domain.decider import Rejected
+from streams.domain.locks.events import LockDowngraded
 from streams.engine.errors import ClockSkew, OwnerError
 from streams.engine.owner import Owner
 from streams.engine.ports import Stored
-from streams.log.reader import PartitionReader
+from streams.log.reader import LogHalt, PartitionReader
 from streams.log.records import Claim, Commit, LoggedDecision
 from streams.log.vocabulary import Vocabulary
 from streams.wire.messages import Answer
@@ -71,9 +72,16 @@ class Judge:
     def landed(self, stored: Stored, landing: Landing | None) -> None:
         """A record stands in the log."""
         record = self.oracle.judge(stored.offset, stored.value)
-        accepted = self.tail.read(stored.offset, stored.value)
+        try:
+            accepted = self.tail.read(stored.offset, stored.value)
+        except LogHalt as halt:
+            self.fail(f"a reader of the newest version halts: {halt}")
+            return
         if (record is None) != (accepted is None) or self.tail.head.head != self.oracle.head:
-            self.fail(f"accept rule: record {stored.offset} counts: {record is not None}, says the reader {accepted is not None}")
+            self.fail(
+                f"accept rule: record {stored.offset} counts: {record is not None}, "
+                f"says the reader: {accepted is not None}"
+            )
         if record is None:
             return
         self._accepted.add(stored.offset)
@@ -109,13 +117,17 @@ class Judge:
             client = (decision.principal, decision.client)
             if decision.hash:
                 oracle.floors[client] = max(oracle.floors.get(client, 0), decision.floor)
-            if decision.hash and (bool(decision.events) or _code(self._vocabulary, decision.reply) not in REFUSALS):
-                oracle.hashes.setdefault(who, decision.hash)
+            if decision.hash and (
+                bool(decision.events) or _code(self._vocabulary, decision.reply) not in REFUSALS
+            ):
+                oracle.hashes.setdefault(who, (decision.hash, decision.deadline_ms))
             oracle.outcomes.setdefault(who, []).append(Outcome(offset, decision.waiting, decision.reply))
             if decision.events and decision.command == "ReleaseLock":
                 self._release(decision)
         for stored in decision.events:
             event = self._vocabulary.decode_event(stored)
+            if type(event) is LockDowngraded and commit.level < 2:
+                self.fail(f"{event} is written at level {commit.level}, before the level that introduces it")
             self._leases.fold(decision.key, event, commit.lease_ms, sent_at)
             settled = settled_by(self._vocabulary.kind, event)
             if settled is not None and settled[0] in oracle.outcomes:
@@ -127,14 +139,20 @@ class Judge:
         executed = bool(decision.events) or _code(self._vocabulary, decision.reply) not in REFUSALS
         if not executed or not decision.hash:
             return
-        if who in self.oracle.hashes:
+        before = self.oracle.hashes.get(who)
+        if before is not None and (before[0] == decision.hash or before[1] > commit.mark_ms):
             self.fail(f"command {who} is decided twice: {self.oracle.outcomes[who]}, then {decision}")
         if decision.sequence < self.oracle.floors.get((decision.principal, decision.client), 0):
             self.fail(f"command {who} is decided though the client's floor has passed it")
         if decision.deadline_ms <= commit.mark_ms:
-            self.fail(f"command {who} is decided at mark {commit.mark_ms}, after its deadline {decision.deadline_ms}")
+            self.fail(
+                f"command {who} is decided at mark {commit.mark_ms}, after its deadline {decision.deadline_ms}"
+            )
         if decision.deadline_ms > commit.mark_ms + MAX_AHEAD_MS:
-            self.fail(f"command {who} is decided at mark {commit.mark_ms}, with a deadline {decision.deadline_ms} too far away")
+            self.fail(
+                f"command {who} is decided at mark {commit.mark_ms}, "
+                f"with a deadline {decision.deadline_ms} too far away"
+            )
         if decision.hash not in {getattr(c, "hash", decision.hash) for c in self.sent.get(who, [])}:
             self.fail(f"command {who} is logged under a hash that is not its own")
 
@@ -146,7 +164,9 @@ class Judge:
         if type(event).__name__ == "LockReleased" and (
             token not in asked or holder != (decision.principal, decision.client, decision.handle)
         ):
-            self.fail(f"{command_of(decision)} asked to release {asked}, but token {token} of {holder} was released")
+            self.fail(
+                f"{command_of(decision)} asked to release {asked}, but token {token} of {holder} was released"
+            )
 
     def _source(self, commit: Commit) -> None:
         decisions = [one for one in commit.decisions if one.lane == "TOPIC"]
@@ -169,7 +189,9 @@ class Judge:
                 new.add(command_of(decision))
                 decision = next(pending)
             elif not self._known(record, new):
-                self.fail(f"command {record.offset} of the topic lane is skipped, or out of order, by {commit.source}")
+                self.fail(
+                    f"command {record.offset} of the topic lane is skipped, or out of order, by {commit.source}"
+                )
         if decision is not None:
             self.fail(f"a topic-lane decision answers no command of {commit.source}: {decision}")
 
@@ -192,17 +214,23 @@ class Judge:
 
     # ── answers ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def answered(self, principal: str, client: str, offset: int, lease_ms: int, answers: list[Answer]) -> None:
+    def answered(
+        self, principal: str, client: str, offset: int, lease_ms: int, answers: list[Answer]
+    ) -> None:
         """An owner hands answers to a connection: each must be in the accepted log by now."""
         if offset > self.oracle.offset or offset not in self._accepted:
-            self.fail(f"answers of offset {offset} leave while the log counts nothing there (end {self.oracle.offset})")
+            self.fail(
+                f"answers of offset {offset} leave while the log counts nothing there (end {self.oracle.offset})"
+            )
         for answer in answers:
             self.answers += 1
             who = (principal, client, answer.sequence)
             past = [o for o in self.oracle.outcomes.get(who, []) if o.offset <= offset]
             now = [one for one in past if one.offset == offset]
             before = [one for one in past if one.offset < offset]
-            if any((one.waiting, one.reply) == (answer.waiting, answer.reply) for one in (*before[-1:], *now)):
+            if any(
+                (one.waiting, one.reply) == (answer.waiting, answer.reply) for one in (*before[-1:], *now)
+            ):
                 continue
             if not self._refusal(who, answer):
                 self.fail(f"{who} is answered {answer} at offset {offset}, the log says {past}")
@@ -219,6 +247,14 @@ class Judge:
             return len(hashes) > 1
         return reply.code == "INTERNAL" and who not in self.oracle.hashes
 
+    def impostor(self, client: str, answer: Answer) -> None:
+        """A client used a sequence again, for another command: nothing but a refusal may come back."""
+        code = _code(self._vocabulary, answer.reply)
+        if code not in REFUSALS and code not in {"NOT_HELD", "INTERNAL"}:
+            self.fail(
+                f"{client} used sequence {answer.sequence} for another command, and is answered {answer}"
+            )
+
     # ── memory ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def compare(self, owner: Owner) -> None:
@@ -233,7 +269,10 @@ class Judge:
         tail = self.tail
         a, b = mine.state, tail.state
         views: list[tuple[str, Callable[[PartitionReader], object]]] = [
-            ("head", lambda r: (r.head.head, r.head.n, r.head.last_source, r.head.source_hash, r.head.active)),
+            (
+                "head",
+                lambda r: (r.head.head, r.head.n, r.head.last_source, r.head.source_hash, r.head.active),
+            ),
             ("clocks", lambda r: (r.state.lease_ms, r.state.mark_ms, r.state.events, r.state.generation)),
             ("keys", lambda r: r.state.keys),
             ("parked", lambda r: (r.state.parked, r.state.ended_sessions)),
@@ -246,7 +285,7 @@ class Judge:
             return
         for client, entry in b.answers.clients.items():
             other = a.answers.clients[client]
-            if (other.floor, other.greatest_ms, other.answers) != (entry.floor, entry.greatest_ms, entry.answers):
+            if any(getattr(other, slot) != getattr(entry, slot) for slot in type(entry).__slots__):
                 self.fail(f"{whose}: answers of {client} are {other.answers}, the log's {entry.answers}")
 
     def troubled(self, error: Exception) -> None:

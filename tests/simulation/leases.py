@@ -46,14 +46,18 @@ class Leases:
                 if event.expires_at - lease_ms < event.ttl_ms:
                     self._fail(f"{key}: {event} is shorter than asked, at lease time {lease_ms}")
                 who = (event.principal, event.client, event.handle)
-                held[event.token] = Lease(who, event.mode == "EXCLUSIVE", event.expires_at, sent_at, event.ttl_ms)
+                held[event.token] = Lease(
+                    who, event.mode == "EXCLUSIVE", event.expires_at, sent_at, event.ttl_ms
+                )
             case LockUpgraded():
                 self._number(event.token)
                 old = held.pop(event.from_token, None)
                 if old is None or held:
                     self._fail(f"{key}: {event} while {held} hold")
                     return
-                held[event.token] = Lease(old.who, True, event.expires_at, sent_at, event.expires_at - lease_ms)
+                held[event.token] = Lease(
+                    old.who, True, event.expires_at, sent_at, event.expires_at - lease_ms
+                )
             case LockWaitStarted():
                 self._number(event.ticket)
             case LockRenewed() | LockDowngraded():
@@ -69,7 +73,12 @@ class Leases:
         self._last_number = number
 
     def _change(
-        self, key: str, held: dict[int, Lease], event: LockRenewed | LockDowngraded, lease_ms: int, sent_at: float
+        self,
+        key: str,
+        held: dict[int, Lease],
+        event: LockRenewed | LockDowngraded,
+        lease_ms: int,
+        sent_at: float,
     ) -> None:
         lease = held.get(event.token)
         if lease is None:
@@ -79,10 +88,19 @@ class Leases:
         else:
             if event.expires_at < lease.expires_at:
                 self._fail(f"{key}: {event} shortens {lease}")
-            lease.expires_at, lease.since, lease.length_ms = event.expires_at, sent_at, event.expires_at - lease_ms
+            lease.expires_at, lease.since, lease.length_ms = (
+                event.expires_at,
+                sent_at,
+                event.expires_at - lease_ms,
+            )
 
     def _end(
-        self, key: str, held: dict[int, Lease], event: LockReleased | LockExpired, lease_ms: int, sent_at: float
+        self,
+        key: str,
+        held: dict[int, Lease],
+        event: LockReleased | LockExpired,
+        lease_ms: int,
+        sent_at: float,
     ) -> None:
         lease = held.pop(event.token, None)
         if lease is None:

@@ -78,7 +78,18 @@ class Broker:
 class Landing:
     """One record on its way into a topic."""
 
-    __slots__ = ("acked_at", "arrival", "future", "landed", "lost", "sent_at", "silent", "unknown", "value", "writer")
+    __slots__ = (
+        "acked_at",
+        "arrival",
+        "future",
+        "landed",
+        "lost",
+        "sent_at",
+        "silent",
+        "unknown",
+        "value",
+        "writer",
+    )
 
     def __init__(self, writer: "VirtualWriter", value: bytes, future: "Future[Appended]", now: float) -> None:
         self.writer = writer
@@ -168,7 +179,7 @@ class VirtualWriter:
             delay += 15.0 * broker.random.random() ** 2
             landing.unknown = self._broken = True
         elif broker.hit(faults.p_slow_produce):
-            delay += 4.0 * broker.random.random() ** 3
+            delay += broker.random.choice((4.0, 4.0, 9.0)) * broker.random.random() ** 3
         landing.arrival = max(self._last_arrival, broker.loop.now + delay)
         self._last_arrival = landing.arrival
         if landing.unknown:
@@ -268,7 +279,12 @@ class VirtualPorts:
     """Everything one process touches of one partition."""
 
     def __init__(
-        self, broker: Broker, where: PartitionId, process: Process, letters: VirtualDeadLetters, watch: Callable[[Landing], None]
+        self,
+        broker: Broker,
+        where: PartitionId,
+        process: Process,
+        letters: VirtualDeadLetters,
+        watch: Callable[[Landing], None],
     ) -> None:
         suffix = f"/{where.partition}"
         self.log = VirtualReader(broker.topic(where.log_topic + suffix))

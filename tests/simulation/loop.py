@@ -41,7 +41,7 @@ class Process:
         self.context = copy_context()
         self.context.run(_PROCESS.set, self)
 
-    def call(self, callback: Callable[[Unpack[_Ts]], object], *args: Unpack[_Ts]) -> None:
+    def call(self, callback: Callable[[Unpack[_Ts]], object], *args: *_Ts) -> None:
         """Run `callback` soon, as part of this process."""
         self.loop.call_soon(callback, *args, context=self.context.copy())
 
@@ -78,7 +78,12 @@ class _Handle(asyncio.TimerHandle):
     __slots__ = ("process",)
 
     def __init__(
-        self, when: float, callback: Callable[..., object], args: tuple[Any, ...], context: Context, process: Process
+        self,
+        when: float,
+        callback: Callable[..., object],
+        args: tuple[Any, ...],
+        context: Context,
+        process: Process,
     ) -> None:
         self._when = when
         self._callback = callback
@@ -125,14 +130,19 @@ class SimLoop(asyncio.AbstractEventLoop):
         return asyncio.Future(loop=self)
 
     def create_task(
-        self, coro: Generator[Any, None, _T] | Coroutine[Any, Any, _T], *, name: object = None, context: Context | None = None, **_: object
+        self,
+        coro: Generator[Any, None, _T] | Coroutine[Any, Any, _T],
+        *,
+        name: object = None,
+        context: Context | None = None,
+        **_: object,
     ) -> "asyncio.Task[_T]":
         task: asyncio.Task[_T] = asyncio.Task(coro, loop=self, context=context)
         self.tasks.append(task)
         return task
 
     def call_soon(
-        self, callback: Callable[[Unpack[_Ts]], object], *args: Unpack[_Ts], context: Context | None = None
+        self, callback: Callable[[Unpack[_Ts]], object], *args: *_Ts, context: Context | None = None
     ) -> _Handle:
         if context is None:
             context = copy_context()
@@ -142,12 +152,20 @@ class SimLoop(asyncio.AbstractEventLoop):
         return handle
 
     def call_later(
-        self, delay: float, callback: Callable[[Unpack[_Ts]], object], *args: Unpack[_Ts], context: Context | None = None
+        self,
+        delay: float,
+        callback: Callable[[Unpack[_Ts]], object],
+        *args: *_Ts,
+        context: Context | None = None,
     ) -> _Handle:
         return self.call_at(self.now + delay, callback, *args, context=context)
 
     def call_at(
-        self, when: float, callback: Callable[[Unpack[_Ts]], object], *args: Unpack[_Ts], context: Context | None = None
+        self,
+        when: float,
+        callback: Callable[[Unpack[_Ts]], object],
+        *args: *_Ts,
+        context: Context | None = None,
     ) -> _Handle:
         if context is None:
             context = copy_context()
@@ -157,7 +175,7 @@ class SimLoop(asyncio.AbstractEventLoop):
         heappush(self._timers, (when, self._order, handle))
         return handle
 
-    def later(self, delay: float, callback: Callable[[Unpack[_Ts]], object], *args: Unpack[_Ts]) -> _Handle:
+    def later(self, delay: float, callback: Callable[[Unpack[_Ts]], object], *args: *_Ts) -> _Handle:
         """Run `callback` as part of the world (broker, network), whoever asks."""
         return self.call_at(self.now + delay, callback, *args, context=self.world.context)
 

@@ -95,9 +95,13 @@ class Connection:
         """Send a command to the worker."""
         self._network.send(self.up, to, receive, self, frame)
 
-    def answer(self, where: PartitionId, offset: int, lease_ms: int, mark_ms: int, answers: list[Answer]) -> None:
+    def answer(
+        self, where: PartitionId, offset: int, lease_ms: int, mark_ms: int, answers: list[Answer]
+    ) -> None:
         self._judge.answered(self.identity.principal, self.client, offset, lease_ms, answers)
-        self._network.send(self.down, self._client_process, self._on_answers, offset, lease_ms, mark_ms, answers)
+        self._network.send(
+            self.down, self._client_process, self._on_answers, offset, lease_ms, mark_ms, answers
+        )
 
     def refuse(self, refused: Refused) -> None:
         self._network.send(self.down, self._client_process, self._on_refused, refused)

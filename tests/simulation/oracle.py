@@ -38,7 +38,8 @@ class Oracle:
     claims: dict[bytes, int] = field(default_factory=dict)
     """Owner id -> offset of its (latest) claim."""
     outcomes: dict[CommandId, list[Outcome]] = field(default_factory=dict)
-    hashes: dict[CommandId, bytes] = field(default_factory=dict)
+    hashes: dict[CommandId, tuple[bytes, int]] = field(default_factory=dict)
+    """Of each command that was decided: its hash and its deadline."""
     floors: dict[tuple[str, str], int] = field(default_factory=dict)
     decisions: int = 0
 

@@ -34,7 +34,12 @@ class Trust:
             if other != who and theirs.until > now and (hold.exclusive or theirs.exclusive):
                 self._fail(f"exclusion: {name} is trusted by {who} {hold} and by {other} {theirs}")
         mine = holds.get(who)
-        if mine is not None and mine.until > hold.until and mine.token == hold.token and mine.exclusive == hold.exclusive:
+        if (
+            mine is not None
+            and mine.until > hold.until
+            and mine.token == hold.token
+            and mine.exclusive == hold.exclusive
+        ):
             return
         holds[who] = hold
 
@@ -53,4 +58,6 @@ class Trust:
         now = self._now()
         for who, hold in self._holds.get(name, {}).items():
             if hold.token == token and hold.until > now:
-                self._fail(f"lease cut short: {how} of {name} token {token}, which {who} trusts for {hold.until - now:.3f} s")
+                self._fail(
+                    f"lease cut short: {how} of {name} token {token}, which {who} trusts for {hold.until - now:.3f} s"
+                )

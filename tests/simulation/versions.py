@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from streams.domain.decider import Context, Decision, LeaseMs, Rejected, Requester, Settled
 from streams.domain.locks import decider as locks
-from streams.domain.locks.commands import DowngradeLock
 from streams.domain.locks.events import LockDowngraded
 from streams.domain.locks.kind import LOCKS
 from streams.log.vocabulary import Vocabulary
@@ -30,18 +29,28 @@ class Versioned:
     def __init__(self, level: int, fails: Callable[[], bool]) -> None:
         self._level = level
         self._fails = fails
+        self._fuse = 0
+        """Counts down with each event folded right after a decision; at its end the fold raises."""
 
     def initial(self, key: str) -> Any:
         return locks.initial(key)
 
     def decide(self, command: Any, who: Requester, state: Any, context: Context) -> Decision[Any, Any]:
-        if type(command) is DowngradeLock and min(self._level, context.level) < 2:
-            return Decision((), Rejected("NOT_YET", "downgrades come with level 2"))
         if self._fails():
             raise CodeFailure
-        return locks.decide(command, who, state, context)
+        decision = locks.decide(command, who, state, context)
+        if min(self._level, context.level) < 2 and any(
+            type(event) is LockDowngraded for event in decision.events
+        ):
+            return Decision((), Rejected("NOT_YET", "downgrades come with level 2"))
+        self._fuse = (len(decision.events) if self._fails() else 0) if decision.events else 0
+        return decision
 
     def evolve(self, state: Any, event: Any) -> Any:
+        if self._fuse:
+            self._fuse -= 1
+            if not self._fuse:
+                raise CodeFailure
         return locks.evolve(state, event)
 
     def next_deadline(self, state: Any) -> LeaseMs | None:

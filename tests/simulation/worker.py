@@ -58,7 +58,9 @@ class VirtualEntropy:
 class Worker(Silent):
     """A process with an address, a code version, clocks, and the partition when it is assigned."""
 
-    def __init__(self, world: "World", name: str, vocabulary: Vocabulary, max_level: int, skew_ms: int) -> None:
+    def __init__(
+        self, world: "World", name: str, vocabulary: Vocabulary, max_level: int, skew_ms: int
+    ) -> None:
         self.world = world
         self.name = name
         self.max_level = max_level
@@ -81,6 +83,11 @@ class Worker(Silent):
         """Whether the process still runs."""
         return not self.process.dead
 
+    @property
+    def closed(self) -> bool:
+        """Whether the partition is quarantined here, until an operator restarts the process."""
+        return self.owner is not None and self.owner.phase == "quarantined"
+
     def assign(self) -> None:
         """Become an owner of the partition (as far as membership is concerned)."""
         self.wanted = True
@@ -97,7 +104,9 @@ class Worker(Silent):
         """Take a command frame, as the direct lane's server does."""
         self.connections[connection.identity.principal, connection.client] = connection
         try:
-            _, pending = take_in(frame, "DIRECT", self.vocabulary, PARTITIONS, connection.identity, connection)
+            _, pending = take_in(
+                frame, "DIRECT", self.vocabulary, PARTITIONS, connection.identity, connection
+            )
         except SchemaError:
             self._refuse(connection, -1, "MALFORMED_FRAME")
             return
@@ -134,7 +143,9 @@ class Worker(Silent):
     def _start(self) -> None:
         if not self.wanted or (self.task is not None and not self.task.done()):
             return
-        ports = VirtualPorts(self.world.broker, WHERE, self.process, self.world.letters, self.world.judge.appending)
+        ports = VirtualPorts(
+            self.world.broker, WHERE, self.process, self.world.letters, self.world.judge.appending
+        )
         self.ports.append(ports)
         settings = OwnerSettings(address=self.name, partitions=PARTITIONS, max_level=self.max_level)
         self.owner = Owner(WHERE, self.vocabulary, ports, self.clock, self.entropy, settings, self, self)
@@ -152,7 +163,9 @@ class Worker(Silent):
             asyncio.get_running_loop().create_task(self._stopping(owner, task))
 
     def _refuse(self, connection: Connection, sequence: int, code: str) -> None:
-        connection.refuse(Refused(sequence, code, "", WHERE.kind, WHERE.partition, self.address_of(WHERE), 100))
+        connection.refuse(
+            Refused(sequence, code, "", WHERE.kind, WHERE.partition, self.address_of(WHERE), 100)
+        )
 
     def _died(self) -> None:
         self.world.trace("died", self.name)

@@ -22,8 +22,12 @@ from tests.simulation.worker import PARTITIONS, WHERE, Worker
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-NAMES = [name for name in map(str, range(40)) if partition_of(key_of(TENANT, name), PARTITIONS) == WHERE.partition]
-FOREIGN_NAME = next(n for n in map(str, range(40)) if partition_of(key_of(TENANT, n), PARTITIONS) != WHERE.partition)
+NAMES = [
+    name for name in map(str, range(40)) if partition_of(key_of(TENANT, name), PARTITIONS) == WHERE.partition
+]
+FOREIGN_NAME = next(
+    n for n in map(str, range(40)) if partition_of(key_of(TENANT, n), PARTITIONS) != WHERE.partition
+)
 
 
 class World:
@@ -32,17 +36,19 @@ class World:
     def __init__(self, random: Random, faults: Faults, *, keep_trace: bool = False) -> None:
         self.random = random
         self.faults = faults
-        self.loop = SimLoop(random)
+        self.loop = SimLoop(random)  # type: ignore[abstract]
         self.broker = Broker(self.loop, random, faults)
         self.network = Network(self.loop, random, faults)
         self.vocabulary: Vocabulary = vocabulary_of(2)
         self.letters = VirtualDeadLetters(self.broker)
         self.log = self.broker.topic(WHERE.log_topic + "/0")
         self.commands = self.broker.topic(WHERE.commands_topic + "/0")
-        self.judge = Judge(self.loop, PartitionReader(WHERE, self.vocabulary, 2), self.vocabulary, self.commands)
+        self.judge = Judge(
+            self.loop, PartitionReader(WHERE, self.vocabulary, 2), self.vocabulary, self.commands
+        )
         self.log.observers.append(self._landed)
         self.names = NAMES[: random.randint(1, 3)]
-        self.pace_s = random.choice((0.05, 0.3, 1.0))
+        self.pace_s = random.choice((0.05, 0.3, 1.0, 5.0))
         self.workers: list[Worker] = []
         self.assigned: Worker | None = None
         self.clients: list[Client] = []
@@ -137,9 +143,13 @@ class World:
 
     def produce(self, value: bytes | None) -> None:
         """A producer's record lands in the commands topic a little later, sometimes with a stray neighbour."""
-        self.loop.later(self.broker.latency() * (1 + 200 * self.random.random() ** 4), self.commands.land, value)
+        self.loop.later(
+            self.broker.latency() * (1 + 200 * self.random.random() ** 4), self.commands.land, value
+        )
         if self.broker.hit(self.faults.p_undecodable):
-            garbage = self.random.choice((None, b"", b"\xc3\x01", self.random.randbytes(30), (value or b"")[:-1]))
+            garbage = self.random.choice(
+                (None, b"", b"\xc3\x01", self.random.randbytes(30), (value or b"")[:-1])
+            )
             self.loop.later(0.001, self.commands.land, garbage)
         if self.broker.hit(self.faults.p_wrong_partition):
             self._produced += 1
