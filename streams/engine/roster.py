@@ -110,21 +110,10 @@ class Roster:
             owner.submit(pending)
         elif pending.reply_to is not None:
             address = self.address_of(where)
-            known = address is not None and address != self._address
-            message = f"{where} is owned " + (
-                f"by {address}." if known else "by nobody right now. Ask again soon."
-            )
-            code = "NOT_OWNER" if known else "CLAIMING"
+            code = "CLAIMING" if address is None else "NOT_OWNER"
+            message = f"{where} is owned by {address or 'nobody right now; ask again soon'}."
             pending.reply_to.refuse(
-                Refused(
-                    pending.meta.sequence,
-                    code,
-                    message,
-                    where.kind,
-                    where.partition,
-                    address if known else None,
-                    100,
-                )
+                Refused(pending.meta.sequence, code, message, where.kind, where.partition, address, 100)
             )
 
     def kinds(self) -> tuple[KindInfo, ...]:
@@ -147,8 +136,9 @@ class Roster:
         return self._connections.get((principal, client))
 
     def address_of(self, where: PartitionId) -> str | None:
-        """Return where the partition's owner listens, as far as known."""
-        return self._routes.get(where)
+        """Return where another worker owns the partition, as far as known."""
+        address = self._routes.get(where)
+        return None if address == self._address else address
 
     def topic_identity(self) -> Identity:
         """Return who commands of the topic lane act for."""
