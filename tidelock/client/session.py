@@ -211,7 +211,10 @@ class Session:
         link.fill()
         if partition is not None:
             self._learn(partition, answers, newest_s, link)
-        floor = next(iter(open_commands), self._next)
+        self._raise_floor()
+
+    def _raise_floor(self) -> None:
+        floor = next(iter(self._pending), self._next)
         if floor != self._floor:
             self._floor = floor
             self.router.floor_bytes = write_varint(floor << 1)
@@ -235,7 +238,7 @@ class Session:
         pending.offset = offset
         if answer.payloads:
             pending.payloads = answer.payloads
-        self._finish(pending, reply)
+        self._settle(pending, reply)
 
     def on_refused(self, link: Link, refused: Refused) -> None:
         """Try again, at the address the refusal names or after the pause it asks for."""
@@ -288,6 +291,10 @@ class Session:
     # -- endings ---------------------------------------------------------------------------------------------
 
     def _finish(self, pending: Pending, outcome: Outcome) -> None:
+        self._settle(pending, outcome)
+        self._raise_floor()
+
+    def _settle(self, pending: Pending, outcome: Outcome) -> None:
         if self._pending.pop(pending.sequence, None) is None:
             return
         if pending.phase is SENT and pending.link is not None and pending.link.is_open:
