@@ -60,16 +60,22 @@ class Report:
     """The chain's head after the last record, in hex: two equal logs have equal heads."""
     voids: Counter[str] = field(default_factory=Counter)
     violations: list[Violation] = field(default_factory=list)
-    violation_count: int = 0
+    codes: Counter[str] = field(default_factory=Counter)
+    """Violations by code, all of them."""
 
     @property
     def ok(self) -> bool:
         """Whether no promise was broken."""
-        return not self.violation_count
+        return not self.codes
+
+    @property
+    def violation_count(self) -> int:
+        """How many promises were broken."""
+        return self.codes.total()
 
     def violate(self, position: Position, code: str, what: str) -> None:
         """Note a broken promise."""
         assert code in CODES, code
-        self.violation_count += 1
+        self.codes[code] += 1
         if len(self.violations) < MAX_KEPT:
             self.violations.append(Violation(position, code, what))

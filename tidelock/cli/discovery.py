@@ -1,0 +1,53 @@
+"""Finding a running stack: the one in `--home`, else what the environment names."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tidelock.cli.exits import NothingToTalkTo
+from tidelock.local import statefile
+from tidelock.local.dev_token import dev_token
+
+CURE = "Start one with `tidelock up`, or set TIDELOCK_KAFKA, TIDELOCK_WORKERS and TIDELOCK_TOKEN."
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Where a running stack is reached."""
+
+    kafka: str
+    workers: tuple[str, ...]
+    token: str
+    metrics: tuple[tuple[str, str], ...]
+    """(worker's name, host:port of its /status)."""
+
+    def need_kafka(self) -> str:
+        """Return Kafka's address. Raises `NothingToTalkTo`."""
+        if not self.kafka:
+            raise NothingToTalkTo("No Kafka is known here. Set TIDELOCK_KAFKA to its bootstrap servers.")
+        return self.kafka
+
+    def need_workers(self) -> tuple[str, ...]:
+        """Return the workers' addresses. Raises `NothingToTalkTo`."""
+        if not self.workers:
+            raise NothingToTalkTo("No worker is known here. Set TIDELOCK_WORKERS to host:port[,host:port].")
+        return self.workers
+
+
+def find(home: Path, env: Mapping[str, str] = os.environ) -> Running:
+    """Return the stack that runs in `home`, else the one of the environment. Raises `NothingToTalkTo`."""
+    local = statefile.running(home)
+    if local is not None:
+        metrics = tuple(statefile.worker_metrics(home).items())
+        return Running(local.kafka, local.workers, dev_token(home, env) or "dev", metrics)
+    kafka, workers = env.get("TIDELOCK_KAFKA", ""), _list(env.get("TIDELOCK_WORKERS", ""))
+    if not kafka and not workers:
+        raise NothingToTalkTo(f"No stack runs in {home}. {CURE}")
+    token = env.get("TIDELOCK_TOKEN") or env.get("TIDELOCK_DEV_TOKEN") or "dev"
+    metrics = tuple((address, address) for address in _list(env.get("TIDELOCK_METRICS", "")))
+    return Running(kafka, workers, token, metrics)
+
+
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -1,0 +1,62 @@
+"""How commands speak: tables and bars for people, JSON for machines; errors on standard error, in one line."""
+
+import json
+import os
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+PIPE_WIDTH = 160
+"""Columns when nobody says how many there are."""
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH)
+err = Console(stderr=True, highlight=False)
+
+
+def as_json(content: Any) -> None:
+    """Print one JSON document on one line."""
+    out.file.write(json.dumps(content, default=str, separators=(",", ":")) + "\n")
+    out.file.flush()
+
+
+def say(text: str, style: str | None = None) -> None:
+    """Print one line as it is."""
+    out.print(text, style=style, markup=False, soft_wrap=True)
+
+
+def complain(code: str, text: str) -> None:
+    """Print one line on standard error."""
+    err.print(f"{code}: {' '.join(text.split())}", style="red", markup=False, soft_wrap=True)
+
+
+_WHOLE = frozenset({"partition", "owner", "health", "token or ticket"})
+"""Columns that are useless when broken."""
+
+
+def table(title: str | None, *columns: str, right: frozenset[str] = frozenset()) -> Table:
+    """Return an empty table; the columns in `right` hold numbers."""
+    made = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        header_style="bold cyan",
+        box=None,
+        pad_edge=False,
+    )
+    for column in columns:
+        made.add_column(
+            column, justify="right" if column in right else "left", no_wrap=column in _WHOLE, overflow="fold"
+        )
+    return made
+
+
+def number(value: float) -> str:
+    """Return a whole number with separators of thousands."""
+    return f"{value:,.0f}"
+
+
+def debugging() -> bool:
+    """Whether tracebacks are wanted (TIDELOCK_DEBUG=1)."""
+    return os.environ.get("TIDELOCK_DEBUG", "") not in {"", "0"}

@@ -1,0 +1,98 @@
+"""`tidelock workload`: real clients at work, and the proof from the log."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvloop
+
+from tidelock.cli import exits, options, show
+from tidelock.cli.discovery import find
+from tidelock.cli.exits import WrongUse
+from tidelock.cli.workload_run import run_locks
+from tidelock.cli.workload_view import as_facts, workload_view
+from tidelock.workload.demo import Demo
+from tidelock.workload.locks import Plan
+from tidelock.workload.trace import TraceProblem, read_trace
+
+workload_app = typer.Typer(
+    help="Put real clients to work, and prove from the log what came of it.", no_args_is_help=True,
+    pretty_exceptions_enable=False, epilog=exits.HELP, rich_markup_mode="rich",
+)  # fmt: skip
+
+SUMMARY_S = 1.0
+
+
+@workload_app.command("locks")
+def locks(
+    trace: Annotated[Path, typer.Option(help="CSV: version,time,op,size,lbn; op 28 reads, 2a writes.")],
+    clients: Annotated[int, typer.Option("--clients", "-n", min=1, help="Client connections.")] = 8,
+    in_flight: Annotated[int, typer.Option(min=1, help="Requests under way, each client.")] = 32,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many requests.")] = None,
+    ttl: Annotated[float, typer.Option(min=0.1, help="Length of the leases, s.")] = 30.0,
+    home: options.Home = options.HOME,
+    json: options.AsJson = False,
+) -> None:
+    """Replay a block I/O trace as locks, as fast as it goes, and prove from the log that nothing went wrong.
+
+    A read takes a shared lock, a write an exclusive one, on each extent of 2,048 blocks that it touches, in the order
+    of their names. At the end the logs are verified from their first record, and every answer that any client got is
+    looked up in them, byte for byte. Exit code 1 if anything is not proved.
+
+    Example: [green]tidelock workload locks --trace cloudPhysicsIO.csv --clients 8[/]
+    """
+    running = find(home)
+    try:
+        requests = read_trace(trace, limit)
+    except TraceProblem as problem:
+        raise WrongUse(str(problem)) from problem
+    run = uvloop.run(run_locks(running, requests, Plan(clients, in_flight, ttl), quiet=json))
+    if json:
+        show.as_json(as_facts(run))
+    else:
+        show.out.print(workload_view(run))
+    raise typer.Exit(exits.OK if run.ok else exits.NO)
+
+
+@workload_app.command("demo")
+def demo(
+    clients: Annotated[int, typer.Option("--clients", "-n", min=1, help="Client connections.")] = 5,
+    seconds: Annotated[
+        float | None, typer.Option(min=0, help="End after so long. Default: at Ctrl-C.")
+    ] = None,
+    home: options.Home = options.HOME,
+) -> None:
+    """Let a handful of clients contend for a few locks, at a walking pace, so that there is something to see.
+
+    This is what `tidelock up` runs unless told not to. Watch it: `tidelock log tail --follow`.
+
+    Example: [green]tidelock workload demo --clients 10 --seconds 60[/]
+    """
+    running = find(home)
+    one = Demo(running.need_workers(), running.token, clients)
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_demo(one, seconds))
+    show.say(one.summary())
+
+
+async def _demo(one: Demo, seconds: float | None) -> None:
+    working = asyncio.create_task(one.run())
+    with show.err.status("starting") as line:
+        telling = asyncio.create_task(_tell(one, line.update))
+        try:
+            await asyncio.wait({working}, timeout=seconds)
+            if working.done():
+                await working
+        finally:
+            telling.cancel()
+            working.cancel()
+            await asyncio.gather(working, telling, return_exceptions=True)
+
+
+async def _tell(one: Demo, update: Callable[[str], None]) -> None:
+    while True:
+        await asyncio.sleep(SUMMARY_S)
+        update(one.summary())

@@ -1,0 +1,55 @@
+"""How a run of the lock workload is shown."""
+
+from dataclasses import asdict
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from tidelock.cli import show, verify
+from tidelock.cli.workload_run import Run
+
+
+def workload_view(run: Run) -> RenderableType:
+    """Return rates, percentiles and the proof."""
+    outcome, plan = run.outcome, run.plan
+    seconds = max(outcome.seconds, 1e-9)
+    commands = run.answers - run.waits
+    rates = (
+        f"{outcome.served:,} requests in {outcome.seconds:.1f} s: {outcome.served / seconds:,.0f} requests/s, "
+        f"{outcome.locks / seconds:,.0f} locks/s, {commands / seconds:,.0f} commands/s; {run.waits:,} had to wait"
+    )
+    setting = (
+        f"{plan.clients} clients, {plan.in_flight} in flight each; durability {run.durability}; {run.machine}"
+    )
+    errors = [Text(f"failed: {count:,} {code}", style="red") for code, count in outcome.errors.most_common()]
+    times = show.table("\nms", "", *run.percentiles["acquire"], right=frozenset(run.percentiles["acquire"]))
+    for name, found in run.percentiles.items():
+        times.add_row(name, *(f"{value:,.2f}" for value in found.values()))
+    lines = show.table(f"\nproof, from the log ({run.proof_seconds:.1f} s)", "", "", "evidence")
+    for line in run.proof:
+        verdict = Text("PASS", style="bold green") if line.ok else Text("FAIL", style="bold red")
+        lines.add_row(verdict, line.claim, line.evidence)
+    return Group(Text(rates, style="bold"), Text(setting, style="dim"), *errors, times, lines)
+
+
+def as_facts(run: Run) -> dict[str, object]:
+    """Return a run for machines."""
+    outcome = run.outcome
+    return {
+        "ok": run.ok,
+        "requests": run.requests,
+        "served": outcome.served,
+        "locks": outcome.locks,
+        "answers": run.answers,
+        "waits": run.waits,
+        "seconds": round(outcome.seconds, 3),
+        "requests_per_s": round(outcome.served / max(outcome.seconds, 1e-9), 1),
+        "percentiles_ms": run.percentiles,
+        "errors": dict(outcome.errors),
+        "plan": asdict(run.plan),
+        "durability": run.durability,
+        "machine": run.machine,
+        "proof": [asdict(line) for line in run.proof],
+        "proof_seconds": round(run.proof_seconds, 3),
+        "partitions": [verify.as_facts(report) for report in run.reports],
+    }

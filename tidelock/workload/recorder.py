@@ -1,0 +1,51 @@
+"""Writes down every answer as it comes off the wire, so that it can be compared with the log later."""
+
+from dataclasses import dataclass, field
+
+from streams.domain.value import value
+from streams.wire.messages import Answers
+from tidelock.client.client import Client
+from tidelock.client.link import Link
+
+CommandKey = tuple[str, int]
+"""(client id, sequence)"""
+
+
+@value
+class Heard:
+    """One answer or push: in which commit it is said to be, and its bytes."""
+
+    partition: int
+    offset: int
+    waiting: bool
+    reply: bytes
+
+
+@dataclass(slots=True)
+class Recorder:
+    """The answers of some clients."""
+
+    heard: dict[CommandKey, list[Heard]] = field(default_factory=dict)
+    clients: set[str] = field(default_factory=set)
+    answers: int = 0
+    waits: int = 0
+
+    def listen(self, client: Client) -> None:
+        """Hear what `client` hears from now on, before it does."""
+        router, client_id = client._session.router, client.id
+        take = router.on_answers
+
+        def on_answers(link: Link, answers: Answers) -> None:
+            self._note(client_id, answers)
+            take(link, answers)
+
+        router.on_answers = on_answers
+        self.clients.add(client_id)
+
+    def _note(self, client_id: str, answers: Answers) -> None:
+        heard, partition, offset = self.heard, answers.partition, answers.offset
+        for answer in answers.answers:
+            self.answers += 1
+            self.waits += answer.waiting
+            one = Heard(partition, offset, answer.waiting, answer.reply)
+            heard.setdefault((client_id, answer.sequence), []).append(one)
