@@ -38,17 +38,12 @@ _WHOLE = frozenset({"partition", "owner", "health", "token or ticket"})
 def table(title: str | None, *columns: str, right: frozenset[str] = frozenset()) -> Table:
     """Return an empty table; the columns in `right` hold numbers."""
     made = Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        header_style="bold cyan",
-        box=None,
-        pad_edge=False,
-    )
+        title=title, title_justify="left", title_style="bold", header_style="bold cyan", box=None, pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )  # fmt: skip
     for column in columns:
-        made.add_column(
-            column, justify="right" if column in right else "left", no_wrap=column in _WHOLE, overflow="fold"
-        )
+        numeric, whole = column in right, column in right or column in _WHOLE
+        made.add_column(column, justify="right" if numeric else "left", no_wrap=whole, overflow="fold")
     return made
 
 

@@ -61,16 +61,12 @@ class Overview:
 
 
 async def gather(kafka: str, metrics: Sequence[tuple[str, str]]) -> Overview:
-    """Ask everybody at once. Raises `LogUnavailable` if Kafka does not answer."""
-    topics = [
-        topic
-        for kind in KINDS
-        for where in (PartitionId(kind.name, 0),)
-        for topic in (where.log_topic, where.commands_topic)
-    ]
+    """Ask Kafka, then all workers at once. Raises `LogUnavailable` if Kafka does not answer."""
+    firsts = [PartitionId(kind.name, 0) for kind in KINDS]
+    topics = [topic for where in firsts for topic in (where.log_topic, where.commands_topic)]
+    ends = await ends_of(kafka, topics)  # first, so that an owner that keeps up is not shown behind
     async with httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False) as http:
-        asking = [_ask(http, Worker(name, address)) for name, address in metrics]
-        ends, *answers = await asyncio.gather(ends_of(kafka, topics), *asking)
+        answers = await asyncio.gather(*(_ask(http, Worker(name, address)) for name, address in metrics))
     rows: dict[PartitionId, Row] = {}
     for kind in KINDS:
         log_topic = PartitionId(kind.name, 0).log_topic

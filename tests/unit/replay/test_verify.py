@@ -1,0 +1,200 @@
+"""The verifier: a sound log holds, and every planted violation is found, at its position."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
+
+import pytest
+
+from streams.domain.decider import Rejected
+from streams.domain.locks.events import (
+    LockDowngraded,
+    LockExpired,
+    LockReleased,
+    LockRenewed,
+    LockUpgraded,
+    LockWaitTimedOut,
+)
+from streams.domain.locks.replies import LeaseExtended, LockFreed, LockHeld
+from streams.log.ports import Stored
+from streams.log.positions import Position
+from streams.log.records import Commit, Genesis, Source
+from streams.replay.findings import CODES
+from streams.replay.sources import SourceCheck
+from streams.replay.verify import Verification
+from tests.unit.replay.logbook import WHERE, WORDS, Logbook, decision, grant, granted, release, timer, waiting
+
+
+def sound() -> Logbook:
+    """Grants, a wait that is granted, a rejection, shared holds, an upgrade, a take-over and an expiry."""
+    book = Logbook().begun().commit(grant(1, 1)).commit(waiting(1, 2))
+    handed = decision(
+        2, LockReleased(1), granted(4, "b", ticket=2), reply=LockFreed(1), command="ReleaseLock"
+    )
+    book.commit(handed, decision(3, reply=Rejected("LOCK_BUSY", "taken")))
+    book.write(b"what a stranger wrote").claim(2).commit(release(5, 4, "b"))
+    book.commit(grant(6, 6, "a", "SHARED"), grant(7, 7, "b", "SHARED"), release(8, 7, "b"))
+    upgraded = LockUpgraded("dev", "a", "1", 9, 6, 9, 1500, None)
+    book.commit(decision(9, upgraded, reply=LockHeld(9, "EXCLUSIVE", 1500), command="UpgradeLock"))
+    return book.commit(timer(LockExpired(9, None)), lease_ms=1500)
+
+
+def test_a_sound_log_holds() -> None:
+    report = sound().verified()
+    assert report.violations == []
+    assert (report.ok, report.claims, report.grants, report.open_leases, report.open_waits) == (
+        True,
+        2,
+        5,
+        0,
+        0,
+    )
+    assert dict(report.voids) == {"malformed": 1}
+    assert report.greatest_token == 9
+
+
+def test_what_is_still_open_is_told() -> None:
+    report = Logbook().begun().commit(grant(1, 1)).commit(waiting(1, 2)).verified()
+    assert (report.ok, report.open_leases, report.open_waits) == (True, 1, 1)
+
+
+def test_a_zombie_and_one_lost_commit_are_no_violations() -> None:
+    book = Logbook().begun().commit(grant(1, 1)).claim(2).commit(release(2, 1))
+    book.commit(owner=bytes([1]) * 16)  # a zombie
+    book.commit(seq=book.head.n + 2, prev=bytes(32))  # its predecessor was lost: the owner claims again
+    report = book.claim(3).commit().verified()
+    assert (report.ok, dict(report.voids)) == (True, {"foreign_owner": 1, "broken_chain": 1})
+
+
+def altered(which: Callable[[Commit], Commit]) -> Logbook:
+    book = Logbook().begun().commit(grant(1, 1)).commit(release(2, 1)).commit(grant(3, 3))
+    first = Commit(book.owner, bytes(32), 1, 10, 10, 1, None, (grant(1, 1),))
+    head = Logbook().begun().head.head
+    return book.alter(2, which(replace(first, prev=head)))
+
+
+CHAIN = {
+    "an altered commit": altered(lambda commit: replace(commit, decisions=(grant(1, 1, "x"),))),
+    "a commit turned to garbage": Logbook()
+    .begun().commit(grant(1, 1)).commit(release(2, 1)).commit(grant(3, 3)).alter(2, b"garbage"),
+    "an owner that read another log": Logbook().begun().commit(grant(1, 1)).claim(2).commit(prev=bytes(32)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("book", CHAIN.values(), ids=CHAIN.keys())
+def test_a_broken_chain_is_found(book: Logbook) -> None:
+    assert "CHAIN_BROKEN" in book.codes()
+
+
+def begun() -> Logbook:
+    return Logbook().begun()
+
+
+PLANTED: list[tuple[str, Logbook]] = [
+    ("IDENTITY", Logbook().write(b"not a log")),
+    ("IDENTITY", Logbook().write(Genesis(bytes(16), 0, "locks", 7, 8, 0))),
+    ("TIME_WENT_BACK", begun().commit().commit(lease_ms=5)),
+    ("TIME_WENT_BACK", begun().commit().commit(mark_ms=5)),
+    ("OVERSIZED", begun().commit(decision(1, reply=Rejected("LOCK_BUSY", "x" * 600_000)))),
+    ("SOURCE", begun().commit(decision(1, reply=LockFreed(1), lane="TOPIC"))),
+    ("PLACE", begun().commit(replace(grant(1, 1), tenant="other"))),
+    ("UNREADABLE", begun().commit(replace(grant(1, 1), events=(b"\xc3\x01 unheard of",)))),
+    ("UNREADABLE", begun().claim(2, level=2).feature(2)),
+    ("ANSWERED_TWICE", begun().commit(grant(1, 1)).commit(decision(1, reply=LockHeld(1, "EXCLUSIVE", 1000)))),
+    ("TOO_LATE", begun().commit(replace(grant(1, 1), deadline_ms=10))),
+    ("TOO_LATE", begun().commit(replace(grant(9, 1), floor=9)).commit(release(2, 1))),
+    ("REPLY", begun().commit(decision(1, granted(1)))),
+    ("REPLY", begun().commit(decision(1, granted(1), reply=LockHeld(2, "EXCLUSIVE", 1000)))),
+    ("REPLY", begun().commit(grant(1, 1)).commit(decision(2, reply=LockFreed(1)))),
+    ("REPLY", begun().commit(grant(1, 1)).commit(decision(2, reply=LeaseExtended(1, 9999)))),
+    ("TOKEN", begun().commit(grant(1, 2))),
+    ("TOKEN", begun().commit(grant(1, 1), release(2, 1), grant(3, 1))),
+    ("TOKEN", begun().commit(waiting(1, 5))),
+    ("CONFLICT", begun().commit(grant(1, 1)).commit(grant(2, 2, "b"))),
+    ("CONFLICT", begun().commit(grant(1, 1, "a", "SHARED")).commit(grant(2, 2, "b"))),
+    ("CONFLICT", begun().commit(grant(1, 1)).commit(grant(2, 2, "b", "SHARED"))),
+    (
+        "CONFLICT",
+        begun()
+        .commit(grant(1, 1, "a", "SHARED"), grant(2, 2, "b", "SHARED"))
+        .commit(
+            decision(
+                3, LockUpgraded("dev", "a", "1", 3, 1, 3, 1000, None), reply=LockHeld(3, "EXCLUSIVE", 1000)
+            )
+        ),
+    ),
+    ("NO_SUCH_LEASE", begun().commit(release(1, 1))),
+    (
+        "NO_SUCH_LEASE",
+        begun().commit(grant(1, 1), release(2, 1)).commit(timer(LockExpired(1, None)), lease_ms=2000),
+    ),
+    ("NO_SUCH_WAIT", begun().commit(timer(LockWaitTimedOut("dev", "b", "1", 1, 1)))),
+    ("NO_SUCH_WAIT", begun().commit(decision(1, granted(1, ticket=7), reply=LockHeld(1, "EXCLUSIVE", 1000)))),
+    ("STOLEN", begun().commit(grant(1, 1)).commit(release(1, 1, "b"))),
+    (
+        "STOLEN",
+        begun().commit(grant(1, 1)).commit(decision(1, LockDowngraded(1), reply=LockFreed(9), client="b")),
+    ),
+    ("EARLY", begun().commit(grant(1, 1)).commit(timer(LockExpired(1, None)))),
+    (
+        "EARLY",
+        begun().commit(grant(1, 1)).commit(decision(2, LockRenewed(1, 900), reply=LeaseExtended(1, 900))),
+    ),
+    ("EARLY", begun().commit(waiting(1, 1)).commit(timer(LockWaitTimedOut("dev", "b", "1", 1, 1)))),
+]
+
+
+@pytest.mark.parametrize(
+    ("code", "book"), PLANTED, ids=[f"{code}-{i}" for i, (code, _) in enumerate(PLANTED)]
+)
+def test_a_planted_violation_is_found(code: str, book: Logbook) -> None:
+    assert code in book.codes()
+
+
+def test_every_code_has_its_plant() -> None:
+    assert {code for code, _ in PLANTED} | {"CHAIN_BROKEN", "HOLE"} == CODES.keys()
+
+
+def test_a_hole_ends_the_walk() -> None:
+    walk, records = Verification(WHERE, WORDS), sound().records
+    for stored in [*records[:3], *records[4:]]:
+        walk.record(stored)
+    assert [(v.code, v.position) for v in walk.finish().violations] == [("HOLE", Position(WHERE, 4))]
+
+
+def test_a_violation_names_its_position() -> None:
+    (violation,) = begun().commit(grant(1, 1)).commit(grant(2, 2, "b")).verified().violations
+    assert (str(violation.position), violation.code) == ("locks/0@3", "CONFLICT")
+
+
+def test_decisions_in_a_foreign_partition_are_found() -> None:
+    book = Logbook().write(Genesis(bytes(16), 0, "locks", 0, 64, 0)).claim(1)
+    assert book.commit(grant(1, 1)).codes() == {"PLACE"}
+
+
+def test_a_refusal_may_be_repeated_and_what_is_forgotten_may_come_again() -> None:
+    late = replace(decision(1, reply=Rejected("EXPIRED", "late")), deadline_ms=1)
+    assert begun().commit(late).commit(late).verified().ok
+
+
+def marks(command: bytes, offset: int = 0) -> tuple[Verification, list[Stored]]:
+    walk = Verification(WHERE, WORDS)
+    source = Source(0, offset, sha256(command).digest())
+    topic = replace(grant(1, 1), lane="TOPIC")
+    for stored in Logbook().begun().commit(topic, source=source).records:
+        walk.record(stored)
+    return walk, [Stored(number, 0, b"a command") for number in range(offset + 1)]
+
+
+@pytest.mark.parametrize(
+    ("command", "kept", "ok"), [(b"a command", 3, True), (b"another", 3, False), (b"a command", 2, False)]
+)
+def test_the_commands_topic_must_be_the_one_that_was_decided(command: bytes, kept: int, ok: bool) -> None:
+    walk, commands = marks(command, offset=2)
+    report = walk.finish()
+    check = SourceCheck(report, walk.sources)
+    check.commands(commands[:kept])
+    check.finish()
+    assert (report.ok, set(report.codes)) == ((True, set()) if ok else (False, {"SOURCE"}))
