@@ -33,12 +33,9 @@ def book() -> Logbook:
     return Logbook().begun().commit(grant(1, 1)).write(b"a stranger's").commit(release(2, 1))
 
 
-async def read(topic: Topic, **bounds: int) -> list[tuple[int, str | None]]:
-    return [
-        (one.position.offset, one.void)
-        async for records in read_partition(topic, WHERE, **bounds)
-        for one in records
-    ]
+async def read(topic: Topic, start: int = 0, end: int | None = None) -> list[tuple[int, str | None]]:
+    batches = read_partition(topic, WHERE, start=start, end=end)
+    return [(one.position.offset, one.void) async for records in batches for one in records]
 
 
 async def test_each_record_comes_with_its_verdict() -> None:
