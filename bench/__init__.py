@@ -1,0 +1,1 @@
+"""Benchmarks: real Kafka, everything on one machine. Measurements, never timed tests. See README.md."""

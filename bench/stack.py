@@ -1,0 +1,142 @@
+"""What is measured: a Kafka of its own in a temporary home, and workers that are started and ended at will."""
+
+import asyncio
+import os
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from time import monotonic
+
+import httpx
+from aiokafka.admin import AIOKafkaAdminClient
+
+import tidelock
+from bench.cpu import CpuMeter
+from bench.plan import WHERE
+from bench.workers import WorkerProcess, leads
+from storage.kafka.topics import TopicProblem, TopicSettings, check_topics, create_topics
+from tidelock.client.client import Connecting
+from tidelock.local.child import Watcher
+from tidelock.local.dev_token import VARIABLE
+from tidelock.local.ports import PortBook
+from tidelock.local.stack import LocalStack
+from tidelock.local.testing import kafka_for_tests
+
+TOKEN = "bench"
+SESSION_MS = 3000
+PATIENCE_S = 60.0
+
+
+class BenchStack:
+    """Kafka, and the workers of the moment."""
+
+    def __init__(self, kafka: LocalStack, home: Path, watcher: Watcher) -> None:
+        self.kafka = kafka.addresses.kafka
+        self.home = home
+        self.workers: list[WorkerProcess] = []
+        self._stack = kafka
+        self._watcher = watcher
+
+    async def fresh(self, durability: str = "page-cache", workers: int = 1) -> None:
+        """Start over with empty topics and new workers."""
+        await self.end_workers()
+        await self._empty_topics(durability)
+        env = {
+            "TIDELOCK_KAFKA": self.kafka,
+            "TIDELOCK_PARTITIONS": "1",
+            "TIDELOCK_DURABILITY": durability,
+            "TIDELOCK_SESSION_TIMEOUT_MS": str(SESSION_MS),
+            "TIDELOCK_LOG_LEVEL": "WARNING",
+            VARIABLE: TOKEN,
+        }
+        ports = PortBook(self.home / "worker-ports.json")
+        self.workers = [WorkerProcess(self.home, number, ports, env) for number in range(workers)]
+        for worker in self.workers:
+            await worker.start(self._watcher)
+            await self.wait_for(worker, leading=worker is self.workers[0])
+
+    async def start(self, worker: WorkerProcess) -> None:
+        """Start a worker again."""
+        await worker.start(self._watcher)
+
+    async def wait_for(self, worker: WorkerProcess, *, leading: bool) -> None:
+        """Wait until `worker` answers, and if `leading` until it decides."""
+        until = monotonic() + PATIENCE_S
+        async with httpx.AsyncClient(timeout=2.0) as asking:
+            while monotonic() < until:
+                status = await worker.status(asking)
+                if leads(status) or (status is not None and not leading):
+                    return
+                await asyncio.sleep(0.05)
+        raise RuntimeError(f"{worker.name} was not ready after {PATIENCE_S:.0f} s")
+
+    async def leader(self) -> WorkerProcess:
+        """Return the worker that decides, once one does."""
+        until = monotonic() + PATIENCE_S
+        async with httpx.AsyncClient(timeout=2.0) as asking:
+            while monotonic() < until:
+                for worker in self.workers:
+                    status = await worker.status(asking)
+                    if leads(status):
+                        return worker
+                await asyncio.sleep(0.05)
+        raise RuntimeError(f"no worker decided within {PATIENCE_S:.0f} s")
+
+    def connect(self) -> Connecting:
+        """Return a new client of all workers."""
+        return tidelock.connect(*(worker.address for worker in self.workers), token=TOKEN)
+
+    def meter(self) -> CpuMeter:
+        """Return a meter of the first worker, the broker and this process."""
+        broker = self._stack.part("kafka-0").child
+        assert broker is not None
+        return CpuMeter({"worker": self.workers[0].pid, "broker": broker.pid, "client": os.getpid()})
+
+    async def end_workers(self) -> None:
+        """End all workers."""
+        for worker in self.workers:
+            await worker.end()
+        self.workers = []
+
+    async def _empty_topics(self, durability: str) -> None:
+        wanted = TopicSettings(partitions=1, fsync=durability == "fsync")
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka)
+        await admin.start()
+        try:
+            present = {WHERE.log_topic, WHERE.commands_topic}.intersection(await admin.list_topics())
+            if present:
+                await admin.delete_topics(sorted(present))
+            await _until_created(admin, wanted)
+        finally:
+            await admin.close()
+
+
+@asynccontextmanager
+async def bench_stack() -> AsyncIterator[BenchStack]:
+    """Start Kafka under a temporary directory; nothing is left of it afterwards."""
+    with tempfile.TemporaryDirectory(prefix="tidelock-bench-") as directory:
+        home, watcher = Path(directory), Watcher()
+        async with kafka_for_tests(home / "stack") as kafka:
+            await watcher.start()
+            stack = BenchStack(kafka, home, watcher)
+            try:
+                yield stack
+            finally:
+                await stack.end_workers()
+                await watcher.stop()
+
+
+async def _until_created(admin: AIOKafkaAdminClient, wanted: TopicSettings) -> None:
+    """Create the topics and wait until the broker's metadata says so: it lags behind, more so when it is busy."""
+    until = monotonic() + PATIENCE_S
+    while True:
+        try:
+            await create_topics(admin, (WHERE.kind,), wanted)
+            await check_topics(admin, (WHERE.kind,), wanted)
+        except TopicProblem:
+            if monotonic() > until:
+                raise
+            await asyncio.sleep(0.1)
+        else:
+            return

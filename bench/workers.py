@@ -1,0 +1,70 @@
+"""One worker as a process of its own, started and ended at will."""
+
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tidelock.local.child import Child, Watcher
+from tidelock.local.journal import tail
+from tidelock.local.parts.worker import Worker
+from tidelock.local.ports import PortBook
+
+
+class WorkerProcess:
+    """One worker, under nobody's supervision: what is ended stays down."""
+
+    def __init__(self, home: Path, number: int, ports: PortBook, env: Mapping[str, str]) -> None:
+        self.name = f"worker-{number}"
+        named = {**env, "TIDELOCK_WORKER_NAME": self.name}
+        self._part = Worker(home, number, ports, lambda: named, "streams.engine.worker")
+        self._part.place()
+        self._log = home / "logs" / f"{self.name}.log"
+        self._child: Child | None = None
+
+    @property
+    def address(self) -> str:
+        """Its direct lane."""
+        return self._part.address
+
+    @property
+    def pid(self) -> int:
+        """Its process; it runs."""
+        assert self._child is not None
+        return self._child.pid
+
+    async def start(self, watcher: Watcher) -> None:
+        """Start it; it may not be ready yet."""
+        self._child = await Child.spawn(self._part.launch(), self._log, watcher)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        assert self._child is not None
+        self._child.send(number)
+
+    async def end(self) -> None:
+        """End it, if it runs, and wait for that."""
+        child, self._child = self._child, None
+        if child is not None:
+            await child.stop()
+
+    async def status(self, asking: httpx.AsyncClient) -> dict[str, Any] | None:
+        """Return its /status, None if it does not answer. Raises `RuntimeError` if it has died."""
+        if self._child is not None and self._child.returncode is not None:
+            raise RuntimeError(
+                f"{self.name} ended with {self._child.returncode}:\n" + "\n".join(tail(self._log))
+            )
+        metrics = self._part.launch().env["TIDELOCK_WORKER_METRICS"]
+        try:
+            answer = await asking.get(f"http://{metrics}/status")
+        except httpx.TransportError:
+            return None
+        told: dict[str, Any] = answer.json()
+        return told
+
+
+def leads(status: dict[str, Any] | None) -> bool:
+    """Say whether a worker with this /status decides."""
+    return status is not None and any(each["phase"] == "leading" for each in status["partitions"])
