@@ -55,7 +55,11 @@ async def test_exactly_when_granted(client: Client, worker: FakeWorker) -> None:
     acquire = await worker.next(AcquireLock)
     (pending,) = client._session.open_commands()
     acquire.answer(HELD)
-    pending.on_done = lambda _: waiting.cancel() and None  # after the grant, before its caller runs
+
+    def crossing(outcome: object) -> None:
+        waiting.cancel()  # after the grant, before its caller runs
+
+    pending.on_done = crossing
     with pytest.raises(asyncio.CancelledError):
         await waiting
     withdraw = await worker.next(WithdrawLock)

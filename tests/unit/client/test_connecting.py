@@ -8,8 +8,8 @@ import pytest
 from streams.domain.locks.commands import InspectLock
 from streams.domain.locks.replies import LockState
 from streams.wire.frames import frame
-from streams.wire.messages import Hello
-from tests.unit.client.worker import FRAMES, FakeClock, FakeWorker, until
+from streams.wire.messages import Hello, Refused
+from tests.unit.client.worker import FRAMES, FakeClock, FakeWorker, Received, until
 from tidelock import errors
 from tidelock.client.client import Client, connect
 from tidelock.client.link import Link
@@ -110,6 +110,25 @@ async def test_nonsense_ends_the_connection_and_the_next_one_is_used(
     (await worker.next(InspectLock)).answer(FREE)
     assert await asking == FREE
     assert isinstance(seen[0], errors.ProtocolViolation)
+
+
+async def test_a_command_over_which_the_worker_hangs_up_is_given_up_in_the_end(
+    client: Client, worker: FakeWorker, clock: FakeClock
+) -> None:
+    times = 0
+
+    def hang_up(received: Received) -> None:
+        nonlocal times
+        times += 1
+        received.connection.send(Refused(-1, "UNKNOWN_COMMAND", "what is that", "", -1, None, None))
+        received.connection.transport.close()
+
+    worker.auto = hang_up
+    asking = asyncio.create_task(client.inspect("a"))
+    await until(asking.done, clock)
+    with pytest.raises(errors.BadArgument, match="what is that"):
+        await asking
+    assert times == 5
 
 
 async def test_a_server_that_is_none_of_ours(clock: FakeClock) -> None:

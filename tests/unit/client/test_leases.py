@@ -1,6 +1,7 @@
 """How long a lease is trusted, how it is kept alive, and what happens when it is lost."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -106,16 +107,32 @@ async def test_a_grant_after_a_long_wait_is_renewed_before_it_is_relied_on(
     assert held.expires_in() == pytest.approx(0.99)
 
 
-async def test_an_answer_from_no_partition_makes_no_pair(
+async def test_trust_counts_from_the_first_sending_not_the_last(
     client: Client, worker: FakeWorker, clock: FakeClock
+) -> None:
+    holding = asyncio.create_task(client.lock("a", ttl=30).acquire())
+    (await worker.next(AcquireLock)).connection.drop()  # but it was decided, at once
+    clock.turn(8)
+    await worker.back()
+    again = await worker.next(AcquireLock)
+    again.answer(LockHeld(7, "EXCLUSIVE", 30_000), lease_ms=0)
+    held = await holding
+    assert held.trusted_until() == pytest.approx(1000 + 29.7)
+
+
+@pytest.mark.parametrize("elsewhere", [-1, 99, None])
+async def test_an_answer_from_elsewhere_makes_no_pair(
+    client: Client, worker: FakeWorker, clock: FakeClock, elsewhere: int | None
 ) -> None:
     held = await hold(client, worker, lease_ms=500_000)
     until_s = held.trusted_until()
-    looking = asyncio.create_task(client.inspect("a"))
+    looking = asyncio.create_task(client.inspect("a" if elsewhere else "b"))
     look = await worker.next(InspectLock)
+    if elsewhere is None:
+        assert look.partition != held.partition.number
+        elsewhere = held.partition.number
     answers = look.answers(Rejected("BAD_NAME", "no"))
-    answers.partition = -1
-    look.connection.send(answers)
+    look.connection.send(replace(answers, partition=elsewhere))
     with pytest.raises(errors.BadArgument):
         await looking
     assert held.trusted_until() == until_s

@@ -88,7 +88,7 @@ async def test_a_transaction_goes_with_each_acquire(
             pass
         await tx.acquire_all(["d", "c"])
     acquires = [each.command for each in asked if isinstance(each.command, AcquireLock)]
-    assert {each.transaction.id for each in acquires} == {tx.id}
+    assert {each.transaction and each.transaction.id for each in acquires} == {tx.id}
     assert tx.started_ms == MARK_MS + 1000
     releases = [each.command.name for each in asked if isinstance(each.command, ReleaseLock)]
     assert releases == ["b", "d", "c", "a"]
