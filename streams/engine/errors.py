@@ -5,6 +5,7 @@ OwnerError
 ├── ForeignLog         the log is not the one the settings describe
 ├── ClockSkew          this machine's clock and the broker's disagree by more than 5 minutes
 ├── LogShrank          the log is shorter than it was
+├── LogRewritten       the log holds another record than the one read, or acknowledged, before
 └── CommandsMismatch   the commands topic is not the one the log was decided from
 """
 
@@ -46,6 +47,12 @@ class LogShrank(OwnerError):
     """The log is shorter than it was: acknowledged records are gone."""
 
     code = "LOG_SHRANK"
+
+
+class LogRewritten(OwnerError):
+    """The log was truncated and grew again: acknowledged records are gone."""
+
+    code = "LOG_REWRITTEN"
 
 
 class CommandsMismatch(OwnerError):

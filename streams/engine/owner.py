@@ -119,7 +119,10 @@ class Owner:
                     self._watch.trouble(self.where, error)
                     failures += 1 if not isinstance(error, OwnerError) or error.fatal else 0
                     self._take_back()
-                    self.reader = PartitionReader(self.where, self._vocabulary, self._settings.max_level)
+                    if not isinstance(
+                        error, OwnerError
+                    ):  # what was read is in doubt; otherwise it is the yardstick
+                        self.reader = PartitionReader(self.where, self._vocabulary, self._settings.max_level)
                     if failures >= self._settings.quarantine_after:
                         await self._quarantine(error)
                     else:
@@ -278,6 +281,7 @@ class Owner:
         self._in_flight.popleft()
         self.reader.head = batch.head
         self.reader.next_offset = offset + 1
+        self.reader.last = batch.record
         self.reader.state.undo.forget(batch.steps)
         deliver(self._directory, self.where, offset, batch)
         self._watch.accepted(self.where, batch, self._clock.monotonic_ms() - batch.sent_ms)

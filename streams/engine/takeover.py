@@ -2,7 +2,7 @@
 
 from hashlib import sha256
 
-from streams.engine.errors import ClockSkew, CommandsMismatch, Fenced, ForeignLog, LogShrank
+from streams.engine.errors import ClockSkew, CommandsMismatch, Fenced, ForeignLog, LogRewritten, LogShrank
 from streams.engine.ports import Appended, Clock, Entropy, LogWriter, PartitionPorts
 from streams.engine.settings import OwnerSettings
 from streams.log.envelope import encode
@@ -27,7 +27,7 @@ async def open_log(
 
 
 async def catch_up(ports: PartitionPorts, reader: PartitionReader, until: int | None = None) -> None:
-    """Fold the log up to `until` (exclusive; None: its end). Raises `LogShrank`, `LogHalt`."""
+    """Fold the log up to `until` (exclusive; None: its end). Raises `LogShrank`, `LogRewritten`, `LogHalt`."""
     first, end = await ports.log.bounds()
     if end < reader.next_offset or first > reader.next_offset:
         raise LogShrank(
@@ -35,12 +35,20 @@ async def catch_up(ports: PartitionPorts, reader: PartitionReader, until: int | 
             f"the log holds offsets {first} to {end}, but everything up to {reader.next_offset} was read before. "
             "Records are gone: restore the topic before this partition decides again.",
         )
-    stop = end if until is None else until
-    if stop <= reader.next_offset:
+    start = max(reader.next_offset - 1, first)
+    stop = max(end if until is None else until, reader.next_offset)
+    if stop <= start:
         return
-    async for records in ports.log.read(reader.next_offset, stop):
+    async for records in ports.log.read(start, stop):
         for record in records:
-            reader.read(record.offset, record.value)
+            if record.offset >= reader.next_offset:
+                reader.read(record.offset, record.value)
+            elif record.value != reader.last:
+                raise LogRewritten(
+                    reader.where,
+                    f"the record at offset {record.offset} is not the one that was read, or acknowledged, before. "
+                    "The log was truncated and written again: restore the topic before this partition decides again.",
+                )
 
 
 async def claim(

@@ -57,6 +57,8 @@ class PartitionReader:
         self.head = LogHead()
         self.state = PartitionState(vocabulary)
         self.next_offset = 0
+        self.last: bytes | None = None
+        """The stored value of the record before `next_offset`: if the log holds another there, it was rewritten."""
         self.voids: Counter[str] = Counter()
         self._max_level = max_level
 
@@ -71,6 +73,7 @@ class PartitionReader:
         if reason is not None:
             self.voids[reason] += 1
             self.next_offset = offset + 1
+            self.last = stored
             return None
         match record:
             case Commit():
@@ -85,6 +88,7 @@ class PartitionReader:
             case _:
                 pass
         self.next_offset = offset + 1
+        self.last = stored
         return record
 
     def _fold(self, offset: int, commit: Commit) -> None:

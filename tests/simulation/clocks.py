@@ -8,6 +8,7 @@ from tests.simulation.log import Landing
 
 STEP_S = 0.5
 STALL_S = 2.0
+IDLE_S = 5.0
 MAX_SKEW_MS = 5 * 60_000
 
 
@@ -28,6 +29,7 @@ class Clocks:
         self._fail = fail
         self._claims: dict[bytes, Begun] = {}
         self._last: tuple[Commit, Landing] | None = None
+        self._deadline_pending = False
 
     def claim(self, claim: Claim, begun: Begun) -> None:
         """A claim was accepted for the first time."""
@@ -47,6 +49,10 @@ class Clocks:
                 f"{landing.sent_at - begun.landed_at:.3f} s after the claim"
             )
         self._last = (commit, landing)
+
+    def folded(self, *, deadline_pending: bool) -> None:
+        """The last commit is folded; while a deadline is pending, the next one must come within 5 s."""
+        self._deadline_pending = deadline_pending
 
     def _wall(self, commit: Commit, landing: Landing, begun: Begun, skew_ms: int) -> None:
         before = 0 if self._last is None else self._last[0].mark_ms
@@ -78,6 +84,8 @@ class Clocks:
                 max(0.0, min(b, landing.sent_at) - max(a, start) - STEP_S) for a, b in frozen if b > start
             )
             acked = landing.sent_at if earlier.acked_at is None else min(earlier.acked_at, landing.sent_at)
+            if self._deadline_pending and most - stood - (acked - earlier.sent_at) > IDLE_S + STEP_S:
+                self._fail(f"no commit for {most:.3f} s while a deadline was pending (seq {commit.seq})")
             stood = max(stood, acked - earlier.sent_at - STALL_S - STEP_S)
             most -= max(0.0, stood)
         if passed > most * 1000 + 1.01:

@@ -4,6 +4,7 @@ import gc
 import sys
 import warnings
 from dataclasses import dataclass, field
+from functools import cache
 from hashlib import sha256
 from random import Random
 
@@ -35,9 +36,7 @@ class Result:
 
 def run(seed: int, *, trace: bool = False) -> Result:
     """Run the history of `seed`; the same seed gives the same history, always."""
-    if not gc.get_freeze_count():
-        gc.collect()
-        gc.freeze()
+    _freeze_modules()
     gc.disable()
     random = Random(seed)
     world = World(random, draw(random), keep_trace=trace)
@@ -59,6 +58,13 @@ def run(seed: int, *, trace: bool = False) -> Result:
     )
     _bury(world)
     return result
+
+
+@cache
+def _freeze_modules() -> None:
+    """Take what is imported out of the garbage collector's sight: it collects after every history."""
+    gc.collect()
+    gc.freeze()
 
 
 def _run(world: World) -> None:
@@ -134,7 +140,7 @@ def _bury(world: World) -> None:
             world.loop.close()
             world.workers.clear()
             world.clients.clear()
-            gc.collect()
+            gc.collect(0)
     finally:
         sys.unraisablehook = hook
         gc.enable()

@@ -108,6 +108,8 @@ class Judge:
         self._source(commit)
         for decision in commit.decisions:
             self._decision(offset, commit, decision, landing.sent_at)
+        next_deadline, keys = self._vocabulary.kind.decider.next_deadline, self.tail.state.keys
+        self._clocks.folded(deadline_pending=any(next_deadline(state) is not None for state in keys.values()))
 
     def _decision(self, offset: int, commit: Commit, decision: LoggedDecision, sent_at: float) -> None:
         self.oracle.decisions += 1

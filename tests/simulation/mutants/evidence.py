@@ -25,6 +25,7 @@ def _accept(self: Any, sent: Batch, offset: int) -> None:
     self._in_flight.popleft()
     self.reader.head = sent.head
     self.reader.next_offset = offset + 1
+    self.reader.last = sent.record
     self.reader.state.undo.forget(sent.steps)
     deliver(self._directory, self.where, offset, sent)
     self._watch.accepted(self.where, sent, 0)
@@ -61,7 +62,7 @@ def _void_unreadable(self: PartitionReader, offset: int, stored: bytes | None) -
     except LogHalt:
         self.head = head
         self.voids["unreadable"] += 1
-        self.next_offset = offset + 1
+        self.next_offset, self.last = offset + 1, stored
         return None
 
 

@@ -48,6 +48,14 @@ async def _from_zero(self: Any) -> None:
     self._lease = LeaseClock(0, self._clock.monotonic_ms())
 
 
+_build = Owner._build
+
+
+def _never_idle(self: Any) -> Any:
+    self._last_commit_ms = self._clock.monotonic_ms()
+    return _build(self)
+
+
 _claim = owner_module.claim
 
 
@@ -83,6 +91,11 @@ TIME = (
     ),
     Mutant(
         "mark goes back", "the mark follows a claim's timestamp back", lambda: [(WallMark, "at", _no_floor)]
+    ),
+    Mutant(
+        "no idle commits",
+        "a quiet partition commits nothing while a lease runs",
+        lambda: [(Owner, "_build", _never_idle)],
     ),
     Mutant(
         "any clock decides",
