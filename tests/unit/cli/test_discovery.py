@@ -1,0 +1,46 @@
+"""Finding a stack: the one that runs in the directory, else the environment's."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tidelock.cli.discovery import find
+from tidelock.cli.exits import NothingToTalkTo
+from tidelock.local import statefile
+from tidelock.local.addresses import Addresses
+from tidelock.local.lock import DirectoryLock
+
+
+def test_a_stack_in_the_directory_comes_first(tmp_path: Path) -> None:
+    lock = DirectoryLock(tmp_path)
+    lock.acquire()
+    try:
+        part = statefile.PartRecord("worker-0", "ready", 1, 0.0, "127.0.0.1:2", "log")
+        statefile.write(tmp_path, 1, Addresses("127.0.0.1:1", None, None, None, ("127.0.0.1:2",)), [part])
+        (tmp_path / "dev-token").write_text("secret")
+        (tmp_path / "ports.json").write_text(json.dumps({"worker-0-metrics": 3, "worker-9-metrics": 4}))
+        found = find(tmp_path, {"TIDELOCK_KAFKA": "elsewhere:1"})
+    finally:
+        lock.release()
+    assert (found.kafka, found.workers, found.token) == ("127.0.0.1:1", ("127.0.0.1:2",), "secret")
+    assert found.metrics == (("worker-0", "127.0.0.1:3"),)
+
+
+def test_else_the_environment_is_asked(tmp_path: Path) -> None:
+    found = find(
+        tmp_path, {"TIDELOCK_KAFKA": "k:1", "TIDELOCK_WORKERS": "a:1, b:2", "TIDELOCK_METRICS": "a:3"}
+    )
+    assert (found.need_kafka(), found.need_workers(), found.token) == ("k:1", ("a:1", "b:2"), "dev")
+    assert found.metrics == (("a:3", "a:3"),)
+
+
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NothingToTalkTo, match="tidelock up"):
+        find(tmp_path, {})
+    with pytest.raises(NothingToTalkTo, match="TIDELOCK_WORKERS"):
+        find(tmp_path, {"TIDELOCK_KAFKA": "k:1"}).need_workers()
+    with pytest.raises(NothingToTalkTo, match="TIDELOCK_KAFKA"):
+        find(tmp_path, {"TIDELOCK_WORKERS": "w:1"}).need_kafka()

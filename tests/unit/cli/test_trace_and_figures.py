@@ -1,0 +1,74 @@
+"""The trace as a workload, and the figures of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tidelock.workload.figures import Durations, machine
+from tidelock.workload.trace import Request, TraceProblem, read_trace
+
+HEADER = "version,time,op,size,lbn\n"
+
+
+def trace(tmp_path: Path, *rows: str) -> Path:
+    path = tmp_path / "trace.csv"
+    path.write_text(HEADER + "".join(f"{row}\n" for row in rows))
+    return path
+
+
+def test_reads_share_and_writes_exclude(tmp_path: Path) -> None:
+    requests = read_trace(trace(tmp_path, "1,0,28,512,0", "1,0,2a,512,4096"))
+    assert requests == [Request(True, ("extent/0000000000",)), Request(False, ("extent/0000000002",))]
+
+
+@pytest.mark.parametrize(
+    ("size", "lbn", "extents"),
+    [
+        (512, 2047, [0]),
+        (513, 2047, [0, 1]),
+        (1024, 2047, [0, 1]),
+        (0, 2048, [1]),
+        (3 * 1048576, 1, [0, 1, 2, 3]),
+    ],
+)
+def test_a_request_takes_every_extent_that_it_touches_in_order(
+    tmp_path: Path, size: int, lbn: int, extents: list[int]
+) -> None:
+    (request,) = read_trace(trace(tmp_path, f"1,0,2a,{size},{lbn}"))
+    assert request.names == tuple(f"extent/{extent:010d}" for extent in extents)
+    assert list(request.names) == sorted(request.names)
+
+
+def test_only_so_many_are_read(tmp_path: Path) -> None:
+    assert len(read_trace(trace(tmp_path, *["1,0,28,512,0"] * 5), limit=3)) == 3
+
+
+@pytest.mark.parametrize("row", ["1,0,99,512,0", "1,0,28,x,0", "1,0,28", "1,0,,512,0"])
+def test_what_is_no_request_is_refused_with_its_line(tmp_path: Path, row: str) -> None:
+    with pytest.raises(TraceProblem, match=r"trace\.csv:3 is no request"):
+        read_trace(trace(tmp_path, "1,0,28,512,0", row))
+
+
+def test_a_missing_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(TraceProblem, match="cannot be read"):
+        read_trace(tmp_path / "none.csv")
+
+
+def test_percentiles_are_exact() -> None:
+    durations = Durations()
+    for ms in reversed(range(1, 1001)):
+        durations.add(ms / 1000)
+    assert durations.percentiles_ms() == {
+        "p50": 501.0,
+        "p90": 901.0,
+        "p99": 991.0,
+        "p99.9": 1000.0,
+        "max": 1000.0,
+    }
+    assert Durations().percentiles_ms() == {}
+
+
+def test_the_machine_is_described() -> None:
+    assert "cores" in machine()
