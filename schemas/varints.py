@@ -4,6 +4,7 @@ Readers raise IndexError when the bytes end and ValueError when they lie; genera
 `MalformedData`.
 """
 
+from functools import lru_cache
 from typing import Final
 
 BYTE: Final = tuple(bytes((n,)) for n in range(256))
@@ -90,8 +91,9 @@ def read_block(data: bytes, at: int) -> tuple[int, int]:
     return number >> 1, at
 
 
+@lru_cache(maxsize=8192)
 def write_varint(number: int) -> bytes:
-    """Return the varint of an unsigned `number`."""
+    """Return the varint of an unsigned `number`. Times and tokens come several times in a row: the last are kept."""
     if number < 128:
         return BYTE[number]
     if number < 1 << 14:

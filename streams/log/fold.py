@@ -85,6 +85,8 @@ class PartitionState:
             self.undo.drop(self.parked, key)
         settlements: list[Settlement] = []
         self.events += len(events)
+        decider = self._decider
+        before = state = self.state_of(key)
         for event in events:
             kind = type(event)
             if kind is SessionEnded:
@@ -92,13 +94,18 @@ class PartitionState:
             elif kind is TimerFailed:
                 self.undo.put(self.parked, key, event.error)
             elif kind in self._event_keys:
+                if state is not before:
+                    self._keep(key, state)
                 for other in self._event_keys[kind](event):
-                    self._evolve(other, event)
+                    self._keep(other, decider.evolve(self.state_of(other), event))
+                before = state = self.state_of(key)
             else:
-                self._evolve(key, event)
-                settled = self._decider.settles(event)
+                state = decider.evolve(state, event)
+                settled = decider.settles(event)
                 if settled is not None:
                     settlements.append(self._settle(key, settled))
+        if state is not before:
+            self._keep(key, state)
         return settlements
 
     def restore_deadlines(self) -> None:
@@ -110,16 +117,12 @@ class PartitionState:
                 entries.append((deadline, key))
         self.deadlines.rebuild(entries)
 
-    def _evolve(self, key: str, event: Any) -> None:
-        decider = self._decider
-        state = self.keys.get(key)
-        initial = decider.initial(key)
-        after = decider.evolve(initial if state is None else state, event)
-        if after is initial:
+    def _keep(self, key: str, state: Any) -> None:
+        if state is self._decider.initial(key):
             self.undo.drop(self.keys, key)
             return
-        self.undo.put(self.keys, key, after)
-        deadline = decider.next_deadline(after)
+        self.undo.put(self.keys, key, state)
+        deadline = self._decider.next_deadline(state)
         if deadline is not None:
             self.deadlines.schedule(key, deadline)
 
