@@ -154,7 +154,7 @@ def _read_optional(source: Source, shape: Optional, target: Target | None, to: s
         source.line(f"{to} = None")
     with source.block(f"elif n == {2 - shape.null_index * 2}:"):
         _read(source, shape.item, target, to)
-    source.line("else: raise ValueError('a union has no branch %d' % (n >> 1))")
+    source.line("else: raise ValueError('a boolean, enum or union has no value %d' % n)")
 
 
 def _read_array(source: Source, shape: Array, target: Target | None, to: str) -> None:
