@@ -266,14 +266,14 @@ class Owner:
         future.add_done_callback(lambda done: self._acked(batch, done))
 
     def _acked(self, batch: Batch, done: "asyncio.Future[Appended]") -> None:
-        if self._trouble is not None or not self._in_flight or self._in_flight[0] is not batch:
+        if self._trouble is not None or batch not in self._in_flight:
             return
         error = None if done.cancelled() else done.exception()
         if done.cancelled() or error is not None:
             self._fail(error if isinstance(error, PortError) else AppendUnknown(f"append failed: {error!r}"))
             return
         offset, expected = done.result().offset, self.reader.next_offset
-        if offset != expected:
+        if offset != expected or self._in_flight[0] is not batch:
             self._fail(
                 Fenced(self.where, f"a commit landed at {offset} instead of {expected}: somebody else wrote.")
             )
