@@ -22,11 +22,13 @@ UNKNOWN: Final = 4
 """A command may have been executed or not."""
 LOST: Final = 5
 """A lock was lost while it was held."""
+BUG: Final = 70
+"""Ours (EX_SOFTWARE of sysexits.h)."""
 
 HELP: Final = (
     "Exit codes: 0 done; 1 the answer is no (lock busy, proof failed, stack did not start); 2 wrong usage; "
     "3 nothing to talk to; 4 outcome unknown (it may have been executed or not); 5 a held lock was lost; "
-    "130 interrupted."
+    "70 a bug of ours; 130 interrupted. `lock acquire -- COMMAND` ends with COMMAND's own."
 )
 
 

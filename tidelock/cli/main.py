@@ -42,6 +42,11 @@ def main() -> NoReturn:
             raise
         complain(error.code, str(error))
         sys.exit(exits.exit_code_of(error))
+    except Exception as error:  # the last line of defence: a bug is told in one line, too
+        if debugging():
+            raise
+        complain("BUG", f"{error!r}. Please report it, with what TIDELOCK_DEBUG=1 shows.")
+        sys.exit(exits.BUG)
     sys.exit(exits.OK)
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import fields
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -81,7 +81,8 @@ def bar(quiet: bool) -> Progress:
 
 def as_facts(report: Report) -> dict[str, object]:
     """Return a report for machines."""
-    facts = asdict(report) | {"where": str(report.where), "ok": report.ok}
+    facts = {f.name: getattr(report, f.name) for f in fields(report)}
+    facts |= {"where": str(report.where), "ok": report.ok}
     facts["violations"] = [
         {"position": str(v.position), "code": v.code, "what": v.what} for v in report.violations
     ]

@@ -53,6 +53,15 @@ def test_tracebacks_only_for_those_who_ask(cli: Cli, monkeypatch: pytest.MonkeyP
         main()
 
 
+def test_a_bug_is_told_in_one_line(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr("tidelock.cli.main.app", broken)
+    ran = cli("status")
+    assert (ran.code, ran.err.count("\n"), "TIDELOCK_DEBUG" in ran.err) == (exits.BUG, 1, True)
+
+
 @pytest.mark.parametrize(
     "args",
     [

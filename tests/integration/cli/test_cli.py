@@ -1,0 +1,177 @@
+"""The command line against a real stack: every command, its output for people and machines, its exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from storage.kafka.client import producer
+from tests.integration.cli.conftest import TIMEOUT_S, Cli
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.xdist_group("cli"),
+]
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+
+
+async def line_with(process: asyncio.subprocess.Process, word: str) -> str:
+    """Return the next line of its output that holds `word`."""
+    assert process.stdout is not None
+    async with asyncio.timeout(TIMEOUT_S):
+        async for line in process.stdout:
+            if word in line.decode():
+                return line.decode()
+    raise AssertionError(f"ended without saying {word!r}")
+
+
+async def test_status_shows_every_partition_and_its_owner(cli: Cli) -> None:
+    ran = await cli("status", "--json")
+    told = ran.json
+    assert (ran.code, told["healthy"], len(told["partitions"])) == (0, True, 4)
+    assert {row["owner"] for row in told["partitions"]} == set(cli.stack.addresses.workers)
+    assert all((row["health"], row["lag"], row["claims"]) == ("leading", 0, 1) for row in told["partitions"])
+    table = (await cli("status")).out
+    assert all(word in table for word in ("locks/0", "locks/3", "leading", "worker worker-0: up"))
+
+
+async def test_a_worker_that_is_down_is_named(cli: Cli) -> None:
+    ran = await cli("status", "--metrics", "127.0.0.1:1")
+    assert (ran.code, "127.0.0.1:1: down or unreachable" in ran.out, "nobody" in ran.out) == (1, True, True)
+
+
+async def test_a_command_runs_under_the_lock_and_gives_its_exit_code(cli: Cli) -> None:
+    ran = await cli(
+        "lock", "acquire", "report", "--", "sh", "-c", "echo $TIDELOCK_FENCING_TOKEN $TIDELOCK_LOCK; exit 7"
+    )
+    token, name = ran.out.split()
+    assert (ran.code, int(token) > 2**48, name) == (7, True, "report")
+    assert (await cli("lock", "show", "report", "--json")).json["mode"] == "FREE"
+    assert (await cli("lock", "acquire", "report", "--", "/no/such/program")).code == 127
+
+
+async def test_a_lock_is_held_until_a_signal(cli: Cli) -> None:
+    holder = await cli.start("lock", "acquire", "orders/1", "--json")
+    held = json.loads(await line_with(holder, "token"))
+    busy = await cli("lock", "acquire", "orders/1", "--wait", "0")
+    assert (busy.code, busy.err.count("\n"), "LOCK_BUSY" in busy.err) == (1, 1, True)
+    (shown,) = (await cli("lock", "show", "orders/1", "--json")).json["holders"]
+    assert (shown["token"], shown["client"], 0 < shown["left_s"] <= 30) == (
+        held["token"],
+        held["client"],
+        True,
+    )
+    waiter = await cli.start("lock", "acquire", "orders/1", "--hold", "0")
+    async with asyncio.timeout(TIMEOUT_S):
+        while not (await cli("lock", "show", "orders/1", "--json")).json["waiters"]:
+            pass
+    holder.send_signal(signal.SIGINT)
+    assert "released orders/1" in await line_with(waiter, "released")
+    assert (await holder.wait(), await waiter.wait()) == (0, 0)
+
+
+async def test_a_detached_lock_is_released_from_another_process(cli: Cli) -> None:
+    held = (await cli("lock", "acquire", "deploy", "--detach", "--json")).json
+    place = ("--token", str(held["token"]), "--client", held["client"], "--handle", held["handle"])
+    assert (await cli("lock", "show", "deploy", "--json")).json["holder_count"] == 1
+    wrong = await cli("lock", "release", "deploy", "--token", "5", "--client", held["client"])
+    assert (wrong.code, "NOT_HELD" in wrong.err) == (1, True)
+    released = await cli("lock", "release", "deploy", *place)
+    assert (released.code, released.out) == (0, f"released deploy (token {held['token']})\n")
+    assert (await cli("lock", "release", "deploy", *place)).code == 1
+    assert (await cli("lock", "show", "deploy")).out.startswith("deploy: FREE, 0 holding, 0 waiting")
+
+
+async def test_a_lost_lock_ends_the_command(cli: Cli) -> None:
+    """Somebody takes the lease away: here, a stand-in that releases it in the holder's name."""
+    holder = await cli.start(
+        "lock", "acquire", "fragile", "--ttl", "3", "--", "sh", "-c", "echo up; exec sleep 600"
+    )
+    await line_with(holder, "up")
+    (held,) = (await cli("lock", "show", "fragile", "--json")).json["holders"]
+    place = ("--token", str(held["token"]), "--client", held["client"], "--handle", held["handle"])
+    assert (await cli("lock", "release", "fragile", *place)).code == 0
+    _, err = await asyncio.wait_for(holder.communicate(), TIMEOUT_S)
+    assert (holder.returncode, b"LOCK_LOST" in err) == (5, True)
+
+
+async def test_the_log_is_shown_from_any_place(cli: Cli) -> None:
+    held = (await cli("lock", "acquire", "logged", "--detach", "--json")).json
+    partition = str((await cli("lock", "show", "logged", "--json")).json["partition"])
+    records = [
+        json.loads(line) for line in (await cli("log", "tail", "--from", "start", "--json")).out.splitlines()
+    ]
+    granted = [
+        (record["position"], event["token"])
+        for record in records
+        for decision in record.get("decisions", ())
+        for event in decision["events"]
+        if event["type"] == "LockGranted" and decision["key"] == "dev/logged"
+    ]
+    ((position, token),) = granted
+    assert (token, position.split("@")[0]) == (held["token"], f"locks/{partition}")
+    assert [r["timestamp_ms"] for r in records] == sorted(r["timestamp_ms"] for r in records)
+    text = (await cli("log", "tail", "--from", position)).out
+    assert text.splitlines()[0].split()[1] == position
+    assert f"→ LockGranted token={token}" in text
+    assert "Genesis" not in text
+
+
+async def test_a_followed_log_shows_what_happens_next(cli: Cli) -> None:
+    tail = await cli.start("log", "tail", "--follow", "--from", "end")
+    held = None
+    async with asyncio.timeout(TIMEOUT_S):
+        seen = asyncio.create_task(line_with(tail, "LockGranted"))
+        while not seen.done():  # until the tail has begun to follow
+            held = await cli("lock", "acquire", "followed", "--hold", "0")
+    tail.send_signal(signal.SIGINT)
+    assert (held is not None, "dev/followed" in await seen) == (True, True)
+    assert await tail.wait() == 130
+
+
+async def test_the_example_producer_reads_its_answer_from_the_log(cli: Cli) -> None:
+    env = os.environ | {"TIDELOCK_KAFKA": cli.stack.addresses.kafka}
+    example = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(EXAMPLES / "publish_command.py"),
+        "published",
+        env=env,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await asyncio.wait_for(example.communicate(), TIMEOUT_S)
+    assert (example.returncode, b"tidelock.locks.LockHeld" in out) == (0, True)
+    (holder,) = (await cli("lock", "show", "published", "--json")).json["holders"]
+    assert (holder["client"].startswith("example-"), str(holder["token"]).encode() in out) == (True, True)
+
+
+async def test_the_example_client_runs(cli: Cli) -> None:
+    token = (cli.stack.settings.home / "dev-token").read_text()
+    env = os.environ | {"TIDELOCK_WORKERS": ",".join(cli.stack.addresses.workers), "TIDELOCK_TOKEN": token}
+    example = await asyncio.create_subprocess_exec(
+        sys.executable, str(EXAMPLES / "lock_client.py"), env=env, stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await asyncio.wait_for(example.communicate(), TIMEOUT_S)
+    assert (example.returncode, out.count(b"wrote under token"), b"LOCK_BUSY" in out) == (0, 5, True)
+
+
+async def test_verify_proves_the_log_and_counts_what_strangers_wrote(cli: Cli) -> None:
+    async with producer(cli.stack.addresses.kafka) as stranger:
+        await stranger.send_and_wait("tidelock.locks.log", b"not ours", partition=2)
+    ran = await cli("verify", "--json")
+    told = ran.json
+    assert (ran.code, told["ok"], [one["where"] for one in told["partitions"]]) == (
+        0, True, ["locks/0", "locks/1", "locks/2", "locks/3"],
+    )  # fmt: skip
+    assert told["partitions"][2]["voids"] == {"malformed": 1}
+    table = await cli("verify", "locks", "--partition", "2")
+    assert (table.code, table.out.count("holds"), "1 malformed" in table.out) == (0, 1, True)
+    assert "VOID bytes: malformed" in (await cli("log", "tail", "-p", "2", "--void", "--from", "start")).out
+    assert (await cli("verify", "--partition", "9")).code == 2
