@@ -79,12 +79,13 @@ class HeldLock(Lease):
         The release is sent even if the caller is cancelled. If no answer comes while the lease may last, that
         is no error: the lease has ended by then.
         """
-        if self.ended:
-            return
         self._keeper.drop(self)
         if self._why is not None:
-            self._locks.release_nowait(self)  # the lease may have been stretched: let others have it sooner
+            if not self.ended:
+                self._locks.release_nowait(self)  # lease time may have stood still: let others have it sooner
             raise self.loss()
+        if self.ended:
+            return
         try:
             await self._locks.release(self, timeout=min(60.0, max(1.0, self.expires_in())))
         except NotHeld as error:

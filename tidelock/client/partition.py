@@ -7,12 +7,16 @@ TRUST = 0.99
 class Partition:
     """One partition of one kind, as one client sees it. Local times are seconds of the client's `Clock`."""
 
-    __slots__ = ("_edge_s", "_mark_offset_ms", "_marked_s", "address", "kind", "number")
+    __slots__ = ("_edge_s", "_mark_offset_ms", "_marked_s", "address", "heard_s", "kind", "number", "probed")
 
     def __init__(self, kind: str, number: int) -> None:
         self.kind = kind
         self.number = number
         self.address: str | None = None
+        self.heard_s = float("-inf")
+        """When its owner last answered."""
+        self.probed = False
+        """A sign of life is on its way."""
         self._edge_s = float("-inf")
         self._mark_offset_ms = float("-inf")
         self._marked_s = 0.0

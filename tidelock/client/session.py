@@ -62,6 +62,7 @@ class Session:
         self._handles = 0
         self._sweeper: Timer | None = None
         self._sweep_at = float("inf")
+        self._sweep_every_s = min(settings.stall_s, settings.probe_s) / 4
         self._idle: asyncio.Future[None] | None = None
         self.closed = False
         self._retries: Wheel[Pending] = Wheel(clock, RETRY_SLOT_S, self._retry)
@@ -152,7 +153,7 @@ class Session:
         )
         self._pending[sequence] = pending
         if pending.deadline_s < self._sweep_at:
-            self._sweep_by(min(pending.deadline_s, now + self.settings.stall_s / 4))
+            self._sweep_by(min(pending.deadline_s, now + self._sweep_every_s))
         self.router.dispatch(pending)
         return pending
 
@@ -203,6 +204,7 @@ class Session:
                 if sent_s is not None and sent_s > newest_s and pending.partition is partition:
                     newest_s = sent_s
             if answer.waiting:
+                pending.refusals = 0
                 if here and not pending.waited:
                     pending.waited = True
                     pending.deadline_s = link.heard_s + pending.wait_s + WAIT_GRACE_S
@@ -225,6 +227,7 @@ class Session:
         return partitions[number] if 0 <= number < len(partitions) else None
 
     def _learn(self, partition: Partition, answers: Answers, newest_s: float, link: Link) -> None:
+        partition.heard_s = link.heard_s
         partition.saw_mark(answers.mark_ms, link.heard_s)
         if newest_s > 0:
             partition.saw_lease_time(answers.lease_ms, newest_s)
@@ -241,19 +244,23 @@ class Session:
         self._settle(pending, reply)
 
     def on_refused(self, link: Link, refused: Refused) -> None:
-        """Try again, at the address the refusal names or after the pause it asks for."""
+        """Try again, at the address the refusal names or after the pause it asks for.
+
+        A command that waits may be refused too: its partition has another owner now.
+        """
         pending = self._pending.get(refused.sequence)
-        if pending is None or pending.phase is not SENT or pending.link is not link:
+        if pending is None or pending.phase not in (SENT, WAITING) or pending.link is not link:
             return
+        if pending.phase is SENT:
+            link.settled()
         pending.phase = QUEUED
-        link.settled()
         if pending.abandoned or refused.code in REFUSALS:
             self._finish(pending, refusal_error(refused))
             return
         pending.refusal = refused
         pending.refusals += 1
         if refused.address is not None:
-            pending.partition.address = refused.address
+            self._move(pending.partition, refused.address)
             if refused.address != link.address and pending.refusals < 3:
                 self.router.dispatch(pending)
                 return
@@ -261,6 +268,23 @@ class Session:
         if refused.retry_after_ms is not None:
             pause_s = max(pause_s, refused.retry_after_ms / 1000)
         self._retries.add(pending, self.clock.now() + random.uniform(pause_s, 1.5 * pause_s))  # noqa: S311
+
+    def _move(self, partition: Partition, address: str) -> None:
+        """Learn that `partition` is owned at `address`; open waits go there, or their outcome would miss us."""
+        if partition.address == address:
+            return
+        partition.address = address
+        for pending in list(self._pending.values()):
+            link = pending.link
+            if (
+                pending.partition is partition
+                and pending.phase is WAITING
+                and not pending.abandoned
+                and link is not None
+                and link.address != address
+            ):
+                pending.phase = QUEUED
+                self.router.dispatch(pending)
 
     def _retry(self, pending: Pending) -> None:
         if pending.phase is QUEUED:
@@ -319,24 +343,23 @@ class Session:
         for pending in [each for each in self._pending.values() if each.deadline_s <= now]:
             self._finish(pending, self._too_late(pending))
         for link in self.router.links:
-            if link.is_open and now - link.heard_s >= self.settings.stall_s:
-                self._suspect(link)
+            if link.is_open and link.in_flight and now - link.heard_s >= self.settings.stall_s:
+                link.close(ConnectionLost(f"{link.address} did not answer for {self.settings.stall_s} s."))
+        for partition in {each.partition: None for each in self._pending.values() if each.phase is WAITING}:
+            if now - partition.heard_s >= self.settings.probe_s and not partition.probed:
+                self._probe(partition)
         if self._pending:
             soonest = min(each.deadline_s for each in self._pending.values())
-            self._sweep_by(min(soonest, now + self.settings.stall_s / 4))
+            self._sweep_by(min(soonest, now + self._sweep_every_s))
 
-    def _suspect(self, link: Link) -> None:
-        """`link` was silent for long: drop it if it owes an answer, else ask it for a sign of life."""
-        if link.in_flight:
-            stall_s = self.settings.stall_s
-            link.close(ConnectionLost(f"{link.address} did not answer for {stall_s} s."))
-            return
-        here = (each for each in self._pending.values() if each.link is link and each.phase is WAITING)
-        waiting = next(here, None)
-        if waiting is not None:
-            self.submit(
-                waiting.partition, Barrier(waiting.partition.number), timeout_s=2 * self.settings.stall_s
-            )
+    def _probe(self, partition: Partition) -> None:
+        """Ask for a sign of life where only pushes are awaited: the owner may have hung, or be another one."""
+        partition.probed = True
+
+        def done(_: Outcome) -> None:
+            partition.probed = False
+
+        self.submit(partition, Barrier(partition.number), on_done=done)
 
     def _too_late(self, pending: Pending) -> TidelockError:
         if pending.uncertain or pending.answered or pending.phase is SENT:

@@ -27,6 +27,8 @@ class Settings:
     """For one attempt at one address."""
     stall_s: float = 10.0
     """A connection from which nothing came for so long while commands were open is dropped and made anew."""
+    probe_s: float = 4.0
+    """How long a partition may be silent while the client waits there for a push only."""
     first_backoff_s: float = 0.05
     last_backoff_s: float = 2.0
 

@@ -180,6 +180,26 @@ async def test_closing_takes_waits_back_and_releases(client: Client, worker: Fak
         await client.inspect("a")
 
 
+async def test_a_body_whose_client_is_closed_learns_that_its_lock_is_lost(
+    client: Client, worker: FakeWorker
+) -> None:
+    entered = asyncio.Event()
+
+    async def body() -> None:
+        async with client.lock("b"):
+            entered.set()
+            await asyncio.Event().wait()
+
+    holding = asyncio.create_task(body())
+    (await worker.next(AcquireLock)).answer(LockHeld(5, "EXCLUSIVE", 30_000))
+    await entered.wait()
+    closing = asyncio.create_task(client.close())
+    (await worker.next(ReleaseLock)).answer(LockFreed(5))
+    await closing
+    with pytest.raises(errors.LockLost, match="closed"):
+        await holding
+
+
 async def test_a_release_survives_the_cancellation_of_its_caller(
     client: Client, worker: FakeWorker, clock: FakeClock
 ) -> None:

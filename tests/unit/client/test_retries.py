@@ -7,7 +7,7 @@ import pytest
 from streams.domain.decider import Rejected
 from streams.domain.locks.commands import AcquireLock, InspectLock
 from streams.domain.locks.replies import LockHeld, LockState, LockWaiting
-from streams.wire.messages import Barrier, Route
+from streams.wire.messages import Barrier, BarrierPassed, Route
 from tests.unit.client.worker import PARTITIONS, FakeClock, FakeWorker, until
 from tidelock import errors
 from tidelock.client.client import Client, connect
@@ -215,11 +215,47 @@ async def test_a_connection_with_waits_only_is_asked_for_a_sign_of_life(
     looking = asyncio.create_task(client.inspect("b"))
     (await worker.next(InspectLock)).answer(FREE)
     await looking
-    clock.turn(13)
+    clock.turn(5)
     probe = await worker.next(Barrier)
     assert probe.partition == acquire.partition
     clock.turn(13)
     await worker.back()  # the probe was not answered
     again = {type(each.command) for each in (await worker.next(object), await worker.next(object))}
     assert again == {AcquireLock, Barrier}
+    assert list(worker.rest()) == []
     waiting.cancel()
+
+
+@pytest.mark.parametrize("told", ["by another command", "by the probe", "itself"])
+async def test_waits_follow_their_partition_to_its_new_owner(
+    client: Client, worker: FakeWorker, clock: FakeClock, told: str
+) -> None:
+    other = await FakeWorker(clock).start()
+    waiting = asyncio.create_task(client.locks.acquire("a", wait=100))
+    acquire = await worker.next(AcquireLock)
+    acquire.answer(LockWaiting(1, 1), waiting=True)
+    (pending,) = client._session.open_commands()
+    await until(lambda: pending.waited)
+    if told == "by another command":
+        looking = asyncio.create_task(client.inspect("a"))
+        (await worker.next(InspectLock)).refuse("NOT_OWNER", address=other.address)
+        again, look = await other.next(object), await other.next(object)
+        if look.command == acquire.command:
+            again, look = look, again
+        look.answer(FREE)
+        await looking
+    elif told == "by the probe":
+        clock.turn(6)
+        (await worker.next(Barrier)).refuse("NOT_OWNER", address=other.address)
+        again, probe = await other.next(object), await other.next(object)
+        if probe.command == acquire.command:
+            again, probe = probe, again
+        probe.answer(BarrierPassed(1))
+    else:
+        acquire.refuse("NOT_OWNER", address=other.address)
+        again = await other.next(AcquireLock)
+    assert all_but_floor(again.record) == all_but_floor(acquire.record)
+    again.answer(HELD)
+    assert (await waiting).token == 7
+    await client._session.close()
+    await other.stop()
