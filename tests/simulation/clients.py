@@ -69,6 +69,7 @@ class Client:
         self.replies = 0
         self._rate = rate
         self._sequence = 0
+        self._handles = 0
         self._connection: Connection | None = None
         self._done: list[tuple[int, bytes]] = []
         self._pairs: list[tuple[float, int]] = []
@@ -140,7 +141,9 @@ class Client:
         await asyncio.sleep(random.random())
         while not self.stopping:
             name = random.choice(self.world.names)
-            await self._use(handle, name)
+            # A new handle each time: a late release of the last one must not end what this one acquires.
+            self._handles += 1
+            await self._use(f"{handle}.{self._handles}", name)
             await asyncio.sleep(random.random() ** 2 * self.world.pace_s)
             self._mischief(handle, loop.now)
 
@@ -185,7 +188,8 @@ class Client:
             elif draw < 0.85 and mode == "EXCLUSIVE":
                 self.world.judge.trust.weaken(name, (self.name, handle))
                 mode = "SHARED"
-                await self.reply(self.ask(handle, DowngradeLock(name, token)), 2.0)
+                if await self.reply(self.ask(handle, DowngradeLock(name, token)), 2.0) is None:
+                    return
             elif draw < 0.95:
                 await self.reply(self.ask(handle, InspectLock(name)), 0.5)
             else:

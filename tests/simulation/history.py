@@ -96,7 +96,7 @@ def _peace(world: World) -> None:
         client.process.thaw()
         client.stopping = True
     end = loop.now + PEACE_S
-    while loop.now < end and not loop.halted and any(client.open for client in world.clients):
+    while loop.now < end and not loop.halted and any(_owed(world, client) for client in world.clients):
         loop.run(loop.now + 0.5)
     if not loop.halted:
         _settled(world)
