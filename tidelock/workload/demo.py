@@ -19,6 +19,8 @@ SHARED = 0.4
 """Share of the acquires that only read."""
 TTL_S = 10.0
 WAIT_S = 2.0
+LATEST = 2000
+"""Grants that the percentiles look back on."""
 
 
 class Demo:
@@ -30,7 +32,7 @@ class Demo:
         self._clients = clients
         self._granted = 0
         self._refused: Counter[str] = Counter()
-        self._waits = Durations()
+        self._waits = Durations(most=LATEST)
         self._began = perf_counter()
 
     async def run(self) -> None:
@@ -39,9 +41,12 @@ class Demo:
         async with AsyncExitStack() as stack:
             connecting = (tidelock.connect(*self._workers, token=self._token) for _ in range(self._clients))
             clients = [await stack.enter_async_context(each) for each in connecting]
-            async with asyncio.TaskGroup() as tasks:
-                for client in clients:
-                    tasks.create_task(self._work(client))
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    for client in clients:
+                        tasks.create_task(self._work(client))
+            except ExceptionGroup as group:
+                raise group.exceptions[0] from group
 
     def summary(self) -> str:
         """Return what happened so far, in one line."""

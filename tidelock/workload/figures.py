@@ -1,8 +1,9 @@
-"""Rates and percentiles, exact: every duration is kept (8 bytes each)."""
+"""Rates and percentiles, exact: every duration that counts is kept (8 bytes each)."""
 
 import os
 import platform
 from array import array
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,10 +11,10 @@ SHARES = (0.5, 0.9, 0.99, 0.999)
 
 
 class Durations:
-    """Durations of one thing, in seconds."""
+    """Durations of one thing, in seconds: all of them, or the latest `most`."""
 
-    def __init__(self) -> None:
-        self._seconds = array("d")
+    def __init__(self, most: int | None = None) -> None:
+        self._seconds: array[float] | deque[float] = array("d") if most is None else deque(maxlen=most)
 
     def add(self, seconds: float) -> None:
         """Note one."""

@@ -70,5 +70,12 @@ def test_percentiles_are_exact() -> None:
     assert Durations().percentiles_ms() == {}
 
 
+def test_a_window_forgets_what_is_old() -> None:
+    durations = Durations(most=2)
+    for seconds in (9.0, 1.0, 2.0):
+        durations.add(seconds)
+    assert (len(durations), durations.percentiles_ms((0.5,))) == (2, {"p50": 2000.0, "max": 2000.0})
+
+
 def test_the_machine_is_described() -> None:
     assert "cores" in machine()
