@@ -274,6 +274,18 @@ class TestVersions:
             "n", 1, "unknown", None
         )
 
+    def test_what_does_not_fit_an_older_version_is_named_past_the_fields_it_has_more(self) -> None:
+        known = catalogue(
+            record("Granted", old=("long", 5), name="string", token="long"),
+            record("Granted", name="string", token="long"),
+        )
+        hints = {"__annotations__": {"name": str, "token": int}}
+        cls: Any = value(type("Granted", (), hints))
+        writer = bind("toy", (cls,), versions={"Granted": 1}, catalogue=known)
+        with pytest.raises(InvalidValue) as refused:
+            writer.encode(cls("n", "1"))
+        assert refused.value.path == "token"
+
     def test_commands_have_versions_too(self) -> None:
         known = catalogue(
             record("Ask", meta=META, name="string"),
