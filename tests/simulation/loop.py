@@ -266,5 +266,5 @@ class SimLoop(asyncio.AbstractEventLoop):
 
     def forgotten_errors(self) -> list[str]:
         """Return the exceptions of tasks that nobody looked at: an engine task died unnoticed."""
-        lost = [t for t in self.tasks if t.done() and not t.cancelled() and t._log_traceback]  # type: ignore[attr-defined]
+        lost = [t for t in self.tasks if t.done() and not t.cancelled() and t._log_traceback]
         return [f"task {t.get_coro()!r} died unseen: {t.exception()!r}" for t in lost]

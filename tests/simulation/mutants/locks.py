@@ -5,6 +5,8 @@ from typing import Any
 
 from streams.domain.decider import Tick
 from streams.domain.locks import acquire, decider, draft, lease, state
+from streams.domain.locks.events import LockRenewed
+from streams.domain.locks.replies import LeaseExtended
 from tests.simulation.mutants.mutant import Mutant
 
 _decide = decider.decide
@@ -32,8 +34,8 @@ def _shortened(command: Any, who: Any, lock: Any, context: Any) -> Any:
     if holder is None or decision.events:
         return decision
     expires_at = context.now + command.ttl_ms
-    event = lease.LockRenewed(command.token, expires_at)
-    return replace(decision, events=(event,), reply=lease.LeaseExtended(command.token, expires_at))
+    event = LockRenewed(command.token, expires_at)
+    return replace(decision, events=(event,), reply=LeaseExtended(command.token, expires_at))
 
 
 _renew, _held = lease.renew, lease._held

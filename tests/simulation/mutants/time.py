@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from streams.engine import owner as owner_module
+from streams.engine import takeover
 from streams.engine.clock import LeaseClock, WallMark
 from streams.engine.owner import Owner
 from tests.simulation.mutants.mutant import Mutant
@@ -56,7 +57,7 @@ def _never_idle(self: Any) -> Any:
     return _build(self)
 
 
-_claim = owner_module.claim
+_claim = takeover.claim
 
 
 async def _any_clock(ports: Any, writer: Any, reader: Any, settings: Any, entropy: Any, clock: Any) -> Any:
