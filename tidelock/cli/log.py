@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from streams.log.positions import PartitionId, Position
-from tidelock.cli import exits, options
+from tidelock.cli import exits, options, show
 from tidelock.cli.discovery import find
 from tidelock.cli.exits import WrongUse
 from tidelock.cli.log_merge import following, merged
@@ -65,8 +65,10 @@ async def _tail(
     wheres = await partitions_of(kafka, kind, partition)
     starts = {where: _start(start, position, end) for where, end in wheres.items()}
     read = following if follow else merged
-    async for judged in read(reader_of(kafka), starts):
-        view.show(judged)
+    with show.err.status("reading; what counts depends on all that stands before") as spinner:
+        async for judged in read(reader_of(kafka), starts):
+            spinner.stop()
+            view.show(judged)
 
 
 def _position(start: str, kind: str, partition: int | None) -> Position | None:

@@ -1,5 +1,6 @@
 """The entry point: builds the application, and turns every expected error into one line and an exit code."""
 
+import logging
 import sys
 from typing import NoReturn
 
@@ -35,6 +36,8 @@ app.add_typer(workload_app, name="workload")
 
 def main() -> NoReturn:
     """Run the command line: errors that can happen become one line and an exit code (see `exits`)."""
+    if not debugging():
+        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters arrives as an error, told once
     try:
         app()
     except exits.EXPECTED as error:

@@ -14,7 +14,7 @@ from tidelock.local.settings import StackSettings
 
 COMMANDS = (
     ("tidelock lock acquire orders/42", "take a lock and hold it"),
-    ("tidelock status", "who holds what, part by part"),
+    ("tidelock status", "who owns what, and how it fares"),
     ("tidelock log tail --follow", "what happens, as the log has it"),
 )
 
