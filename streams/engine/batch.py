@@ -37,6 +37,7 @@ class TimerIdle(Exception):
         super().__init__(f"the timer of {key} was due and decided nothing")
 
 
+MAX_LONG = 2**63 - 1
 ENVELOPE_BYTES = 256
 """Room that a decision's envelope takes in a commit, at the most, beside its events, reply and names."""
 
@@ -101,7 +102,8 @@ class Batch:
             self._repeat(pending, known)
         else:
             raised = verdict is Verdict.REFUSE_AND_RAISE_FLOOR
-            floor = max(pending.meta.floor, pending.meta.sequence + 1) if raised else pending.meta.floor
+            above = min(pending.meta.sequence + 1, MAX_LONG)
+            floor = max(pending.meta.floor, above) if raised else pending.meta.floor
             self._log(pending, floor, Decision((), known), spec)
 
     def tick(self, key: str) -> None:
