@@ -214,8 +214,8 @@ class Owner:
         due = state.deadlines.next()
         overdue = due is not None and due <= lease_ms
         idle = due is not None and now - self._last_commit_ms >= self._settings.idle_commit_ms
-        gathered = self._gather.due(now)
         activate = self._activate is not None and not self._in_flight
+        gathered = [] if activate else self._gather.due(now)
         if not (self._queue or self._topic.queue or overdue or idle or gathered or activate):
             return None
         head = self._in_flight[-1].head if self._in_flight else reader.head
