@@ -66,6 +66,8 @@ class Owner:
         self._last_commit_ms = 0
         self._open: Batch | None = None
         self._activate: int | None = None
+        self._failures = 0
+        """Fatal ones in a row, without an accepted commit between them."""
 
     # ── what others call ────────────────────────────────────────────────────────────────────────────────────
 
@@ -105,25 +107,23 @@ class Owner:
 
     async def run(self) -> None:
         """Own the partition until `stop`; claims again after every trouble, quarantined after three fatal ones."""
-        failures = 0
         try:
             while not self._stopping:
                 try:
                     await self._take()
-                    failures = 0
                     await self._lead()
                 except (Fenced, PortError) as error:
                     self._watch.trouble(self.where, error)
                     await asyncio.sleep(self._entropy.pause_s(*self._settings.retry_pause_s))
                 except Exception as error:
                     self._watch.trouble(self.where, error)
-                    failures += 1 if not isinstance(error, OwnerError) or error.fatal else 0
+                    self._failures += 1 if not isinstance(error, OwnerError) or error.fatal else 0
                     self._take_back()
                     if not isinstance(
                         error, OwnerError
                     ):  # what was read is in doubt; otherwise it is the yardstick
                         self.reader = PartitionReader(self.where, self._vocabulary, self._settings.max_level)
-                    if failures >= self._settings.quarantine_after:
+                    if self._failures >= self._settings.quarantine_after:
                         await self._quarantine(error)
                     else:
                         await asyncio.sleep(self._entropy.pause_s(*self._settings.retry_pause_s))
@@ -279,6 +279,7 @@ class Owner:
             )
             return
         self._in_flight.popleft()
+        self._failures = 0
         self.reader.head = batch.head
         self.reader.next_offset = offset + 1
         self.reader.last = batch.record
