@@ -227,6 +227,7 @@ class Owner:
                 return batch
         while (
             overdue
+            and not batch.full
             and len(batch.decisions) < TIMERS_A_BATCH
             and (key := state.deadlines.pop(lease_ms)) is not None
         ):
