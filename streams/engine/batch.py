@@ -38,6 +38,7 @@ class TimerIdle(Exception):
 
 
 MAX_LONG = 2**63 - 1
+INTERNAL = Rejected("INTERNAL", "The platform failed on this command; nothing was changed. It is in the log.")
 ENVELOPE_BYTES = 256
 """Room that a decision's envelope takes in a commit, at the most, beside its events, reply and names."""
 
@@ -174,17 +175,35 @@ class Batch:
 
     def coalesce(self, gathered: tuple[Pending, ...], spec: CommandSpec) -> None:
         """Decide commands of one type and tenant, gathered for a while, as one."""
+        self.commands.extend(gathered)
+        admitted = []
+        for pending in gathered:
+            verdict, known = admit(pending, self._state, self.mark_ms, deduplicated=False)
+            if verdict is Verdict.DECIDE:
+                admitted.append(pending)
+            else:
+                self._log(pending, pending.meta.floor, Decision((), known), spec)
+        if not admitted:
+            return
+        try:
+            joint = self._joint(admitted, spec)
+        except Exception as error:
+            self.failures.append(f"gathering {len(admitted)} {spec.type.__name__}: {error!r}")
+            for pending in admitted:
+                self._log(pending, pending.meta.floor, Decision((), INTERNAL), spec)
+            return
+        self._decide(joint, CommandSpec(type(joint.command), deduplicated=False))
+        reply = self.decisions[-1].reply
+        for pending in admitted:
+            if pending.reply_to is not None:
+                self.deliveries.append((pending.reply_to, Answer(pending.meta.sequence, False, reply)))
+
+    def _joint(self, gathered: list[Pending], spec: CommandSpec) -> Pending:
         assert spec.coalesce is not None
         merged = spec.coalesce(tuple((pending.who, pending.command) for pending in gathered))
         tenant = gathered[0].meta.tenant
         key = f"{tenant}/{self._vocabulary.kind.key_of(merged)}"
-        joint = Pending("ENGINE", replace(NOBODY, tenant=tenant), merged, key, TIMER, b"", 0)
-        self._decide(joint, CommandSpec(type(merged), deduplicated=False))
-        reply = self.decisions[-1].reply
-        for pending in gathered:
-            self.commands.append(pending)
-            if pending.reply_to is not None:
-                self.deliveries.append((pending.reply_to, Answer(pending.meta.sequence, False, reply)))
+        return Pending("ENGINE", replace(NOBODY, tenant=tenant), merged, key, TIMER, b"", 0)
 
     def take_back(self) -> None:
         """Undo the begun, unsealed batch: nothing was to be logged."""
@@ -204,10 +223,7 @@ class Batch:
         except Exception as error:
             self._restore(savepoint)
             self.failures.append(f"{type(pending.command).__name__} on {pending.key}: {error!r}")
-            internal = Rejected(
-                "INTERNAL", "The platform failed on this command; nothing was changed. It is in the log."
-            )
-            self._log(pending, pending.meta.floor, Decision((), internal), spec)
+            self._log(pending, pending.meta.floor, Decision((), INTERNAL), spec)
 
     def _log(
         self, pending: Pending, floor: int, decision: Decision[Any, Any], spec: CommandSpec | None = None

@@ -79,7 +79,7 @@ class Owner:
             )
         elif len(self._queue) + self._gather.size >= self._settings.max_queued:
             self._refuse(pending, "OVERLOADED", f"{self.where} has {len(self._queue)} commands waiting.", 50)
-        elif self._vocabulary.specs[type(pending.command)].coalesce is not None and pending.refusal is None:
+        elif self._is_gathered(pending):
             self._gather.add(pending, self._clock.monotonic_ms())
             self._wake()
         else:
@@ -168,7 +168,15 @@ class Owner:
         again = [pending for batch in begun for pending in batch.commands if pending.lane != "TOPIC"]
         self._in_flight.clear()
         self._open = None
-        self._queue.extendleft(reversed(again))
+        for pending in again:
+            if self._is_gathered(pending):
+                self._gather.add(pending, self._clock.monotonic_ms())
+        self._queue.extendleft(pending for pending in reversed(again) if not self._is_gathered(pending))
+
+    def _is_gathered(self, pending: Pending) -> bool:
+        if pending.command is None or pending.refusal is not None:
+            return False
+        return self._vocabulary.specs[type(pending.command)].coalesce is not None
 
     async def _close_writer(self) -> None:
         writer, self._writer = self._writer, None
