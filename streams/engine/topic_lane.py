@@ -44,6 +44,7 @@ class TopicLane:
             for record in records:
                 while len(self.queue) >= MAX_QUEUED:
                     self._room.clear()
+                    self._wake()
                     await self._room.wait()
                 self.queue.append(await self._take(record))
             self._wake()
