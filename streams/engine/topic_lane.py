@@ -57,6 +57,8 @@ class TopicLane:
     async def _take(self, record: Stored) -> Pending:
         try:
             pending = self._decode(record.value)
+            if (refusal := pending.refusal) is not None:
+                await self._ports.dead_letters.put(self._where, record, refusal.code, refusal.message)
         except (SchemaError, CommandTooLarge) as error:
             await self._ports.dead_letters.put(self._where, record, error.code, str(error))
             pending = Pending("TOPIC", NOBODY, None, "", TIMER, b"", 0)
