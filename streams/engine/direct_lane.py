@@ -16,7 +16,7 @@ from streams.engine.outbox import Identity
 from streams.engine.pending import Pending
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
-from streams.wire.answers import answers_prefix
+from streams.wire.answers import answers_prefix, split_answers
 from streams.wire.frames import PROTOCOL, FrameSplitter, FrameTooLarge, frame
 from streams.wire.messages import Answer, Answers, Hello, KindInfo, Refused, Route, Welcome
 
@@ -103,9 +103,10 @@ class Connection(asyncio.Protocol):
     ) -> None:
         """Send the answers of one accepted commit."""
         self._open -= len(answers)
-        self._write(
-            FRAMES.encode(Answers(where.kind, where.partition, offset, lease_ms, mark_ms, tuple(answers)))
-        )
+        for part in split_answers(answers):
+            self._write(
+                FRAMES.encode(Answers(where.kind, where.partition, offset, lease_ms, mark_ms, tuple(part)))
+            )
 
     def refuse(self, refused: Refused) -> None:
         """Say that nothing was decided, and what to do."""

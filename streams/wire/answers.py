@@ -3,11 +3,31 @@
 Same bytes as encoding `Answers` by its schema; a property test holds the two together.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from schemas.messages import Messages
 from schemas.varints import write_varint
+from streams.wire.frames import MAX_FRAME_BYTES
 from streams.wire.messages import Answer, Answers
+
+MAX_PART_ANSWERS = 4096
+MAX_PART_BYTES = MAX_FRAME_BYTES - 1024
+_ANSWER_BYTES = 32
+"""Room for an answer's numbers and lengths, at the most."""
+
+
+def split_answers(answers: Sequence[Answer]) -> Iterator[Sequence[Answer]]:
+    """Yield `answers` in order, in parts that fit a frame (an answer that is too large for any goes alone)."""
+    begin = size = 0
+    for index, answer in enumerate(answers):
+        length = _ANSWER_BYTES + len(answer.reply)
+        if answer.payloads:
+            length += sum(len(payload) + 5 for payload in answer.payloads)
+        if index > begin and (size + length > MAX_PART_BYTES or index - begin == MAX_PART_ANSWERS):
+            yield answers[begin:index]
+            begin, size = index, 0
+        size += length
+    yield answers[begin:] if begin else answers
 
 
 def answers_prefix(
