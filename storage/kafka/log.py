@@ -64,16 +64,28 @@ class KafkaLogWriter:
 class KafkaTopicReader:
     """Reads one partition of one topic by offset."""
 
-    def __init__(self, bootstrap: str, topic: str, partition: int) -> None:
+    def __init__(
+        self, bootstrap: str, topic: str, partition: int, lookups: AIOKafkaConsumer | None = None
+    ) -> None:
         self._bootstrap = bootstrap
         self._at = TopicPartition(topic, partition)
+        self._lookups = lookups
+        """A started consumer that answers for offsets; without one, each look-up opens its own."""
 
     async def bounds(self) -> tuple[int, int]:
         """Return (first retained offset, end offset)."""
-        async with _opened(self._bootstrap, self._at) as reading:
-            first = await reading.beginning_offsets([self._at])
-            end = await reading.end_offsets([self._at])
-            return first[self._at], end[self._at]
+        if self._lookups is None:
+            async with _opened(self._bootstrap, self._at) as reading:
+                return await self._bounds(reading)
+        try:
+            return await self._bounds(self._lookups)
+        except KafkaError as error:
+            raise LogUnavailable(f"{self._at.topic}/{self._at.partition}: {error!r}") from error
+
+    async def _bounds(self, lookups: AIOKafkaConsumer) -> tuple[int, int]:
+        first = await lookups.beginning_offsets([self._at])
+        end = await lookups.end_offsets([self._at])
+        return first[self._at], end[self._at]
 
     async def read(self, start: int, end: int | None = None) -> AsyncIterator[list[Stored]]:
         """Yield batches in order from `start`, up to `end` (exclusive), or for ever."""
@@ -142,11 +154,17 @@ class KafkaDeadLetters:
 class KafkaPartitionPorts:
     """Everything one partition's owner touches."""
 
-    def __init__(self, bootstrap: str, where: PartitionId, dead_letters: KafkaDeadLetters) -> None:
+    def __init__(
+        self,
+        bootstrap: str,
+        where: PartitionId,
+        dead_letters: KafkaDeadLetters,
+        lookups: AIOKafkaConsumer | None = None,
+    ) -> None:
         self._bootstrap = bootstrap
         self._where = where
-        self.log = KafkaTopicReader(bootstrap, where.log_topic, where.partition)
-        self.commands = KafkaTopicReader(bootstrap, where.commands_topic, where.partition)
+        self.log = KafkaTopicReader(bootstrap, where.log_topic, where.partition, lookups)
+        self.commands = KafkaTopicReader(bootstrap, where.commands_topic, where.partition, lookups)
         self.dead_letters = dead_letters
 
     async def writer(self) -> KafkaLogWriter:

@@ -26,7 +26,9 @@ async def ends_of(bootstrap: str, topics: Sequence[str]) -> dict[tuple[str, int]
         ]
         ends = await reading.end_offsets(found) if found else {}
     except KafkaError as error:
-        raise LogUnavailable(f"Kafka at {bootstrap} does not answer: {error!r}. Is it running there?") from error
+        raise LogUnavailable(
+            f"Kafka at {bootstrap} does not answer: {error!r}. Is it running there?"
+        ) from error
     finally:
         await reading.stop()
         await admin.close()

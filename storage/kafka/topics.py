@@ -6,6 +6,9 @@ Errors:
     └── WrongPartitionCount a topic has another number of partitions
 """
 
+import asyncio
+from typing import Any
+
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
@@ -15,6 +18,8 @@ from streams.domain.value import value
 from streams.log.positions import DEAD_LETTERS, PartitionId
 
 FLUSH_EVERY = "1"
+METADATA_TIMEOUT_S = 30.0
+METADATA_PAUSE_S = 0.05
 
 
 class TopicProblem(Exception):
@@ -92,6 +97,20 @@ async def create_topics(admin: AIOKafkaAdminClient, kinds: tuple[str, ...], sett
             raise TopicProblem(
                 f"{topic} cannot be created: {error.__name__} {detail}. Look at the broker's log."
             )
+    await _wait_until_known(admin, {topic.name for topic in missing})
+
+
+async def _wait_until_known(admin: AIOKafkaAdminClient, topics: set[str]) -> None:
+    """Wait for the broker's own metadata: it answers for a new topic only once that has caught up."""
+    async with asyncio.timeout(METADATA_TIMEOUT_S):
+        while not all(map(_has_leaders, await admin.describe_topics(sorted(topics)))):
+            await asyncio.sleep(METADATA_PAUSE_S)
+
+
+def _has_leaders(topic: dict[str, Any]) -> bool:
+    return topic["error_code"] == 0 and all(
+        p["leader"] >= 0 and not p["error_code"] for p in topic["partitions"]
+    )
 
 
 async def check_topics(admin: AIOKafkaAdminClient, kinds: tuple[str, ...], settings: TopicSettings) -> None:

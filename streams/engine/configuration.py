@@ -48,6 +48,7 @@ class WorkerSettings(BaseSettings):
     principal: str = Field(
         "dev", min_length=1, max_length=64, description="Principal of the development token."
     )
+    registry: str | None = Field(None, description="URL of a schema registry; allows Confluent framing.")
     max_in_flight: int = Field(4096, ge=1, description="Commands under way on one connection.")
     max_queued: int = Field(8192, ge=1, description="Commands waiting for their decision, one partition.")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")

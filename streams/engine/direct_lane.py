@@ -16,7 +16,7 @@ from streams.engine.outbox import Identity
 from streams.engine.pending import Pending
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
-from streams.wire.answers import answers_prefix, split_answers
+from streams.wire.answers import answers_prefix, answers_record, split_answers
 from streams.wire.frames import PROTOCOL, FrameSplitter, FrameTooLarge, frame
 from streams.wire.messages import Answer, Answers, Hello, KindInfo, Refused, Route, Welcome
 
@@ -65,7 +65,8 @@ class Connection(asyncio.Protocol):
         self._service = service
         self._splitter = FrameSplitter()
         self._transport: asyncio.Transport | None = None
-        self._open = 0
+        self._open: set[int] = set()
+        """Sequences under way; a push of an earlier wait is none of them."""
         self._impatience: asyncio.TimerHandle | None = None
 
     # ── asyncio.Protocol ────────────────────────────────────────────────────────────────────────────────────
@@ -102,15 +103,15 @@ class Connection(asyncio.Protocol):
         self, where: PartitionId, offset: int, lease_ms: int, mark_ms: int, answers: list[Answer]
     ) -> None:
         """Send the answers of one accepted commit."""
-        self._open -= len(answers)
+        for answer in answers:
+            self._open.discard(answer.sequence)
+        prefix = _prefix(where, offset, lease_ms, mark_ms)
         for part in split_answers(answers):
-            self._write(
-                FRAMES.encode(Answers(where.kind, where.partition, offset, lease_ms, mark_ms, tuple(part)))
-            )
+            self._write(answers_record(prefix, part))
 
     def refuse(self, refused: Refused) -> None:
         """Say that nothing was decided, and what to do."""
-        self._open -= 1
+        self._open.discard(refused.sequence)
         self._write(FRAMES.encode(refused))
 
     # ── inside ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -165,14 +166,14 @@ class Connection(asyncio.Protocol):
         except (SchemaError, CommandTooLarge) as error:
             self._close(error.code, str(error))
             return
-        self._open += 1
+        self._open.add(sequence)
         where = PartitionId(vocabulary.kind.name, partition)
         if pending.meta.client != self.client:
             pending.refusal = Rejected(
                 "BAD_META", f"meta.client is not '{self.client}', which said hello. Use one client id."
             )
             partition = -1
-        if self._open > service.max_in_flight:
+        if len(self._open) > service.max_in_flight:
             self.refuse(_overloaded(sequence, where))
         elif partition < 0 and pending.refusal is not None:
             reply = vocabulary.encode_reply(pending.refusal)

@@ -16,7 +16,7 @@ from streams.engine.pending import Pending
 from streams.engine.ports import Appended, AppendUnknown, Clock, Entropy, LogWriter, PartitionPorts, PortError
 from streams.engine.settings import OwnerSettings
 from streams.engine.takeover import catch_up, check_commands, claim, open_log
-from streams.engine.topic_lane import TopicLane
+from streams.engine.topic_lane import Framing, TopicLane
 from streams.engine.watch import Watch
 from streams.log.positions import PartitionId
 from streams.log.reader import PartitionReader
@@ -39,6 +39,7 @@ class Owner:
         settings: OwnerSettings,
         directory: Directory,
         watch: Watch,
+        framing: Framing | None = None,
     ) -> None:
         self.where = where
         self.phase = "new"
@@ -54,7 +55,14 @@ class Owner:
         self._queue: deque[Pending] = deque()
         self._gather = Gather(settings.coalesce_ms)
         self._topic = TopicLane(
-            where, vocabulary, ports, settings.partitions, directory.topic_identity, self._wake
+            where,
+            vocabulary,
+            ports,
+            settings.partitions,
+            directory.topic_identity,
+            self._wake,
+            framing,
+            lambda error: watch.trouble(where, error),
         )
         self._in_flight: deque[Batch] = deque()
         self._trouble: Exception | None = None

@@ -39,6 +39,8 @@ class Roster:
     ) -> None:
         self.worker = worker
         self.max_in_flight = max_in_flight
+        self.joined = False
+        """Whether the group has spoken: a standby owns nothing and is ready all the same."""
         self.owners: dict[PartitionId, Owner] = {}
         self.owner_factory: Callable[[PartitionId], Owner] | None = None
         self._address = address
@@ -60,6 +62,7 @@ class Roster:
     async def assigned(self, mine: frozenset[PartitionId], routes: Mapping[PartitionId, str]) -> None:
         """Own exactly `mine` from now on."""
         self._routes = dict(routes)
+        self.joined = True
         await asyncio.gather(*(self._release(where) for where in list(self._tasks) if where not in mine))
         for where in sorted(mine, key=str):
             task = self._tasks.get(where)

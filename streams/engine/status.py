@@ -30,7 +30,7 @@ def serve_status(address: str, roster: Roster) -> WSGIServer:
             return _json(start, "200 OK", status_of(roster))
         if path == "/ready":
             owners = list(roster.owners.values())
-            ready = bool(owners) and all(owner.phase == "leading" for owner in owners)
+            ready = roster.joined and all(owner.phase == "leading" for owner in owners)
             return _json(start, "200 OK" if ready else "503 Service Unavailable", {"ready": ready})
         return _json(
             start, "404 Not Found", {"error": f"{path} is not served; try /status, /metrics or /ready"}

@@ -3,8 +3,9 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
-from schemas.errors import SchemaError
+from schemas.errors import RegistryUnavailable, SchemaError
 from streams.domain.decider import TIMER, Rejected
 from streams.engine.intake import CommandTooLarge, take_in
 from streams.engine.outbox import Identity
@@ -14,6 +15,16 @@ from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
 
 MAX_QUEUED = 2000
+CONFLUENT = b"\0"
+"""First byte of Confluent's framing; single-object encoding begins with C3."""
+REGISTRY_PAUSE_S = 1.0
+
+
+class Framing(Protocol):
+    """Turns commands in a schema registry's framing into single-object encoding."""
+
+    async def to_single_object(self, data: bytes) -> bytes:
+        """Return the single-object encoding. Raises `SchemaError`; `RegistryUnavailable` is worth a retry."""
 
 
 class TopicLane:
@@ -27,6 +38,8 @@ class TopicLane:
         partitions: int,
         identify: Callable[[], Identity],
         wake: Callable[[], None],
+        framing: Framing | None = None,
+        said: Callable[[Exception], None] = lambda _: None,
     ) -> None:
         self.queue: deque[Pending] = deque()
         self._where = where
@@ -35,6 +48,8 @@ class TopicLane:
         self._partitions = partitions
         self._identify = identify
         self._wake = wake
+        self._framing = framing
+        self._said = said
         self._room = asyncio.Event()
 
     async def run(self, start: int) -> None:
@@ -56,7 +71,7 @@ class TopicLane:
 
     async def _take(self, record: Stored) -> Pending:
         try:
-            pending = self._decode(record.value)
+            pending = self._decode(await self._unframed(record.value))
             if (refusal := pending.refusal) is not None:
                 await self._ports.dead_letters.put(self._where, record, refusal.code, refusal.message)
         except (SchemaError, CommandTooLarge) as error:
@@ -69,9 +84,19 @@ class TopicLane:
         pending.raw = record.value or b""
         return pending
 
-    def _decode(self, data: bytes | None) -> Pending:
+    async def _unframed(self, data: bytes | None) -> bytes:
+        """Return a command in single-object encoding; waits for a schema registry that is away."""
         if data is None:
             raise NullCommand
+        while self._framing is not None and data[:1] == CONFLUENT:
+            try:
+                return await self._framing.to_single_object(data)
+            except RegistryUnavailable as error:
+                self._said(error)
+                await asyncio.sleep(REGISTRY_PAUSE_S)
+        return data
+
+    def _decode(self, data: bytes) -> Pending:
         partition, pending = take_in(
             data, "TOPIC", self._vocabulary, self._partitions, self._identify(), None
         )

@@ -7,13 +7,18 @@ import asyncio
 import signal
 import sys
 
+import httpx
 import structlog
 import uvloop
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
-from storage.kafka.client import producer
+from schemas.confluent import ConfluentFraming
+from schemas.errors import SchemaError
+from schemas.gate import check_all
+from schemas.registry import HttpRegistry
+from storage.kafka.client import consumer, producer
 from storage.kafka.log import KafkaDeadLetters, KafkaPartitionPorts
 from storage.kafka.membership import Membership
 from storage.kafka.topics import TopicProblem, TopicSettings, check_topics, create_topics
@@ -34,6 +39,7 @@ from streams.log.vocabulary import Vocabulary
 
 EXIT_CONFIGURATION = 2
 EXIT_TOPICS = 3
+EXIT_SCHEMAS = 4
 
 
 async def run(settings: WorkerSettings) -> int:
@@ -60,13 +66,17 @@ async def run(settings: WorkerSettings) -> int:
 
     letters = producer(settings.kafka)
     await letters.start()
+    lookups = consumer(settings.kafka)
+    await lookups.start()
     dead_letters, owner_settings = KafkaDeadLetters(letters), _owner_settings(settings)
 
+    registry = httpx.AsyncClient(base_url=settings.registry or "")
+    framing = None if settings.registry is None else ConfluentFraming(HttpRegistry(registry))
+
     def own(where: PartitionId) -> Owner:
-        ports = KafkaPartitionPorts(settings.kafka, where, dead_letters)
-        return Owner(
-            where, vocabularies[where.kind], ports, clock, SystemEntropy(), owner_settings, roster, watch
-        )
+        ports = KafkaPartitionPorts(settings.kafka, where, dead_letters, lookups)
+        vocabulary = vocabularies[where.kind]
+        return Owner(where, vocabulary, ports, clock, SystemEntropy(), owner_settings, roster, watch, framing)
 
     roster.owner_factory = own
     me = Member(settings.worker_name, settings.advertised, MAX_LEVEL)
@@ -88,6 +98,8 @@ async def run(settings: WorkerSettings) -> int:
         await membership.stop()
         server.close()
         await letters.stop()
+        await lookups.stop()
+        await registry.aclose()
         status.shutdown()
     return 0
 
@@ -132,6 +144,13 @@ def main() -> int:
         sys.stderr.write(f"The worker's settings are not usable (environment, TIDELOCK_*):\n{error}\n")
         return EXIT_CONFIGURATION
     configure_logs(settings.log_level, worker=settings.worker_name)
+    try:
+        check_all()
+    except SchemaError as error:
+        structlog.get_logger("tidelock.worker").error(
+            "schemas are not fit", code=error.code, error=str(error)
+        )
+        return EXIT_SCHEMAS
     return uvloop.run(run(settings))
 
 

@@ -29,16 +29,22 @@ def frame(record: bytes) -> bytes:
 class FrameSplitter:
     """Cuts a byte stream into records. Holds at most one unfinished frame."""
 
-    __slots__ = ("_buffer", "_limit")
+    __slots__ = ("_buffer", "_limit", "_needed")
 
     def __init__(self, limit: int = MAX_FRAME_BYTES) -> None:
-        self._buffer = b""
+        self._buffer = bytearray()
+        self._needed = 0
         self._limit = limit
 
     def feed(self, data: bytes) -> list[bytes]:
         """Return the records that `data` completes. Raises `FrameTooLarge`."""
         if self._buffer:
-            data = self._buffer + data
+            self._buffer += data
+            if len(self._buffer) < self._needed:
+                return []
+            data = bytes(self._buffer)
+            self._buffer.clear()
+        self._needed = 0
         records = []
         position, end = 0, len(data)
         while end - position >= 4:
@@ -46,8 +52,10 @@ class FrameSplitter:
             if size > self._limit:
                 raise FrameTooLarge(size, self._limit)
             if end - position - 4 < size:
+                self._needed = size + 4
                 break
             records.append(data[position + 4 : position + 4 + size])
             position += 4 + size
-        self._buffer = data[position:]
+        if position < end:
+            self._buffer += data[position:]
         return records
