@@ -58,7 +58,9 @@ def _problem(meta: CommandMeta, identity: Identity) -> Rejected | None:
     if not meta.client:
         return Rejected("BAD_META", "meta.client is empty. Give every running client its own id.")
     if meta.sequence < 0 or meta.floor > meta.sequence:
-        return Rejected("BAD_META", "meta.sequence must be at least 0 and at least meta.floor. Count up from 0.")
+        return Rejected(
+            "BAD_META", "meta.sequence must be at least 0 and at least meta.floor. Count up from 0."
+        )
     if (
         len(meta.client) <= MAX_LABEL
         and len(meta.handle) <= MAX_LABEL
