@@ -47,13 +47,14 @@ class SourceMark:
 class Verification:
     """One walk along one log. Feed `record` in order, then `finish`."""
 
-    def __init__(self, where: PartitionId, vocabulary: Vocabulary) -> None:
+    def __init__(self, where: PartitionId, vocabulary: Vocabulary, max_level: int = MAX_LEVEL) -> None:
         self.report = Report(where)
         self.sources: list[SourceMark] = []
         """To be compared with the commands topic: `check_sources`."""
         self.halted = False
         self._judge = Judge(where)
         self._vocabulary = vocabulary
+        self._max_level = max_level
         self._ownership = Ownership()
         self._once = OncePerCommand()
         self._invariants = INVARIANTS[where.kind]() if where.kind in INVARIANTS else None
@@ -73,9 +74,11 @@ class Verification:
             self.halted = True
             return []
         report.records += 1
-        broken = self._ownership.record(judged.record, judged.void, self._judge.head)
+        broken = self._ownership.record(judged.position, judged.record, judged.void, self._judge.head.n)
         if broken is not None:
-            report.violate(judged.position, "CHAIN_BROKEN", broken)
+            report.violate(
+                broken, "CHAIN_BROKEN", "the owner's commits from here on extend a record that is not here"
+            )
         if judged.void is not None:
             report.voids[judged.void] += 1
             if stored.offset == 0:
@@ -98,7 +101,7 @@ class Verification:
                 self.report.claims += 1
             case Genesis():
                 self._genesis(judged.position, judged.record)
-            case FeatureActivated() if judged.record.level > MAX_LEVEL:
+            case FeatureActivated() if judged.record.level > self._max_level:
                 newer = f"feature level {judged.record.level} is newer than this release. Upgrade it"
                 self._halt(judged.position, "UNREADABLE", newer)
             case _:

@@ -91,7 +91,8 @@ class RecordView:
 
     def _commit(self, judged: Judged, commit: Commit, head: Text) -> list[Text]:
         source = "" if commit.source is None else f", commands {commit.source.first} to {commit.source.last}"
-        head.append(f"commit {commit.seq}, {len(commit.decisions)} decisions{source}", "bold" if commit.decisions else "dim")
+        style = "bold" if commit.decisions else "dim"
+        head.append(f"commit {commit.seq}, {len(commit.decisions)} decisions{source}", style)
         return [head, *(self._decision(judged, decision) for decision in commit.decisions)]
 
     def _decision(self, judged: Judged, decision: LoggedDecision) -> Text:
