@@ -37,7 +37,9 @@ app.add_typer(workload_app, name="workload")
 def main() -> NoReturn:
     """Run the command line: errors that can happen become one line and an exit code (see `exits`)."""
     if not debugging():
-        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters arrives as an error, told once
+        logging.getLogger("aiokafka").setLevel(
+            logging.CRITICAL
+        )  # what matters arrives as an error, told once
     try:
         app()
     except exits.EXPECTED as error:

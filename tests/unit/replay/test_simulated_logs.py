@@ -1,4 +1,4 @@
-"""Logs of simulated histories, full of zombies, lost appends, crashes and forgeries: the verifier raises no false alarm.
+"""Logs of simulated histories, with zombies, lost appends, crashes and forgeries: the verifier raises no false alarm.
 
 Only CHAIN_BROKEN may come up, very rarely: the histories' strangers forge commits in the name of the owner in force.
 """
