@@ -126,8 +126,8 @@ class Client:
             held.lose("the client was closed")
         for pending in self._session.open_commands():
             if pending.asked[0]:
-                self._session.abandon(pending)
                 self.locks.withdraw_nowait(pending)
+                self._session.abandon(pending)
         self._keeper.close()
         try:
             await self._session.drain(CLOSE_S)

@@ -34,7 +34,7 @@ from tidelock.client.errors import (
 )
 from tidelock.client.lease import Lease
 from tidelock.client.partition import Partition
-from tidelock.client.pending import DONE, Outcome, Pending
+from tidelock.client.pending import Outcome, Pending
 from tidelock.client.rejections import rejection_error
 from tidelock.client.session import Session
 
@@ -100,7 +100,7 @@ class Locks:
         try:
             reply = await self._session.outcome(pending)
         except asyncio.CancelledError:
-            if pending.phase is not DONE or type(pending.outcome) is LockHeld or pending.uncertain:
+            if may_hold(pending):
                 self.withdraw_nowait(pending)
             raise
         if type(reply) is LockHeld:
@@ -220,6 +220,11 @@ class Locks:
 
 
 wrong_name = lru_cache(maxsize=4096)(name_problem)
+
+
+def may_hold(pending: Pending) -> bool:
+    """Return whether an acquire or upgrade may have left something behind: it was sent, and not answered "no"."""
+    return pending.first_sent_s is not None and type(pending.outcome) is not Rejected
 
 
 def took(lease: Lease, outcome: Outcome) -> None:

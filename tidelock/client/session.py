@@ -42,6 +42,8 @@ SWEEP_S = 0.1
 RETRY_SLOT_S = 0.005
 WAIT_GRACE_S = 60.0
 """So much longer than asked a wait may take (lease time stretches) before it is given up."""
+UNDECIDED = frozenset({"OVERLOADED", "CLAIMING"})
+"""Refusals at the door: nothing was decided. An owner that lost its partition refuses what it had begun, too."""
 MAX_STRIKES = 5
 """So often may the server hang up on a connection with complaint before its open commands are given up."""
 
@@ -259,6 +261,7 @@ class Session:
             return
         pending.refusal = refused
         pending.refusals += 1
+        pending.uncertain |= refused.code not in UNDECIDED
         if refused.address is not None:
             self._move(pending.partition, refused.address)
             if refused.address != link.address and pending.refusals < 3:

@@ -116,6 +116,25 @@ async def test_a_refused_acquire_whose_caller_left_is_dropped(
     assert list(worker.rest()) == []
 
 
+@pytest.mark.parametrize("waited", [False, True])
+async def test_an_acquire_that_a_leaving_owner_refused_is_taken_back_all_the_same(
+    client: Client, worker: FakeWorker, clock: FakeClock, waited: bool
+) -> None:
+    waiting = asyncio.create_task(client.lock("a", wait=10).acquire())
+    acquire = await worker.next(AcquireLock)
+    if waited:
+        acquire.answer(LockWaiting(1, 1), waiting=True)
+    acquire.refuse("NOT_OWNER", retry_after_ms=1000)
+    (pending,) = client._session.open_commands()
+    await until(lambda: pending.refusals == 1)
+    assert await cancelled(waiting)
+    withdraw = await worker.next(WithdrawLock)
+    assert withdraw.command.acquire_sequence == acquire.meta.sequence
+    withdraw.answer(LockWithdrawn("NOTHING", None))
+    await client._session.drain(5)
+    assert list(worker.rest()) == []
+
+
 async def test_an_acquire_of_unknown_outcome_is_taken_back(
     client: Client, worker: FakeWorker, clock: FakeClock
 ) -> None:

@@ -155,6 +155,16 @@ async def test_refused_until_the_deadline_nothing_was_decided(
         await asking
 
 
+async def test_refused_by_a_leaving_owner_until_the_deadline_is_outcome_unknown(
+    client: Client, worker: FakeWorker, clock: FakeClock
+) -> None:
+    worker.auto = lambda received: received.refuse("NOT_OWNER", retry_after_ms=1000)
+    asking = asyncio.create_task(client.inspect("a"))
+    await until(asking.done, clock)
+    with pytest.raises(errors.OutcomeUnknown):
+        await asking
+
+
 async def test_no_answer_until_the_deadline_is_outcome_unknown(
     client: Client, worker: FakeWorker, clock: FakeClock
 ) -> None:
