@@ -1,0 +1,79 @@
+"""One answer per command, on a running owner: what admission says is logged, kept and repeated."""
+
+from streams.domain.decider import Rejected
+from streams.wire.messages import Barrier, BarrierPassed, Done, EndSession
+from tests.unit.engine.harness import WALL, World, running
+from tests.unit.engine.toy import Add, Arm, Counted
+
+
+async def test_a_deadline_too_far_raises_the_floor_so_that_it_is_never_decided() -> None:
+    async with running(World()) as world:
+        refused = await world.ask(Add("k", 1), sequence=5, deadline_ms=WALL + 10**9)
+        assert refused.code == "DEADLINE_TOO_FAR"
+        assert world.owner.reader.state.answers.floor(("app", "c1")) == 6
+        again = await world.ask(Add("k", 1), sequence=5)
+        assert again.code == "STALE"
+        assert await world.ask(Add("k", 1), sequence=6) == Counted(1, (1 << 48) | 1)
+
+
+async def test_an_expired_command_is_logged_as_such() -> None:
+    async with running(World()) as world:
+        world.clock.now += 120_000
+        expired = await world.ask(Add("k", 1), issued_ms=WALL, deadline_ms=WALL + 60_000)
+        assert expired.code == "EXPIRED"
+        (decision,) = world.decisions()
+        assert decision.events == ()
+        assert world.vocabulary.decode_reply(decision.reply) == expired
+
+
+async def test_a_rejection_is_an_answer_and_is_repeated() -> None:
+    async with running(World()) as world:
+        first = await world.ask(Add("k", 0), sequence=3)
+        assert isinstance(first, Rejected)
+        assert await world.ask(Add("k", 0), sequence=3) == first
+        assert len(world.decisions()) == 1
+
+
+async def test_another_command_under_a_used_sequence_changes_nothing() -> None:
+    async with running(World()) as world:
+        await world.ask(Add("k", 1), sequence=3)
+        assert (await world.ask(Add("k", 2), sequence=3)).code == "SEQUENCE_REUSED"
+        assert world.walked().state.state_of("dev/k").total == 1
+
+
+async def test_the_mark_drops_answers_and_then_an_expired_retry_is_not_decided() -> None:
+    async with running(World()) as world:
+        await world.ask(Add("k", 1), sequence=3)
+        world.clock.now += 120_000
+        await world.ask(Add("k", 1), sequence=4)
+        retried = await world.ask(Add("k", 1), sequence=3, issued_ms=WALL + 5_000, deadline_ms=WALL + 65_000)
+        assert retried.code == "EXPIRED"
+        assert world.walked().state.state_of("dev/k").total == 2
+
+
+async def test_a_barrier_is_answered_with_the_number_of_the_next_event() -> None:
+    async with running(World()) as world:
+        await world.ask(Add("k", 1))
+        assert await world.ask(Barrier(0)) == BarrierPassed(2)
+        assert world.decisions()[-1].events == ()
+
+
+async def test_an_ended_session_stays_ended_and_ending_it_again_is_nothing() -> None:
+    async with running(World()) as world:
+        assert await world.ask(Add("k", 1), session="s1") == Counted(1, (1 << 48) | 1)
+        assert await world.ask(EndSession(0, "s1")) == Done()
+        assert (await world.ask(Add("k", 1), session="s1")).code == "SESSION_ENDED"
+        assert await world.ask(Add("k", 1), session="s2") == Counted(2, (1 << 48) | 3)
+        assert await world.ask(EndSession(0, "s1")) == Done()
+        assert [len(decision.events) for decision in world.decisions()] == [1, 1, 0, 1, 0]
+
+
+async def test_commands_of_a_dead_node_are_refused_past_the_longest_lease() -> None:
+    async with running(World()) as world:
+        await world.ask(EndSession(0, "s1"))
+        day = 24 * 3_600_000
+        world.clock.now += day
+        await world.ask(Arm("k", 5))
+        assert (await world.ask(Add("k", 1), session="s1")).code == "SESSION_ENDED"
+        world.clock.now += 600_001
+        assert await world.ask(Add("k", 1), session="s1") == Counted(1, (1 << 48) | 4)
