@@ -40,10 +40,10 @@ class Member:
 def assign(members: Mapping[str, Member], partitions: Sequence[PartitionId]) -> dict[PartitionId, str]:
     """Return the member id that owns each partition.
 
-    Placement follows worker names, which outlive member ids, so that a worker that comes back gets its old
-    partitions back. A partition's weight is 1 plus its reported cost in steps of 1,000 decisions a second.
+    Placement follows workers' names and addresses, which outlive member ids, so that a worker that comes back gets
+    its old partitions back. A partition's weight is 1 plus its reported cost in steps of 1,000 decisions a second.
     """
-    by_worker = {member.worker: mid for mid, member in sorted(members.items())}
+    by_worker = {f"{member.worker}@{member.address}": mid for mid, member in sorted(members.items())}
     costs = {where: cost for member in members.values() for where, cost in member.costs}
     weights = {str(p): 1 + costs.get(str(p), 0) // 1000 for p in partitions}
     placed = place(weights, sorted(by_worker))

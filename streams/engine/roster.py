@@ -56,6 +56,7 @@ class Roster:
         self._tasks: dict[PartitionId, asyncio.Task[None]] = {}
         self._connections: dict[tuple[str, str], Connection] = {}
         self._routes: dict[PartitionId, str] = {}
+        self._sampled: dict[PartitionId, tuple[int, int]] = {}
 
     # ── assignment ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -131,6 +132,16 @@ class Roster:
         """Return the wall mark a client may count from: the latest of what is owned here."""
         marks = [owner.mark_ms() for owner in self.owners.values() if owner.phase == "leading"]
         return max(marks, default=self._clock.wall_ms())
+
+    def costs(self) -> tuple[tuple[str, int], ...]:
+        """Return (partition, decisions a second since this was last asked): the weights of the next assignment."""
+        now, rates = self._clock.monotonic_ms(), []
+        for where, owner in sorted(self.owners.items(), key=lambda item: str(item[0])):
+            decisions = owner.reader.head.decisions
+            then, before = self._sampled.get(where, (now, decisions))
+            rates.append((str(where), (decisions - before) * 1000 // max(now - then, 1000)))
+            self._sampled[where] = (now, decisions)
+        return tuple(rates)
 
     # ── outbox.Directory ────────────────────────────────────────────────────────────────────────────────────
 

@@ -79,9 +79,12 @@ async def run(settings: WorkerSettings) -> int:
         return Owner(where, vocabulary, ports, clock, SystemEntropy(), owner_settings, roster, watch, framing)
 
     roster.owner_factory = own
-    me = Member(settings.worker_name, settings.advertised, MAX_LEVEL)
+
+    def me() -> Member:
+        return Member(settings.worker_name, settings.advertised, MAX_LEVEL, roster.costs())
+
     membership = Membership(
-        settings.kafka, tuple(vocabularies), lambda: me, roster.assigned, settings.session_timeout_ms
+        settings.kafka, tuple(vocabularies), me, roster.assigned, settings.session_timeout_ms
     )
     host, port = host_port(settings.worker_listen)
     server = await asyncio.get_running_loop().create_server(
