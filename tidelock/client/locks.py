@@ -6,7 +6,6 @@ await client.locks.release(lease)
 """
 
 import asyncio
-from functools import lru_cache
 
 from streams.domain.decider import Rejected
 from streams.domain.locks.commands import (
@@ -39,6 +38,8 @@ from tidelock.client.rejections import rejection_error
 from tidelock.client.session import Session
 
 KIND = "locks"
+MAX_PLACES = 65_536
+"""Names whose partition is remembered."""
 FRESH = 0.5
 """A lease that came by push is renewed first if less than this share of it can be trusted: the wait made the
 client's knowledge of lease time old."""
@@ -50,6 +51,7 @@ class Locks:
     def __init__(self, session: Session) -> None:
         self._session = session
         self.clock = session.clock
+        self._places: dict[str, Partition] = {}
 
     async def acquire(
         self,
@@ -213,13 +215,15 @@ class Locks:
         return reply
 
     def _partition(self, name: str) -> Partition:
-        refused = wrong_name(name)
-        if refused is not None:
-            raise rejection_error(refused, name)
-        return self._session.partition_of(KIND, name)
-
-
-wrong_name = lru_cache(maxsize=4096)(name_problem)
+        partition = self._places.get(name)
+        if partition is None:
+            refused = name_problem(name)
+            if refused is not None:
+                raise rejection_error(refused, name)
+            if len(self._places) >= MAX_PLACES:
+                self._places.clear()
+            partition = self._places[name] = self._session.partition_of(KIND, name)
+        return partition
 
 
 def may_hold(pending: Pending) -> bool:
