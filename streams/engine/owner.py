@@ -227,7 +227,7 @@ class Owner:
         now = self._clock.monotonic_ms()
         lease_ms = self._lease.advance(now, self._in_flight[0].sent_ms if self._in_flight else None)
         reader, state = self.reader, self.reader.state
-        due = state.deadlines.next()
+        due = state.next_deadline()
         overdue = due is not None and due <= lease_ms
         idle = due is not None and now - self._last_commit_ms >= self._settings.idle_commit_ms
         activate = self._activate is not None and not self._in_flight
@@ -318,7 +318,7 @@ class Owner:
 
     def _patience_ms(self) -> int | None:
         waits = []
-        due = self.reader.state.deadlines.next()
+        due = self.reader.state.next_deadline()
         if due is not None:
             waits.append(min(max(due - self._lease.now_ms, 1), self._settings.tick_ms))
         gather = self._gather.next_ms(self._clock.monotonic_ms())

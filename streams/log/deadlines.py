@@ -28,6 +28,10 @@ class Deadlines:
             heappop(heap)
         return heap[0][0] if heap else None
 
+    def next_key(self) -> str | None:
+        """Return the key that comes up next, or None."""
+        return None if self.next() is None else self._heap[0][1]
+
     def pop(self, now: LeaseMs) -> str | None:
         """Return and forget a key that comes up by `now`, or None."""
         deadline = self.next()

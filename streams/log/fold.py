@@ -108,6 +108,13 @@ class PartitionState:
             self._keep(key, state)
         return settlements
 
+    def next_deadline(self) -> int | None:
+        """Return when a key that is still there comes up next, or None."""
+        deadlines = self.deadlines
+        while (due := deadlines.next()) is not None and deadlines.next_key() not in self.keys:
+            deadlines.pop(due)
+        return due
+
     def restore_deadlines(self) -> None:
         """Derive the deadlines anew from the keys' states."""
         entries = []

@@ -55,7 +55,7 @@ def test_a_busy_partition_weighs_more() -> None:
     assert len(mine) < len(PARTITIONS) / 2
 
 
-def test_of_two_members_with_one_name_one_gets_it() -> None:
+def test_two_members_with_one_name_are_told_apart_by_their_address() -> None:
     twins = {"m1": Member("a", "x:1", 1), "m2": Member("a", "x:2", 1)}
     placed = assign(twins, PARTITIONS)
-    assert len(set(placed.values())) == 1
+    assert set(placed.values()) == {"m1", "m2"}

@@ -174,3 +174,13 @@ def test_forgetting_accepted_steps_keeps_them_through_an_undo(
     state.undo.forget(steps)
     state.undo.back_to(0)
     assert snapshot(state) == snapshot(expected)
+
+
+def test_a_key_that_is_gone_has_no_deadline_left() -> None:
+    state = PartitionState(LOCK_WORDS)
+    state.begin(0, MARK)
+    granted = LockGranted("app", "c1", "h", 1, 1, EXCLUSIVE, 1000, 1000, None, None)
+    state.decided(decision(client="c1"), [granted])
+    assert state.next_deadline() == 1000
+    state.decided(decision(client="c1", sequence=2), [LockReleased(1)])
+    assert state.next_deadline() is None
