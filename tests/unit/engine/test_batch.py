@@ -11,7 +11,7 @@ from streams.engine.pending import Pending
 from streams.log.accept import LogHead
 from streams.log.envelope import decode, encode
 from streams.log.fold import PartitionState
-from streams.log.records import MAX_COMMIT_BYTES, MAX_DECISIONS, Commit
+from streams.log.records import MAX_COMMIT_BYTES, MAX_DECISIONS, Commit, Record
 from tests.unit.engine import toy
 from tests.unit.engine.harness import WALL, World
 from tests.unit.engine.toy import Add, Arm, Beat, Counted, Put, Take
@@ -29,7 +29,8 @@ class Bench(World):
         self.state = PartitionState(toy.VOCABULARY)
         self.state.generation = 1
         self.head = LogHead()
-        for offset, record in enumerate((GENESIS, claim())):
+        begun: tuple[Record, ...] = (GENESIS, claim())
+        for offset, record in enumerate(begun):
             assert self.head.accept(offset, record, encode(record)) is None
         self.state.undo.recording = True
 
