@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from schemas.messages import command_hash
 from schemas.meta import CommandMeta
+from streams.domain.decider import Rejected
 from streams.domain.locks.commands import (
     AcquireLock,
     DowngradeLock,
@@ -173,7 +174,9 @@ class Client:
             await asyncio.sleep(random.random() ** 2 * min(acquire.ttl_ms, 2500) / 800)
             draw = random.random()
             if draw < 0.5:
-                renewed = await self.reply(self.ask(handle, RenewLock(name, token, acquire.ttl_ms)), 1.0)
+                renewed = await self.reply(
+                    self.ask(handle, RenewLock(name, token, random.choice((acquire.ttl_ms, 400)))), 1.0
+                )
                 if isinstance(renewed, LeaseExtended):
                     self._trust(name, handle, token, mode, renewed.expires_at)
             elif draw < 0.7 and mode == "SHARED":
@@ -298,4 +301,13 @@ class Client:
             if not answer.waiting:
                 del self.open[answer.sequence]
                 self._done = [*self._done[-9:], (call.sequence, call.frame)]
-                call.answer.set_result(self.world.vocabulary.decode_reply(answer.reply))
+                reply = self.world.vocabulary.decode_reply(answer.reply)
+                call.answer.set_result(reply)
+                if isinstance(reply, Rejected) and reply.code == "DEADLINE_TOO_FAR":
+                    self._give_up_below(answer.sequence)
+
+    def _give_up_below(self, sequence: int) -> None:
+        """A deadline out of bounds raised this client's floor: what is open below it will never be answered again."""
+        for call in [call for call in self.open.values() if call.sequence < sequence]:
+            del self.open[call.sequence]
+            call.answer.set_result(None)
