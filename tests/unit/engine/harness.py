@@ -14,6 +14,7 @@ from streams.engine.pending import Pending
 from streams.engine.ports import Appended, AppendUnknown, LogUnavailable, LogWriter, ReplyTo
 from streams.engine.settings import OwnerSettings
 from streams.engine.watch import Silent
+from streams.log import ports as log_ports
 from streams.log.envelope import encode
 from streams.log.positions import PartitionId
 from streams.log.reader import PartitionReader
@@ -56,14 +57,10 @@ class Entropy:
         return 0.0
 
 
-class BrokerClock(Clock):
-    """The broker's own clock: what appends are stamped with."""
-
-
 class Broker:
     """One partition's topics. `held`: acks wait for `release`; `fate` says what happens to each append."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: log_ports.Clock) -> None:
         self.ports = MemoryPartitionPorts(clock)
         self.held = False
         self.fate: Callable[[bytes], str] = lambda record: "ok"
@@ -207,7 +204,7 @@ class World:
         self.where = where
         self.vocabulary = vocabulary
         self.clock, self.entropy, self.watch = Clock(), Entropy(), Watch()
-        self.broker_clock = BrokerClock()
+        self.broker_clock = Clock()
         self.broker = broker or Broker(self.broker_clock)
         self.connection = Connection()
         self.directory = Directory(self.connection)
