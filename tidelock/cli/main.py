@@ -7,6 +7,7 @@ from typing import NoReturn
 import typer
 
 from tidelock.cli import exits
+from tidelock.cli.env import environment
 from tidelock.cli.lock import lock_app
 from tidelock.cli.log import log_app
 from tidelock.cli.show import complain, debugging
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 app.command("up")(up)
 app.command("status")(status)
+app.command("env")(environment)
 app.add_typer(lock_app, name="lock")
 app.add_typer(log_app, name="log")
 app.command("verify")(verify)

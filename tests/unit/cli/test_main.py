@@ -35,7 +35,7 @@ def test_the_help_documents_the_exit_codes(cli: Cli) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [("status",), ("verify",), ("log", "tail"), ("lock", "show", "x"), ("lock", "acquire", "x")],
+    [("status",), ("env",), ("verify",), ("log", "tail"), ("lock", "show", "x"), ("lock", "acquire", "x")],
     ids=" ".join,
 )
 def test_without_a_stack_the_cure_is_told_in_one_line(
