@@ -157,12 +157,12 @@ class Connecting:
         try:
             async with asyncio.timeout(self._timeout_s):
                 await client.open()
-        except TimeoutError as error:
+        except TimeoutError:
             await client.close()
             workers = ", ".join(self._settings.addresses)
             raise ConnectionLost(
-                f"No worker answered within {self._timeout_s} s ({workers}). Check addresses and workers."
-            ) from error
+                f"No worker answered within {self._timeout_s} s ({workers}). Is TIDELOCK_WORKERS right? `tidelock env` knows."
+            ) from None
         except BaseException:
             await client.close()
             raise
