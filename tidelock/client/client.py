@@ -161,7 +161,8 @@ class Connecting:
             await client.close()
             workers = ", ".join(self._settings.addresses)
             raise ConnectionLost(
-                f"No worker answered within {self._timeout_s} s ({workers}). Is TIDELOCK_WORKERS right? `tidelock env` knows."
+                f"No worker answered within {self._timeout_s} s ({workers}). "
+                "Is TIDELOCK_WORKERS right? `tidelock env` knows."
             ) from None
         except BaseException:
             await client.close()
