@@ -67,7 +67,7 @@ CASES: dict[str, bytes | None] = {
     "handle of 390 KB": _command(_meta(handle="h" * 390_000), ReleaseLock("orders/42", 1)),
     "wrong tenant of 390 KB": _command(_meta(tenant="t" * 390_000), ReleaseLock("orders/42", 1)),
     "wrong partition": _command(_META, ReleaseLock("orders/43", 1)),
-    "partition that does not exist": _command(_META, Barrier(1_000_000)),
+    "partition that does not exist": _command(_META, Barrier("locks", 1_000_000)),
     "1 MiB of noise": _noise.randbytes(1024 * 1024),
     "400 KB of noise behind a good header": VALID[:10] + _noise.randbytes(_LARGEST - 10),
 }

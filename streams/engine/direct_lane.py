@@ -40,8 +40,8 @@ class Service(Protocol):
     def disconnected(self, connection: "Connection") -> None:
         """Its connection ended."""
 
-    def vocabulary_of(self, name: str) -> tuple[Vocabulary, int] | None:
-        """Return the vocabulary and partition count for a command's full Avro name."""
+    def vocabulary_of(self, record: bytes) -> tuple[Vocabulary, int] | None:
+        """Return the vocabulary and partition count of an encoded command's kind. Raises `SchemaError`."""
 
     def submit(self, where: PartitionId, pending: Pending) -> None:
         """Hand a command to its partition's owner, or refuse it."""
@@ -156,7 +156,7 @@ class Connection(asyncio.Protocol):
         assert identity is not None
         sequence = -1
         try:
-            known = service.vocabulary_of(type_name(record))
+            known = service.vocabulary_of(record)
             if known is None:
                 self._close("UNKNOWN_COMMAND", f"{type_name(record)} is no command of this release.")
                 return

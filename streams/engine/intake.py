@@ -9,6 +9,7 @@ from streams.engine.ports import ReplyTo
 from streams.log.records import MAX_COMMAND_BYTES, Lane
 from streams.log.vocabulary import ENGINE_COMMANDS, Vocabulary
 from streams.wire.keys import place
+from streams.wire.messages import Barrier, EndSession
 
 MAX_LABEL = 128
 
@@ -41,12 +42,23 @@ def take_in(
     refusal, key, partition = _problem(meta, identity), "", -1
     if refusal is None:
         if type(command) in ENGINE_COMMANDS:
-            partition = command.partition
+            refusal, partition = _whole_partition(command, vocabulary.kind.name, partitions)
         else:
             refusal, key, partition = place(meta.tenant, vocabulary.kind.key_of(command), partitions)
     pending = Pending(lane, meta, command, key, who, command_hash(data), len(data), reply_to)
     pending.refusal = refusal
     return partition, pending
+
+
+def _whole_partition(
+    command: Barrier | EndSession, kind: str, partitions: int
+) -> tuple[Rejected | None, int]:
+    if command.kind == kind and 0 <= command.partition < partitions:
+        return None, command.partition
+    return Rejected(
+        "WRONG_PARTITION",
+        f"There is no partition {command.partition} of '{command.kind[:MAX_LABEL]}' here: {kind} has {partitions}.",
+    ), -1
 
 
 def _problem(meta: CommandMeta, identity: Identity) -> Rejected | None:

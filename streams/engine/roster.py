@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 
+from schemas.messages import bind, type_name
 from streams.domain.value import value
 from streams.engine.direct_lane import Connection
 from streams.engine.outbox import Identity
@@ -10,7 +11,7 @@ from streams.engine.owner import Owner
 from streams.engine.pending import Pending
 from streams.engine.ports import Clock, ReplyTo
 from streams.log.positions import PartitionId
-from streams.log.vocabulary import Vocabulary
+from streams.log.vocabulary import ENGINE_COMMANDS, Vocabulary
 from streams.wire.messages import KindInfo, Refused, Route
 
 DRAIN_S = 3.0
@@ -22,6 +23,10 @@ class Access:
 
     token: str
     identity: Identity
+
+
+_OWN = bind("wire", ENGINE_COMMANDS)
+_OF_EVERY_KIND = frozenset(binding.fullname for binding in _OWN.bindings)
 
 
 class Roster:
@@ -102,9 +107,12 @@ class Roster:
         if self._connections.get(key) is connection:
             del self._connections[key]
 
-    def vocabulary_of(self, name: str) -> tuple[Vocabulary, int] | None:
-        """Return the vocabulary and partition count for a command's full Avro name."""
+    def vocabulary_of(self, record: bytes) -> tuple[Vocabulary, int] | None:
+        """Return the vocabulary and partition count of an encoded command's kind. Raises `SchemaError`."""
+        name = type_name(record)
         vocabulary = self._commands.get(name)
+        if name in _OF_EVERY_KIND:
+            vocabulary = self._vocabularies.get(_OWN.decode_command(record)[1].kind)
         return None if vocabulary is None else (vocabulary, self._partitions)
 
     def submit(self, where: PartitionId, pending: Pending) -> None:

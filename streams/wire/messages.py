@@ -92,6 +92,7 @@ class Done:
 class Barrier:
     """Command to a partition of any kind: decided without events, answered with its position."""
 
+    kind: str
     partition: int
 
 
@@ -106,6 +107,7 @@ class BarrierPassed:
 class EndSession:
     """Command to a partition of any kind: from here on refuse commands that carry the session `ended`."""
 
+    kind: str
     partition: int
     ended: str
 

@@ -362,7 +362,7 @@ class Session:
         def done(_: Outcome) -> None:
             partition.probed = False
 
-        self.submit(partition, Barrier(partition.number), on_done=done)
+        self.submit(partition, Barrier(partition.kind, partition.number), on_done=done)
 
     def _too_late(self, pending: Pending) -> TidelockError:
         if pending.uncertain or pending.answered or pending.phase is SENT:

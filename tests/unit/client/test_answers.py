@@ -133,9 +133,9 @@ async def test_rejections_become_typed_errors(
 
 
 async def test_any_command_of_any_kind(client: Client, worker: FakeWorker) -> None:
-    asking = asyncio.create_task(client.command("locks", Barrier(3), handle="h", timeout=5))
+    asking = asyncio.create_task(client.command("locks", Barrier("locks", 3), handle="h", timeout=5))
     got = await worker.next(Barrier)
-    assert (got.command, got.meta.handle, got.meta.deadline_ms) == (Barrier(3), "h", MARK_MS + 5_000)
+    assert (got.command, got.meta.handle, got.meta.deadline_ms) == (Barrier("locks", 3), "h", MARK_MS + 5_000)
     got.answer(BarrierPassed(99))
     assert await asking == BarrierPassed(99)
 
@@ -144,7 +144,7 @@ async def test_any_command_of_any_kind(client: Client, worker: FakeWorker) -> No
     ("kind", "command"),
     [
         ("hammers", InspectLock("a")),
-        ("locks", Barrier(4)),
+        ("locks", Barrier("locks", 4)),
         ("locks", InspectLock("")),
         ("locks", InspectLock("x" * 513)),
         ("locks", FREE),

@@ -54,23 +54,23 @@ async def test_the_mark_drops_answers_and_then_an_expired_retry_is_not_decided()
 async def test_a_barrier_is_answered_with_the_number_of_the_next_event() -> None:
     async with running(World()) as world:
         await world.ask(Add("k", 1))
-        assert await world.ask(Barrier(0)) == BarrierPassed(2)
+        assert await world.ask(Barrier("toys", 0)) == BarrierPassed(2)
         assert world.decisions()[-1].events == ()
 
 
 async def test_an_ended_session_stays_ended_and_ending_it_again_is_nothing() -> None:
     async with running(World()) as world:
         assert await world.ask(Add("k", 1), session="s1") == Counted(1, (1 << 48) | 1)
-        assert await world.ask(EndSession(0, "s1")) == Done()
+        assert await world.ask(EndSession("toys", 0, "s1")) == Done()
         assert (await world.ask(Add("k", 1), session="s1")).code == "SESSION_ENDED"
         assert await world.ask(Add("k", 1), session="s2") == Counted(2, (1 << 48) | 3)
-        assert await world.ask(EndSession(0, "s1")) == Done()
+        assert await world.ask(EndSession("toys", 0, "s1")) == Done()
         assert [len(decision.events) for decision in world.decisions()] == [1, 1, 0, 1, 0]
 
 
 async def test_commands_of_a_dead_node_are_refused_past_the_longest_lease() -> None:
     async with running(World()) as world:
-        await world.ask(EndSession(0, "s1"))
+        await world.ask(EndSession("toys", 0, "s1"))
         day = 24 * 3_600_000
         world.clock.now += day
         await world.ask(Arm("k", 5))

@@ -13,7 +13,7 @@ from streams.engine.direct_lane import FRAMES, MAX_UNSENT_BYTES
 from streams.log.envelope import decode
 from streams.log.records import MAX_COMMAND_BYTES
 from streams.wire.frames import MAX_FRAME_BYTES, frame
-from streams.wire.messages import Answer, Answers, KindInfo
+from streams.wire.messages import Answer, Answers, Barrier, BarrierPassed, Done, EndSession, KindInfo
 from tests.unit.engine.harness import turns, until
 from tests.unit.engine.lane import LOCKS_0, WORDS, RawClient, connected, encoded, raw, serving
 
@@ -301,3 +301,31 @@ async def test_many_clients_at_once_are_each_answered() -> None:
 
         await asyncio.gather(*map(one, range(40)))
         assert await _decided(lane) == 40
+
+
+async def test_the_engines_own_commands_reach_the_partition_they_name() -> None:
+    async with serving() as lane, connected(lane) as client:
+        client.command(ACQUIRE, 1)
+        await client.answers()
+        client.command(Barrier("locks", 0), 2)
+        assert reply(await client.answers()) == BarrierPassed(2)
+        client.command(EndSession("locks", 0, "s1"), 3)
+        assert reply(await client.answers()) == Done()
+        client.command(InspectLock("k"), 4, session="s1")
+        assert reply(await client.answers()).code == "SESSION_ENDED"
+
+
+@pytest.mark.parametrize("partition", [1, -1, 2**31 - 1])
+async def test_a_partition_that_there_is_not_is_refused(partition: int) -> None:
+    async with serving() as lane, connected(lane) as client:
+        client.command(Barrier("locks", partition), 1)
+        refusal = reply(await client.answers())
+        assert isinstance(refusal, Rejected)
+        assert refusal.code == "WRONG_PARTITION"
+
+
+async def test_a_kind_that_there_is_not_is_refused() -> None:
+    async with serving() as lane, connected(lane) as client:
+        client.command(Barrier("doors", 0), 1)
+        assert (await client.refused()).code == "UNKNOWN_COMMAND"
+        assert await client.hung_up()

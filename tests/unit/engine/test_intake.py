@@ -39,7 +39,7 @@ def test_a_command_is_placed_by_the_murmur2_of_its_key() -> None:
 
 
 def test_the_engines_own_commands_name_their_partition() -> None:
-    partition, pending = taken(encoded(Barrier(11)))
+    partition, pending = taken(encoded(Barrier("locks", 11)))
     assert (partition, pending.key, pending.refusal) == (11, "", None)
 
 

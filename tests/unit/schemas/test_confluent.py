@@ -16,7 +16,7 @@ from schemas.meta import CommandMeta
 from streams.wire.messages import Barrier
 
 BARRIER = shipped().version("tidelock.wire.Barrier")
-COMMAND = bind("wire", (Barrier,)).encode_command(CommandMeta(0, "t", "c", 1, "", 0, 0), Barrier(3))
+COMMAND = bind("wire", (Barrier,)).encode_command(CommandMeta(0, "t", "c", 1, "", 0, 0), Barrier("locks", 3))
 FRAMED = b"\x00\x00\x00\x00\x2a" + COMMAND[10:]
 
 

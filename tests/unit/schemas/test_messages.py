@@ -73,32 +73,32 @@ class TestCommands:
     """Commands carry `meta` beside them."""
 
     def test_come_back_with_their_meta(self) -> None:
-        data = WIRE.encode_command(BASE, EndSession(3, "s"))
-        assert WIRE.decode_command(data) == (BASE, EndSession(3, "s"))
+        data = WIRE.encode_command(BASE, EndSession("locks", 3, "s"))
+        assert WIRE.decode_command(data) == (BASE, EndSession("locks", 3, "s"))
 
     def test_are_no_events_and_events_are_no_commands(self) -> None:
         with pytest.raises(UnknownSchema, match="use encode_command"):
-            WIRE.encode(Barrier(1))
+            WIRE.encode(Barrier("locks", 1))
         with pytest.raises(UnknownSchema, match="use encode"):
             WIRE.encode_command(BASE, Done())
         with pytest.raises(UnknownSchema, match="use decode_command"):
-            WIRE.decode(WIRE.encode_command(BASE, Barrier(1)))
+            WIRE.decode(WIRE.encode_command(BASE, Barrier("locks", 1)))
         with pytest.raises(UnknownSchema, match="use decode"):
             WIRE.decode_command(WIRE.encode(Done()))
 
     def test_name_what_does_not_fit_in_meta_or_command(self) -> None:
         with pytest.raises(InvalidValue) as refused:
-            WIRE.encode_command(CommandMeta(1 << 70, "", "", 0, "", 0, 0), Barrier(1))
+            WIRE.encode_command(CommandMeta(1 << 70, "", "", 0, "", 0, 0), Barrier("locks", 1))
         assert refused.value.path == "floor"
         with pytest.raises(InvalidValue) as refused:
-            WIRE.encode_command(BASE, Barrier(1 << 40))
+            WIRE.encode_command(BASE, Barrier("locks", 1 << 40))
         assert refused.value.path == "partition"
 
     @pytest.mark.parametrize("floor", [0, 63, 64, 8191, 8192, 1 << 40])
     def test_hash_alike_whatever_their_floor(self, floor: int) -> None:
         meta = replace(BASE, floor=floor)
-        digest = command_hash(WIRE.encode_command(meta, Barrier(1)))
-        assert digest == command_hash(WIRE.encode_command(BASE, Barrier(1)))
+        digest = command_hash(WIRE.encode_command(meta, Barrier("locks", 1)))
+        assert digest == command_hash(WIRE.encode_command(BASE, Barrier("locks", 1)))
         assert len(digest) == 16
 
     def test_hash_differently_when_anything_else_differs(self) -> None:
@@ -107,12 +107,18 @@ class TestCommands:
             held = getattr(BASE, name)
             other: Any = "x" if isinstance(held, str) or held is None else held + 1
             changed.append(replace(BASE, **{name: other}))
-        encoded = [WIRE.encode_command(meta, Barrier(1)) for meta in [BASE, *changed]]
-        encoded += [WIRE.encode_command(BASE, Barrier(2)), WIRE.encode_command(BASE, EndSession(1, ""))]
+        encoded = [WIRE.encode_command(meta, Barrier("locks", 1)) for meta in [BASE, *changed]]
+        encoded += [
+            WIRE.encode_command(BASE, Barrier("locks", 2)),
+            WIRE.encode_command(BASE, EndSession("locks", 1, "")),
+        ]
         assert len({command_hash(data) for data in encoded}) == len(encoded)
 
     def test_hash_is_pinned_as_logs_hold_it(self) -> None:
-        assert command_hash(WIRE.encode_command(BASE, Barrier(1))).hex() == "4596442373fdfab817f8afef84acd4db"
+        assert (
+            command_hash(WIRE.encode_command(BASE, Barrier("locks", 1))).hex()
+            == "40012c4aff11db38382755e1a6d8759a"
+        )
 
     @pytest.mark.parametrize("data", [b"", b"\xc3\x01", b"\xff" * 30])
     def test_hash_of_garbage_is_some_hash(self, data: bytes) -> None:
