@@ -74,7 +74,7 @@ class TopicLane:
             pending = self._decode(await self._unframed(record.value))
             if (refusal := pending.refusal) is not None:
                 await self._ports.dead_letters.put(self._where, record, refusal.code, refusal.message)
-        except (SchemaError, CommandTooLarge) as error:
+        except (SchemaError, CommandTooLarge, NullCommand) as error:
             await self._ports.dead_letters.put(self._where, record, error.code, str(error))
             pending = Pending("TOPIC", NOBODY, None, "", TIMER, b"", 0)
             pending.refusal = Rejected(
@@ -109,7 +109,7 @@ class TopicLane:
         return pending
 
 
-class NullCommand(SchemaError):
+class NullCommand(Exception):
     """A record without a value is no command."""
 
     code = "NULL_VALUE"
