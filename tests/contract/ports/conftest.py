@@ -26,7 +26,9 @@ class Realm(Protocol):
     """Fresh ports, and a way to what the ports alone do not show."""
 
     where: PartitionId
-    ports: PartitionPorts
+
+    @property
+    def ports(self) -> PartitionPorts: ...
 
     async def command(self, value: bytes | None) -> int:
         """Have a producer send a command; return its offset."""
