@@ -74,6 +74,8 @@ class Owner:
         self._last_commit_ms = 0
         self._open: Batch | None = None
         self._activate: int | None = None
+        self._blocked = False
+        """Whether the loop waits for an append to end, not for something to decide."""
         self._failures = 0
         """Fatal ones in a row, without an accepted commit between them."""
 
@@ -211,13 +213,13 @@ class Owner:
                     raise self._trouble
                 if self._stopping and not self._in_flight:
                     return
-                batch = None
-                if len(self._in_flight) < self._settings.max_in_flight and not self._stopping:
-                    batch = self._build()
-                if batch is None:
-                    await self._wait(self._patience_ms())
-                else:
+                self._blocked = self._stopping or len(self._in_flight) >= self._settings.max_in_flight
+                if self._blocked:
+                    await self._wait(self._settings.tick_ms)
+                elif (batch := self._build()) is not None:
                     await self._send(batch)
+                else:
+                    await self._wait(self._patience_ms())
         finally:
             topic.cancel()
             self._take_back()
@@ -303,7 +305,8 @@ class Owner:
         self.reader.state.undo.forget(batch.steps)
         deliver(self._directory, self.where, offset, batch)
         self._watch.accepted(self.where, batch, self._clock.monotonic_ms() - batch.sent_ms)
-        self._wake()
+        if self._blocked or self._activate is not None:
+            self._wake()
 
     def _answer_without_commit(self, batch: Batch) -> None:
         """Repeats change nothing, but they may repeat what is still in flight: they wait for it."""
