@@ -1,7 +1,9 @@
 """JSON logs (structlog) and Prometheus metrics of a worker."""
 
+import json
 import logging
 import sys
+from datetime import UTC, datetime
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
@@ -46,11 +48,24 @@ def configure_logs(level: str, **fixed: str) -> None:
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(**fixed)
-    logging.basicConfig(
-        level=logging.WARNING,
-        stream=sys.stderr,
-        format='{"level":"%(levelname)s","logger":"%(name)s","event":%(message)r}',
-    )
+    others = logging.StreamHandler(sys.stderr)
+    others.setFormatter(_JsonLine(fixed))
+    logging.basicConfig(level=logging.WARNING, handlers=[others])
+
+
+class _JsonLine(logging.Formatter):
+    """The standard library's records, in the shape of ours."""
+
+    def __init__(self, fixed: dict[str, str]) -> None:
+        super().__init__()
+        self._fixed = fixed
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {"logger": record.name, "event": record.getMessage(), "level": record.levelname.lower(), **self._fixed}
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        line["timestamp"] = datetime.fromtimestamp(record.created, UTC).isoformat()
+        return json.dumps(line)
 
 
 class WorkerWatch:
