@@ -61,7 +61,12 @@ class _JsonLine(logging.Formatter):
         self._fixed = fixed
 
     def format(self, record: logging.LogRecord) -> str:
-        line = {"logger": record.name, "event": record.getMessage(), "level": record.levelname.lower(), **self._fixed}
+        line = {
+            "logger": record.name,
+            "event": record.getMessage(),
+            "level": record.levelname.lower(),
+            **self._fixed,
+        }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         line["timestamp"] = datetime.fromtimestamp(record.created, UTC).isoformat()
