@@ -14,6 +14,8 @@ from streams.log.positions import DEAD_LETTERS, PartitionId
 
 LOG_APPEND_TIME = 1
 CLOSE_TIMEOUT_S = 2.0
+APPEND_TIMEOUT_S = 30.0
+"""How long an append may go unacknowledged before its ownership ends: a broker that is away comes back sooner."""
 
 
 class KafkaLogWriter:
@@ -32,7 +34,14 @@ class KafkaLogWriter:
         except KafkaError as error:
             raise AppendUnknown(f"{self._topic}/{self._partition}: {error!r}") from error
         sent.add_done_callback(lambda done: self._done(done, appended))
+        patience = asyncio.get_running_loop().call_later(APPEND_TIMEOUT_S, self._give_up, appended)
+        appended.add_done_callback(lambda _: patience.cancel())
         return appended
+
+    def _give_up(self, appended: "asyncio.Future[Appended]") -> None:
+        if not appended.done():
+            problem = f"{self._topic}/{self._partition}: no acknowledgement for {APPEND_TIMEOUT_S:.0f} s."
+            appended.set_exception(AppendUnknown(problem))
 
     def _done(self, sent: "asyncio.Future[RecordMetadata]", appended: "asyncio.Future[Appended]") -> None:
         if appended.done():

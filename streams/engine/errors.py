@@ -38,9 +38,10 @@ class ForeignLog(OwnerError):
 
 
 class ClockSkew(OwnerError):
-    """This machine's clock and the broker's disagree too much to decide."""
+    """This machine's clock and the broker's disagree too much to decide; it may be set right any moment."""
 
     code = "CLOCK_SKEW"
+    fatal = False
 
 
 class LogShrank(OwnerError):

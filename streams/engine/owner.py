@@ -121,7 +121,8 @@ class Owner:
             while not self._stopping:
                 try:
                     await self._take()
-                    await self._lead()
+                    if self.phase == "leading":
+                        await self._lead()
                 except (Fenced, PortError) as error:
                     self._watch.trouble(self.where, error)
                     await asyncio.sleep(self._entropy.pause_s(*self._settings.retry_pause_s))
@@ -158,6 +159,8 @@ class Owner:
             self._watch.fenced(self.where, last)
             await asyncio.sleep(self._entropy.pause_s(*settings.claim_pause_s))
             await catch_up(self._ports, reader)
+        if self._stopping:  # a claim now would only fence whoever owns it next
+            return
         self._enter("claiming")
         appended = await claim(self._ports, self._writer, reader, settings, self._entropy, self._clock)
         await check_commands(self._ports, reader)
