@@ -10,7 +10,7 @@ from streams.domain.locks.commands import EXCLUSIVE, AcquireLock, ReleaseLock
 from streams.domain.locks.kind import LOCKS
 from streams.domain.locks.replies import LockHeld, LockWaiting
 from streams.engine.batch import Batch
-from streams.engine.errors import LogRewritten, LogShrank
+from streams.engine.errors import ClockSkew, LogRewritten, LogShrank
 from streams.engine.ports import AppendUnknown
 from streams.engine.settings import OwnerSettings
 from streams.log.envelope import decode
@@ -371,8 +371,11 @@ async def test_a_worker_whose_clock_is_five_minutes_off_does_not_decide_and_says
     world = World()
     world.clock.skew = 300_001
     task = asyncio.create_task(world.owner.run())
-    await until(lambda: world.owner.phase == "quarantined")
+    await until(lambda: len(world.watch.troubles) > 3)
     assert "clock is +300 s from the broker's. It looks ahead of time" in str(world.watch.troubles[0])
+    assert all(type(trouble) is ClockSkew for trouble in world.watch.troubles)
+    world.clock.skew = 0
+    await until(lambda: world.owner.phase == "leading")
     await world.owner.stop()
     await task
 
