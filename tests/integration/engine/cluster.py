@@ -136,14 +136,14 @@ class Cluster:
         await worker.start()
         return worker
 
-    async def led_by(self, *workers: WorkerProcess, patience_s: float = PATIENCE_S) -> None:
-        """Return once these workers, and all of these, decide all partitions, each one of them."""
+    async def led_by(self, *workers: WorkerProcess, idle: bool = False) -> None:
+        """Return once these workers (without `idle`: all of these) decide every partition between them."""
 
         async def settled() -> bool:
             led = [await worker.leads() for worker in workers]
-            return all(led) and sorted(number for each in led for number in each) == [0, 1, 2, 3]
+            return (idle or all(led)) and sorted(number for each in led for number in each) == [0, 1, 2, 3]
 
-        await until(settled, patience_s)
+        await until(settled)
 
     def connect(self, *workers: WorkerProcess, timeout: float = 60.0) -> Any:
         addresses = [worker.address for worker in workers or self.workers]

@@ -91,8 +91,7 @@ async def test_a_frozen_worker_wakes_as_a_zombie_and_harms_nobody(cluster: Clust
 
 async def test_two_workers_killed_at_once(cluster: Cluster) -> None:
     one, two, three = await asyncio.gather(*(cluster.worker(name) for name in ("one", "two", "three")))
-    await until(three.leads)
-    await cluster.led_by(*[w for w in (one, two, three) if await w.leads()])
+    await cluster.led_by(one, two, three, idle=True)
     async with under_load(cluster, "both") as load:
         one.send(signal.SIGKILL)
         two.send(signal.SIGKILL)
