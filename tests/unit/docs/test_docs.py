@@ -17,7 +17,9 @@ def _cited() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("file", "test"), _cited())
 def test_a_cited_test_exists(file: str, test: str) -> None:
-    assert re.search(rf"^(async )?def {test}\(", (ROOT / file).read_text(), re.MULTILINE), f"{file} has no {test}"
+    assert re.search(rf"^(async )?def {test}\(", (ROOT / file).read_text(), re.MULTILINE), (
+        f"{file} has no {test}"
+    )
 
 
 def test_the_guarantees_cite_tests() -> None:
