@@ -37,15 +37,15 @@ PATIENCE_S = 40.0
 TOKEN = "integration"
 
 
-async def until(condition: Callable[[], Any], patience_s: float = PATIENCE_S) -> None:
-    """Return once `condition` (plain or awaitable) holds."""
+async def until(condition: Callable[[], Any], patience_s: float = PATIENCE_S) -> Any:
+    """Return what `condition` (plain or awaitable) says as soon as that is true."""
     async with asyncio.timeout(patience_s):
         while True:
             holds = condition()
             if asyncio.iscoroutine(holds):
                 holds = await holds
             if holds:
-                return
+                return holds
             await asyncio.sleep(0.02)
 
 
