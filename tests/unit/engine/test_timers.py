@@ -1,6 +1,7 @@
 """Timers and gathering on a running owner, by a clock that is turned by hand."""
 
 from streams.engine.settings import OwnerSettings
+from streams.log.records import MAX_COMMIT_BYTES
 from tests.unit.engine.harness import World, running, turns, until
 from tests.unit.engine.toy import Add, Alive, Arm, Beat
 
@@ -87,6 +88,17 @@ async def test_a_mass_expiry_goes_on_in_the_next_commits() -> None:
         await until(lambda: not world.owner.reader.state.keys)
         assert world.walked().state.keys == {}
         assert world.walked().head.n - before >= 3
+
+
+async def test_loud_timers_stop_at_the_size_of_a_commit() -> None:
+    async with running(World()) as world:
+        for number in range(60):
+            world.send(Arm(f"k{number}", 100, "loud"))
+        await until(lambda: len(world.connection.answers) == 60)
+        world.clock.now += 500
+        await until(lambda: world.owner.reader.state.deadlines.next() is None)
+        assert max(len(stored.value or b"") for stored in world.broker.log.records) <= MAX_COMMIT_BYTES
+        assert {each.until for each in world.walked().state.keys.values()} == {0}
 
 
 async def test_commands_get_through_while_timers_are_due() -> None:

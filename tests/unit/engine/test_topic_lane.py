@@ -82,6 +82,20 @@ async def test_a_void_commit_is_read_and_decided_again() -> None:
         assert len(world.decisions()) == 5
 
 
+async def test_what_was_read_ahead_of_a_void_commit_is_not_decided_before_it() -> None:
+    world = World()
+    for number in range(1_200):
+        world.topic_command(Add("k", 1), sequence=number)
+    lost = iter([True])
+    world.broker.fate = lambda record: (
+        "lost" if isinstance(decode(record), Commit) and next(lost, 0) else "ok"
+    )
+    async with running(world):
+        await decided(world, 1_199)
+        assert world.watch.troubles
+        assert [decision.sequence for decision in world.decisions()] == list(range(1_200))
+
+
 async def test_a_repeat_on_either_lane_is_decided_once() -> None:
     async with running(World()) as world:
         answered = await world.ask(Add("k", 1), sequence=1)

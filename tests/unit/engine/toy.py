@@ -28,7 +28,7 @@ class Add:
 
 @value
 class Arm:
-    """Set a timer that rings, "explode"s or stays "idle"."""
+    """Set a timer that rings, rings "loud"ly, "explode"s, hits a "mine" in `evolve` or stays "idle"."""
 
     name: str
     delay_ms: int
@@ -125,10 +125,22 @@ class Toy:
 
 
 NEW = Toy()
+LOUD_BYTES = 20_000
 
 
 class Explosion(Exception):
     """A planted failure of the kind's code."""
+
+
+def _ring(state: Toy) -> tuple[Event, ...]:
+    match state.how:
+        case "idle":
+            return ()
+        case "mine":
+            return Added(1, ""), Added(1, "mine")
+        case "loud":
+            return Kept(bytes(LOUD_BYTES)), Rang(state.until)
+    return (Rang(state.until),)
 
 
 class ToyDecider:
@@ -164,7 +176,7 @@ class ToyDecider:
             case Tick():
                 if state.how == "explode":
                     raise Explosion("tick")
-                return Decision(() if state.how == "idle" else (Rang(state.until),), Taken(0))
+                return Decision(_ring(state), Taken(0))
         raise AssertionError(command)
 
     def evolve(self, state: Toy, event: Event) -> Toy:
