@@ -5,6 +5,8 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 MAX_RECORD_BYTES = 1024 * 1024
+LETTER_RECORD_BYTES = 2 * MAX_RECORD_BYTES
+"""Dead letters take whole what the commands topic takes."""
 
 
 def producer(bootstrap: str) -> AIOKafkaProducer:
@@ -14,8 +16,8 @@ def producer(bootstrap: str) -> AIOKafkaProducer:
         acks="all",
         enable_idempotence=True,
         linger_ms=0,
-        max_batch_size=MAX_RECORD_BYTES,
-        max_request_size=MAX_RECORD_BYTES + 64 * 1024,
+        max_batch_size=LETTER_RECORD_BYTES,
+        max_request_size=LETTER_RECORD_BYTES + 64 * 1024,
         request_timeout_ms=10_000,
         metadata_max_age_ms=60_000,
     )

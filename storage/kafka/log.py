@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from hashlib import sha256
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from aiokafka.structs import RecordMetadata
 
 from storage.kafka.client import consumer, producer
@@ -14,8 +15,17 @@ from streams.log.positions import DEAD_LETTERS, PartitionId
 
 LOG_APPEND_TIME = 1
 CLOSE_TIMEOUT_S = 2.0
+LETTER_BYTES = 1536 * 1024
+MAX_IDLE_FETCHES = 10
+"""Fetches of a second each without a record, below an end that was told: the tail may be gone."""
 APPEND_TIMEOUT_S = 30.0
 """How long an append may go unacknowledged before its ownership ends: a broker that is away comes back sooner."""
+
+
+class RecordTooLarge(Exception):
+    """A bug: the engine bounds every commit far below what Kafka takes. Trying again would not help."""
+
+    code = "RECORD_TOO_LARGE"
 
 
 class KafkaLogWriter:
@@ -31,6 +41,8 @@ class KafkaLogWriter:
         appended: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
         try:
             sent = await self._producer.send(self._topic, record, partition=self._partition)
+        except MessageSizeTooLargeError as error:
+            raise RecordTooLarge(f"{self._topic}: a record of {len(record)} bytes does not fit.") from error
         except KafkaError as error:
             raise AppendUnknown(f"{self._topic}/{self._partition}: {error!r}") from error
         sent.add_done_callback(lambda done: self._done(done, appended))
@@ -50,7 +62,9 @@ class KafkaLogWriter:
             appended.set_exception(
                 AppendUnknown(f"{self._topic}/{self._partition}: the producer was closed.")
             )
-        elif (error := sent.exception()) is not None:
+        elif isinstance(error := sent.exception(), MessageSizeTooLargeError):
+            appended.set_exception(RecordTooLarge(f"{self._topic}: a record does not fit: {error!r}"))
+        elif error is not None:
             appended.set_exception(AppendUnknown(f"{self._topic}/{self._partition}: {error!r}"))
         else:
             metadata = sent.result()
@@ -65,7 +79,7 @@ class KafkaLogWriter:
         """Stop, without waiting long for a broker that is away: what is still queued may or may not land."""
         try:
             await asyncio.wait_for(self._producer.stop(), CLOSE_TIMEOUT_S)
-        except (TimeoutError, KafkaError):
+        except Exception:  # whatever it is, the writer is over: what is queued may or may not land
             with suppress(Exception):
                 await self._producer.client.close()
 
@@ -102,6 +116,7 @@ class KafkaTopicReader:
             return
         async with _opened(self._bootstrap, self._at) as reading:
             reading.seek(self._at, start)
+            idle = 0
             while True:
                 fetched = await reading.getmany(timeout_ms=1000, max_records=5000)
                 records = [
@@ -113,6 +128,11 @@ class KafkaTopicReader:
                     yield records
                 if end is not None and await reading.position(self._at) >= end:
                     return
+                idle = 0 if records else idle + 1
+                if end is not None and idle >= MAX_IDLE_FETCHES:
+                    raise LogUnavailable(
+                        f"{self._at.topic}/{self._at.partition}: nothing comes up to offset {end}."
+                    )
 
 
 class _opened:  # noqa: N801 - reads as a verb at its place of use
@@ -138,7 +158,11 @@ class _opened:  # noqa: N801 - reads as a verb at its place of use
 
 
 class KafkaDeadLetters:
-    """Copies of undecodable commands, in `tidelock.dead-letters`."""
+    """Copies of undecodable commands, in `tidelock.dead-letters`.
+
+    What is larger than a letter (a compressed record may be) is cut; size and SHA-256 of the whole are in the
+    headers, and the whole stays in the commands topic.
+    """
 
     def __init__(self, running: AIOKafkaProducer) -> None:
         self._producer = running
@@ -153,9 +177,13 @@ class KafkaDeadLetters:
             ("code", code.encode()),
             ("reason", reason[:1000].encode()),
         ]
+        body = record.value
+        if body is not None and len(body) > LETTER_BYTES:
+            headers += [("bytes", str(len(body)).encode()), ("sha256", sha256(body).hexdigest().encode())]
+            body = body[:LETTER_BYTES]
         key = f"{partition.commands_topic}/{partition.partition}@{record.offset}".encode()
         try:
-            await self._producer.send_and_wait(DEAD_LETTERS, record.value, key=key, headers=headers)
+            await self._producer.send_and_wait(DEAD_LETTERS, body, key=key, headers=headers)
         except KafkaError as error:
             raise LogUnavailable(f"{DEAD_LETTERS}: {error!r}") from error
 

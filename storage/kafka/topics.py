@@ -13,7 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
-from storage.kafka.client import MAX_RECORD_BYTES
+from storage.kafka.client import LETTER_RECORD_BYTES, MAX_RECORD_BYTES
 from streams.domain.value import value
 from streams.log.positions import DEAD_LETTERS, PartitionId
 
@@ -85,7 +85,8 @@ async def create_topics(admin: AIOKafkaAdminClient, kinds: tuple[str, ...], sett
         NewTopic(topic, settings.partitions, settings.replication, topic_configs=settings.configuration())
         for topic in wanted
     ]
-    new.append(NewTopic(DEAD_LETTERS, 1, settings.replication, topic_configs={"retention.ms": "-1"}))
+    letters = {"retention.ms": "-1", "max.message.bytes": str(LETTER_RECORD_BYTES)}
+    new.append(NewTopic(DEAD_LETTERS, 1, settings.replication, topic_configs=letters))
     present = set(await admin.list_topics())
     missing = [topic for topic in new if topic.name not in present]
     if not missing:

@@ -39,8 +39,22 @@ class TimerIdle(Exception):
 
 MAX_LONG = 2**63 - 1
 INTERNAL = Rejected("INTERNAL", "The platform failed on this command; nothing was changed. It is in the log.")
-ENVELOPE_BYTES = 256
-"""Room that a decision's envelope takes in a commit, at the most, beside its events, reply and names."""
+
+
+class DecisionTooLarge(Exception):
+    """One decision would not fit any commit: the kind that made it breaks its own bounds."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"the decision takes {size} bytes, a commit holds {MAX_DECISION_BYTES}")
+
+
+class NoRoom(Exception):
+    """The decision does not fit this commit any more."""
+
+
+ENVELOPE_BYTES = 128
+"""What a decision takes in a commit, at the most, beside its events, reply and names."""
+MAX_DECISION_BYTES = MAX_COMMIT_BYTES - 4096
 
 
 class Batch:
@@ -67,27 +81,34 @@ class Batch:
         self._state = state
         self._decider = vocabulary.kind.decider
         self._bytes = 0
+        self._closed = False
         self._source: tuple[int, int, bytes] | None = None
         self._savepoint = state.undo.mark()
         state.begin(lease_ms, mark_ms)
 
     @property
     def full(self) -> bool:
-        """Whether another decision might not fit."""
-        return len(self.decisions) >= MAX_DECISIONS or self._bytes >= MAX_COMMIT_BYTES // 2
+        """Whether the commit is large enough, or something did not fit any more."""
+        return self._closed or len(self.decisions) >= MAX_DECISIONS or self._bytes >= MAX_COMMIT_BYTES // 2
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to log."""
         return not self.decisions and self._source is None
 
-    def room_for(self, pending: Pending) -> bool:
-        """Whether `pending` still fits: the first command always does."""
-        return not self.decisions or self._bytes + pending.size + ENVELOPE_BYTES <= MAX_COMMIT_BYTES
-
-    def add(self, pending: Pending) -> None:
-        """Decide one command, or repeat its answer."""
+    def add(self, pending: Pending) -> bool:
+        """Decide one command, or repeat its answer. False: it does not fit any more, nothing happened."""
+        source = self._source
         self.commands.append(pending)
+        try:
+            self._take_in(pending)
+        except NoRoom:
+            self.commands.pop()
+            self._source, self._closed = source, True
+            return False
+        return True
+
+    def _take_in(self, pending: Pending) -> None:
         if pending.lane == "TOPIC":
             first = self.head.last_source + 1 if self._source is None else self._source[0]
             self._source = (first, pending.offset, pending.raw)
@@ -123,16 +144,30 @@ class Batch:
             if not decision.events:
                 raise TimerIdle(key)
             self._append(_timer(key, self._encode(decision.events)), decision.events, None)
-            if (
-                key in self._state.keys
-                and (again := self._decider.next_deadline(self._state.keys[key])) is not None
-            ):
-                self._state.deadlines.schedule(key, again)
+        except NoRoom:
+            self._later(key, deadline, savepoint)
+            return
         except Exception as error:
             self._restore(savepoint)
-            self.failures.append(f"timer of {key}: {error!r}")
-            failed = TimerFailed(repr(error)[:500])
+            self._park(key, deadline, error)
+            return
+        after = self._state.keys.get(key)
+        again = None if after is None else self._decider.next_deadline(after)
+        if again is not None:
+            self._state.deadlines.schedule(key, again)
+
+    def _park(self, key: str, deadline: int, error: Exception) -> None:
+        savepoint, failed = self._save(), TimerFailed(repr(error)[:500])
+        try:
             self._append(_timer(key, self._encode((failed,))), (failed,), None)
+            self.failures.append(f"timer of {key}: {error!r}")
+        except NoRoom:
+            self._later(key, deadline, savepoint)
+
+    def _later(self, key: str, deadline: int, savepoint: tuple[int, ...]) -> None:
+        self._restore(savepoint)
+        self._state.deadlines.schedule(key, deadline)
+        self._closed = True
 
     def seal(self) -> bytes:
         """Make the record and move `head` past it."""
@@ -173,16 +208,29 @@ class Batch:
         self.record, self.head = record, head
         return True
 
-    def coalesce(self, gathered: tuple[Pending, ...], spec: CommandSpec) -> None:
-        """Decide commands of one type and tenant, gathered for a while, as one."""
+    def coalesce(self, gathered: tuple[Pending, ...], spec: CommandSpec) -> bool:
+        """Decide commands of one type and tenant, gathered for a while, as one. False: it does not fit.
+
+        What is refused is answered and not logged: such commands are not deduplicated, and there may be many.
+        """
+        before = (len(self.commands), len(self.deliveries))
         self.commands.extend(gathered)
+        try:
+            self._coalesce(gathered, spec)
+        except NoRoom:
+            del self.commands[before[0] :], self.deliveries[before[1] :]
+            self._closed = True
+            return False
+        return True
+
+    def _coalesce(self, gathered: tuple[Pending, ...], spec: CommandSpec) -> None:
         admitted = []
         for pending in gathered:
             verdict, known = admit(pending, self._state, self.mark_ms, deduplicated=False)
             if verdict is Verdict.DECIDE:
                 admitted.append(pending)
             else:
-                self._log(pending, pending.meta.floor, Decision((), known), spec)
+                self._tell(pending, self._vocabulary.encode_reply(known))
         if not admitted:
             return
         try:
@@ -190,13 +238,15 @@ class Batch:
         except Exception as error:
             self.failures.append(f"gathering {len(admitted)} {spec.type.__name__}: {error!r}")
             for pending in admitted:
-                self._log(pending, pending.meta.floor, Decision((), INTERNAL), spec)
+                self._tell(pending, self._vocabulary.encode_reply(INTERNAL))
             return
         self._decide(joint, CommandSpec(type(joint.command), deduplicated=False))
-        reply = self.decisions[-1].reply
         for pending in admitted:
-            if pending.reply_to is not None:
-                self.deliveries.append((pending.reply_to, Answer(pending.meta.sequence, False, reply)))
+            self._tell(pending, self.decisions[-1].reply)
+
+    def _tell(self, pending: Pending, reply: bytes) -> None:
+        if pending.reply_to is not None:
+            self.deliveries.append((pending.reply_to, Answer(pending.meta.sequence, False, reply)))
 
     def _joint(self, gathered: list[Pending], spec: CommandSpec) -> Pending:
         assert spec.coalesce is not None
@@ -220,6 +270,9 @@ class Batch:
                     pending.command, pending.who, state.state_of(pending.key), context
                 )
             self._log(pending, pending.meta.floor, decision, spec)
+        except NoRoom:
+            self._restore(savepoint)
+            raise
         except Exception as error:
             self._restore(savepoint)
             self.failures.append(f"{type(pending.command).__name__} on {pending.key}: {error!r}")
@@ -256,10 +309,14 @@ class Batch:
             )
 
     def _append(self, logged: LoggedDecision, events: tuple[Any, ...], pending: Pending | None) -> None:
+        size = _size(logged)
+        if size > MAX_DECISION_BYTES:
+            raise DecisionTooLarge(size)
+        if self.decisions and (self._bytes + size > MAX_COMMIT_BYTES or len(self.decisions) >= MAX_DECISIONS):
+            raise NoRoom
         settled = self._state.decided(logged, events)
         self.decisions.append(logged)
-        asked = 0 if pending is None else pending.size
-        self._bytes += ENVELOPE_BYTES + asked + len(logged.reply) + sum(map(len, logged.events))
+        self._bytes += size
         for settlement in settled:
             if pending is not None and _asked(pending, settlement):
                 continue
@@ -297,6 +354,13 @@ class Batch:
 
     def _encode(self, events: tuple[Any, ...]) -> tuple[bytes, ...]:
         return tuple(map(self._vocabulary.encode_event, events))
+
+
+def _size(decision: LoggedDecision) -> int:
+    """Return at least the bytes that `decision` takes in a commit: a character is up to four."""
+    letters = len(decision.key) + len(decision.client) + len(decision.handle) + len(decision.principal)
+    letters += len(decision.session or "") + len(decision.traceparent or "") + len(decision.tenant)
+    return ENVELOPE_BYTES + 4 * letters + len(decision.reply) + sum(map(len, decision.events))
 
 
 def _asked(pending: Pending, settlement: Settlement) -> bool:

@@ -254,7 +254,9 @@ class Owner:
         ):
             batch.tick(key)
         for group in gathered:
-            batch.coalesce(group, self._vocabulary.specs[type(group[0].command)])
+            if not batch.coalesce(group, self._vocabulary.specs[type(group[0].command)]):
+                for pending in group:
+                    self._gather.add(pending, now)
         self._fill(batch)
         for failure in batch.failures:
             self._watch.failed(self.where, failure)
@@ -270,14 +272,11 @@ class Owner:
     def _fill(self, batch: Batch) -> None:
         topic, direct = self._topic.queue, self._queue
         while (topic or direct) and not batch.full:
-            if topic:
-                if not batch.room_for(topic[0]):
-                    return
-                batch.add(topic.popleft())
-            if direct and not batch.full:
-                if not batch.room_for(direct[0]):
-                    return
-                batch.add(direct.popleft())
+            for lane in (topic, direct):
+                if lane and not batch.full:
+                    pending = lane.popleft()
+                    if not batch.add(pending):
+                        lane.appendleft(pending)
         self._topic.drained()
 
     async def _send(self, batch: Batch) -> None:

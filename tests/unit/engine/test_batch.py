@@ -52,11 +52,6 @@ class Bench(World):
         return [toy.VOCABULARY.decode_reply(answer.reply) for _, answer in batch.deliveries]
 
 
-def big(pending: Pending, size: int) -> Pending:
-    pending.size = size
-    return pending
-
-
 def logged(batch: Batch) -> Commit:
     record = decode(batch.record)
     assert isinstance(record, Commit)
@@ -91,17 +86,36 @@ def test_a_commit_stays_below_512_kib_whatever_the_commands(size: int) -> None:
     batch = bench.batch()
     for _ in range(MAX_DECISIONS + 1):
         pending = bench.pending(Put("k", bytes(size)))
-        if batch.full or not batch.room_for(pending):
+        if batch.full or not batch.add(pending):
             break
-        batch.add(pending)
     bench.seal(batch)
     assert batch.decisions
     assert len(batch.record) <= MAX_COMMIT_BYTES
 
 
-def test_the_first_command_always_fits() -> None:
+def test_a_command_that_would_burst_the_commit_waits_for_the_next() -> None:
     bench = Bench()
-    assert bench.batch().room_for(big(bench.pending(Add("k", 1)), 10**9))
+    batch = bench.batch()
+    batch.add(bench.pending(Put("k", bytes(200_000))))
+    before = snapshot(bench.state)
+    assert not batch.full
+    assert not batch.add(bench.pending(Put("other", bytes(399_000))))
+    assert batch.full
+    assert snapshot(bench.state) == before
+    assert len(batch.commands) == 1
+    bench.seal(batch)
+    assert bench.batch().add(bench.pending(Put("other", bytes(399_000))))
+
+
+def test_a_decision_that_no_commit_can_hold_is_an_internal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.engine.batch.MAX_DECISION_BYTES", 4000)
+    bench = Bench()
+    batch = bench.batch()
+    assert batch.add(bench.pending(Put("k", bytes(5000))))
+    (reply,) = bench.replies(batch)
+    assert isinstance(reply, Rejected) and reply.code == "INTERNAL"
+    bench.seal(batch)
+    assert len(batch.record) < 1000
 
 
 @pytest.mark.parametrize("how", ["explode", "mine"])
@@ -131,7 +145,7 @@ def test_an_internal_is_an_answer_and_is_repeated() -> None:
     assert bench.replies(batch)[0].code == "INTERNAL"
 
 
-@pytest.mark.parametrize("how", ["explode", "idle"])
+@pytest.mark.parametrize("how", ["explode", "idle", "mine"])
 def test_a_timer_that_fails_parks_its_key_visibly_until_it_is_commanded(how: str) -> None:
     bench = Bench()
     bench.sealed(Arm("k", 5, how), Arm("l", 5))
@@ -140,6 +154,7 @@ def test_a_timer_that_fails_parks_its_key_visibly_until_it_is_commanded(how: str
         batch.tick(key)
     bench.seal(batch)
     assert list(bench.state.parked) == ["dev/k"]
+    assert bench.state.state_of("dev/k").total == 0
     assert len(batch.failures) == 1
     failed, rang = logged(batch).decisions
     assert type(toy.VOCABULARY.decode_event(failed.events[0])).__name__ == "TimerFailed"
