@@ -291,7 +291,7 @@ class Owner:
             return
         error = None if done.cancelled() else done.exception()
         if done.cancelled() or error is not None:
-            self._fail(error if isinstance(error, PortError) else AppendUnknown(f"append failed: {error!r}"))
+            self._fail(error if isinstance(error, Exception) else AppendUnknown(f"append failed: {error!r}"))
             return
         offset, expected = done.result().offset, self.reader.next_offset
         if offset != expected or self._in_flight[0] is not batch:
