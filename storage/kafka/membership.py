@@ -12,7 +12,7 @@ from aiokafka.coordinator.assignors.abstract import AbstractPartitionAssignor
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, ConsumerProtocolMemberMetadata
 
 from storage.kafka.client import consumer
-from streams.engine.assignor import Member, assign
+from streams.log.assignment import Member, assign
 from streams.log.positions import PartitionId
 
 GROUP = "tidelock.owners"

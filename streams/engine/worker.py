@@ -23,7 +23,6 @@ from storage.kafka.log import KafkaDeadLetters, KafkaPartitionPorts
 from storage.kafka.membership import Membership
 from storage.kafka.topics import TopicProblem, TopicSettings, check_topics, create_topics
 from streams.catalog import KINDS
-from streams.engine.assignor import Member
 from streams.engine.configuration import WorkerSettings, host_port
 from streams.engine.direct_lane import Connection
 from streams.engine.outbox import Identity
@@ -33,6 +32,7 @@ from streams.engine.settings import OwnerSettings
 from streams.engine.status import serve_status
 from streams.engine.telemetry import WorkerWatch, configure_logs
 from streams.engine.world import SystemClock, SystemEntropy
+from streams.log.assignment import Member
 from streams.log.positions import PartitionId
 from streams.log.reader import MAX_LEVEL
 from streams.log.vocabulary import Vocabulary

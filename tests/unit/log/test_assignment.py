@@ -1,6 +1,6 @@
 """The assignor: every member computes the same placement, few partitions move, load is bounded."""
 
-from streams.engine.assignor import Member, assign
+from streams.log.assignment import Member, assign
 from streams.log.positions import PartitionId
 
 PARTITIONS = [PartitionId(kind, number) for kind in ("locks", "queues") for number in range(32)]

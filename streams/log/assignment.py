@@ -1,4 +1,4 @@
-"""Who owns which partition: the bounded-load ring over the live workers, weighted by recent cost. Pure."""
+"""Which worker owns which partition: the bounded-load ring over the live workers, weighted by recent cost. Pure."""
 
 import json
 from collections.abc import Mapping, Sequence
