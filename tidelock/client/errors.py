@@ -9,8 +9,7 @@ TidelockError
 ├── NotAuthorized            the token is good, but not for this
 ├── Unavailable              the partition's owner kept refusing until the deadline; nothing was decided
 │   └── Overloaded           ... because its queue is full
-├── DeadlinePassed           the command came too late and was not executed
-├── OutcomeUnknown           the deadline passed without an answer: it may have been executed or not
+├── OutcomeUnknown           the deadline passed without a clear answer: executed or not
 ├── LockError                about one lock
 │   ├── LockBusy             somebody else holds it (or may still), and the caller did not want to wait
 │   ├── WaitTimedOut         nobody gave it up in time
@@ -97,14 +96,8 @@ class Overloaded(Unavailable):
     code = "OVERLOADED"
 
 
-class DeadlinePassed(TidelockError):
-    """The command reached its owner after its deadline and was not executed."""
-
-    code = "EXPIRED"
-
-
 class OutcomeUnknown(TidelockError):
-    """The deadline passed without an answer: the command may have been executed or not.
+    """The deadline passed without an answer that says what became of the command: it may have been executed.
 
     Look at the resource, or act on it under a fencing token. A lock that was acquired so is not renewed
     and expires by itself.

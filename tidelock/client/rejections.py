@@ -13,7 +13,7 @@ REJECTIONS: Final[dict[str, type[errors.TidelockError]]] = {
     "BAD_META": errors.BadArgument,
     "DEADLINE_TOO_FAR": errors.BadArgument,
     "DEADLOCK_VICTIM": errors.Deadlock,
-    "EXPIRED": errors.DeadlinePassed,
+    "EXPIRED": errors.OutcomeUnknown,
     "FORBIDDEN": errors.NotAuthorized,
     "HELD_IN_OTHER_MODE": errors.LockError,
     "INTERNAL": errors.InternalError,

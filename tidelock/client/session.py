@@ -44,6 +44,11 @@ WAIT_GRACE_S = 60.0
 """So much longer than asked a wait may take (lease time stretches) before it is given up."""
 UNDECIDED = frozenset({"OVERLOADED", "CLAIMING"})
 """Refusals at the door: nothing was decided. An owner that lost its partition refuses what it had begun, too."""
+WITHOUT_COMMIT = frozenset({"STALE", "SEQUENCE_REUSED"})
+"""Answers that no commit decided: their lease time may be older than the command, so they make no (b, l) pair."""
+OF_UNKNOWN_OUTCOME = frozenset({"EXPIRED", "STALE"})
+"""Answers that do not say what became of the command. Even one that was sent once may have been executed: the
+owner itself may have queued it again, after it lost the acknowledgement of a commit that counts."""
 MAX_STRIKES = 5
 """So often may the server hang up on a connection with complaint before its open commands are given up."""
 
@@ -200,18 +205,23 @@ class Session:
             if here and pending.phase is SENT:
                 pending.phase = WAITING
                 link.in_flight -= 1
-            if not pending.answered:
-                pending.answered = True
-                sent_s = pending.first_sent_s
-                if sent_s is not None and sent_s > newest_s and pending.partition is partition:
-                    newest_s = sent_s
+            first, sent_s = not pending.answered, pending.first_sent_s
+            pending.answered = decided = True
             if answer.waiting:
                 pending.refusals = 0
                 if here and not pending.waited:
                     pending.waited = True
                     pending.deadline_s = link.heard_s + pending.wait_s + WAIT_GRACE_S
             else:
-                self._answered(pending, answer, answers.offset)
+                decided = self._answered(pending, answer, answers.offset)
+            if (
+                first
+                and decided
+                and sent_s is not None
+                and sent_s > newest_s
+                and pending.partition is partition
+            ):
+                newest_s = sent_s
         link.fill()
         if partition is not None:
             self._learn(partition, answers, newest_s, link)
@@ -236,14 +246,18 @@ class Session:
         if partition.address is None:
             partition.address = link.address
 
-    def _answered(self, pending: Pending, answer: Answer, offset: int) -> None:
-        reply = pending.decode(answer.reply)
-        if type(reply) is Rejected and reply.code == "EXPIRED" and pending.uncertain:
-            reply = unknown("it was sent again and then answered EXPIRED")
+    def _answered(self, pending: Pending, answer: Answer, offset: int) -> bool:
+        """Settle the command; return whether the answer was decided, by a commit after the command was sent."""
+        reply, decided = pending.decode(answer.reply), True
+        if type(reply) is Rejected:
+            decided = reply.code not in WITHOUT_COMMIT
+            if reply.code in OF_UNKNOWN_OUTCOME:
+                reply = unknown(f"it was answered {reply.code}")
         pending.offset = offset
         if answer.payloads:
             pending.payloads = answer.payloads
         self._settle(pending, reply)
+        return decided
 
     def on_refused(self, link: Link, refused: Refused) -> None:
         """Try again, at the address the refusal names or after the pause it asks for.

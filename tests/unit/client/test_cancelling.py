@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from streams.domain.decider import Rejected
 from streams.domain.locks.commands import AcquireLock, InspectLock, ReleaseLock, UpgradeLock, WithdrawLock
 from streams.domain.locks.replies import LockFreed, LockHeld, LockState, LockWaiting, LockWithdrawn
 from tests.unit.client.worker import FakeClock, FakeWorker, until
@@ -146,6 +147,21 @@ async def test_an_acquire_of_unknown_outcome_is_taken_back(
         await waiting
     open_commands = client._session.open_commands()
     assert [each.sequence for each in open_commands][-1] > acquire.meta.sequence
+
+
+@pytest.mark.parametrize("code", ["EXPIRED", "STALE"])
+async def test_an_acquire_that_is_answered_expired_is_taken_back(
+    client: Client, worker: FakeWorker, code: str
+) -> None:
+    waiting = asyncio.create_task(client.lock("a", wait=0).acquire())
+    acquire = await worker.next(AcquireLock)
+    acquire.answer(Rejected(code, "too late"))
+    with pytest.raises(errors.OutcomeUnknown):
+        await waiting
+    withdraw = await worker.next(WithdrawLock)
+    assert withdraw.command == WithdrawLock("a", acquire.meta.sequence)
+    withdraw.answer(LockWithdrawn("RELEASED", 7))
+    await client._session.drain(5)
 
 
 async def test_an_upgrade_that_is_given_up_goes_on_as_a_share(client: Client, worker: FakeWorker) -> None:

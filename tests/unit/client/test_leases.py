@@ -78,6 +78,24 @@ async def test_any_first_answer_of_the_partition_tightens_every_lease_in_it(
     assert held.expires_in() > before
 
 
+@pytest.mark.parametrize("what", ["STALE", "SEQUENCE_REUSED", "of no partition"])
+async def test_an_answer_without_a_commit_makes_no_pair(
+    client: Client, worker: FakeWorker, clock: FakeClock, what: str
+) -> None:
+    held = await hold(client, worker)
+    before = held.trusted_until()
+    clock.turn(5)
+    looking = asyncio.create_task(client.inspect("a"))
+    got = await worker.next(InspectLock)
+    answers = got.answers(Rejected(what if what.isupper() else "BAD_META", "no"), lease_ms=0)
+    if what == "of no partition":
+        answers = replace(answers, partition=-1, offset=-1)
+    got.connection.send(answers)  # as old as the grant: it says nothing of what came after the sending
+    with pytest.raises(errors.TidelockError):
+        await looking
+    assert held.trusted_until() == before
+
+
 async def test_a_push_makes_no_pair(client: Client, worker: FakeWorker, clock: FakeClock) -> None:
     holding = asyncio.create_task(client.lock("a", ttl=30, wait=60).acquire())
     acquire = await worker.next(AcquireLock)
