@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable, Mapping
 
+import structlog
+
 from schemas.messages import bind, type_name
 from streams.domain.value import value
 from streams.engine.direct_lane import Connection
@@ -10,6 +12,7 @@ from streams.engine.outbox import Identity
 from streams.engine.owner import Owner
 from streams.engine.pending import Pending
 from streams.engine.ports import Clock, ReplyTo
+from streams.engine.telemetry import OWNERS_ENDED
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import ENGINE_COMMANDS, Vocabulary
 from streams.wire.messages import KindInfo, Refused, Route
@@ -48,6 +51,9 @@ class Roster:
         """Whether the group has spoken: a standby owns nothing and is ready all the same."""
         self.owners: dict[PartitionId, Owner] = {}
         self.owner_factory: Callable[[PartitionId], Owner] | None = None
+        self.restart_pause_s = 1.0
+        """Before an owner that ended unasked has a successor."""
+        self._log = structlog.get_logger("tidelock.roster")
         self._address = address
         self._vocabularies = vocabularies
         self._partitions = partitions
@@ -58,7 +64,11 @@ class Roster:
             for name, vocabulary in vocabularies.items()
             for spec in vocabulary.kind.commands
         }
+        self._mine: frozenset[PartitionId] = frozenset()
+        self._closed = False
         self._tasks: dict[PartitionId, asyncio.Task[None]] = {}
+        self._draining: dict[PartitionId, asyncio.Task[None]] = {}
+        """Released, and not yet at their end: nobody else here may own these partitions before that."""
         self._connections: dict[tuple[str, str], Connection] = {}
         self._routes: dict[PartitionId, str] = {}
         self._sampled: dict[PartitionId, tuple[int, int]] = {}
@@ -66,28 +76,76 @@ class Roster:
     # ── assignment ──────────────────────────────────────────────────────────────────────────────────────────
 
     async def assigned(self, mine: frozenset[PartitionId], routes: Mapping[PartitionId, str]) -> None:
-        """Own exactly `mine` from now on."""
-        self._routes = dict(routes)
-        self.joined = True
-        await asyncio.gather(*(self._release(where) for where in list(self._tasks) if where not in mine))
+        """Own exactly `mine` from now on. Returns at once: the group hears no heartbeat meanwhile."""
+        if self._closed:
+            return
+        self._mine, self._routes, self.joined = mine, dict(routes), True
+        for where in [held for held in self._tasks if held not in mine]:
+            self._release(where)
         for where in sorted(mine, key=str):
-            task = self._tasks.get(where)
-            if task is None or task.done():
-                assert self.owner_factory is not None
-                owner = self.owners[where] = self.owner_factory(where)
-                self._tasks[where] = asyncio.create_task(owner.run(), name=f"owner {where}")
+            self._start(where)
 
     async def close(self) -> None:
-        """Stop every owner: what is in flight finishes first."""
-        await asyncio.gather(*(self._release(where) for where in list(self._tasks)))
+        """Stop every owner for good: what is in flight finishes first."""
+        self._closed = True
+        for where in list(self._tasks):
+            self._release(where)
+        await asyncio.gather(*self._draining.values())
 
-    async def _release(self, where: PartitionId) -> None:
+    @property
+    def ready(self) -> bool:
+        """Whether the group has spoken and every partition assigned here is decided here."""
+        owners = self.owners.copy()
+        leading = {where for where, owner in owners.items() if owner.phase == "leading"}
+        return self.joined and self._mine <= leading
+
+    def _start(self, where: PartitionId) -> None:
+        """Own the partition, unless that is no longer wanted, or an owner of it still runs."""
+        if self._closed or where not in self._mine or where in self._tasks or where in self._draining:
+            return
+        assert self.owner_factory is not None
+        try:
+            owner = self.owner_factory(where)
+        except Exception as error:
+            self._start_again(where, error)
+            return
+        self.owners[where] = owner
+        task = self._tasks[where] = asyncio.create_task(owner.run(), name=f"owner {where}")
+        task.add_done_callback(lambda ended: self._ended(where, ended))
+
+    def _ended(self, where: PartitionId, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if self._tasks.get(where) is task:  # nobody asked it to end
+            del self._tasks[where], self.owners[where]
+            self._start_again(where, error)
+        elif error is not None:
+            self._log.warning("owner failed while it stopped", partition=str(where), exc_info=error)
+
+    def _start_again(self, where: PartitionId, error: BaseException | None) -> None:
+        OWNERS_ENDED.labels(where.kind, str(where.partition)).inc()
+        self._log.error(
+            "owner ended; another one starts",
+            partition=str(where),
+            error=repr(error),
+            pause_s=self.restart_pause_s,
+            exc_info=error,
+        )
+        asyncio.get_running_loop().call_later(self.restart_pause_s, self._start, where)
+
+    def _release(self, where: PartitionId) -> None:
         task, owner = self._tasks.pop(where), self.owners.pop(where)
-        await owner.stop()
-        done, _ = await asyncio.wait([task], timeout=DRAIN_S if owner.phase == "leading" else 0.2)
-        if not done:
-            task.cancel()
-            await asyncio.wait([task])
+        self._draining[where] = asyncio.create_task(self._drain(where, owner, task), name=f"drain {where}")
+
+    async def _drain(self, where: PartitionId, owner: Owner, task: asyncio.Task[None]) -> None:
+        try:
+            await owner.stop()
+            done, _ = await asyncio.wait([task], timeout=DRAIN_S if owner.phase == "leading" else 0.2)
+            if not done:
+                task.cancel()
+                await asyncio.wait([task])
+        finally:
+            del self._draining[where]
+            self._start(where)  # it may have come back meanwhile
 
     # ── direct_lane.Service ─────────────────────────────────────────────────────────────────────────────────
 
@@ -137,9 +195,9 @@ class Roster:
         return tuple(Route(where.kind, where.partition, address) for where, address in self._routes.items())
 
     def mark_ms(self) -> int:
-        """Return the wall mark a client may count from: the latest of what is owned here."""
+        """Return the wall mark a client may count from: the latest of what is led here; 0 when nothing is."""
         marks = [owner.mark_ms() for owner in self.owners.values() if owner.phase == "leading"]
-        return max(marks, default=self._clock.wall_ms())
+        return max(marks, default=0)
 
     def costs(self) -> tuple[tuple[str, int], ...]:
         """Return (partition, decisions a second since this was last asked): the weights of the next assignment."""

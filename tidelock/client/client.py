@@ -113,6 +113,11 @@ class Client:
             each.wall_ms(self._clock.now()) for them in self._session.router.kinds.values() for each in them
         )
 
+    @property
+    def met_standbys_only(self) -> bool:
+        """Whether workers answered, but none that leads a partition."""
+        return self._session.router.welcome is not None and not self._session.router.marked
+
     async def open(self) -> None:
         """Connect. `connect` does it."""
         await self._session.start()
@@ -159,15 +164,23 @@ class Connecting:
                 await client.open()
         except TimeoutError:
             await client.close()
-            workers = ", ".join(self._settings.addresses)
-            raise ConnectionLost(
-                f"No worker answered within {self._timeout_s} s ({workers}). "
-                "Is TIDELOCK_WORKERS right? `tidelock env` knows."
-            ) from None
+            raise self._nobody(client) from None
         except BaseException:
             await client.close()
             raise
         return client
+
+    def _nobody(self, client: Client) -> ConnectionLost:
+        workers = ", ".join(self._settings.addresses)
+        if client.met_standbys_only:
+            return ConnectionLost(
+                f"No worker led a partition within {self._timeout_s} s (asked from {workers}). "
+                "The cluster is starting, or it cannot reach its broker: see `tidelock status`, try again."
+            )
+        return ConnectionLost(
+            f"No worker answered within {self._timeout_s} s ({workers}). "
+            "Is TIDELOCK_WORKERS right? `tidelock env` knows."
+        )
 
     def __await__(self) -> Generator[Any, None, Client]:
         return self._open().__await__()
@@ -201,7 +214,7 @@ def connect(
 
     Defaults: TIDELOCK_WORKERS (comma-separated, else 127.0.0.1:7400) and TIDELOCK_TOKEN. `token` may be a
     function, which is asked at each connect. `timeout`: how long a command is tried, in s, at most 300.
-    `connect_timeout`: how long to look for a first worker. `clock`: for tests.
+    `connect_timeout`: how long to look for a first worker that leads a partition. `clock`: for tests.
     Raises `ConnectionLost`, `NotAuthenticated`, `BadArgument`.
     """
     settings = Settings(addresses_of(addresses), token_of(token), tls, check_timeout(timeout))

@@ -12,6 +12,7 @@ from schemas.catalogue import shipped
 from schemas.encoder import encoder
 from schemas.errors import SchemaError
 from schemas.messages import Messages, bind
+from schemas.meta import CommandMeta
 from schemas.shapes import Record
 from schemas.targets import class_target
 from schemas.varints import write_varint
@@ -55,6 +56,11 @@ class KindCodec:
         return BadArgument(
             f"{name} is no command of kind {self.spec.name}. See streams.catalog for those that are."
         )
+
+    def read(self, record: bytes) -> tuple[CommandMeta, object]:
+        """Return the meta and command of `record`, which this client wrote. Slow; hardly ever needed."""
+        commands = bind(self.spec.name, tuple(each.type for each in self.spec.commands))
+        return (commands | bind("wire", COMMON_COMMANDS)).decode_command(record)
 
     def write(self, command: object) -> tuple[bytes, bytes]:
         """Return (header, fields without meta) of `command`. Raises `BadArgument`."""

@@ -31,6 +31,11 @@ class Partition:
         self._mark_offset_ms = max(mark_ms - at_s * 1000, least_ms)
         self._marked_s = at_s
 
+    def reset_mark(self, mark_ms: int, at_s: float) -> None:
+        """Believe this mark whatever was heard before: the partition says that our "now" is far from its own."""
+        self._mark_offset_ms = mark_ms - at_s * 1000
+        self._marked_s = at_s
+
     def wall_ms(self, at_s: float) -> int:
         """Return the wall time at local time `at_s`, counted from the partition's marks."""
         return int(self._mark_offset_ms + at_s * 1000)

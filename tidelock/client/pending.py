@@ -53,6 +53,8 @@ class Pending:
     """For an acquire or upgrade: name, handle and ttl_ms."""
     lease: "Lease | None" = None
     """For an upgrade: what it changes."""
+    renumbered = False
+    """It was refused for its deadline and asked once more, under a new sequence."""
     strikes = 0
     refusal: Refused | None = None
     refusals = 0

@@ -56,6 +56,8 @@ class Router:
         self._closed = False
         self._jitter: Callable[[float, float], float] = random.uniform
         self.welcome: Welcome | None = None
+        self.marked = False
+        """Whether a worker that leads something told the time; until then no deadline can be named."""
         self.kinds: dict[str, list[Partition]] = {}
         self.floor_bytes = write_varint(1 << 1)
         """The lowest sequence that is not done (or a lower one), as Avro writes it."""
@@ -116,8 +118,8 @@ class Router:
     # -- connections -----------------------------------------------------------------------------------------
 
     async def first(self) -> Welcome:
-        """Return the first welcome. Raises `NotAuthenticated`; tries for ever else."""
-        while self.welcome is None:
+        """Return the first welcome, once the time is known. Raises `NotAuthenticated`; tries for ever else."""
+        while self.welcome is None or not self.marked:
             error = await self._seek_once()
             if isinstance(error, NotAuthenticated):
                 raise error
@@ -151,6 +153,10 @@ class Router:
         await sleep_until(self._clock, link.not_before_s)
         welcome = await link.open(settings.token(), self._client_id, settings.tls, settings.connect_timeout_s)
         self._learn(link, welcome)
+        if not self.marked:
+            why = ConnectionLost(f"{link.address} leads no partition, so it cannot tell the time.")
+            link.close(why)
+            raise why
         if not link.start():
             raise ConnectionLost(f"{link.address} hung up right after its welcome.")
         link.failures = 0
@@ -176,15 +182,19 @@ class Router:
             raise ProtocolViolation(
                 f"{link.address} belongs to another cluster or tenant than those before. Check the addresses."
             )
-        now = self._clock.now()
-        for partitions in self.kinds.values():
-            for partition in partitions:
-                partition.saw_mark(welcome.mark_ms, now)
+        if welcome.mark_ms > 0:
+            self.marked = True
+            now = self._clock.now()
+            for partitions in self.kinds.values():
+                for partition in partitions:
+                    partition.saw_mark(welcome.mark_ms, now)
         for route in welcome.routes:
             partition = self.kinds[route.kind][route.partition]
             known = None if partition.address is None else self._links.get(partition.address)
             if known is None or not known.is_open:
                 partition.address = route.address
+            if not self.marked:
+                self._link(route.address)
 
     def _unpark(self) -> None:
         parked, self._parked = self._parked, []
@@ -214,13 +224,14 @@ class Router:
         self._unpark()
 
     async def _seek_once(self) -> TidelockError | None:
-        """Try the workers in turn, the one that failed longest ago first, until one is open."""
+        """Try the workers in turn, the one that failed longest ago first, until one is open or names others."""
         error: TidelockError | None = None
+        known = len(self._links)
         for link in sorted(self._links.values(), key=lambda link: link.not_before_s):
             if link.is_open:
                 return None
             error = await asyncio.shield(self._open(link))
-            if error is None or isinstance(error, NotAuthenticated):
+            if error is None or isinstance(error, NotAuthenticated) or len(self._links) > known:
                 return error
         return error
 

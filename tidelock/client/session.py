@@ -213,7 +213,7 @@ class Session:
                     pending.waited = True
                     pending.deadline_s = link.heard_s + pending.wait_s + WAIT_GRACE_S
             else:
-                decided = self._answered(pending, answer, answers.offset)
+                decided = self._answered(pending, answer, answers, link)
             if (
                 first
                 and decided
@@ -246,18 +246,51 @@ class Session:
         if partition.address is None:
             partition.address = link.address
 
-    def _answered(self, pending: Pending, answer: Answer, offset: int) -> bool:
+    def _answered(self, pending: Pending, answer: Answer, answers: Answers, link: Link) -> bool:
         """Settle the command; return whether the answer was decided, by a commit after the command was sent."""
         reply, decided = pending.decode(answer.reply), True
         if type(reply) is Rejected:
             decided = reply.code not in WITHOUT_COMMIT
+            if reply.code == "DEADLINE_TOO_FAR" and self._renumbered(pending, answers, link):
+                return False
             if reply.code in OF_UNKNOWN_OUTCOME:
                 reply = unknown(f"it was answered {reply.code}")
-        pending.offset = offset
+        pending.offset = answers.offset
         if answer.payloads:
             pending.payloads = answer.payloads
         self._settle(pending, reply)
         return decided
+
+    def _renumbered(self, pending: Pending, answers: Answers, link: Link) -> bool:
+        """Ask once more by the time that the answer tells: ours was wrong, and nothing was decided.
+
+        Under a new sequence: the refusal raised this client's floor above the one that was refused.
+        """
+        partition = pending.partition
+        if self._partition_at(answers.kind, answers.partition) is not partition:
+            return False
+        partition.reset_mark(answers.mark_ms, link.heard_s)
+        now = self.clock.now()
+        if pending.renumbered or pending.abandoned or pending.deadline_s <= now:
+            return False
+        del self._pending[pending.sequence]
+        if pending.phase is SENT and pending.link is not None and pending.link.is_open:
+            pending.link.settled()
+        codec = self._codecs[partition.kind]
+        meta, command = codec.read(pending.head + self.router.floor_bytes + pending.tail)
+        issued_ms = partition.wall_ms(now)
+        deadline_ms = issued_ms + int((pending.deadline_s - now) * 1000)
+        pending.sequence, self._next = self._next, self._next + 1
+        tokens = {"traceparent": meta.traceparent, "session": meta.session}
+        written = self._meta.write(pending.sequence, meta.handle, issued_ms, deadline_ms, **tokens)
+        pending.tail = written + codec.write(command)[1]
+        pending.renumbered, pending.answered, pending.uncertain = True, False, False
+        pending.first_sent_s = None
+        self._pending[pending.sequence] = pending
+        if pending.phase is not QUEUED:
+            pending.phase = QUEUED
+            self.router.dispatch(pending)
+        return True
 
     def on_refused(self, link: Link, refused: Refused) -> None:
         """Try again, at the address the refusal names or after the pause it asks for.

@@ -8,8 +8,8 @@ import pytest
 from streams.domain.locks.commands import InspectLock
 from streams.domain.locks.replies import LockState
 from streams.wire.frames import frame
-from streams.wire.messages import Hello, Refused
-from tests.unit.client.worker import FRAMES, FakeClock, FakeWorker, Received, until
+from streams.wire.messages import Hello, Refused, Route
+from tests.unit.client.worker import FRAMES, MARK_MS, FakeClock, FakeWorker, Received, until
 from tidelock import errors
 from tidelock.client.client import Client, connect
 from tidelock.client.link import Link
@@ -34,6 +34,49 @@ async def test_addresses_come_from_the_environment(
         hello = (await worker.hellos.get()).hello
         assert hello is not None
         assert hello.token == "from-env"
+
+
+async def test_a_standby_tells_no_time_and_names_who_leads(worker: FakeWorker, clock: FakeClock) -> None:
+    standby = await FakeWorker(clock).start()
+    standby.leads = False
+    standby.routes = (Route("locks", 0, worker.address),)
+    async with connect(standby.address, clock=clock) as client:
+        assert client.now_ms() == MARK_MS
+    await standby.stop()
+
+
+async def test_while_nobody_leads_connecting_goes_on(worker: FakeWorker, clock: FakeClock) -> None:
+    worker.leads = False
+    connecting = asyncio.ensure_future(connect(worker.address, clock=clock)._open())
+    await worker.back()
+    await worker.back()
+    assert not connecting.done()
+    worker.leads = True
+    await until(connecting.done, clock)
+    client = await connecting
+    assert abs(client.now_ms() - worker.mark_ms()) <= 20
+    await client.close()
+
+
+async def test_nobody_leads_until_the_timeout(worker: FakeWorker) -> None:
+    worker.leads = False
+    with pytest.raises(errors.ConnectionLost, match="No worker led a partition"):
+        await connect(worker.address, connect_timeout=0.1)
+
+
+async def test_a_standby_that_connects_later_does_not_touch_the_time(
+    client: Client, worker: FakeWorker, clock: FakeClock
+) -> None:
+    standby = await FakeWorker(clock).start()
+    standby.leads = False
+    asking = asyncio.create_task(client.inspect("a"))
+    (await worker.next(InspectLock)).refuse("NOT_OWNER", address=standby.address)
+    got = await standby.next(InspectLock)
+    assert client.now_ms() == MARK_MS
+    got.answer(FREE)
+    await asking
+    await client._session.close()
+    await standby.stop()
 
 
 async def test_nobody_there(clock: FakeClock) -> None:

@@ -1,6 +1,7 @@
 """Refusals, lost connections, deadlines: the same command again, until an answer or the deadline."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -8,7 +9,7 @@ from streams.domain.decider import Rejected
 from streams.domain.locks.commands import AcquireLock, InspectLock
 from streams.domain.locks.replies import LockHeld, LockState, LockWaiting
 from streams.wire.messages import Barrier, BarrierPassed, Route
-from tests.unit.client.worker import PARTITIONS, FakeClock, FakeWorker, until
+from tests.unit.client.worker import MARK_MS, PARTITIONS, FakeClock, FakeWorker, until
 from tidelock import errors
 from tidelock.client.client import Client, connect
 
@@ -203,6 +204,40 @@ async def test_expired_is_outcome_unknown_however_often_it_was_sent(
     got.answer(Rejected(code, "too late"))
     with pytest.raises(errors.OutcomeUnknown):
         await asking
+
+
+async def test_a_deadline_too_far_sets_the_time_right_and_the_command_is_asked_once_more(
+    worker: FakeWorker, clock: FakeClock
+) -> None:
+    worker.ahead_ms = 3_600_000
+    client = await connect(worker.address, clock=clock)
+    refusal = Rejected("DEADLINE_TOO_FAR", "too far")
+    asking = asyncio.create_task(
+        client.command("locks", InspectLock("a"), handle="h", timeout=20, traceparent="t", session="s")
+    )
+    first = await worker.next(InspectLock)
+    assert first.meta.deadline_ms == MARK_MS + 3_600_000 + 20_000
+    clock.turn(5)
+    first.answer(refusal, mark_ms=MARK_MS + 5_000)
+    again = await worker.next(InspectLock)
+    assert again.command == first.command
+    assert again.meta == replace(
+        first.meta,
+        sequence=2,
+        floor=again.meta.floor,
+        issued_ms=MARK_MS + 5_000,
+        deadline_ms=MARK_MS + 20_000,
+    )
+    again.answer(refusal, mark_ms=MARK_MS + 5_000)  # once, not for ever
+    with pytest.raises(errors.BadArgument, match="too far"):
+        await asking
+    asking = asyncio.create_task(client.inspect("a"))
+    got = await worker.next(InspectLock)
+    assert (got.meta.sequence, got.meta.floor, got.meta.issued_ms) == (3, 3, MARK_MS + 5_000)
+    got.answer(FREE)
+    assert await asking == FREE
+    assert client._session.router.links[0].in_flight == 0
+    await client.close()
 
 
 async def test_a_silent_connection_is_made_anew(client: Client, worker: FakeWorker, clock: FakeClock) -> None:

@@ -166,6 +166,9 @@ class FakeWorker:
         self.max_in_flight = 1000
         self.refuse_hello: str | None = None
         self.silent = False
+        self.leads = True
+        self.ahead_ms = 0
+        """How wrong the mark of the welcome is."""
         self.commands: asyncio.Queue[Received] = asyncio.Queue()
         self.hellos: asyncio.Queue[FakeConnection] = asyncio.Queue()
         self._server: asyncio.Server | None = None
@@ -202,8 +205,9 @@ class FakeWorker:
             connection.transport.close()
         else:
             kinds = (KindInfo("locks", PARTITIONS),)
+            mark_ms = self.mark_ms() + self.ahead_ms if self.leads else 0
             connection.send(
-                Welcome(1, "w", TENANT, "tester", kinds, self.routes, self.mark_ms(), self.max_in_flight)
+                Welcome(1, "w", TENANT, "tester", kinds, self.routes, mark_ms, self.max_in_flight)
             )
         self.hellos.put_nowait(connection)
 
