@@ -26,6 +26,9 @@ CLAIMS = Gauge("tidelock_claims", "Claims in the log so far", _LABELS)
 TROUBLES = Counter(
     "tidelock_ownership_troubles_total", "Ownerships that ended in trouble", (*_LABELS, "code")
 )
+OWNERS_ENDED = Counter(
+    "tidelock_owners_ended_total", "Owner tasks that ended unasked and were started again", _LABELS
+)
 FAILURES = Counter("tidelock_internal_failures_total", "Decisions that raised", _LABELS)
 LEADING = Gauge("tidelock_leading", "1 while this worker decides the partition", _LABELS)
 QUARANTINED = Gauge("tidelock_quarantined", "1 when the partition is closed here", _LABELS)
