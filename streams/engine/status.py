@@ -1,7 +1,13 @@
-"""What a worker shows of itself over HTTP: /metrics (Prometheus), /status (JSON), /ready. A thread of its own."""
+"""What a worker shows of itself over HTTP: /metrics (Prometheus), /status (JSON), /ready. Threads of its own.
+
+One thread a connection, so that an idle one blocks nobody. What belongs to the event loop is copied before it is read.
+"""
 
 import json
+import sys
 from collections.abc import Callable, Iterable
+from itertools import islice
+from socketserver import ThreadingMixIn
 from threading import Thread
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -14,6 +20,7 @@ from streams.engine.roster import Roster
 from streams.engine.telemetry import CONNECTIONS, QUEUED
 from streams.log.positions import PartitionId
 
+IDLE_S = 5.0
 _Start = Callable[[str, list[tuple[str, str]]], Any]
 
 
@@ -29,15 +36,14 @@ def serve_status(address: str, roster: Roster) -> WSGIServer:
         if path == "/status":
             return _json(start, "200 OK", status_of(roster))
         if path == "/ready":
-            owners = list(roster.owners.values())
-            ready = roster.joined and all(owner.phase == "leading" for owner in owners)
+            ready = roster.ready
             return _json(start, "200 OK" if ready else "503 Service Unavailable", {"ready": ready})
         return _json(
             start, "404 Not Found", {"error": f"{path} is not served; try /status, /metrics or /ready"}
         )
 
     host, port = host_port(address)
-    server = make_server(host, port, application, handler_class=_Quiet)
+    server = make_server(host, port, application, server_class=_Server, handler_class=_Quiet)
     Thread(target=server.serve_forever, name="status", daemon=True).start()
     return server
 
@@ -66,8 +72,8 @@ def _partition(where: PartitionId, owner: Owner) -> dict[str, Any]:
         "keys": len(state.keys),
         "clients": len(state.answers.clients),
         "queued": owner.queued,
-        "parked": dict(list(state.parked.items())[:10]),
-        "void": dict(owner.reader.voids),
+        "parked": dict(islice(state.parked.copy().items(), 10)),
+        "void": owner.reader.voids.copy(),
         "feature_level": head.active,
         "lease_ms": state.lease_ms,
         "mark_ms": state.mark_ms,
@@ -77,7 +83,7 @@ def _partition(where: PartitionId, owner: Owner) -> dict[str, Any]:
 
 def _observe(roster: Roster) -> None:
     CONNECTIONS.set(roster.connections)
-    for where, owner in list(roster.owners.items()):
+    for where, owner in roster.owners.copy().items():
         QUEUED.labels(where.kind, str(where.partition)).set(owner.queued)
 
 
@@ -86,6 +92,17 @@ def _json(start: _Start, status: str, body: object) -> Iterable[bytes]:
     return [json.dumps(body).encode()]
 
 
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a peer that fell silent or hung up; the rest is a defect."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
+
 class _Quiet(WSGIRequestHandler):
+    timeout = IDLE_S
+
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's own name
         """Say nothing of each request."""
