@@ -21,9 +21,10 @@ from tidelock.client.errors import (
 )
 from tidelock.client.held import HeldLock
 from tidelock.client.lease import Lease
-from tidelock.client.lock import Lock, LockOptions
+from tidelock.client.lock import Lock
 from tidelock.client.locks import Locks
 from tidelock.client.several import SeveralLocks
+from tidelock.client.terms import LockOptions
 from tidelock.client.transactions import LockTransaction
 
 __all__ = [

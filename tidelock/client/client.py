@@ -15,12 +15,13 @@ from streams.wire.messages import Barrier, EndSession
 from tidelock.client.clock import BootClock, Clock
 from tidelock.client.errors import ClientClosed, ConnectionLost, TidelockError
 from tidelock.client.keeper import Keeper
-from tidelock.client.lock import Lock, LockOptions, Terms
+from tidelock.client.lock import Lock
 from tidelock.client.locks import Locks
 from tidelock.client.rejections import rejection_error
 from tidelock.client.session import Session
 from tidelock.client.settings import Settings, addresses_of, check_timeout, token_of
 from tidelock.client.several import SeveralLocks
+from tidelock.client.terms import LockOptions, Terms
 from tidelock.client.transactions import LockTransaction
 
 CLOSE_S = 2.0

@@ -2,57 +2,12 @@
 
 import asyncio
 from types import TracebackType
-from typing import TypedDict
 
-from streams.domain.locks.commands import EXCLUSIVE, SHARED, AcquireLock, Transaction
-from streams.domain.locks.limits import MAX_WAIT_MS
-from streams.domain.value import value
 from tidelock.client.errors import LockError, LockLost
 from tidelock.client.held import HeldLock
 from tidelock.client.keeper import Keeper
 from tidelock.client.locks import Locks
-
-
-class LockOptions(TypedDict, total=False):
-    """What may be said when a lock is asked for. Times in seconds."""
-
-    shared: bool
-    """Hold it together with other sharers; default: alone."""
-    ttl: float
-    """Length of the lease, 0.1 to 86,400; renewed after a third of it. Others wait so long if we die."""
-    wait: float | None
-    """How long to queue for it; None (default): up to a day; 0: only try."""
-    priority: int
-    """0 (default) to 9; 9 is served first."""
-    lock_delay: float
-    """If the lease expires (not: is released), nobody gets the lock for so long; default 0."""
-    cancel_on_loss: bool
-    """Cancel the task that runs the body when the lease is lost (default), and raise `LockLost`."""
-
-
-@value
-class Terms:
-    """`LockOptions` with their defaults, and the transaction if there is one."""
-
-    shared: bool = False
-    ttl: float = 30.0
-    wait: float | None = None
-    priority: int = 0
-    lock_delay: float = 0.0
-    cancel_on_loss: bool = True
-    transaction: Transaction | None = None
-
-    def command(self, name: str) -> AcquireLock:
-        """Return the acquire of `name` on these terms."""
-        return AcquireLock(
-            name,
-            SHARED if self.shared else EXCLUSIVE,
-            round(self.ttl * 1000),
-            MAX_WAIT_MS if self.wait is None else round(self.wait * 1000),
-            self.priority,
-            round(self.lock_delay * 1000),
-            self.transaction,
-        )
+from tidelock.client.terms import Terms
 
 
 class Lock:

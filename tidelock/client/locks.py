@@ -9,7 +9,6 @@ import asyncio
 
 from streams.domain.decider import Rejected
 from streams.domain.locks.commands import (
-    EXCLUSIVE,
     SHARED,
     AcquireLock,
     DowngradeLock,
@@ -36,6 +35,7 @@ from tidelock.client.partition import Partition
 from tidelock.client.pending import Outcome, Pending
 from tidelock.client.rejections import rejection_error
 from tidelock.client.session import Session
+from tidelock.client.terms import Terms
 
 KIND = "locks"
 MAX_PLACES = 65_536
@@ -71,16 +71,15 @@ class Locks:
         Raises `LockBusy`, `WaitTimedOut`, `Deadlock`, `OutcomeUnknown`, `BadArgument`.
         A cancelled call leaves neither a waiter nor a lease behind.
         """
-        command = AcquireLock(
-            name,
-            SHARED if shared else EXCLUSIVE,
-            round(ttl * 1000),
-            MAX_WAIT_MS if wait is None else round(wait * 1000),
-            priority,
-            round(lock_delay * 1000),
-            transaction,
+        terms = Terms(
+            shared=shared,
+            ttl=ttl,
+            wait=wait,
+            priority=priority,
+            lock_delay=lock_delay,
+            transaction=transaction,
         )
-        pending = self.ask(command, handle)
+        pending = self.ask(terms.command(name), handle)
         lease = Lease(await self.granted(pending), pending, self.clock)
         if pending.waited or pending.uncertain:
             await self.freshen(lease)

@@ -100,10 +100,6 @@ class Router:
             return self._links.get(address) or self._link(address)
         return next((link for link in self._links.values() if link.is_open), None)
 
-    def redirect(self, partition: Partition, address: str) -> None:
-        """Learn that `partition` is owned at `address`."""
-        partition.address = address
-
     def _link(self, address: str) -> Link:
         link = self._links.get(address)
         if link is None:

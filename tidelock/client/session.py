@@ -16,17 +16,13 @@ from streams.domain.decider import Rejected
 from streams.wire.keys import key_of
 from streams.wire.messages import Answer, Answers, Barrier, Refused, Welcome
 from streams.wire.murmur2 import partition_of
-from tidelock.client.clock import Clock, Timer
+from tidelock.client.clock import Clock
 from tidelock.client.codec import KindCodec, MetaWriter
 from tidelock.client.errors import (
     BadArgument,
     ClientClosed,
-    ConnectionLost,
     NotAuthenticated,
-    OutcomeUnknown,
-    Overloaded,
     TidelockError,
-    Unavailable,
 )
 from tidelock.client.link import Link
 from tidelock.client.partition import Partition
@@ -34,11 +30,10 @@ from tidelock.client.pending import DONE, QUEUED, SENT, WAITING, Outcome, Pendin
 from tidelock.client.rejections import REFUSALS, refusal_error
 from tidelock.client.router import Router
 from tidelock.client.settings import Settings
+from tidelock.client.sweeper import Sweeper, too_late, unknown
 from tidelock.client.wheel import Wheel
 
 MAX_COMMAND_BYTES = 400 * 1024
-SWEEP_S = 0.1
-"""How late the end of a deadline may be noticed."""
 RETRY_SLOT_S = 0.005
 WAIT_GRACE_S = 60.0
 """So much longer than asked a wait may take (lease time stretches) before it is given up."""
@@ -67,13 +62,11 @@ class Session:
         self._next = 1
         self._floor = 1
         self._handles = 0
-        self._sweeper: Timer | None = None
-        self._sweep_at = float("inf")
-        self._sweep_every_s = min(settings.stall_s, settings.probe_s) / 4
         self._idle: asyncio.Future[None] | None = None
         self.closed = False
         self._retries: Wheel[Pending] = Wheel(clock, RETRY_SLOT_S, self._retry)
         self.router = Router(settings, self.id, clock, self)
+        self._sweeper = Sweeper(settings, clock, self)
 
     async def start(self) -> Welcome:
         """Connect to the first worker that answers. Raises `NotAuthenticated`."""
@@ -159,8 +152,7 @@ class Session:
             decode=codec.decode_reply,
         )
         self._pending[sequence] = pending
-        if pending.deadline_s < self._sweep_at:
-            self._sweep_by(min(pending.deadline_s, now + self._sweep_every_s))
+        self._sweeper.expect(pending.deadline_s, now)
         self.router.dispatch(pending)
         return pending
 
@@ -379,30 +371,16 @@ class Session:
         if not self._pending and self._idle is not None and not self._idle.done():
             self._idle.set_result(None)
 
-    def _sweep_by(self, when: float) -> None:
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-        self._sweep_at = when
-        self._sweeper = self.clock.call_at(when + SWEEP_S, self._sweep)
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """All workers that were ever heard of."""
+        return self.router.links
 
-    def _sweep(self) -> None:
-        """Give up what is past its deadline; drop connections that fell silent."""
-        self._sweeper = None
-        self._sweep_at = float("inf")
-        now = self.clock.now()
-        for pending in [each for each in self._pending.values() if each.deadline_s <= now]:
-            self._finish(pending, self._too_late(pending))
-        for link in self.router.links:
-            if link.is_open and link.in_flight and now - link.heard_s >= self.settings.stall_s:
-                link.close(ConnectionLost(f"{link.address} did not answer for {self.settings.stall_s} s."))
-        for partition in {each.partition: None for each in self._pending.values() if each.phase is WAITING}:
-            if now - partition.heard_s >= self.settings.probe_s and not partition.probed:
-                self._probe(partition)
-        if self._pending:
-            soonest = min(each.deadline_s for each in self._pending.values())
-            self._sweep_by(min(soonest, now + self._sweep_every_s))
+    def give_up(self, pending: Pending) -> None:
+        """The command's deadline has passed."""
+        self._finish(pending, too_late(pending))
 
-    def _probe(self, partition: Partition) -> None:
+    def probe(self, partition: Partition) -> None:
         """Ask for a sign of life where only pushes are awaited: the owner may have hung, or be another one."""
         partition.probed = True
 
@@ -410,17 +388,6 @@ class Session:
             partition.probed = False
 
         self.submit(partition, Barrier(partition.kind, partition.number), on_done=done)
-
-    def _too_late(self, pending: Pending) -> TidelockError:
-        if pending.uncertain or pending.answered or pending.phase is SENT:
-            return unknown("its deadline passed without an answer")
-        refused = pending.refusal
-        if refused is None:
-            return Unavailable(
-                "No worker could be reached before the deadline; nothing was sent. Is the cluster up?"
-            )
-        cls = Overloaded if refused.code == "OVERLOADED" else Unavailable
-        return cls(f"Refused until the deadline, nothing was decided: {refused.message}", code=refused.code)
 
     async def drain(self, timeout_s: float) -> None:
         """Return when no command is open any more, or after `timeout_s`."""
@@ -440,8 +407,7 @@ class Session:
     async def close(self) -> None:
         """Close the connections; what is open fails."""
         self.closed = True
-        if self._sweeper is not None:
-            self._sweeper.cancel()
+        self._sweeper.close()
         self._retries.clear()
         await self.router.close()
         for pending in list(self._pending.values()):
@@ -449,10 +415,3 @@ class Session:
                 self._finish(pending, unknown("the client was closed before the answer came"))
             else:
                 self._finish(pending, ClientClosed("The client was closed before this command was answered."))
-
-
-def unknown(why: str) -> OutcomeUnknown:
-    """Return the error for a command that may have been executed or not."""
-    return OutcomeUnknown(
-        f"The command may have been executed or not: {why}. Look at the resource, then decide."
-    )

@@ -8,8 +8,9 @@ from types import TracebackType
 from tidelock.client.clock import Clock
 from tidelock.client.held import HeldLock
 from tidelock.client.keeper import Keeper
-from tidelock.client.lock import Lock, Terms
+from tidelock.client.lock import Lock
 from tidelock.client.locks import Locks
+from tidelock.client.terms import Terms
 
 
 class SeveralLocks:

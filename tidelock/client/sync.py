@@ -21,7 +21,7 @@ from streams.domain.locks.replies import LockState
 from tidelock.client.client import Client as AsyncClient
 from tidelock.client.client import connect as async_connect
 from tidelock.client.held import HeldLock as AsyncHeldLock
-from tidelock.client.lock import LockOptions
+from tidelock.client.terms import LockOptions
 
 _T = TypeVar("_T")
 

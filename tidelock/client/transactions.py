@@ -9,9 +9,10 @@ from streams.domain.locks.commands import Transaction
 from tidelock.client.clock import Clock
 from tidelock.client.held import HeldLock
 from tidelock.client.keeper import Keeper
-from tidelock.client.lock import Lock, LockOptions, Terms
+from tidelock.client.lock import Lock
 from tidelock.client.locks import Locks
 from tidelock.client.several import SeveralLocks
+from tidelock.client.terms import LockOptions, Terms
 
 
 class LockTransaction:

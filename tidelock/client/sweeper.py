@@ -1,0 +1,102 @@
+"""Looks at what is open now and then: ends what is late, drops connections that fell silent, asks for signs of life.
+
+One timer a client, at the soonest deadline or sooner.
+"""
+
+from typing import Protocol
+
+from tidelock.client.clock import Clock, Timer
+from tidelock.client.errors import ConnectionLost, OutcomeUnknown, Overloaded, TidelockError, Unavailable
+from tidelock.client.link import Link
+from tidelock.client.partition import Partition
+from tidelock.client.pending import SENT, WAITING, Pending
+from tidelock.client.settings import Settings
+
+SWEEP_S = 0.1
+"""How late the end of a deadline may be noticed."""
+
+
+class Swept(Protocol):
+    """Whoever owns the commands."""
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """All workers that were ever heard of."""
+
+    def open_commands(self) -> tuple[Pending, ...]:
+        """Return all commands that are not done."""
+
+    def give_up(self, pending: Pending) -> None:
+        """The command's deadline has passed."""
+
+    def probe(self, partition: Partition) -> None:
+        """Ask for a sign of life."""
+
+
+class Sweeper:
+    """Sweeps for one client, as long as anything is open."""
+
+    def __init__(self, settings: Settings, clock: Clock, swept: Swept) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._swept = swept
+        self._every_s = min(settings.stall_s, settings.probe_s) / 4
+        self._timer: Timer | None = None
+        self._at_s = float("inf")
+
+    def expect(self, deadline_s: float, now: float) -> None:
+        """Sweep by `deadline_s`."""
+        if deadline_s < self._at_s:
+            self._sweep_by(min(deadline_s, now + self._every_s))
+
+    def close(self) -> None:
+        """Sweep no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _sweep_by(self, when: float) -> None:
+        self.close()
+        self._at_s = when
+        self._timer = self._clock.call_at(when + SWEEP_S, self._sweep)
+
+    def _sweep(self) -> None:
+        self._timer = None
+        self._at_s = float("inf")
+        swept, now = self._swept, self._clock.now()
+        for pending in swept.open_commands():
+            if pending.deadline_s <= now:
+                swept.give_up(pending)
+        self._drop_silent(now)
+        for partition in {each.partition: None for each in swept.open_commands() if each.phase is WAITING}:
+            if now - partition.heard_s >= self._settings.probe_s and not partition.probed:
+                swept.probe(partition)
+        still_open = swept.open_commands()
+        if still_open:
+            soonest = min(each.deadline_s for each in still_open)
+            self._sweep_by(min(soonest, now + self._every_s))
+
+    def _drop_silent(self, now: float) -> None:
+        stall_s = self._settings.stall_s
+        for link in self._swept.links:
+            if link.is_open and link.in_flight and now - link.heard_s >= stall_s:
+                link.close(ConnectionLost(f"{link.address} did not answer for {stall_s} s."))
+
+
+def too_late(pending: Pending) -> TidelockError:
+    """Return why a command ends whose deadline has passed."""
+    if pending.uncertain or pending.answered or pending.phase is SENT:
+        return unknown("its deadline passed without an answer")
+    refused = pending.refusal
+    if refused is None:
+        return Unavailable(
+            "No worker could be reached before the deadline; nothing was sent. Is the cluster up?"
+        )
+    cls = Overloaded if refused.code == "OVERLOADED" else Unavailable
+    return cls(f"Refused until the deadline, nothing was decided: {refused.message}", code=refused.code)
+
+
+def unknown(why: str) -> OutcomeUnknown:
+    """Return the error for a command that may have been executed or not."""
+    return OutcomeUnknown(
+        f"The command may have been executed or not: {why}. Look at the resource, then decide."
+    )
