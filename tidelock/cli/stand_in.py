@@ -5,16 +5,15 @@ so no command of either is taken for one of the other's. Wrong for a client that
 that client's pushes.
 """
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import tidelock
 from tidelock.cli.discovery import Running
 from tidelock.cli.exits import NothingToTalkTo
 from tidelock.client.client import Client
-from tidelock.client.clock import BootClock
-from tidelock.client.settings import Settings, addresses_of, token_of
+from tidelock.client.errors import ConnectionLost
 
 CONNECT_S = 10.0
 
@@ -22,18 +21,16 @@ CONNECT_S = 10.0
 @asynccontextmanager
 async def stand_in_for(running: Running, client_id: str) -> AsyncIterator[Client]:
     """Connect as `client_id`. Raises `NothingToTalkTo`."""
-    client = Client(Settings(addresses_of(running.need_workers()), token_of(running.token)), BootClock())
-    session = client._session
-    session.id = session.router._client_id = client_id
-    session._next = time.time_ns() // 1_000_000
+    connecting = tidelock.connect(
+        *running.need_workers(),
+        token=running.token,
+        connect_timeout=CONNECT_S,
+        client_id=client_id,
+        first_sequence=time.time_ns() // 1_000_000,
+    )
     try:
-        async with asyncio.timeout(CONNECT_S):
-            await client.open()
+        client = await connecting
+    except ConnectionLost as error:
+        raise NothingToTalkTo(f"{error} See `tidelock status`.") from error
+    async with client:
         yield client
-    except TimeoutError as error:
-        workers = ", ".join(running.workers)
-        raise NothingToTalkTo(
-            f"No worker answered within {CONNECT_S:.0f} s ({workers}). See `tidelock status`."
-        ) from error
-    finally:
-        await client.close()

@@ -19,7 +19,7 @@ from tidelock.client.lock import Lock
 from tidelock.client.locks import Locks
 from tidelock.client.rejections import rejection_error
 from tidelock.client.session import Session
-from tidelock.client.settings import Settings, addresses_of, check_timeout, token_of
+from tidelock.client.settings import Settings, Tap, addresses_of, check_identity, check_timeout, token_of
 from tidelock.client.several import SeveralLocks
 from tidelock.client.terms import LockOptions, Terms
 from tidelock.client.transactions import LockTransaction
@@ -205,6 +205,9 @@ def connect(
     tls: ssl.SSLContext | None = None,
     timeout: float = 60.0,
     connect_timeout: float = 10.0,
+    client_id: str | None = None,
+    first_sequence: int = 1,
+    on_answers: Tap | None = None,
     clock: Clock | None = None,
 ) -> Connecting:
     """Connect to a cluster by the addresses of one or more of its workers.
@@ -216,7 +219,19 @@ def connect(
     Defaults: TIDELOCK_WORKERS (comma-separated, else 127.0.0.1:7400) and TIDELOCK_TOKEN. `token` may be a
     function, which is asked at each connect. `timeout`: how long a command is tried, in s, at most 300.
     `connect_timeout`: how long to look for a first worker that leads a partition. `clock`: for tests.
+    `client_id` with `first_sequence`: speak for a client that has ended, counting from far above its numbers (the
+    wall time in ms will do); wrong for one that still runs, whose pushes it would take over. `on_answers`: is told
+    of the client's id and each frame of answers before the client takes it.
     Raises `ConnectionLost`, `NotAuthenticated`, `BadArgument`.
     """
-    settings = Settings(addresses_of(addresses), token_of(token), tls, check_timeout(timeout))
+    check_identity(client_id, first_sequence)
+    settings = Settings(
+        addresses_of(addresses),
+        token_of(token),
+        tls,
+        check_timeout(timeout),
+        client_id=client_id,
+        first_sequence=first_sequence,
+        on_answers=on_answers,
+    )
     return Connecting(settings, connect_timeout, clock)

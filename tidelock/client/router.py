@@ -22,7 +22,7 @@ from tidelock.client.errors import (
 from tidelock.client.link import Link
 from tidelock.client.partition import Partition
 from tidelock.client.pending import DONE, QUEUED, Pending
-from tidelock.client.settings import Settings
+from tidelock.client.settings import Settings, Tap
 
 
 class Traffic(Protocol):
@@ -61,7 +61,7 @@ class Router:
         self.kinds: dict[str, list[Partition]] = {}
         self.floor_bytes = write_varint(1 << 1)
         """The lowest sequence that is not done (or a lower one), as Avro writes it."""
-        self.on_answers = traffic.on_answers
+        self.on_answers = tapped(traffic.on_answers, settings.on_answers, client_id)
         self.on_refused = traffic.on_refused
         for address in settings.addresses:
             self._link(address)
@@ -256,3 +256,17 @@ class Router:
         await asyncio.gather(*tasks, return_exceptions=True)
         for pending in self._parked:
             pending.settle(ClientClosed("The client was closed before this command could be sent."))
+
+
+def tapped(
+    take: Callable[[Link, Answers], None], tap: Tap | None, client_id: str
+) -> Callable[[Link, Answers], None]:
+    """Return `take`, after `tap` if there is one."""
+    if tap is None:
+        return take
+
+    def first_the_tap(link: Link, answers: Answers) -> None:
+        tap(client_id, answers)
+        take(link, answers)
+
+    return first_the_tap

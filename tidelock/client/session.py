@@ -52,14 +52,15 @@ class Session:
     """All commands of one client that are not done."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
-        self.id = secrets.token_hex(8)
+        self.id = settings.client_id or secrets.token_hex(8)
         self.settings = settings
         self.clock = clock
         self.tenant = ""
         self._codecs = {spec.name: KindCodec(spec) for spec in KINDS}
         self._meta = MetaWriter("", self.id)
         self._pending: dict[int, Pending] = {}
-        self._next = 1
+        self._next = settings.first_sequence
+        self._raises_floor = settings.first_sequence == 1
         self._floor = 1
         self._handles = 0
         self._idle: asyncio.Future[None] | None = None
@@ -221,7 +222,7 @@ class Session:
 
     def _raise_floor(self) -> None:
         floor = next(iter(self._pending), self._next)
-        if floor != self._floor:
+        if floor != self._floor and self._raises_floor:
             self._floor = floor
             self.router.floor_bytes = write_varint(floor << 1)
 

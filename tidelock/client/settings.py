@@ -4,13 +4,22 @@ import os
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
+from streams.wire.messages import Answers
 from tidelock.client.errors import BadArgument
 from tidelock.client.link import split_address
 
 DEFAULT_WORKERS = "127.0.0.1:7400"
 MAX_TIMEOUT_S = 300.0
 """A command's deadline may lie 5 minutes after its issue, no more."""
+
+
+MAX_CLIENT_ID_LENGTH = 128
+MAX_FIRST_SEQUENCE = 2**62
+
+Tap: TypeAlias = Callable[[str, Answers], None]
+"""Gets the client's id and each frame of answers and pushes as it comes off the wire."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +40,12 @@ class Settings:
     """How long a partition may be silent while the client waits there for a push only."""
     first_backoff_s: float = 0.05
     last_backoff_s: float = 2.0
+    client_id: str | None = None
+    """Speak as this client, which has ended; None: as a new one."""
+    first_sequence: int = 1
+    """Where to count from. Above 1 the floor stays at 1, so that no answer to an earlier client is forgotten."""
+    on_answers: Tap | None = None
+    """Told of every frame of answers before the client takes it. It must not raise and not take long."""
 
 
 def addresses_of(addresses: tuple[str, ...]) -> tuple[str, ...]:
@@ -64,3 +79,11 @@ def check_timeout(timeout_s: float) -> float:
     if not 0 < timeout_s <= MAX_TIMEOUT_S:
         raise BadArgument(f"A timeout of {timeout_s} s is out of range. Choose up to {MAX_TIMEOUT_S:.0f} s.")
     return timeout_s
+
+
+def check_identity(client_id: str | None, first_sequence: int) -> None:
+    """Raise `BadArgument` if no client can have this id or count from there."""
+    if client_id is not None and not 0 < len(client_id) <= MAX_CLIENT_ID_LENGTH:
+        raise BadArgument(f"A client id has 1 to {MAX_CLIENT_ID_LENGTH} characters, not {len(client_id)}.")
+    if not 0 < first_sequence <= MAX_FIRST_SEQUENCE:
+        raise BadArgument(f"first_sequence {first_sequence} is out of range. Choose 1 to 2**62.")

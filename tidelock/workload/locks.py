@@ -51,11 +51,11 @@ async def replay(
     outcome = Outcome()
     async with AsyncExitStack() as stack:
         clients = [
-            await stack.enter_async_context(tidelock.connect(*workers, token=token))
+            await stack.enter_async_context(tidelock.connect(*workers, token=token, on_answers=recorder.hear))
             for _ in range(plan.clients)
         ]
         for client in clients:
-            recorder.listen(client)
+            recorder.clients.add(client.id)
         began = perf_counter()
         async with asyncio.TaskGroup() as tasks:
             for number, client in enumerate(clients):

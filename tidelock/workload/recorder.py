@@ -4,8 +4,6 @@ from dataclasses import dataclass, field
 
 from streams.domain.value import value
 from streams.wire.messages import Answers
-from tidelock.client.client import Client
-from tidelock.client.link import Link
 
 CommandKey = tuple[str, int]
 """(client id, sequence)"""
@@ -30,19 +28,9 @@ class Recorder:
     answers: int = 0
     waits: int = 0
 
-    def listen(self, client: Client) -> None:
-        """Hear what `client` hears from now on, before it does."""
-        router, client_id = client._session.router, client.id
-        take = router.on_answers
-
-        def on_answers(link: Link, answers: Answers) -> None:
-            self._note(client_id, answers)
-            take(link, answers)
-
-        router.on_answers = on_answers
+    def hear(self, client_id: str, answers: Answers) -> None:
+        """Note what a client is told, before it takes it: `tidelock.connect(..., on_answers=recorder.hear)`."""
         self.clients.add(client_id)
-
-    def _note(self, client_id: str, answers: Answers) -> None:
         heard, partition, offset = self.heard, answers.partition, answers.offset
         for answer in answers.answers:
             self.answers += 1

@@ -23,9 +23,8 @@ def log() -> Logbook:
 def hear(
     recorder: Recorder, client: str, offset: int, sequence: int, reply: object, *, waits: bool = False
 ) -> None:
-    recorder.clients.add(client)
     answer = Answer(sequence, waits, WORDS.encode_reply(reply))
-    recorder._note(client, Answers("locks", 0, offset, 0, 0, (answer,)))
+    recorder.hear(client, Answers("locks", 0, offset, 0, 0, (answer,)))
 
 
 def told() -> Recorder:

@@ -8,7 +8,7 @@ import pytest
 from streams.domain.locks.commands import InspectLock
 from streams.domain.locks.replies import LockState
 from streams.wire.frames import frame
-from streams.wire.messages import Hello, Refused, Route
+from streams.wire.messages import Answers, Hello, Refused, Route
 from tests.unit.client.worker import FRAMES, MARK_MS, FakeClock, FakeWorker, Received, until
 from tidelock import errors
 from tidelock.client.client import Client, connect
@@ -172,6 +172,45 @@ async def test_a_command_over_which_the_worker_hangs_up_is_given_up_in_the_end(
     with pytest.raises(errors.BadArgument, match="what is that"):
         await asking
     assert times == 5
+
+
+async def test_speaking_for_a_client_that_has_ended(worker: FakeWorker, clock: FakeClock) -> None:
+    client = await connect(worker.address, clock=clock, client_id="gone", first_sequence=5_000)
+    for sequence in (5_000, 5_001):
+        asking = asyncio.create_task(client.inspect("a"))
+        got = await worker.next(InspectLock)
+        assert (got.meta.client, got.meta.sequence, got.meta.floor) == ("gone", sequence, 1)
+        got.answer(FREE)
+        await asking
+    hello = worker.connections[0].hello
+    assert hello is not None
+    assert hello.client == client.id == "gone"
+    await client.close()
+
+
+@pytest.mark.parametrize(("client_id", "first"), [("", 1), ("x" * 129, 1), ("x", 0), ("x", 2**63)])
+def test_what_no_client_can_be(client_id: str, first: int) -> None:
+    with pytest.raises(errors.BadArgument):
+        connect(client_id=client_id, first_sequence=first)
+
+
+async def test_a_tap_hears_every_answer_first(worker: FakeWorker, clock: FakeClock) -> None:
+    heard: list[tuple[str, int, bool]] = []
+    asking: asyncio.Task[LockState] | None = None
+
+    def tap(client_id: str, answers: Answers) -> None:
+        assert asking is not None
+        heard.extend((client_id, answer.sequence, asking.done()) for answer in answers.answers)
+
+    client = await connect(worker.address, clock=clock, on_answers=tap)
+    asking = asyncio.create_task(client.inspect("a"))
+    got = await worker.next(InspectLock)
+    got.answer(FREE)
+    got.answer(FREE)
+    await asking
+    await until(lambda: len(heard) == 2)
+    assert heard[0] == (client.id, 1, False)
+    await client.close()
 
 
 async def test_a_server_that_is_none_of_ours(clock: FakeClock) -> None:
