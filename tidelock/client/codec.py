@@ -12,7 +12,6 @@ from schemas.catalogue import shipped
 from schemas.encoder import encoder
 from schemas.errors import SchemaError
 from schemas.messages import Messages, bind
-from schemas.meta import CommandMeta
 from schemas.shapes import Record
 from schemas.targets import class_target
 from schemas.varints import write_varint
@@ -57,11 +56,6 @@ class KindCodec:
             f"{name} is no command of kind {self.spec.name}. See streams.catalog for those that are."
         )
 
-    def read(self, record: bytes) -> tuple[CommandMeta, object]:
-        """Return the meta and command of `record`, which this client wrote. Slow; hardly ever needed."""
-        commands = bind(self.spec.name, tuple(each.type for each in self.spec.commands))
-        return (commands | bind("wire", COMMON_COMMANDS)).decode_command(record)
-
     def write(self, command: object) -> tuple[bytes, bytes]:
         """Return (header, fields without meta) of `command`. Raises `BadArgument`."""
         writer = self._writers.get(type(command))
@@ -72,6 +66,22 @@ class KindCodec:
             return header, write(command)
         except SchemaError as error:
             raise BadArgument(str(error)) from error
+
+    def rewrite(
+        self, record: bytes, writer: "MetaWriter", sequence: int, issued_ms: int, deadline_ms: int
+    ) -> bytes:
+        """Return what follows the floor in `record`, under another sequence and other times. Slow."""
+        commands = bind(self.spec.name, tuple(each.type for each in self.spec.commands))
+        meta, command = (commands | bind("wire", COMMON_COMMANDS)).decode_command(record)
+        written = writer.write(
+            sequence,
+            meta.handle,
+            issued_ms,
+            deadline_ms,
+            traceparent=meta.traceparent,
+            session=meta.session,
+        )
+        return written + self.write(command)[1]
 
 
 def command_writer(group: str, cls: type) -> tuple[bytes, Callable[[object], bytes]]:

@@ -84,6 +84,14 @@ class Pending:
         self.decode = decode
         self.phase: Phase = QUEUED
 
+    def renumber(self, sequence: int, tail: bytes) -> None:
+        """Become another command that asks for the same; nothing of it was sent yet."""
+        self.sequence = sequence
+        self.tail = tail
+        self.renumbered = True
+        self.answered = self.uncertain = False
+        self.first_sent_s = None
+
     def settle(self, outcome: Outcome) -> None:
         """Tell whoever waits, once."""
         self.phase = DONE

@@ -27,7 +27,7 @@ from tidelock.client.errors import (
 from tidelock.client.link import Link
 from tidelock.client.partition import Partition
 from tidelock.client.pending import DONE, QUEUED, SENT, WAITING, Outcome, Pending
-from tidelock.client.rejections import REFUSALS, refusal_error
+from tidelock.client.rejections import OF_UNKNOWN_OUTCOME, REFUSALS, WITHOUT_COMMIT, refusal_error
 from tidelock.client.router import Router
 from tidelock.client.settings import Settings
 from tidelock.client.sweeper import Sweeper, too_late, unknown
@@ -39,11 +39,6 @@ WAIT_GRACE_S = 60.0
 """So much longer than asked a wait may take (lease time stretches) before it is given up."""
 UNDECIDED = frozenset({"OVERLOADED", "CLAIMING"})
 """Refusals at the door: nothing was decided. An owner that lost its partition refuses what it had begun, too."""
-WITHOUT_COMMIT = frozenset({"STALE", "SEQUENCE_REUSED"})
-"""Answers that no commit decided: their lease time may be older than the command, so they make no (b, l) pair."""
-OF_UNKNOWN_OUTCOME = frozenset({"EXPIRED", "STALE"})
-"""Answers that do not say what became of the command. Even one that was sent once may have been executed: the
-owner itself may have queued it again, after it lost the acknowledgement of a commit that counts."""
 MAX_STRIKES = 5
 """So often may the server hang up on a connection with complaint before its open commands are given up."""
 
@@ -270,16 +265,12 @@ class Session:
         if pending.phase is SENT and pending.link is not None and pending.link.is_open:
             pending.link.settled()
         codec = self._codecs[partition.kind]
-        meta, command = codec.read(pending.head + self.router.floor_bytes + pending.tail)
+        record = pending.head + self.router.floor_bytes + pending.tail
         issued_ms = partition.wall_ms(now)
         deadline_ms = issued_ms + int((pending.deadline_s - now) * 1000)
-        pending.sequence, self._next = self._next, self._next + 1
-        tokens = {"traceparent": meta.traceparent, "session": meta.session}
-        written = self._meta.write(pending.sequence, meta.handle, issued_ms, deadline_ms, **tokens)
-        pending.tail = written + codec.write(command)[1]
-        pending.renumbered, pending.answered, pending.uncertain = True, False, False
-        pending.first_sent_s = None
-        self._pending[pending.sequence] = pending
+        sequence, self._next = self._next, self._next + 1
+        pending.renumber(sequence, codec.rewrite(record, self._meta, sequence, issued_ms, deadline_ms))
+        self._pending[sequence] = pending
         if pending.phase is not QUEUED:
             pending.phase = QUEUED
             self.router.dispatch(pending)
