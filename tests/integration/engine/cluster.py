@@ -34,6 +34,7 @@ WORDS = Vocabulary(LOCKS)
 PARTITIONS = [PartitionId("locks", number) for number in range(4)]
 SESSION_MS = 3000
 PATIENCE_S = 40.0
+END_S = 10.0
 TOKEN = "integration"
 
 
@@ -92,11 +93,15 @@ class WorkerProcess:
             return await self.process.wait()
 
     async def end(self) -> None:
-        """End it, whatever state it is in."""
+        """End it, whatever state it is in; kindly if it listens, so that the next test's need not wait for it."""
         if self.process is not None and self.process.returncode is None:
             self.send(signal.SIGCONT)
-            self.send(signal.SIGKILL)
-            await self.process.wait()
+            self.send(signal.SIGTERM)
+            try:
+                await asyncio.wait_for(self.process.wait(), END_S)
+            except TimeoutError:
+                self.send(signal.SIGKILL)
+                await self.process.wait()
 
     async def status(self) -> dict[str, Any]:
         """Return what it says of itself; empty while it says nothing."""
@@ -106,6 +111,14 @@ class WorkerProcess:
                 return told
         except (httpx.HTTPError, ValueError):
             return {}
+
+    async def ready(self) -> bool:
+        """Say whether it is in the group and decides all that it was assigned."""
+        try:
+            async with httpx.AsyncClient(timeout=2.0) as http:
+                return (await http.get(f"http://{self.metrics}/ready")).status_code == 200
+        except httpx.HTTPError:
+            return False
 
     async def leads(self) -> set[int]:
         """Return the partitions that it decides."""
@@ -143,7 +156,11 @@ class Cluster:
             led = [await worker.leads() for worker in workers]
             return (idle or all(led)) and sorted(number for each in led for number in each) == [0, 1, 2, 3]
 
-        await until(settled)
+        try:
+            await until(settled)
+        except TimeoutError:
+            told = {worker.name: await worker.status() for worker in workers}
+            raise AssertionError(f"not every partition is led, or not by all: {told}") from None
 
     def connect(self, *workers: WorkerProcess, timeout: float = 60.0) -> Any:
         addresses = [worker.address for worker in workers or self.workers]

@@ -28,16 +28,20 @@ async def under_load(cluster: Cluster, prefix: str) -> AsyncIterator[Load]:
 
 
 async def test_partitions_are_spread_and_few_move_when_a_worker_joins(cluster: Cluster) -> None:
+    """The ring may give a third worker none of four partitions; nobody has more than its bounded share."""
     one, two = await asyncio.gather(cluster.worker("one"), cluster.worker("two"))
-    await cluster.led_by(one, two)
-    before = {number: name for name in (one, two) for number in await name.leads()}
+    await cluster.led_by(one, two, idle=True)
+    before = {number: worker for worker in (one, two) for number in await worker.leads()}
     assert max(len(await one.leads()), len(await two.leads())) <= 3
     three = await cluster.worker("three")
-    await until(three.leads)
-    await cluster.led_by(one, two, three)
-    after = {number: name for name in (one, two, three) for number in await name.leads()}
+    await until(three.ready)
+    await cluster.led_by(one, two, three, idle=True)
+    after = {number: worker for worker in (one, two, three) for number in await worker.leads()}
     moved = {number for number in before if before[number] is not after[number]}
-    assert moved == await three.leads()
+    assert await three.leads() <= moved
+    assert len(moved) <= 2
+    shares = [list(after.values()).count(worker) for worker in (one, two, three)]
+    assert max(shares) <= 2
 
 
 async def test_sigterm_hands_over_at_once_and_no_client_notices(cluster: Cluster) -> None:
