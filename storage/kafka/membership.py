@@ -1,12 +1,19 @@
 """Who owns what, by Kafka's group protocol: membership only, with the ring as assignor. It fetches nothing.
 
 Safety never rests on this: claims in the log decide. It only spreads the partitions and notices the dead.
+
+aiokafka tells of a fatal group error only to whoever polls, and then waits until somebody did; an exception in its
+coordinator's task (an assignor's, a foreign member's unreadable metadata) ends that task, and only a poll says so.
+What a listener raises it merely logs. So we poll, though nothing is fetched, and tell `lost` of the first error: the
+place in the group is gone then, and only a new process gets a new one.
 """
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
+import structlog
 from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.abstract import AbstractPartitionAssignor
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, ConsumerProtocolMemberMetadata
@@ -17,6 +24,9 @@ from streams.log.positions import PartitionId
 
 GROUP = "tidelock.owners"
 VERSION = 0
+POLL_MS = 1000
+
+_log = structlog.get_logger("tidelock.membership")
 
 
 class Membership:
@@ -28,16 +38,19 @@ class Membership:
         kinds: tuple[str, ...],
         me: Callable[[], Member],
         assigned: Callable[[frozenset[PartitionId], Mapping[PartitionId, str]], Awaitable[None]],
+        lost: Callable[[Exception], None],
         session_timeout_ms: int,
     ) -> None:
+        self._lost = lost
+        self._polling: asyncio.Task[None] | None = None
         topics = {PartitionId(kind, 0).commands_topic: kind for kind in kinds}
         self._topics = topics
-        self._listener = _Listener(topics, assigned)
+        self._listener = _Listener(topics, assigned, lost)
         self._consumer = consumer(
             bootstrap,
             group_id=GROUP,
             auto_offset_reset="latest",
-            partition_assignment_strategy=(_ring_assignor(me, self._listener.heard, topics),),
+            partition_assignment_strategy=(ring_assignor(me, self._listener.heard, topics),),
             session_timeout_ms=session_timeout_ms,
             heartbeat_interval_ms=max(50, min(1000, session_timeout_ms // 30)),
             max_poll_interval_ms=2**31 - 1,
@@ -49,10 +62,43 @@ class Membership:
         await self._consumer.start()
         self._listener.pause = lambda held: self._consumer.pause(*held) if held else None
         self._consumer.subscribe(list(self._topics), listener=self._listener)
+        self._polling = asyncio.create_task(poll(self._consumer), name="poll the group")
+        self._polling.add_done_callback(self._ended)
 
     async def stop(self) -> None:
         """Leave the group: the others need not wait for the session to end."""
+        polling, self._polling = self._polling, None
+        if polling is not None:
+            polling.cancel()
+            await asyncio.wait([polling])
         await self._consumer.stop()
+
+    def _ended(self, polling: asyncio.Task[None]) -> None:
+        error = None if polling.cancelled() else polling.exception()
+        if polling is self._polling:  # else we stopped it
+            self._lost(error if isinstance(error, Exception) else GroupEnded())
+
+
+class GroupEnded(Exception):
+    """The coordinator's task was cancelled: nobody heartbeats any more."""
+
+    code = "GROUP_ENDED"
+
+    def __init__(self) -> None:
+        super().__init__("Nobody keeps this worker in its group any more; start it again.")
+
+
+class Polled(Protocol):
+    """What `poll` needs of a consumer."""
+
+    async def getmany(self, *, timeout_ms: int) -> object:
+        """Return records, or raise what the group's coordinator has to tell."""
+
+
+async def poll(consumer: Polled) -> None:
+    """Ask for records, of which there are none, until the consumer raises what is wrong with the group."""
+    while True:
+        await consumer.getmany(timeout_ms=POLL_MS)
 
 
 def _ignore(_: Iterable[TopicPartition]) -> None:
@@ -64,9 +110,11 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
         self,
         topics: Mapping[str, str],
         assigned: Callable[[frozenset[PartitionId], Mapping[PartitionId, str]], Awaitable[None]],
+        lost: Callable[[Exception], None],
     ) -> None:
         self._topics = topics
         self._assigned = assigned
+        self._lost = lost
         self._routes: dict[PartitionId, str] = {}
         self.pause: Callable[[Iterable[TopicPartition]], None] = _ignore
 
@@ -78,13 +126,15 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         held = list(assigned)
-        self.pause(held)
-        await self._assigned(
-            frozenset(PartitionId(self._topics[tp.topic], tp.partition) for tp in held), dict(self._routes)
-        )
+        try:
+            self.pause(held)
+            mine = frozenset(PartitionId(self._topics[tp.topic], tp.partition) for tp in held)
+            await self._assigned(mine, dict(self._routes))
+        except Exception as error:
+            self._lost(error)
 
 
-def _ring_assignor(
+def ring_assignor(
     me: Callable[[], Member], heard: Callable[[dict[PartitionId, str]], None], topics: Mapping[str, str]
 ) -> type[AbstractPartitionAssignor]:
     """Return an assignor class bound to this worker (aiokafka takes classes, not objects)."""
@@ -101,7 +151,10 @@ def _ring_assignor(
         def assign(
             cls, cluster: Any, members: Mapping[str, ConsumerProtocolMemberMetadata]
         ) -> dict[str, ConsumerProtocolMemberAssignment]:
-            everyone = {mid: Member.from_bytes(metadata.user_data) for mid, metadata in members.items()}
+            told = {mid: Member.from_bytes(metadata.user_data) for mid, metadata in members.items()}
+            everyone = {mid: member for mid, member in told.items() if member is not None}
+            for mid in sorted(told.keys() - everyone.keys()):
+                _log.error("a member of the group is no worker of ours; it gets nothing", member=mid)
             partitions = [
                 PartitionId(kind, number)
                 for topic, kind in topics.items()
@@ -118,8 +171,12 @@ def _ring_assignor(
 
         @classmethod
         def on_assignment(cls, assignment: ConsumerProtocolMemberAssignment) -> None:
-            told = json.loads(assignment.user_data or b"{}")
-            heard({_parse(text): address for text, address in told.items()})
+            try:
+                told = json.loads(assignment.user_data or b"{}")
+                heard({_parse(text): str(address) for text, address in told.items()})
+            except (ValueError, AttributeError, RecursionError) as error:
+                _log.error("the group's leader sent routes that cannot be read", error=repr(error))
+                heard({})
 
     return RingAssignor
 

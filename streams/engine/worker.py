@@ -1,6 +1,10 @@
 """The worker process: `python -m streams.engine.worker`. The composition root of the write side.
 
 Joins the group, owns what it is assigned, listens on the direct lane, serves /metrics, /status and /ready.
+
+It exits with 0 after SIGTERM or SIGINT; 2: its settings are not usable; 3: its topics are not fit, or Kafka cannot be
+reached; 4: its schemas are not fit; 5: its place in the group is lost: it has released all that it owned, and its
+supervisor should start it again.
 """
 
 import asyncio
@@ -40,12 +44,13 @@ from streams.log.vocabulary import Vocabulary
 EXIT_CONFIGURATION = 2
 EXIT_TOPICS = 3
 EXIT_SCHEMAS = 4
+EXIT_GROUP = 5
 
 
 async def run(settings: WorkerSettings) -> int:
-    """Run a worker until SIGTERM or SIGINT. Return the exit code."""
+    """Run a worker until SIGTERM or SIGINT, or until its group is lost. Return the exit code."""
     log = structlog.get_logger("tidelock.worker")
-    stopping = asyncio.Event()
+    stopping, losses = asyncio.Event(), list[Exception]()
     for signalled in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signalled, stopping.set)
 
@@ -83,8 +88,13 @@ async def run(settings: WorkerSettings) -> int:
     def me() -> Member:
         return Member(settings.worker_name, settings.advertised, MAX_LEVEL, roster.costs())
 
+    def lost(error: Exception) -> None:
+        log.error("the place in the group is lost; start again", exc_info=error, error=repr(error))
+        losses.append(error)
+        stopping.set()
+
     membership = Membership(
-        settings.kafka, tuple(vocabularies), me, roster.assigned, settings.session_timeout_ms
+        settings.kafka, tuple(vocabularies), me, roster.assigned, lost, settings.session_timeout_ms
     )
     host, port = host_port(settings.worker_listen)
     server = await asyncio.get_running_loop().create_server(
@@ -104,7 +114,7 @@ async def run(settings: WorkerSettings) -> int:
         await lookups.stop()
         await registry.aclose()
         status.shutdown()
-    return 0
+    return EXIT_GROUP if losses else 0
 
 
 async def _topics_are_fit(

@@ -31,14 +31,23 @@ class Member:
         ).encode()
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> "Member":
-        """Read what `to_bytes` made."""
-        told = json.loads(data)
-        return cls(told["worker"], told["address"], told["max_level"], tuple(sorted(told["costs"].items())))
+    def from_bytes(cls, data: bytes | None) -> "Member | None":
+        """Read what `to_bytes` made. None for what it cannot have made: a foreign member, or a garbled one."""
+        try:
+            told = json.loads(data or b"")
+            member = cls(
+                told["worker"], told["address"], told["max_level"], tuple(sorted(told["costs"].items()))
+            )
+            f"{member.worker}{member.address}".encode()
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            return None
+        texts, numbers = (member.worker, member.address), (member.max_level, *dict(member.costs).values())
+        fit = all(type(text) is str for text in texts) and all(type(number) is int for number in numbers)
+        return member if fit else None
 
 
 def assign(members: Mapping[str, Member], partitions: Sequence[PartitionId]) -> dict[PartitionId, str]:
-    """Return the member id that owns each partition.
+    """Return the member id that owns each partition; without members nobody owns any.
 
     Placement follows workers' names and addresses, which outlive member ids, so that a worker that comes back gets
     its old partitions back. A partition's weight is 1 plus its reported cost in steps of 1,000 decisions a second.
@@ -47,4 +56,4 @@ def assign(members: Mapping[str, Member], partitions: Sequence[PartitionId]) -> 
     costs = {where: cost for member in members.values() for where, cost in member.costs}
     weights = {str(p): 1 + costs.get(str(p), 0) // 1000 for p in partitions}
     placed = place(weights, sorted(by_worker))
-    return {p: by_worker[placed[str(p)]] for p in partitions}
+    return {p: by_worker[placed[str(p)]] for p in partitions if str(p) in placed}

@@ -1,5 +1,7 @@
 """The assignor: every member computes the same placement, few partitions move, load is bounded."""
 
+import pytest
+
 from streams.log.assignment import Member, assign
 from streams.log.positions import PartitionId
 
@@ -15,6 +17,33 @@ def members(*workers: str, **costs: tuple[tuple[str, int], ...]) -> dict[str, Me
 def test_what_a_member_says_travels_as_bytes() -> None:
     member = Member("w1", "10.0.0.1:7400", 3, (("locks/0", 12_000), ("locks/7", 0)))
     assert Member.from_bytes(member.to_bytes()) == member
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        None,
+        b"",
+        b"\xff\x00",
+        b"null",
+        b"[" * 100_000,
+        b"{}",
+        b'{"worker": 1, "address": "a:1", "max_level": 1, "costs": {}}',
+        b'{"worker": "\\ud800", "address": "a:1", "max_level": 1, "costs": {}}',
+        b'{"worker": "a", "address": null, "max_level": 1, "costs": {}}',
+        b'{"worker": "a", "address": "a:1", "max_level": "1", "costs": {}}',
+        b'{"worker": "a", "address": "a:1", "max_level": 1, "costs": []}',
+        b'{"worker": "a", "address": "a:1", "max_level": 1, "costs": {"locks/0": NaN}}',
+        b'{"worker": "a", "address": "a:1", "max_level": 1, "costs": {"locks/0": "9"}}',
+    ],
+    ids=lambda data: repr(data)[:70],
+)
+def test_what_is_no_member_of_ours_is_no_member(data: bytes | None) -> None:
+    assert Member.from_bytes(data) is None
+
+
+def test_without_members_nobody_owns_anything() -> None:
+    assert assign({}, PARTITIONS) == {}
 
 
 def test_every_partition_has_one_owner_and_the_order_of_members_does_not_matter() -> None:
