@@ -7,7 +7,6 @@ import pytest
 
 from streams.domain.decider import Rejected
 from streams.engine.batch import Batch
-from streams.engine.pending import Pending
 from streams.log.accept import LogHead
 from streams.log.envelope import decode, encode
 from streams.log.fold import PartitionState
