@@ -1,4 +1,4 @@
-"""The ports of `streams.engine` on a real Kafka: one partition's log, topic lane and dead letters."""
+"""The ports of `streams.log` on a real Kafka: one partition's log, topic lane and dead letters."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""The ports of `streams.engine` in memory: complete, for pure tests and single-process use."""
+"""The ports of `streams.log` in memory: complete, for pure tests and single-process use."""
 
 import asyncio
 from collections.abc import AsyncIterator
