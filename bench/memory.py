@@ -16,10 +16,11 @@ from streams.engine.intake import take_in
 from streams.engine.outbox import Identity
 from streams.engine.owner import Owner
 from streams.engine.pending import Pending
-from streams.engine.ports import ReplyTo, Stored
+from streams.engine.ports import ReplyTo
 from streams.engine.settings import OwnerSettings
 from streams.engine.watch import Silent
 from streams.engine.world import SystemEntropy
+from streams.log.ports import Stored
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
 from streams.wire.keys import place

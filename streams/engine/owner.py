@@ -13,11 +13,12 @@ from streams.engine.errors import Fenced, OwnerError
 from streams.engine.gather import Gather
 from streams.engine.outbox import Directory, deliver
 from streams.engine.pending import Pending
-from streams.engine.ports import Appended, AppendUnknown, Clock, Entropy, LogWriter, PartitionPorts, PortError
+from streams.engine.ports import Entropy
 from streams.engine.settings import OwnerSettings
 from streams.engine.takeover import catch_up, check_commands, claim, open_log
 from streams.engine.topic_lane import Framing, TopicLane
 from streams.engine.watch import Watch
+from streams.log.ports import Appended, AppendUnknown, Clock, LogWriter, PartitionPorts, PortError
 from streams.log.positions import PartitionId
 from streams.log.reader import PartitionReader
 from streams.log.vocabulary import Vocabulary

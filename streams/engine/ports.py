@@ -2,35 +2,8 @@
 
 from typing import Protocol
 
-from streams.log.ports import (
-    Appended,
-    AppendUnknown,
-    Clock,
-    DeadLetters,
-    LogUnavailable,
-    LogWriter,
-    PartitionPorts,
-    PortError,
-    Stored,
-    TopicReader,
-)
 from streams.log.positions import PartitionId
 from streams.wire.messages import Answer, Refused
-
-__all__ = [
-    "AppendUnknown",
-    "Appended",
-    "Clock",
-    "DeadLetters",
-    "Entropy",
-    "LogUnavailable",
-    "LogWriter",
-    "PartitionPorts",
-    "PortError",
-    "ReplyTo",
-    "Stored",
-    "TopicReader",
-]
 
 
 class Entropy(Protocol):

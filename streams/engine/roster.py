@@ -11,8 +11,9 @@ from streams.engine.direct_lane import Connection
 from streams.engine.outbox import Identity
 from streams.engine.owner import Owner
 from streams.engine.pending import Pending
-from streams.engine.ports import Clock, ReplyTo
+from streams.engine.ports import ReplyTo
 from streams.engine.telemetry import OWNERS_ENDED
+from streams.log.ports import Clock
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import ENGINE_COMMANDS, Vocabulary
 from streams.wire.messages import KindInfo, Refused, Route

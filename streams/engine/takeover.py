@@ -3,9 +3,10 @@
 from hashlib import sha256
 
 from streams.engine.errors import ClockSkew, CommandsMismatch, Fenced, ForeignLog, LogRewritten, LogShrank
-from streams.engine.ports import Appended, Clock, Entropy, LogWriter, PartitionPorts
+from streams.engine.ports import Entropy
 from streams.engine.settings import OwnerSettings
 from streams.log.envelope import encode
+from streams.log.ports import Appended, Clock, LogWriter, PartitionPorts
 from streams.log.reader import PartitionReader
 from streams.log.records import Claim, Genesis
 

@@ -10,7 +10,7 @@ from streams.domain.decider import TIMER, Rejected
 from streams.engine.intake import CommandTooLarge, take_in
 from streams.engine.outbox import Identity
 from streams.engine.pending import NOBODY, Pending
-from streams.engine.ports import PartitionPorts, Stored
+from streams.log.ports import PartitionPorts, Stored
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
 

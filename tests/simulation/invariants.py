@@ -13,7 +13,7 @@ from streams.domain.decider import Rejected
 from streams.domain.locks.events import LockDowngraded
 from streams.engine.errors import ClockSkew, OwnerError
 from streams.engine.owner import Owner
-from streams.engine.ports import Stored
+from streams.log.ports import Stored
 from streams.log.reader import LogHalt, PartitionReader
 from streams.log.records import Claim, Commit, LoggedDecision
 from streams.log.vocabulary import Vocabulary

@@ -1,6 +1,6 @@
 """The virtual broker: topics by offset, its own clock, and produces that are slow, lost, late or twice.
 
-Implements the ports of `streams.engine.ports`. What lands is told to observers (the judge) at that very instant.
+Implements the ports of `streams.log.ports`. What lands is told to observers (the judge) at that very instant.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from random import Random
 
-from streams.engine.ports import Appended, AppendUnknown, LogUnavailable, Stored
+from streams.log.ports import Appended, AppendUnknown, LogUnavailable, Stored
 from streams.log.positions import PartitionId
 from tests.simulation.faults import Faults
 from tests.simulation.loop import Process, SimLoop

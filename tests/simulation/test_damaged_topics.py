@@ -5,8 +5,8 @@ from random import Random
 
 import pytest
 
-from streams.engine.ports import Stored
 from streams.log.envelope import encode
+from streams.log.ports import Stored
 from streams.log.records import Claim
 from tests.simulation.faults import Faults
 from tests.simulation.loop import Process

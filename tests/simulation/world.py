@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from schemas.meta import CommandMeta
 from streams.domain.locks.commands import AcquireLock
-from streams.engine.ports import Stored
+from streams.log.ports import Stored
 from streams.log.reader import PartitionReader
 from streams.log.vocabulary import Vocabulary
 from streams.wire.keys import key_of

@@ -5,6 +5,7 @@ that does not fit the state raises `LookupError`: the log is then not the one th
 Standard library only.
 """
 
+from dataclasses import replace
 from typing import assert_never
 
 from streams.domain.locks.commands import EXCLUSIVE, SHARED
@@ -74,39 +75,13 @@ def _left(lock: Lock, token: int, delay_until: int) -> Lock:
 def _renewed(lock: Lock, e: LockRenewed) -> Lock:
     index = _index(lock, e.token)
     h = lock.holders[index]
-    return _replaced(
-        lock,
-        index,
-        Holder(
-            h.principal,
-            h.client,
-            h.handle,
-            h.sequence,
-            h.token,
-            h.mode,
-            h.ttl_ms,
-            e.expires_at,
-            h.terms,
-            h.upgrade_sequence,
-        ),
-    )
+    return _replaced(lock, index, replace(h, expires_at=e.expires_at))
 
 
 def _upgraded(lock: Lock, e: LockUpgraded) -> Lock:
     index = _index(lock, e.from_token)
     h = lock.holders[index]
-    holder = Holder(
-        h.principal,
-        h.client,
-        h.handle,
-        h.sequence,
-        e.token,
-        EXCLUSIVE,
-        h.ttl_ms,
-        e.expires_at,
-        h.terms,
-        e.sequence,
-    )
+    holder = replace(h, token=e.token, mode=EXCLUSIVE, expires_at=e.expires_at, upgrade_sequence=e.sequence)
     waiters = lock.waiters if e.ticket is None else _without(lock.waiters, e.ticket)
     return Lock((holder,), waiters, 0)
 
@@ -114,22 +89,7 @@ def _upgraded(lock: Lock, e: LockUpgraded) -> Lock:
 def _downgraded(lock: Lock, e: LockDowngraded) -> Lock:
     index = _index(lock, e.token)
     h = lock.holders[index]
-    return _replaced(
-        lock,
-        index,
-        Holder(
-            h.principal,
-            h.client,
-            h.handle,
-            h.sequence,
-            h.token,
-            SHARED,
-            h.ttl_ms,
-            h.expires_at,
-            h.terms,
-            h.upgrade_sequence,
-        ),
-    )
+    return _replaced(lock, index, replace(h, mode=SHARED))
 
 
 def _wait_started(lock: Lock, e: LockWaitStarted) -> Lock:

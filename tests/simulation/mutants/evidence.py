@@ -7,7 +7,7 @@ from streams.engine import admission, batch
 from streams.engine.batch import Batch
 from streams.engine.outbox import deliver
 from streams.engine.owner import Owner
-from streams.engine.ports import AppendUnknown
+from streams.log.ports import AppendUnknown
 from streams.log.reader import LogHalt, PartitionReader
 from tests.simulation.mutants.mutant import Mutant
 

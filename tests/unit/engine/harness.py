@@ -11,11 +11,12 @@ from streams.engine.intake import take_in
 from streams.engine.outbox import Identity
 from streams.engine.owner import Owner
 from streams.engine.pending import Pending
-from streams.engine.ports import Appended, AppendUnknown, LogUnavailable, LogWriter, ReplyTo
+from streams.engine.ports import ReplyTo
 from streams.engine.settings import OwnerSettings
 from streams.engine.watch import Silent
 from streams.log import ports as log_ports
 from streams.log.envelope import encode
+from streams.log.ports import Appended, AppendUnknown, LogUnavailable, LogWriter
 from streams.log.positions import PartitionId
 from streams.log.reader import PartitionReader
 from streams.log.records import Claim, LoggedDecision

@@ -11,9 +11,9 @@ from streams.domain.locks.kind import LOCKS
 from streams.domain.locks.replies import LockHeld, LockWaiting
 from streams.engine.batch import Batch
 from streams.engine.errors import ClockSkew, LogRewritten, LogShrank
-from streams.engine.ports import AppendUnknown
 from streams.engine.settings import OwnerSettings
 from streams.log.envelope import decode
+from streams.log.ports import AppendUnknown
 from streams.log.positions import PartitionId
 from streams.log.records import Commit, FeatureActivated, Genesis
 from streams.log.vocabulary import Vocabulary
