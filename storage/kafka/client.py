@@ -3,10 +3,18 @@
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.client import AIOKafkaClient
 
 MAX_RECORD_BYTES = 1024 * 1024
 LETTER_RECORD_BYTES = 2 * MAX_RECORD_BYTES
 """Dead letters take whole what the commands topic takes."""
+
+
+def connection(bootstrap: str, request_timeout_ms: int) -> AIOKafkaClient:
+    """Return the bare client: metadata, connections, requests and their answers."""
+    return AIOKafkaClient(
+        bootstrap_servers=bootstrap, request_timeout_ms=request_timeout_ms, metadata_max_age_ms=60_000
+    )
 
 
 def producer(bootstrap: str) -> AIOKafkaProducer:

@@ -1,87 +1,19 @@
 """The ports of `streams.log` on a real Kafka: one partition's log, topic lane and dead letters."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from hashlib import sha256
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
-from aiokafka.structs import RecordMetadata
+from aiokafka.errors import KafkaError
 
-from storage.kafka.client import consumer, producer
-from streams.log.ports import Appended, AppendUnknown, LogUnavailable, Stored
+from storage.kafka.client import consumer
+from storage.kafka.writer import KafkaLogWriter, open_writer
+from streams.log.ports import LogUnavailable, Stored
 from streams.log.positions import DEAD_LETTERS, PartitionId
 
-LOG_APPEND_TIME = 1
-CLOSE_TIMEOUT_S = 2.0
 LETTER_BYTES = 1536 * 1024
 MAX_IDLE_FETCHES = 10
 """Fetches of a second each without a record, below an end that was told: the tail may be gone."""
-APPEND_TIMEOUT_S = 30.0
-"""How long an append may go unacknowledged before its ownership ends: a broker that is away comes back sooner."""
-
-
-class RecordTooLarge(Exception):
-    """A bug: the engine bounds every commit far below what Kafka takes. Trying again would not help."""
-
-    code = "RECORD_TOO_LARGE"
-
-
-class KafkaLogWriter:
-    """One ordered, idempotent writer of one partition."""
-
-    def __init__(self, running: AIOKafkaProducer, topic: str, partition: int) -> None:
-        self._producer = running
-        self._topic = topic
-        self._partition = partition
-
-    async def append(self, record: bytes) -> "asyncio.Future[Appended]":
-        """Queue `record` behind all earlier ones; the future fails with `AppendUnknown`."""
-        appended: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
-        try:
-            sent = await self._producer.send(self._topic, record, partition=self._partition)
-        except MessageSizeTooLargeError as error:
-            raise RecordTooLarge(f"{self._topic}: a record of {len(record)} bytes does not fit.") from error
-        except KafkaError as error:
-            raise AppendUnknown(f"{self._topic}/{self._partition}: {error!r}") from error
-        sent.add_done_callback(lambda done: self._done(done, appended))
-        patience = asyncio.get_running_loop().call_later(APPEND_TIMEOUT_S, self._give_up, appended)
-        appended.add_done_callback(lambda _: patience.cancel())
-        return appended
-
-    def _give_up(self, appended: "asyncio.Future[Appended]") -> None:
-        if not appended.done():
-            problem = f"{self._topic}/{self._partition}: no acknowledgement for {APPEND_TIMEOUT_S:.0f} s."
-            appended.set_exception(AppendUnknown(problem))
-
-    def _done(self, sent: "asyncio.Future[RecordMetadata]", appended: "asyncio.Future[Appended]") -> None:
-        if appended.done():
-            return
-        if sent.cancelled():
-            appended.set_exception(
-                AppendUnknown(f"{self._topic}/{self._partition}: the producer was closed.")
-            )
-        elif isinstance(error := sent.exception(), MessageSizeTooLargeError):
-            appended.set_exception(RecordTooLarge(f"{self._topic}: a record does not fit: {error!r}"))
-        elif error is not None:
-            appended.set_exception(AppendUnknown(f"{self._topic}/{self._partition}: {error!r}"))
-        else:
-            metadata = sent.result()
-            if metadata.timestamp_type != LOG_APPEND_TIME:
-                appended.set_exception(
-                    AppendUnknown(f"{self._topic} does not stamp LogAppendTime; repair the topic.")
-                )
-            else:
-                appended.set_result(Appended(metadata.offset, metadata.timestamp))
-
-    async def close(self) -> None:
-        """Stop, without waiting long for a broker that is away: what is still queued may or may not land."""
-        try:
-            await asyncio.wait_for(self._producer.stop(), CLOSE_TIMEOUT_S)
-        except Exception:  # whatever it is, the writer is over: what is queued may or may not land
-            with suppress(Exception):
-                await self._producer.client.close()
 
 
 class KafkaTopicReader:
@@ -206,10 +138,4 @@ class KafkaPartitionPorts:
 
     async def writer(self) -> KafkaLogWriter:
         """Open a new writer."""
-        running = producer(self._bootstrap)
-        try:
-            await running.start()
-        except KafkaError as error:
-            await running.stop()
-            raise LogUnavailable(f"{self._where}: {error!r}") from error
-        return KafkaLogWriter(running, self._where.log_topic, self._where.partition)
+        return await open_writer(self._bootstrap, self._where.log_topic, self._where.partition)

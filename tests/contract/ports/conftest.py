@@ -114,6 +114,10 @@ async def realm(kafka: str) -> AsyncIterator[Realm]:
     running, reading = producer(kafka), consumer(kafka)
     await running.start()
     await reading.start()
+    topics = (PartitionId(kind, PARTITION).log_topic, PartitionId(kind, PARTITION).commands_topic)
+    await reading.end_offsets(
+        [TopicPartition(topic, PARTITION) for topic in topics]
+    )  # answers once they are led
     yield KafkaRealm(kafka, kind, running, reading)
     await reading.stop()
     await running.stop()

@@ -70,6 +70,16 @@ async def test_two_writers_interleave_and_each_is_told_the_truth(realm: Realm) -
     assert {record.offset: record.value for record in stored} == said
 
 
+async def test_appends_in_flight_together_land_in_order(realm: Realm) -> None:
+    writer = await realm.ports.writer()
+    sent = [await writer.append(b"%d" % number) for number in range(20)]
+    assert [(await appended).offset for appended in sent] == list(range(20))
+    await writer.close()
+    assert [record.value for record in await everything(realm.ports.log, 0, 20)] == [
+        b"%d" % n for n in range(20)
+    ]
+
+
 async def test_a_closed_writer_appends_nothing(realm: Realm) -> None:
     writer = await realm.ports.writer()
     await (await writer.append(b"one"))
