@@ -23,10 +23,12 @@ from streams.domain.locks.commands import (
     WithdrawLock,
 )
 from streams.domain.locks.replies import LeaseExtended, LockHeld
-from streams.wire.messages import Answer, Refused
+from streams.engine.direct_lane import FRAMES
+from streams.wire.frames import PROTOCOL, FrameSplitter, frame
+from streams.wire.messages import Answers, Hello, Refused, Welcome
 from tests.simulation.log import EPOCH_MS
 from tests.simulation.loop import Process
-from tests.simulation.network import PRINCIPAL, TENANT, Connection
+from tests.simulation.network import PRINCIPAL, TENANT, TOKEN, Socket
 from tests.simulation.trust import Hold
 
 if TYPE_CHECKING:
@@ -57,6 +59,31 @@ class Call:
     """It waits, but this connection has not confirmed it."""
 
 
+class Line(asyncio.Protocol):
+    """The client's end of one connection."""
+
+    def __init__(self, client: "Client", address: str) -> None:
+        self.address = address
+        self.socket: Socket | None = None
+        self._client = client
+        self._splitter = FrameSplitter()
+
+    @property
+    def open(self) -> bool:
+        """Whether bytes may still flow."""
+        return self.socket is not None and not self.socket.over
+
+    def send(self, record: bytes) -> None:
+        """Send one record."""
+        if self.socket is not None:
+            self.socket.write(frame(record))
+
+    def data_received(self, data: bytes) -> None:
+        for record in self._splitter.feed(data):
+            if self.open:
+                self._client.heard(FRAMES.decode(record))
+
+
 class Client:
     """One running client, in its own process with its own clock."""
 
@@ -71,7 +98,7 @@ class Client:
         self._rate = rate
         self._sequence = 0
         self._handles = 0
-        self._connection: Connection | None = None
+        self._line: Line | None = None
         self._done: list[tuple[int, bytes]] = []
         self._pairs: list[tuple[float, int]] = []
         self._mark = (EPOCH_MS, 0.0)
@@ -243,52 +270,65 @@ class Client:
             await asyncio.sleep(0.25 + 0.5 * random.random())
             unanswered = [call for call in self.open.values() if not call.answered or call.repeat]
             silent = silent + 1 if unanswered and before == self.replies else 0
-            if self._connection is None or not self._connection.open or silent > random.randint(1, 4):
+            if self._line is None or not self._line.open or silent > random.randint(1, 4):
                 self.connect(self.world.guess(self.name))
                 silent = 0
             else:
                 for call in list(self.open.values()):
-                    # A network that loses frames of a living connection (no TCP does) loses pushes, too.
-                    if not call.answered or call.repeat or (self.world.lossy and random.random() < 0.2):
+                    # A connection may have fallen silent: a wait that is repeated now and then finds out.
+                    if self.world.lossy and random.random() < 0.2:
+                        call.repeat = True
+                    if not call.answered or call.repeat:
                         self._send(call.frame)
 
-    def connect(self, worker: str | None) -> None:
-        """Connect to `worker` and repeat everything open: unanswered commands and waits alike."""
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = self.world.connect(self, worker)
+    def connect(self, address: str | None) -> None:
+        """Connect to `address` and repeat everything open: unanswered commands and waits alike."""
+        if self._line is not None and self._line.socket is not None:
+            self._line.socket.abort()
+        self._line = None if address is None else Line(self, address)
+        if self._line is not None:
+            self._line.socket = self.world.dial(self.process, self._line, address)
+            self._line.send(FRAMES.encode(Hello(PROTOCOL, TOKEN, self.name)))
         self._on_line = set(self.open)
         self._impostors = set()
         for call in list(self.open.values()):
             call.repeat = True
             self._send(call.frame)
 
-    def welcomed(self, mark_ms: int | None) -> None:
-        """Count "now" from the hello answer."""
-        if mark_ms is not None:
-            self._mark = (mark_ms, self.boot_ms())
+    def heard(self, message: object) -> None:
+        """Take a frame of the newest connection."""
+        if isinstance(message, Answers):
+            self.answers(message)
+        elif isinstance(message, Refused):
+            self.refused(message)
+        elif isinstance(message, Welcome) and message.mark_ms:
+            self._mark = (message.mark_ms, self.boot_ms())
 
     def _send(self, frame: bytes) -> None:
-        if self._connection is not None and self._connection.open:
-            self.world.deliver(self._connection, frame)
+        if self._line is not None and self._line.open:
+            self._line.send(frame)
+            if self.world.network.hit(self.world.faults.p_net_duplicate):
+                self._line.send(frame)
 
     def refused(self, refused: Refused) -> None:
         """Nothing was decided; look for the owner where the refusal points, and ask again."""
+        if refused.sequence < 0:
+            self.world.judge.fail(f"{self.name} is hung up on: {refused}")
         call = self.open.get(refused.sequence)
         if call is None:
             return
         call.repeat = True
         if refused.code in {"NOT_OWNER", "PARTITION_CLOSED"}:
-            current = None if self._connection is None else self.world.worker_of(self._connection)
+            current = None if self._line is None else self._line.address
             # Two former owners may point at each other for ever: now and then a client must ask somebody else.
             if refused.address not in {None, current} and self.random.random() < 0.7:
                 self.connect(refused.address)
             elif self.random.random() < 0.5:
                 self.connect(self.world.guess(self.name))
 
-    def answers(self, offset: int, lease_ms: int, mark_ms: int, answers: list[Answer]) -> None:
+    def answers(self, answers: Answers) -> None:
         """Take answers and pushes."""
-        for answer in answers:
+        for answer in answers.answers:
             call = self.open.get(answer.sequence)
             if answer.sequence in self._impostors:
                 self.world.judge.impostor(self.name, answer)
@@ -297,7 +337,7 @@ class Client:
             self.replies += 1
             if not call.answered:
                 call.answered = True
-                self._pairs = [*self._pairs[-7:], (call.first_sent_ms, lease_ms)]
+                self._pairs = [*self._pairs[-7:], (call.first_sent_ms, answers.lease_ms)]
             call.waiting, call.repeat = answer.waiting, False
             if not answer.waiting:
                 del self.open[answer.sequence]

@@ -16,6 +16,8 @@ class Faults:
     p_late_landing: float = 0.0
     p_duplicate_record: float = 0.0
     p_read_error: float = 0.0
+    p_close_failure: float = 0.0
+    """Closing a writer raises, which ends the owner's task."""
     r_foreign_garbage: float = 0.0
     r_near_miss: float = 0.0
     r_foreign_claim: float = 0.0
@@ -28,13 +30,21 @@ class Faults:
     r_two_owners: float = 0.0
     p_old_version: float = 0.0
     p_code_failure: float = 0.0
+    p_start_failure: float = 0.0
+    """An owner cannot even be made."""
+    p_late_news: float = 0.0
+    """A worker hears late of a new assignment."""
     # clocks
     p_worker_skew: float = 0.0
     r_broker_skew: float = 0.0
     p_client_drift: float = 0.0
     # the network and clients
     p_net_drop: float = 0.0
+    """A connection falls silent (at a tenth of this a write)."""
     p_net_duplicate: float = 0.0
+    """A client sends a command twice."""
+    p_net_cut: float = 0.0
+    """What is written in one piece arrives in two."""
     p_net_delay: float = 0.0
     r_disconnect: float = 0.0
     r_client_freeze: float = 0.0
@@ -59,6 +69,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "p_late_landing": (0.01, 0.15),
     "p_duplicate_record": (0.02, 0.2),
     "p_read_error": (0.01, 0.1),
+    "p_close_failure": (0.1, 0.5),
     "r_foreign_garbage": (0.2, 2.0),
     "r_near_miss": (0.2, 3.0),
     "r_foreign_claim": (0.05, 0.3),
@@ -70,11 +81,14 @@ _RANGES: dict[str, tuple[float, float]] = {
     "r_two_owners": (0.05, 0.5),
     "p_old_version": (0.2, 0.6),
     "p_code_failure": (0.01, 0.1),
+    "p_start_failure": (0.1, 0.5),
+    "p_late_news": (0.1, 0.6),
     "p_worker_skew": (0.2, 0.8),
     "r_broker_skew": (0.05, 0.3),
     "p_client_drift": (0.5, 1.0),
     "p_net_drop": (0.02, 0.3),
     "p_net_duplicate": (0.02, 0.3),
+    "p_net_cut": (0.05, 0.5),
     "p_net_delay": (0.02, 0.3),
     "r_disconnect": (0.1, 0.6),
     "r_client_freeze": (0.05, 0.3),

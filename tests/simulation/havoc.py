@@ -110,9 +110,9 @@ class Havoc:
         self.world.trace("broker skew", self.world.broker.skew_ms)
 
     def _disconnect(self) -> None:
-        lines = list(self.world.connections())
-        if lines:
-            self.world.random.choice(lines).close()
+        sockets = self.world.network.open()
+        if sockets:
+            self.world.random.choice(sockets).reset()
 
     def _freeze_client(self) -> None:
         client = self.world.random.choice(self.world.clients)

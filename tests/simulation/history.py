@@ -2,7 +2,6 @@
 
 import gc
 import sys
-import warnings
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
@@ -41,6 +40,14 @@ def run(seed: int, *, trace: bool = False) -> Result:
     """Run the history of `seed`; the same seed gives the same history, always."""
     _freeze_modules()
     gc.disable()
+    try:
+        return _history(seed, trace)
+    finally:
+        gc.collect(0)
+        gc.enable()
+
+
+def _history(seed: int, trace: bool) -> Result:
     random = Random(seed)
     world = World(random, draw(random), keep_trace=trace)
     faults = str(world.faults) if trace else ""
@@ -50,7 +57,7 @@ def run(seed: int, *, trace: bool = False) -> Result:
         world.judge.fail(str(error))
     result = Result(
         seed,
-        world.judge.violations,
+        [*world.judge.violations],
         world.judge.oracle.decisions,
         world.judge.answers,
         world.loop.steps,
@@ -138,16 +145,10 @@ def _hash(world: World) -> str:
 
 
 def _bury(world: World) -> None:
-    """Drop the world. Coroutines that never ended raise GeneratorExit now; what they do then is no news."""
+    """End every coroutine now: they raise GeneratorExit, and what they do then is no news."""
     hook = sys.unraisablehook
     sys.unraisablehook = lambda _: None
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # coroutines that never began
-            world.loop.close()
-            world.workers.clear()
-            world.clients.clear()
-            gc.collect(0)
+        world.loop.close()
     finally:
         sys.unraisablehook = hook
-        gc.enable()

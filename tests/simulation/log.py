@@ -106,6 +106,10 @@ class Landing:
         self.landed = False
 
 
+class CloseFailure(Exception):
+    """A planted exception: no port promises not to raise it."""
+
+
 class VirtualWriter:
     """One ordered, idempotent writer. Records leave in order; fate decides which arrive, when, and who is told."""
 
@@ -140,6 +144,8 @@ class VirtualWriter:
             if not landing.landed and self._broker.random.random() < 0.5:
                 landing.lost = True
             self._broker.loop.later(self._broker.latency(), _fail, landing)
+        if self._broker.hit(self._broker.faults.p_close_failure):
+            raise CloseFailure
 
     def abandon(self) -> None:
         """The process died: some of what is under way is lost, the rest may land much later."""

@@ -9,6 +9,7 @@ import asyncio
 from asyncio import events
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
+from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
 from heapq import heappop, heappush
 from random import Random
@@ -262,6 +263,8 @@ class SimLoop(asyncio.AbstractEventLoop):
         self._timers.clear()
         for task in self.tasks:
             task._log_destroy_pending = False  # type: ignore[attr-defined]
+            with suppress(RuntimeError):  # it awaits something while it ends
+                task.get_coro().close()
         self.tasks.clear()
 
     def forgotten_errors(self) -> list[str]:

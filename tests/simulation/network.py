@@ -1,107 +1,172 @@
-"""The direct lane's network: connections that delay, drop and repeat frames, and break.
+"""The direct lane's network: byte streams that delay, cut, fall silent and break, as TCP's do.
 
-Frames of one direction arrive in order. What a process sends after its death is not sent; what it sent before may
-still arrive.
+What arrives of one direction arrives in order and once, in pieces of any size. What a process sent before its death
+may still arrive. A stream that fell silent stays so: nobody is told, only the peer's patience finds out.
 """
 
+import asyncio
 from collections.abc import Callable
 from random import Random
-from typing import TYPE_CHECKING, Any
 
 from streams.engine.outbox import Identity
-from streams.log.positions import PartitionId
-from streams.wire.messages import Answer, Refused
 from tests.simulation.faults import Faults
 from tests.simulation.loop import Process, SimLoop
-
-if TYPE_CHECKING:
-    from tests.simulation.invariants import Judge
 
 TENANT = "t"
 PRINCIPAL = "app"
 IDENTITY = Identity(TENANT, PRINCIPAL)
+TOKEN = "token"
 
 
 class Network:
-    """Carries frames between processes."""
+    """Carries bytes between processes."""
 
     def __init__(self, loop: SimLoop, random: Random, faults: Faults) -> None:
         self.loop = loop
         self.random = random
         self.faults = faults
+        self._sockets: list[Socket] = []
 
-    def send(self, line: "Line", to: Process, receive: Callable[..., None], *frame: Any) -> None:
-        """Deliver `frame` to `receive` in process `to`, later, perhaps never, perhaps twice."""
-        random, faults = self.random, self.faults
-        if faults.p_net_drop and random.random() < faults.p_net_drop:
-            return
-        delay = 0.0002 + 0.002 * random.random() ** 2
-        if faults.p_net_delay and random.random() < faults.p_net_delay:
-            delay += 3.0 * random.random() ** 3
-        line.last = max(line.last, self.loop.now + delay)
-        self.loop.call_at(line.last, self._arrive, line, receive, frame, context=to.context)
-        if faults.p_net_duplicate and random.random() < faults.p_net_duplicate:
-            line.last += 0.5 * random.random() ** 2
-            self.loop.call_at(line.last, self._arrive, line, receive, frame, context=to.context)
-
-    @staticmethod
-    def _arrive(line: "Line", receive: Callable[..., None], frame: tuple[Any, ...]) -> None:
-        if line.open:
-            receive(*frame)
-
-
-class Line:
-    """One direction of one connection: in order."""
-
-    __slots__ = ("last", "open")
-
-    def __init__(self) -> None:
-        self.last = 0.0
-        self.open = True
-
-
-class Connection:
-    """One client's connection to one worker; also what the owner answers to."""
-
-    def __init__(
+    def connect(
         self,
-        network: Network,
-        judge: "Judge",
-        client: str,
-        identity: Identity,
-        client_process: Process,
-        on_answers: Callable[..., None],
-        on_refused: Callable[[Refused], None],
-    ) -> None:
-        self.client = client
-        self.identity = identity
-        self.up, self.down = Line(), Line()
+        process: Process,
+        protocol: asyncio.Protocol,
+        server: Process,
+        serve: Callable[[], asyncio.Protocol],
+    ) -> "Socket":
+        """Return the near end of a new connection to `server`, which makes its protocol when it hears of it."""
+        near, far = Socket(self, process, protocol), Socket(self, server, None)
+        near.peer, far.peer = far, near
+        self._sockets = [one for one in self._sockets if not one.over]
+        self._sockets += (near, far)
+        near.last = self.loop.now + self.latency()
+        self.loop.call_at(near.last, _accept, far, serve, context=server.context)
+        return near
+
+    def latency(self) -> float:
+        """Return one way's delay."""
+        delay = 0.0002 + 0.002 * self.random.random() ** 2
+        if self.faults.p_net_delay and self.random.random() < self.faults.p_net_delay:
+            delay += 3.0 * self.random.random() ** 3
+        return delay
+
+    def hit(self, probability: float) -> bool:
+        """Draw a fault. Costs no randomness where the fault is off."""
+        return probability > 0.0 and self.random.random() < probability
+
+    def died(self, process: Process) -> None:
+        """Its kernel closes what a process had open."""
+        for socket in self._sockets:
+            if socket.process is process:
+                socket.die()
+
+    def open(self) -> list["Socket"]:
+        """Return the ends that are open."""
+        return [one for one in self._sockets if not one.over]
+
+
+class Socket(asyncio.Transport):
+    """One end of a connection. `write` and `close` are what asyncio's protocols know."""
+
+    __slots__ = ("_aborted", "_closing", "_network", "_protocol", "last", "mute", "peer", "process")
+
+    peer: "Socket"
+
+    def __init__(self, network: Network, process: Process, protocol: asyncio.Protocol | None) -> None:
+        self.process = process
+        self.last = 0.0
+        """When the last byte that was written here arrives over there."""
+        self.mute = False
+        """What is written here from now on is lost."""
         self._network = network
-        self._judge = judge
-        self._client_process = client_process
-        self._on_answers = on_answers
-        self._on_refused = on_refused
+        self._protocol = protocol
+        self._closing = False
+        self._aborted = False
 
     @property
-    def open(self) -> bool:
-        """Whether frames still flow."""
-        return self.up.open
+    def over(self) -> bool:
+        """Whether this end is closed."""
+        return self._closing
+
+    # ── asyncio.Transport ───────────────────────────────────────────────────────────────────────────────────
+
+    def is_closing(self) -> bool:
+        return self._closing
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def get_extra_info(self, name: str, default: object = None) -> object:
+        return default
+
+    def write(self, data: "bytes | bytearray | memoryview") -> None:
+        network = self._network
+        if self._closing or self.process.dead:
+            return
+        if network.hit(network.faults.p_net_drop / 10):
+            self.mute = True
+            self.peer.mute |= network.random.random() < 0.5
+        if self.mute:
+            return
+        if len(data) > 1 and network.hit(network.faults.p_net_cut):
+            cut = network.random.randrange(1, len(data))
+            self._carry(bytes(data[:cut]))
+            data = data[cut:]
+        self._carry(bytes(data))
 
     def close(self) -> None:
-        """Break it; what is under way is lost."""
-        self.up.open = self.down.open = False
+        self._finish(aborted=False)
 
-    def send(self, to: Process, receive: Callable[..., None], frame: bytes) -> None:
-        """Send a command to the worker."""
-        self._network.send(self.up, to, receive, self, frame)
+    def abort(self) -> None:
+        self._finish(aborted=True)
 
-    def answer(
-        self, where: PartitionId, offset: int, lease_ms: int, mark_ms: int, answers: list[Answer]
-    ) -> None:
-        self._judge.answered(self.identity.principal, self.client, offset, lease_ms, answers)
-        self._network.send(
-            self.down, self._client_process, self._on_answers, offset, lease_ms, mark_ms, answers
-        )
+    # ── fate ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def refuse(self, refused: Refused) -> None:
-        self._network.send(self.down, self._client_process, self._on_refused, refused)
+    def reset(self) -> None:
+        """Something between the two ends breaks the connection; what is under way is lost."""
+        for end in (self, self.peer):
+            end._aborted = True
+            end._hang_up(end.peer)
+
+    def die(self) -> None:
+        """The process is gone."""
+        if not self._closing:
+            self._closing = True
+            self._hang_up(self.peer)
+
+    def _finish(self, *, aborted: bool) -> None:
+        if self._closing:
+            return
+        self._closing, self._aborted = True, aborted
+        self._network.loop.call_at(self._network.loop.now, self._lost, context=self.process.context)
+        if not self.mute:
+            self._hang_up(self.peer)
+
+    def _hang_up(self, end: "Socket") -> None:
+        self.last = max(self.last, self._network.loop.now + self._network.latency())
+        self._network.loop.call_at(self.last, end._ended, context=end.process.context)
+
+    def _carry(self, data: bytes) -> None:
+        loop = self._network.loop
+        self.last = max(self.last, loop.now + self._network.latency())
+        loop.call_at(self.last, self._arrive, data, context=self.peer.process.context)
+
+    def _arrive(self, data: bytes) -> None:
+        peer = self.peer
+        if not peer._closing and not self._aborted and peer._protocol is not None:
+            peer._protocol.data_received(data)
+
+    def _ended(self) -> None:
+        if not self._closing:
+            self._closing = True
+            self._lost()
+
+    def _lost(self) -> None:
+        if self._protocol is not None:
+            self._protocol.connection_lost(None)
+
+
+def _accept(end: Socket, serve: Callable[[], asyncio.Protocol]) -> None:
+    if not end._closing:
+        end._protocol = serve()
+        end._protocol.connection_made(end)

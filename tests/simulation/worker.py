@@ -1,24 +1,25 @@
-"""One worker process of the simulation: the composition of real owners, as the product's worker composes them."""
+"""One worker process of the simulation: real owners, roster and connections, composed as the product's worker does."""
 
-import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
-from schemas.errors import SchemaError
+import structlog
+
 from streams.engine.batch import Batch
-from streams.engine.intake import take_in
-from streams.engine.outbox import Identity
+from streams.engine.direct_lane import Connection
 from streams.engine.owner import Owner
-from streams.engine.ports import ReplyTo
+from streams.engine.pending import Pending
+from streams.engine.roster import Access, Roster
 from streams.engine.settings import OwnerSettings
 from streams.engine.watch import Silent
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
-from streams.wire.messages import Refused
+from streams.wire.messages import Answer
 from tests.simulation.log import EPOCH_MS, VirtualPorts
 from tests.simulation.loop import Process, SimLoop
-from tests.simulation.network import IDENTITY, Connection
+from tests.simulation.network import IDENTITY, TOKEN
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -55,28 +56,75 @@ class VirtualEntropy:
         return self.random.uniform(low, high)
 
 
+class StartFailure(Exception):
+    """A planted exception: making an owner may fail."""
+
+
+class Served(Connection):
+    """A real connection; the judge hears what leaves on it."""
+
+    def __init__(self, worker: "Worker") -> None:
+        super().__init__(worker.roster)
+        self.asked: set[int] = set()
+        """Sequences that came in on it."""
+        self._worker = worker
+
+    def answer(
+        self, where: PartitionId, offset: int, lease_ms: int, mark_ms: int, answers: list[Answer]
+    ) -> None:
+        if where.partition >= 0:
+            self._worker.answers(self, offset, lease_ms, answers)
+        super().answer(where, offset, lease_ms, mark_ms, answers)
+
+
+class WatchedRoster(Roster):
+    """The real roster; it notes which connection asked for what, and who is newest."""
+
+    newest: dict[str, Connection]
+    """The connection of each client that said hello last; it may be over."""
+
+    def connected(self, connection: Connection) -> None:
+        self.newest[connection.client] = connection
+        super().connected(connection)
+
+    def submit(self, where: PartitionId, pending: Pending) -> None:
+        if isinstance(pending.reply_to, Served):
+            pending.reply_to.asked.add(pending.meta.sequence)
+        super().submit(where, pending)
+
+
 class Worker(Silent):
     """A process with an address, a code version, clocks, and the partition when it is assigned."""
 
     def __init__(
-        self, world: "World", name: str, vocabulary: Vocabulary, max_level: int, skew_ms: int
+        self,
+        world: "World",
+        name: str,
+        address: str,
+        vocabulary: Vocabulary,
+        max_level: int,
+        skew_ms: int,
     ) -> None:
         self.world = world
         self.name = name
+        self.address = address
         self.max_level = max_level
         self.skew_ms = skew_ms
         self.process = Process(world.loop, name)
         self.process.on_death = self._died
         self.vocabulary = vocabulary
-        self.wanted = False
-        """Whether membership assigns the partition here, now."""
         self.owner: Owner | None = None
-        self.task: asyncio.Task[None] | None = None
-        self.connections: dict[tuple[str, str], Connection] = {}
+        """The owner that was made last; there is never a second one at work."""
         self.ports: list[VirtualPorts] = []
         self.freezes: list[tuple[float, float]] = []
         self.clock = VirtualClock(world.loop, world.random.randint(0, 10**9), skew_ms)
         self.entropy = VirtualEntropy(world.random)
+        self.roster = WatchedRoster(
+            name, address, {"locks": vocabulary}, PARTITIONS, Access(TOKEN, IDENTITY), 4096, self.clock
+        )
+        self.roster.newest = {}
+        self.roster.owner_factory = self._own
+        self.roster._log = _QUIET
 
     @property
     def alive(self) -> bool:
@@ -88,49 +136,30 @@ class Worker(Silent):
         """Whether the partition is quarantined here, until an operator restarts the process."""
         return self.owner is not None and self.owner.phase == "quarantined"
 
-    def assign(self) -> None:
-        """Become an owner of the partition (as far as membership is concerned)."""
-        self.wanted = True
+    def assigned(self, mine: bool, routes: Mapping[PartitionId, str]) -> None:
+        """Hear from the group who owns what."""
         if self.alive:
-            self.process.call(self._start)
+            owned = frozenset({WHERE} if mine else ())
+            self.process.spawn(self.roster.assigned(owned, routes))
+            self.world.trace("assigned" if mine else "relieved", self.name)
 
-    def unassign(self) -> None:
-        """Stop owning: first kindly, then by cancellation."""
-        self.wanted = False
-        if self.alive and self.owner is not None:
-            self.process.call(self._stop, self.owner, self.task)
+    def serve(self) -> Served:
+        """Take a connection."""
+        return Served(self)
 
-    def receive(self, connection: Connection, frame: bytes) -> None:
-        """Take a command frame, as the direct lane's server does."""
-        self.connections[connection.identity.principal, connection.client] = connection
-        try:
-            _, pending = take_in(
-                frame, "DIRECT", self.vocabulary, PARTITIONS, connection.identity, connection
-            )
-        except SchemaError:
-            self._refuse(connection, -1, "MALFORMED_FRAME")
-            return
-        if self.owner is None or self.task is None or self.task.done():
-            self._refuse(connection, pending.meta.sequence, "NOT_OWNER")
-        else:
-            self.owner.submit(pending)
-
-    def mark_ms(self) -> int | None:
-        """Return the wall mark for the hello answer, when there is one."""
-        return self.owner.mark_ms() if self.owner is not None and self.owner.phase == "leading" else None
+    def answers(self, connection: Served, offset: int, lease_ms: int, answers: list[Answer]) -> None:
+        """Have the judge look at what leaves on a connection."""
+        judge, identity = self.world.judge, connection.identity
+        assert identity is not None
+        judge.answered(identity.principal, connection.client, offset, lease_ms, answers)
+        if self.roster.newest.get(connection.client) is not connection:
+            for answer in answers:
+                if answer.sequence not in connection.asked:
+                    judge.fail(
+                        f"{connection.client} is answered {answer} on an older connection, which never asked"
+                    )
 
     # what the owner asks ----------------------------------------------------------------------------
-    def connection_of(self, principal: str, client: str) -> ReplyTo | None:
-        connection = self.connections.get((principal, client))
-        return connection if connection is not None and connection.open else None
-
-    def address_of(self, where: PartitionId) -> str | None:
-        claim = None if self.owner is None else self.owner.reader.head.claim
-        return None if claim is None else claim.address
-
-    def topic_identity(self) -> Identity:
-        return IDENTITY
-
     def accepted(self, where: PartitionId, batch: Batch, append_ms: int) -> None:
         if self.owner is not None:
             self.world.judge.compare(self.owner)
@@ -140,36 +169,27 @@ class Worker(Silent):
         self.world.judge.troubled(error)
 
     # ------------------------------------------------------------------------------------------------
-    def _start(self) -> None:
-        if not self.wanted or (self.task is not None and not self.task.done()):
-            return
-        ports = VirtualPorts(
-            self.world.broker, WHERE, self.process, self.world.letters, self.world.judge.appending
-        )
+    def _own(self, where: PartitionId) -> Owner:
+        world = self.world
+        if world.broker.hit(world.faults.p_start_failure):
+            raise StartFailure
+        ports = VirtualPorts(world.broker, where, self.process, world.letters, world.judge.appending)
         self.ports.append(ports)
-        settings = OwnerSettings(address=self.name, partitions=PARTITIONS, max_level=self.max_level)
-        self.owner = Owner(WHERE, self.vocabulary, ports, self.clock, self.entropy, settings, self, self)
-        self.task = asyncio.get_running_loop().create_task(self.owner.run())
-        self.task.add_done_callback(lambda _: self._start())
-        self.world.trace("assigned", self.name)
-
-    async def _stopping(self, owner: Owner, task: "asyncio.Task[None]") -> None:
-        await owner.stop()
-        await asyncio.sleep(1.0)
-        task.cancel()
-
-    def _stop(self, owner: Owner, task: "asyncio.Task[None] | None") -> None:
-        if task is not None and not task.done():
-            asyncio.get_running_loop().create_task(self._stopping(owner, task))
-
-    def _refuse(self, connection: Connection, sequence: int, code: str) -> None:
-        connection.refuse(
-            Refused(sequence, code, "", WHERE.kind, WHERE.partition, self.address_of(WHERE), 100)
+        settings = OwnerSettings(address=self.address, partitions=PARTITIONS, max_level=self.max_level)
+        self.owner = Owner(
+            where, self.vocabulary, ports, self.clock, self.entropy, settings, self.roster, self
         )
+        return self.owner
 
     def _died(self) -> None:
         self.world.trace("died", self.name)
         for ports in self.ports:
             ports.abandon()
-        for connection in self.connections.values():
-            connection.close()
+        self.world.network.died(self.process)
+
+
+def _drop(_: object, __: str, ___: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    raise structlog.DropEvent
+
+
+_QUIET = structlog.wrap_logger(None, processors=[_drop])

@@ -1,7 +1,7 @@
 """The world of one history: broker, network, workers, clients, and the faults that befall them."""
 
+import asyncio
 from random import Random
-from typing import TYPE_CHECKING
 
 from schemas.meta import CommandMeta
 from streams.domain.locks.commands import AcquireLock
@@ -14,14 +14,13 @@ from tests.simulation.clients import Client
 from tests.simulation.faults import Faults
 from tests.simulation.invariants import Judge
 from tests.simulation.log import Broker, Landing, VirtualDeadLetters
-from tests.simulation.loop import SimLoop
-from tests.simulation.network import IDENTITY, PRINCIPAL, TENANT, Connection, Network
+from tests.simulation.loop import Process, SimLoop
+from tests.simulation.network import TENANT, Network, Socket
 from tests.simulation.versions import vocabulary_of
 from tests.simulation.worker import PARTITIONS, WHERE, Worker
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
+ADDRESSES = ("h0:1", "h1:1", "h2:1", "h3:1")
+"""A process that starts takes the first one that is free."""
 NAMES = [
     name for name in map(str, range(40)) if partition_of(key_of(TENANT, name), PARTITIONS) == WHERE.partition
 ]
@@ -55,8 +54,10 @@ class World:
         self.events: list[str] = []
         self.keep_trace = keep_trace
         self.lossy = faults.p_net_drop > 0
-        self._lines: dict[Connection, Worker] = {}
         self._produced = 0
+        self._assignment = 0
+        self._heard: dict[str, int] = {}
+        """The last assignment that each worker heard of."""
 
     def trace(self, *words: object) -> None:
         """Note what happened, when the run is traced."""
@@ -74,19 +75,28 @@ class World:
             skew = int(random.choice((1000, 60_000, 280_000, 400_000, 4_000_000)) * random.uniform(-1, 1))
         failing = 0.0 if sound else faults.p_code_failure
         name = f"w{len(self.workers)}"
-        worker = Worker(self, name, vocabulary_of(level, failing, self), level, skew)
+        taken = {worker.address for worker in self.alive()}
+        address = next(one for one in ADDRESSES if one not in taken)
+        worker = Worker(self, name, address, vocabulary_of(level, failing, self), level, skew)
         self.workers.append(worker)
         self.judge.workers[name] = worker
         return worker
 
     def assign(self, worker: Worker, *, alone: bool = True) -> None:
-        """Move the assignment to `worker`; the others are told unless two shall own at once."""
-        if alone:
-            for other in self.workers:
-                if other is not worker:
-                    other.unassign()
+        """Move the assignment to `worker`; the others are told, late or soon, unless two shall own at once."""
         self.assigned = worker
-        worker.assign()
+        self._assignment += 1
+        for other in self.alive():
+            if other is worker:
+                self._tell(other, worker, self._assignment)
+            elif alone:
+                late = 3.0 * self.random.random() if self.broker.hit(self.faults.p_late_news) else 0.0
+                self.loop.later(late, self._tell, other, worker, self._assignment)
+
+    def _tell(self, member: Worker, owner: Worker, assignment: int) -> None:
+        if self._heard.get(member.name, 0) < assignment:
+            self._heard[member.name] = assignment
+            member.assigned(member is owner, {WHERE: owner.address})
 
     def alive(self) -> list[Worker]:
         """Return the processes that still run."""
@@ -108,36 +118,14 @@ class World:
     def guess(self, client: str) -> str | None:
         """Return where a client without better knowledge looks for the owner."""
         alive = self.alive()
-        return self.random.choice(alive).name if alive else None
+        return self.random.choice(alive).address if alive else None
 
-    def connect(self, client: Client, worker: str | None) -> Connection | None:
-        """Open a connection, if the process is there to take it."""
-        found = next((one for one in self.alive() if one.name == worker), None)
+    def dial(self, process: Process, protocol: asyncio.Protocol, address: str | None) -> Socket | None:
+        """Return the near end of a connection to whoever listens at `address`; None: nobody."""
+        found = next((one for one in self.alive() if one.address == address), None)
         if found is None:
             return None
-        connection = Connection(
-            self.network, self.judge, client.name, IDENTITY, client.process, client.answers, client.refused
-        )
-        self._lines[connection] = found
-        self.network.send(connection.up, found.process, self._hello, connection, found, client)
-        return connection
-
-    def _hello(self, connection: Connection, worker: Worker, client: Client) -> None:
-        worker.connections[PRINCIPAL, connection.client] = connection
-        self.network.send(connection.down, client.process, client.welcomed, worker.mark_ms())
-
-    def deliver(self, connection: Connection, frame: bytes) -> None:
-        """Send a command frame up a connection."""
-        worker = self._lines[connection]
-        connection.send(worker.process, worker.receive, frame)
-
-    def worker_of(self, connection: Connection) -> str:
-        """Return the name of the worker at the other end."""
-        return self._lines[connection].name
-
-    def connections(self) -> "Iterable[Connection]":
-        """Return the open connections."""
-        return [connection for connection in self._lines if connection.open]
+        return self.network.connect(process, protocol, found.process, found.serve)
 
     # ── the topics ──────────────────────────────────────────────────────────────────────────────────────────
 
