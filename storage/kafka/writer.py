@@ -16,7 +16,7 @@ from aiokafka.protocol.transaction import InitProducerIdRequest
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from storage.kafka.client import MAX_RECORD_BYTES, connection
-from streams.log.ports import Appended, AppendUnknown, LogUnavailable
+from streams.log.ports import Appended, AppendUnknown, LogUnavailable, RecordTooLarge
 
 ACKS_ALL = -1
 NO_TIMESTAMP = -1
@@ -24,12 +24,6 @@ NO_TIMESTAMP = -1
 CLOSE_TIMEOUT_S = 2.0
 APPEND_TIMEOUT_MS = 30_000
 """How long an append may go unacknowledged before its ownership ends: a broker that pauses comes back sooner."""
-
-
-class RecordTooLarge(Exception):
-    """A bug: the engine bounds every commit far below what Kafka takes. Trying again would not help."""
-
-    code = "RECORD_TOO_LARGE"
 
 
 class KafkaLogWriter:

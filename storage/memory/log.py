@@ -3,8 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from streams.log.ports import Appended, AppendUnknown, Clock, Stored
+from streams.log.ports import Appended, AppendUnknown, Clock, RecordTooLarge, Stored
 from streams.log.positions import PartitionId
+
+MAX_MESSAGE_BYTES = 1024 * 1024
+"""max.message.bytes of the real topics. It bounds the batch a record travels in."""
+BATCH_BYTES = 72
+"""What a batch of one large record without key and headers takes beside its value."""
 
 
 class MemoryTopic:
@@ -16,7 +21,9 @@ class MemoryTopic:
         self._grown = asyncio.Event()
 
     def append(self, value: bytes | None) -> Appended:
-        """Store a record."""
+        """Store a record. Raises `RecordTooLarge`."""
+        if value is not None and len(value) + BATCH_BYTES > MAX_MESSAGE_BYTES:
+            raise RecordTooLarge(f"a record of {len(value)} bytes does not fit {MAX_MESSAGE_BYTES}.")
         stored = Stored(len(self.records), self._clock.wall_ms(), value)
         self.records.append(stored)
         self._grown.set()
@@ -52,13 +59,27 @@ class MemoryLogWriter:
             raise AppendUnknown("the writer is closed.")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Appended] = loop.create_future()
-        appended = self._topic.append(record)
-        loop.call_soon(lambda: None if future.done() else future.set_result(appended))
+        try:
+            appended = self._topic.append(record)
+        except RecordTooLarge as error:
+            self._open = False  # what comes behind a record that is missing would not extend the chain
+            loop.call_soon(_settle, future, error)
+        else:
+            loop.call_soon(_settle, future, appended)
         return future
 
     async def close(self) -> None:
         """Stop."""
         self._open = False
+
+
+def _settle(future: "asyncio.Future[Appended]", outcome: Appended | RecordTooLarge) -> None:
+    if future.done():
+        return
+    if isinstance(outcome, RecordTooLarge):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)
 
 
 class MemoryDeadLetters:

@@ -4,6 +4,7 @@ Errors:
     PortError
     ├── AppendUnknown     an append failed or its outcome is unknown: it may still land
     └── LogUnavailable    the log cannot be read now; worth a retry
+    RecordTooLarge        no topic takes such a record: a bug of whoever wrote it
 """
 
 from asyncio import Future
@@ -32,6 +33,12 @@ class LogUnavailable(PortError):
     code = "LOG_UNAVAILABLE"
 
 
+class RecordTooLarge(Exception):
+    """A bug: the engine bounds every commit far below what a topic takes. Trying again would not help."""
+
+    code = "RECORD_TOO_LARGE"
+
+
 @value
 class Stored:
     """One record as it stands in a topic. `value` is None for a tombstone."""
@@ -53,7 +60,7 @@ class LogWriter(Protocol):
     """One ordered, idempotent writer (acks=all) of one partition's log. One instance an ownership."""
 
     async def append(self, record: bytes) -> "Future[Appended]":
-        """Queue `record` behind all earlier ones; the future fails with `AppendUnknown`."""
+        """Queue `record` behind all earlier ones; the future fails with `AppendUnknown` or `RecordTooLarge`."""
 
     async def close(self) -> None:
         """Stop. What is still queued may or may not land."""

@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from streams.log.ports import AppendUnknown, Stored, TopicReader
+from storage.memory.log import BATCH_BYTES, MAX_MESSAGE_BYTES
+from streams.log.ports import AppendUnknown, RecordTooLarge, Stored, TopicReader
 from streams.log.records import MAX_COMMIT_BYTES
 from tests.contract.ports.conftest import Realm
 
@@ -55,6 +56,24 @@ async def test_a_record_of_the_greatest_commit_is_taken_and_comes_back_whole(rea
     assert (await (await writer.append(value))).offset == 0
     await writer.close()
     assert [record.value for record in await everything(realm.ports.log, 0, 1)] == [value]
+
+
+async def test_the_largest_record_a_topic_takes_is_taken(realm: Realm) -> None:
+    writer = await realm.ports.writer()
+    value = bytes(MAX_MESSAGE_BYTES - BATCH_BYTES)
+    assert (await (await writer.append(value))).offset == 0
+    await writer.close()
+    assert [record.value for record in await everything(realm.ports.log, 0, 1)] == [value]
+
+
+async def test_a_record_one_byte_larger_is_refused_and_ends_the_writer(realm: Realm) -> None:
+    writer = await realm.ports.writer()
+    with pytest.raises(RecordTooLarge):
+        await (await writer.append(bytes(MAX_MESSAGE_BYTES - BATCH_BYTES + 1)))
+    with pytest.raises(AppendUnknown):
+        await (await writer.append(b"behind it"))
+    await writer.close()
+    assert await realm.ports.log.bounds() == (0, 0)
 
 
 async def test_two_writers_interleave_and_each_is_told_the_truth(realm: Realm) -> None:
