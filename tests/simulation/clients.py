@@ -26,6 +26,7 @@ from streams.domain.locks.replies import LeaseExtended, LockHeld
 from streams.engine.direct_lane import FRAMES
 from streams.wire.frames import PROTOCOL, FrameSplitter, frame
 from streams.wire.messages import Answers, Hello, Refused, Welcome
+from tests.simulation.invariants import Sent
 from tests.simulation.log import EPOCH_MS
 from tests.simulation.loop import Process
 from tests.simulation.network import PRINCIPAL, TENANT, TOKEN, Socket
@@ -33,15 +34,6 @@ from tests.simulation.trust import Hold
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
-
-
-@dataclass(slots=True)
-class Sent:
-    """What the judge must know of a command that was sent."""
-
-    hash: bytes
-    token: int | None
-    name: str
 
 
 @dataclass(slots=True)
@@ -145,7 +137,7 @@ class Client:
 
     def note(self, frame: bytes, sequence: int, command: Any) -> None:
         """Tell the judge what is asked."""
-        sent = Sent(command_hash(frame), getattr(command, "token", None), command.name)
+        sent = Sent(command_hash(frame), getattr(command, "token", None))
         self.world.judge.sent.setdefault((PRINCIPAL, self.name, sequence), []).append(sent)
 
     def _meta(self, handle: str, sequence: int) -> CommandMeta:
@@ -312,7 +304,7 @@ class Client:
 
     def refused(self, refused: Refused) -> None:
         """Nothing was decided; look for the owner where the refusal points, and ask again."""
-        if refused.sequence < 0:
+        if refused.sequence < 0 and refused.code != "NO_HELLO":
             self.world.judge.fail(f"{self.name} is hung up on: {refused}")
         call = self.open.get(refused.sequence)
         if call is None:

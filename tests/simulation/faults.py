@@ -30,6 +30,8 @@ class Faults:
     r_two_owners: float = 0.0
     p_old_version: float = 0.0
     p_code_failure: float = 0.0
+    p_huge_decision: float = 0.0
+    """A kind answers with more than a commit holds."""
     p_start_failure: float = 0.0
     """An owner cannot even be made."""
     p_late_news: float = 0.0
@@ -38,6 +40,7 @@ class Faults:
     p_worker_skew: float = 0.0
     r_broker_skew: float = 0.0
     p_client_drift: float = 0.0
+    r_client_clock_step: float = 0.0
     # the network and clients
     p_net_drop: float = 0.0
     """A connection falls silent (at a tenth of this a write)."""
@@ -81,11 +84,13 @@ _RANGES: dict[str, tuple[float, float]] = {
     "r_two_owners": (0.05, 0.5),
     "p_old_version": (0.2, 0.6),
     "p_code_failure": (0.01, 0.1),
+    "p_huge_decision": (0.01, 0.05),
     "p_start_failure": (0.1, 0.5),
     "p_late_news": (0.1, 0.6),
     "p_worker_skew": (0.2, 0.8),
     "r_broker_skew": (0.05, 0.3),
     "p_client_drift": (0.5, 1.0),
+    "r_client_clock_step": (0.1, 1.0),
     "p_net_drop": (0.02, 0.3),
     "p_net_duplicate": (0.02, 0.3),
     "p_net_cut": (0.05, 0.5),

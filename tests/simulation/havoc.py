@@ -32,6 +32,7 @@ class Havoc:
             (faults.r_broker_skew, self._broker_skew),
             (faults.r_disconnect, self._disconnect),
             (faults.r_client_freeze, self._freeze_client),
+            (faults.r_client_clock_step, self._step_clock),
             (faults.r_foreign_garbage, self._garbage),
             (faults.r_near_miss, self._near_miss),
             (faults.r_foreign_claim, self._foreign_claim),
@@ -115,9 +116,14 @@ class Havoc:
             self.world.random.choice(sockets).reset()
 
     def _freeze_client(self) -> None:
-        client = self.world.random.choice(self.world.clients)
-        client.process.freeze()
-        self.world.loop.later(4.0 * self.world.random.random(), client.process.thaw)
+        process = self.world.random.choice(self.world.processes())
+        process.freeze()
+        self.world.loop.later(4.0 * self.world.random.random(), process.thaw)
+
+    def _step_clock(self) -> None:
+        random = self.world.random
+        if self.world.users:
+            random.choice(self.world.users).clock.step_s = random.choice((2.0, 60.0)) * random.uniform(-1, 1)
 
     # ── foreign records ─────────────────────────────────────────────────────────────────────────────────────
 

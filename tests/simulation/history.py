@@ -1,15 +1,17 @@
 """One history: a seed, a world, some seconds of faults, then peace in which every command must be answered."""
 
 import gc
+import random as module_random
 import sys
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
 from random import Random
+from typing import Any
 
 from streams.log.reader import PartitionReader
 from streams.wire.keys import key_of
-from tests.simulation.clients import Call, Client
+from tests.simulation.clients import Client
 from tests.simulation.faults import draw
 from tests.simulation.havoc import Havoc
 from tests.simulation.loop import Livelock
@@ -19,6 +21,8 @@ from tests.simulation.world import World
 
 PEACE_S = 20.0
 """Within so long after the last fault, every pending command is answered."""
+SHARE_OF_USERS = 0.3
+"""In so many histories the real client library is at work, too."""
 
 
 @dataclass(slots=True)
@@ -48,6 +52,15 @@ def run(seed: int, *, trace: bool = False) -> Result:
 
 
 def _history(seed: int, trace: bool) -> Result:
+    outer = module_random.getstate()
+    module_random.seed(seed)  # the client library draws its pauses there
+    try:
+        return _world(seed, trace)
+    finally:
+        module_random.setstate(outer)
+
+
+def _world(seed: int, trace: bool) -> Result:
     random = Random(seed)
     world = World(random, draw(random), keep_trace=trace)
     faults = str(world.faults) if trace else ""
@@ -82,7 +95,11 @@ def _run(world: World) -> None:
     world.assign(world.start_worker())
     for _ in range(random.randint(0, 2)):
         world.start_worker()
-    world.start_clients(random.randint(1, 4))
+    if random.random() < SHARE_OF_USERS:
+        world.start_users(random.randint(1, 2))
+        world.start_clients(random.randint(0, 2))
+    else:
+        world.start_clients(random.randint(1, 4))
     havoc = Havoc(world)
     havoc.begin()
     loop.run(random.uniform(2.0, 12.0))
@@ -105,8 +122,12 @@ def _peace(world: World) -> None:
     for client in world.clients:
         client.process.thaw()
         client.stopping = True
+    for user in world.users:
+        user.process.thaw()
+        user.stopping = True
     end = loop.now + PEACE_S
-    while loop.now < end and not loop.halted and any(_owed(world, client) for client in world.clients):
+    loop.run(loop.now + 0.5)
+    while loop.now < end and not loop.halted and _all_owed(world):
         loop.run(loop.now + 0.5)
     if not loop.halted:
         _settled(world)
@@ -114,9 +135,8 @@ def _peace(world: World) -> None:
 
 def _settled(world: World) -> None:
     judge = world.judge
-    for client in world.clients:
-        if owed := _owed(world, client):
-            judge.fail(f"{client.name} has no answer after {PEACE_S} s of peace: {owed}")
+    for name, owed in _all_owed(world):
+        judge.fail(f"{name} has no answer after {PEACE_S} s of peace: {owed}")
     for error in [*world.loop.errors, *world.loop.forgotten_errors()]:
         judge.fail(error)
     letters = {offset for _, offset, _ in world.letters.letters}
@@ -130,7 +150,15 @@ def _settled(world: World) -> None:
         judge.same(replayed, "a replay")
 
 
-def _owed(world: World, client: Client) -> list[Call]:
+def _all_owed(world: World) -> list[tuple[str, list[Any]]]:
+    owed = [(client.name, _owed(world, client)) for client in world.clients]
+    owed += [(user.name, user.owed()) for user in world.users]
+    undecided = world.judge.undecided()
+    owed += [("the topic lane", [undecided] if undecided else [])]
+    return [(name, these) for name, these in owed if these]
+
+
+def _owed(world: World, client: Client) -> list[Any]:
     """Return the calls that must still be answered; a wait on a key whose timer failed is parked, by design."""
     parked = world.judge.tail.state.parked
     return [c for c in client.open.values() if not (c.waiting and key_of(TENANT, c.command.name) in parked)]

@@ -4,7 +4,9 @@ It sees what no participant sees (true time, every record as it lands, every ans
 bookkeeping with the engine: accept rule, leases, clocks and outcomes are its own.
 """
 
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ from streams.domain.decider import Rejected
 from streams.domain.locks.events import LockDowngraded
 from streams.engine.errors import ClockSkew, OwnerError
 from streams.engine.owner import Owner
+from streams.engine.pending import Pending
 from streams.log.ports import Stored
 from streams.log.reader import LogHalt, PartitionReader
 from streams.log.records import Claim, Commit, LoggedDecision
@@ -22,6 +25,7 @@ from tests.simulation.clocks import Begun, Clocks
 from tests.simulation.leases import Leases
 from tests.simulation.log import EPOCH_MS, Landing, Topic
 from tests.simulation.loop import SimLoop
+from tests.simulation.network import PRINCIPAL
 from tests.simulation.oracle import CommandId, Oracle, Outcome, command_of, settled_by
 from tests.simulation.trust import Trust
 
@@ -29,7 +33,17 @@ if TYPE_CHECKING:
     from tests.simulation.worker import Worker
 
 REFUSALS = ("EXPIRED", "DEADLINE_TOO_FAR", "STALE", "SEQUENCE_REUSED", "SESSION_ENDED", "WRONG_PARTITION")
+MAX_REDIRECTS = 40
+"""Of one command in one second. Two workers may point at each other until both have heard who owns what."""
 MAX_AHEAD_MS = 10 * 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What the judge must know of a command that was sent."""
+
+    hash: bytes
+    token: int | None
 
 
 class Judge:
@@ -41,8 +55,10 @@ class Judge:
         self.tail = tail
         """A reader of the product's own, as API nodes and projections run it."""
         self.trust = Trust(loop.time, self.fail)
-        self.sent: dict[CommandId, list[object]] = {}
+        self.sent: dict[CommandId, list[Sent]] = {}
         """What clients asked for, by command."""
+        self.users: set[str] = set()
+        """Clients that are the real library."""
         self.workers: dict[str, Worker] = {}
         self.dead_letters: list[int] = []
         self.answers = 0
@@ -53,11 +69,39 @@ class Judge:
         self._clocks = Clocks(self.fail)
         self._decided_source = -1
         self._accepted: set[int] = set()
+        self._acquires: dict[tuple[str, str], int] = {}
+        """Of the real library's handles, which it never uses again: the sequence that acquired."""
+        self._redirects: Counter[tuple[str, int, int]] = Counter()
+        """By client, sequence and second."""
 
     def fail(self, what: str) -> None:
         """Note a violation and end the history."""
         self.violations.append(f"{self._loop.now:.4f} s: {what}")
         self._loop.halted = True
+
+    def asked(self, pending: Pending) -> None:
+        """A connection took in a command. The real library does not tell the judge what it sends: note it here."""
+        if pending.meta.client not in self.users:
+            return
+        sent = Sent(pending.hash, getattr(pending.command, "token", None))
+        known = self.sent.setdefault((PRINCIPAL, pending.meta.client, pending.meta.sequence), [])
+        if sent not in known:
+            known.append(sent)
+
+    def redirected(self, client: str, sequence: int) -> None:
+        """A worker says that another one owns the partition. The real library must not run in circles."""
+        if client in self.users:
+            self._redirects[client, sequence, int(self._loop.now)] += 1
+            if self._redirects[client, sequence, int(self._loop.now)] > MAX_REDIRECTS:
+                self.fail(f"{client} runs in circles with sequence {sequence}")
+
+    def undecided(self) -> int:
+        """Return how many commands of the topic lane the log does not cover."""
+        return len(self._commands.records) - 1 - self.oracle.last_source
+
+    def end_of(self, token: int) -> object:
+        """Return the event that ended the lease `token`, if it has ended."""
+        return self._leases.ends.get(token)
 
     # ── the log ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -108,8 +152,9 @@ class Judge:
         self._source(commit)
         for decision in commit.decisions:
             self._decision(offset, commit, decision, landing.sent_at)
-        next_deadline, keys = self._vocabulary.kind.decider.next_deadline, self.tail.state.keys
-        self._clocks.folded(deadline_pending=any(next_deadline(state) is not None for state in keys.values()))
+        next_deadline, state = self._vocabulary.kind.decider.next_deadline, self.tail.state
+        pending = (key for key, lock in state.keys.items() if next_deadline(lock) is not None)
+        self._clocks.folded(deadline_pending=any(key not in state.parked for key in pending))
 
     def _decision(self, offset: int, commit: Commit, decision: LoggedDecision, sent_at: float) -> None:
         self.oracle.decisions += 1
@@ -124,6 +169,8 @@ class Judge:
             ):
                 oracle.hashes.setdefault(who, (decision.hash, decision.deadline_ms))
             oracle.outcomes.setdefault(who, []).append(Outcome(offset, decision.waiting, decision.reply))
+            if decision.client in self.users and decision.command == "AcquireLock":
+                self._acquired(decision)
             if decision.events and decision.command == "ReleaseLock":
                 self._release(decision)
         for stored in decision.events:
@@ -155,13 +202,23 @@ class Judge:
                 f"command {who} is decided at mark {commit.mark_ms}, "
                 f"with a deadline {decision.deadline_ms} too far away"
             )
-        if decision.hash not in {getattr(c, "hash", decision.hash) for c in self.sent.get(who, [])}:
+        if decision.hash not in {c.hash for c in self.sent.get(who, [])}:
             self.fail(f"command {who} is logged under a hash that is not its own")
+
+    def _acquired(self, decision: LoggedDecision) -> None:
+        if _code(self._vocabulary, decision.reply) in REFUSALS:
+            return
+        first = self._acquires.setdefault((decision.client, decision.handle), decision.sequence)
+        if first != decision.sequence:
+            self.fail(
+                f"{decision.client} asked once, by handle {decision.handle}, and is decided twice: "
+                f"as sequence {first}, and as {decision.sequence}"
+            )
 
     def _release(self, decision: LoggedDecision) -> None:
         event = self._vocabulary.decode_event(decision.events[0])
         token = getattr(event, "token", None)
-        asked = {getattr(command, "token", None) for command in self.sent.get(command_of(decision), [])}
+        asked = {command.token for command in self.sent.get(command_of(decision), [])}
         holder = self._leases.holder(decision.key, token or 0)
         if type(event).__name__ == "LockReleased" and (
             token not in asked or holder != (decision.principal, decision.client, decision.handle)
@@ -245,7 +302,7 @@ class Judge:
         if reply.code == "STALE":
             return who[2] < self.oracle.floors.get(who[:2], 0)
         if reply.code == "SEQUENCE_REUSED":
-            hashes = {getattr(command, "hash", b"") for command in self.sent.get(who, [])}
+            hashes = {command.hash for command in self.sent.get(who, [])}
             return len(hashes) > 1
         return reply.code == "INTERNAL" and who not in self.oracle.hashes
 

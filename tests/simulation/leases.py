@@ -32,6 +32,8 @@ class Leases:
     def __init__(self, trust: Trust, fail: Callable[[str], None]) -> None:
         self._trust = trust
         self._fail = fail
+        self.ends: dict[int, object] = {}
+        """Token -> the event that ended its lease."""
         self._held: dict[str, dict[int, Lease]] = {}
         self._last_number = 0
 
@@ -103,6 +105,7 @@ class Leases:
         sent_at: float,
     ) -> None:
         lease = held.pop(event.token, None)
+        self.ends[event.token] = event
         if lease is None:
             self._fail(f"{key}: {event} of a lease that is over")
             return

@@ -8,7 +8,7 @@ seed. Nothing here knows Tidelock.
 import asyncio
 from asyncio import events
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
 from heapq import heappop, heappush
@@ -110,6 +110,8 @@ class SimLoop(asyncio.AbstractEventLoop):
         self.errors: list[str] = []
         self.closed = False
         self.halted = False
+        self.dial: Callable[[Process, asyncio.Protocol, str], Awaitable[asyncio.Transport]]
+        """How the network connects a process to an address. Raises `OSError`."""
         self._timers: list[tuple[float, int, _Handle]] = []
         self._order = 0
         self.world = Process(self, "world")
@@ -179,6 +181,15 @@ class SimLoop(asyncio.AbstractEventLoop):
     def later(self, delay: float, callback: Callable[[Unpack[_Ts]], object], *args: *_Ts) -> _Handle:
         """Run `callback` as part of the world (broker, network), whoever asks."""
         return self.call_at(self.now + delay, callback, *args, context=self.world.context)
+
+    async def create_connection(  # type: ignore[override]
+        self, protocol_factory: Callable[[], asyncio.Protocol], host: str, port: int, **_: object
+    ) -> tuple[asyncio.Transport, asyncio.Protocol]:
+        """Connect as asyncio does, over whatever network the world has."""
+        protocol = protocol_factory()
+        transport = await self.dial(_PROCESS.get(), protocol, f"{host}:{port}")
+        protocol.connection_made(transport)
+        return transport, protocol
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         error = context.get("exception")

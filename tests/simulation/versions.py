@@ -6,17 +6,20 @@ Vocabularies are cached by level; one whose code fails at random is made anew fo
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
-from random import Random
 from typing import TYPE_CHECKING, Any
 
-from streams.domain.decider import Context, Decision, LeaseMs, Rejected, Requester, Settled
+from streams.domain.decider import Context, Decision, LeaseMs, Rejected, Requester, Settled, Tick
 from streams.domain.locks import decider as locks
 from streams.domain.locks.events import LockDowngraded
 from streams.domain.locks.kind import LOCKS
+from streams.log.records import MAX_COMMIT_BYTES
 from streams.log.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
+
+
+HUGE = "!" * (MAX_COMMIT_BYTES + 1)
 
 
 class CodeFailure(Exception):
@@ -24,11 +27,12 @@ class CodeFailure(Exception):
 
 
 class Versioned:
-    """The locks decider as version `level` of the code has it, failing now and then."""
+    """The locks decider as version `level` of the code has it, failing or bloating now and then."""
 
-    def __init__(self, level: int, fails: Callable[[], bool]) -> None:
+    def __init__(self, level: int, fails: Callable[[], bool], bloats: Callable[[], bool]) -> None:
         self._level = level
         self._fails = fails
+        self._bloats = bloats
         self._fuse = 0
         """Counts down with each event folded right after a decision; at its end the fold raises."""
 
@@ -43,6 +47,8 @@ class Versioned:
             type(event) is LockDowngraded for event in decision.events
         ):
             return Decision((), Rejected("NOT_YET", "downgrades come with level 2"))
+        if not isinstance(command, Tick) and self._bloats():
+            return Decision((), Rejected("HUGE", HUGE))
         self._fuse = (len(decision.events) if self._fails() else 0) if decision.events else 0
         return decision
 
@@ -62,32 +68,19 @@ class Versioned:
 
 @cache
 def _healthy(level: int) -> Vocabulary:
-    return _vocabulary(level, lambda: False)
-
-
-def _vocabulary(level: int, fails: Callable[[], bool]) -> Vocabulary:
     events = LOCKS.events if level > 1 else tuple(e for e in LOCKS.events if e is not LockDowngraded)
-    return Vocabulary(replace(LOCKS, decider=Versioned(level, fails), events=events))
+    decider = Versioned(level, lambda: False, lambda: False)
+    return Vocabulary(replace(LOCKS, decider=decider, events=events))
 
 
-class _Dice:
-    """Fails with the world's current probability."""
-
-    def __init__(self, world: "World", random: Random) -> None:
-        self._world = world
-        self._random = random
-
-    def __call__(self) -> bool:
-        rate = self._world.faults.p_code_failure
-        return rate > 0.0 and self._random.random() < rate
-
-
-def vocabulary_of(level: int, failing: float = 0.0, world: "World | None" = None) -> Vocabulary:
-    """Return the vocabulary of code version `level`; with `failing`, one whose decider raises now and then."""
-    if not failing or world is None:
-        return _healthy(level)
+def vocabulary_of(level: int, world: "World | None" = None) -> Vocabulary:
+    """Return the vocabulary of code version `level`; in a `world`, one whose decider suffers its faults."""
     healthy = _healthy(level)
+    if world is None or not (world.faults.p_code_failure or world.faults.p_huge_decision):
+        return healthy
+    faults, hit = world.faults, world.broker.hit
+    decider = Versioned(level, lambda: hit(faults.p_code_failure), lambda: hit(faults.p_huge_decision))
     broken = object.__new__(Vocabulary)
     broken.__dict__.update(healthy.__dict__)
-    broken.kind = replace(healthy.kind, decider=Versioned(level, _Dice(world, world.random)))
+    broken.kind = replace(healthy.kind, decider=decider)
     return broken

@@ -16,7 +16,8 @@ from streams.engine.settings import OwnerSettings
 from streams.engine.watch import Silent
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
-from streams.wire.messages import Answer
+from streams.wire.messages import Answer, Refused
+from tests.simulation.invariants import Judge
 from tests.simulation.log import EPOCH_MS, VirtualPorts
 from tests.simulation.loop import Process, SimLoop
 from tests.simulation.network import IDENTITY, TOKEN
@@ -76,10 +77,16 @@ class Served(Connection):
             self._worker.answers(self, offset, lease_ms, answers)
         super().answer(where, offset, lease_ms, mark_ms, answers)
 
+    def refuse(self, refused: Refused) -> None:
+        if refused.code == "NOT_OWNER":
+            self._worker.world.judge.redirected(self.client, refused.sequence)
+        super().refuse(refused)
+
 
 class WatchedRoster(Roster):
     """The real roster; it notes which connection asked for what, and who is newest."""
 
+    judge: Judge
     newest: dict[str, Connection]
     """The connection of each client that said hello last; it may be over."""
 
@@ -90,6 +97,7 @@ class WatchedRoster(Roster):
     def submit(self, where: PartitionId, pending: Pending) -> None:
         if isinstance(pending.reply_to, Served):
             pending.reply_to.asked.add(pending.meta.sequence)
+            self.judge.asked(pending)
         super().submit(where, pending)
 
 
@@ -122,7 +130,7 @@ class Worker(Silent):
         self.roster = WatchedRoster(
             name, address, {"locks": vocabulary}, PARTITIONS, Access(TOKEN, IDENTITY), 4096, self.clock
         )
-        self.roster.newest = {}
+        self.roster.newest, self.roster.judge = {}, world.judge
         self.roster.owner_factory = self._own
         self.roster._log = _QUIET
 

@@ -16,6 +16,7 @@ from tests.simulation.invariants import Judge
 from tests.simulation.log import Broker, Landing, VirtualDeadLetters
 from tests.simulation.loop import Process, SimLoop
 from tests.simulation.network import TENANT, Network, Socket
+from tests.simulation.users import User
 from tests.simulation.versions import vocabulary_of
 from tests.simulation.worker import PARTITIONS, WHERE, Worker
 
@@ -38,6 +39,7 @@ class World:
         self.loop = SimLoop(random)  # type: ignore[abstract]
         self.broker = Broker(self.loop, random, faults)
         self.network = Network(self.loop, random, faults)
+        self.loop.dial = self._reach
         self.vocabulary: Vocabulary = vocabulary_of(2)
         self.letters = VirtualDeadLetters(self.broker)
         self.log = self.broker.topic(WHERE.log_topic + "/0")
@@ -51,6 +53,7 @@ class World:
         self.workers: list[Worker] = []
         self.assigned: Worker | None = None
         self.clients: list[Client] = []
+        self.users: list[User] = []
         self.events: list[str] = []
         self.keep_trace = keep_trace
         self.lossy = faults.p_net_drop > 0
@@ -73,11 +76,10 @@ class World:
         skew = 0
         if not sound and random.random() < faults.p_worker_skew:
             skew = int(random.choice((1000, 60_000, 280_000, 400_000, 4_000_000)) * random.uniform(-1, 1))
-        failing = 0.0 if sound else faults.p_code_failure
         name = f"w{len(self.workers)}"
         taken = {worker.address for worker in self.alive()}
         address = next(one for one in ADDRESSES if one not in taken)
-        worker = Worker(self, name, address, vocabulary_of(level, failing, self), level, skew)
+        worker = Worker(self, name, address, vocabulary_of(level, None if sound else self), level, skew)
         self.workers.append(worker)
         self.judge.workers[name] = worker
         return worker
@@ -87,9 +89,7 @@ class World:
         self.assigned = worker
         self._assignment += 1
         for other in self.alive():
-            if other is worker:
-                self._tell(other, worker, self._assignment)
-            elif alone:
+            if alone or other is worker:
                 late = 3.0 * self.random.random() if self.broker.hit(self.faults.p_late_news) else 0.0
                 self.loop.later(late, self._tell, other, worker, self._assignment)
 
@@ -115,6 +115,19 @@ class World:
             for handle in range(self.random.randint(1, 2)):
                 client.process.spawn(client.live(f"h{handle}"))
 
+    def start_users(self, count: int) -> None:
+        """Start programs that use the real client library."""
+        for i in range(count):
+            drifts = self.random.random() < self.faults.p_client_drift
+            user = User(self, f"u{i}", self.random.uniform(0.993, 1.007) if drifts else 1.0, ADDRESSES)
+            self.users.append(user)
+            self.judge.users.add(user.name)
+            user.start(self.random.randint(1, 3))
+
+    def processes(self) -> list[Process]:
+        """Return the processes of clients and users."""
+        return [*(client.process for client in self.clients), *(user.process for user in self.users)]
+
     def guess(self, client: str) -> str | None:
         """Return where a client without better knowledge looks for the owner."""
         alive = self.alive()
@@ -126,6 +139,13 @@ class World:
         if found is None:
             return None
         return self.network.connect(process, protocol, found.process, found.serve)
+
+    async def _reach(self, process: Process, protocol: asyncio.Protocol, address: str) -> Socket:
+        await asyncio.sleep(self.network.latency())
+        socket = self.dial(process, protocol, address)
+        if socket is None:
+            raise ConnectionRefusedError(f"nobody listens at {address}")
+        return socket
 
     # ── the topics ──────────────────────────────────────────────────────────────────────────────────────────
 

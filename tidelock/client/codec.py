@@ -84,6 +84,12 @@ class KindCodec:
         return written + self.write(command)[1]
 
 
+@cache
+def codec_of(spec: KindSpec) -> KindCodec:
+    """Return the codec of a kind (immutable, built once: it compiles its writers)."""
+    return KindCodec(spec)
+
+
 def command_writer(group: str, cls: type) -> tuple[bytes, Callable[[object], bytes]]:
     """Return the header of command `cls` and the writer of its fields but the first, the meta."""
     file = shipped().versions(f"tidelock.{group}.{cls.__name__}")[-1]

@@ -17,7 +17,7 @@ from streams.wire.keys import key_of
 from streams.wire.messages import Answer, Answers, Barrier, Refused, Welcome
 from streams.wire.murmur2 import partition_of
 from tidelock.client.clock import Clock
-from tidelock.client.codec import KindCodec, MetaWriter
+from tidelock.client.codec import KindCodec, MetaWriter, codec_of
 from tidelock.client.errors import (
     BadArgument,
     ClientClosed,
@@ -51,7 +51,7 @@ class Session:
         self.settings = settings
         self.clock = clock
         self.tenant = ""
-        self._codecs = {spec.name: KindCodec(spec) for spec in KINDS}
+        self._codecs = {spec.name: codec_of(spec) for spec in KINDS}
         self._meta = MetaWriter("", self.id)
         self._pending: dict[int, Pending] = {}
         self._next = settings.first_sequence
