@@ -22,7 +22,7 @@ MAX_VALUES = 32_768
 def decoder(
     written: Record, target: Target, header: bytes, beside: Target | None = None
 ) -> Callable[[bytes], Any]:
-    """Return the reader of `written` bytes into `target`; with `beside`, into (first field, the rest).
+    """Return the reader of `written` bytes into `target`; with `beside`, into (first field, the rest, its start).
 
     `written` may be another version of the target's record: fields that it lacks take their default.
     """
@@ -38,6 +38,7 @@ def decoder(
         rest = written
         if beside is not None:
             _read(source, written.fields[0].shape, beside, "first")
+            source.line("start = p")
             rest = Record(written.fullname, written.fields[1:])
         _read_record(source, rest, target, "whole")
     with source.block("except (IndexError, ValueError, struct_error) as error:"):
@@ -45,7 +46,7 @@ def decoder(
     with source.block("if p != len(d):"):
         source.line("raise fail(d, p, None)")
     source.names["struct_error"] = struct.error
-    source.line("return whole" if beside is None else "return first, whole")
+    source.line("return whole" if beside is None else "return first, whole, start")
     return source.function("decode", "d", f"decoder of {written.fullname}")
 
 

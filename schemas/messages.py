@@ -97,12 +97,17 @@ class Messages:
 
     def decode_command(self, data: bytes) -> tuple[CommandMeta, Any]:
         """Return (meta, command). UnknownSchema, MalformedData, TooManyValues."""
+        meta, command, _ = self.split_command(data)
+        return meta, command
+
+    def split_command(self, data: bytes) -> tuple[CommandMeta, Any, int]:
+        """Return (meta, command, end): meta is `data[HEADER:end]`. UnknownSchema, MalformedData, TooManyValues."""
         try:
             decode = self._command_decoders[data[:HEADER]]
         except KeyError:
             raise self._unknown(data, "decode") from None
-        pair: tuple[CommandMeta, Any] = decode(data)
-        return pair
+        parts: tuple[CommandMeta, Any, int] = decode(data)
+        return parts
 
     def type_name(self, data: bytes) -> str:
         """Return the full name of the record that `data` encodes, which is one of these. UnknownSchema."""

@@ -39,11 +39,27 @@ def read_long(data: bytes, at: int) -> tuple[int, int]:
         number, after = data[at] & 127 | _SECOND[second] | third << 14, at + 3
     elif (fourth := data[at + 3]) < 128:
         number, after = data[at] & 127 | _SECOND[second] | _THIRD[third] | fourth << 21, at + 4
+    elif data[at + 4] > 127 and data[at + 5] < 128:
+        return _TIMES[data[at : at + 6]], at + 6
     else:
         low = data[at] & 127 | _SECOND[second] | _THIRD[third] | _FOURTH[fourth]
         high, after = _read_high(data, at + 4)
         number = high << 28 | low
     return (number >> 1) ^ -(number & 1), after
+
+
+class _Times(dict[bytes, int]):
+    """What longs of six bytes mean. Those are times in ms since 1970, and under load many share one."""
+
+    def __missing__(self, data: bytes) -> int:
+        if len(self) >= 4096:
+            self.clear()
+        number, _ = read_varint(data, 0)
+        self[data] = time = (number >> 1) ^ -(number & 1)
+        return time
+
+
+_TIMES: Final = _Times()
 
 
 def _read_high(data: bytes, at: int) -> tuple[int, int]:

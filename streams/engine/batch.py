@@ -16,7 +16,7 @@ from streams.engine.pending import NOBODY, Pending
 from streams.engine.ports import ReplyTo
 from streams.log.accept import LogHead
 from streams.log.answers import StoredAnswer
-from streams.log.envelope import encode
+from streams.log.envelope import encode, encode_commit, encode_meta, encode_row
 from streams.log.fold import PartitionState, Settlement
 from streams.log.records import (
     MAX_COMMIT_BYTES,
@@ -52,9 +52,8 @@ class NoRoom(Exception):
     """The decision does not fit this commit any more."""
 
 
-ENVELOPE_BYTES = 128
-"""What a decision takes in a commit, at the most, beside its events, reply and names."""
 MAX_DECISION_BYTES = MAX_COMMIT_BYTES - 4096
+"""What decisions may take of a commit: the rest is for the envelope around them."""
 
 
 class Batch:
@@ -67,6 +66,8 @@ class Batch:
         self.pushes: list[tuple[Settlement, Answer]] = []
         self.commands: list[Pending] = []
         self.decisions: list[LoggedDecision] = []
+        self._rows: list[bytes] = []
+        """The decisions, encoded."""
         self.record = b""
         self.head = head
         """The head the record extends; after `seal`, the head after it."""
@@ -143,7 +144,7 @@ class Batch:
             decision = self._decider.decide(Tick(), TIMER, state, context)
             if not decision.events:
                 raise TimerIdle(key)
-            self._append(_timer(key, self._encode(decision.events)), decision.events, None)
+            self._log_timer(key, decision.events)
         except NoRoom:
             self._later(key, deadline, savepoint)
             return
@@ -159,7 +160,7 @@ class Batch:
     def _park(self, key: str, deadline: int, error: Exception) -> None:
         savepoint, failed = self._save(), TimerFailed(repr(error)[:500])
         try:
-            self._append(_timer(key, self._encode((failed,))), (failed,), None)
+            self._log_timer(key, (failed,))
             self.failures.append(f"timer of {key}: {error!r}")
         except NoRoom:
             self._later(key, deadline, savepoint)
@@ -178,17 +179,11 @@ class Batch:
             first, last, raw = self._source
             source = Source(first, last, sha256(raw).digest())
         head = self.head.copy()
-        commit = Commit(
-            claim.owner,
-            head.head,
-            head.n + 1,
-            self.lease_ms,
-            self.mark_ms,
-            head.active,
-            source,
-            tuple(self.decisions),
+        bare = Commit(
+            claim.owner, head.head, head.n + 1, self.lease_ms, self.mark_ms, head.active, source, ()
         )
-        self.record = encode(commit)
+        self.record = encode_commit(bare, self._rows)
+        commit = replace(bare, decisions=tuple(self.decisions))
         reason = head.accept(-1, commit, self.record)
         assert reason is None, reason
         self.head = head
@@ -281,41 +276,44 @@ class Batch:
     def _log(
         self, pending: Pending, floor: int, decision: Decision[Any, Any], spec: CommandSpec | None = None
     ) -> None:
-        meta, who = pending.meta, pending.who
+        meta, encoded = pending.meta, pending.meta_bytes
+        if floor != meta.floor:
+            meta, encoded = replace(meta, floor=floor), b""
         reply = self._vocabulary.encode_reply(decision.reply)
         logged = LoggedDecision(
             pending.lane,
-            meta.tenant,
-            who.principal,
-            meta.client,
-            meta.sequence,
-            meta.handle,
-            meta.traceparent,
-            meta.session,
+            pending.who.principal,
+            meta,
             pending.hash if spec is not None and spec.deduplicated else b"",
-            meta.deadline_ms,
-            floor,
             type(pending.command).__name__ if pending.command is not None else "",
             pending.key,
             decision.waiting,
             self._encode(decision.events),
             reply,
         )
-        self._append(logged, decision.events, pending)
+        self._append(logged, encoded or encode_meta(meta), decision.events, pending)
         if pending.reply_to is not None:
             payloads = self._payloads(pending.key, decision.reply)
             self.deliveries.append(
                 (pending.reply_to, Answer(meta.sequence, decision.waiting, reply, payloads))
             )
 
-    def _append(self, logged: LoggedDecision, events: tuple[Any, ...], pending: Pending | None) -> None:
-        size = _size(logged)
+    def _log_timer(self, key: str, events: tuple[Any, ...]) -> None:
+        logged = _timer(key, self._encode(events))
+        self._append(logged, encode_meta(logged.meta), events, None)
+
+    def _append(
+        self, logged: LoggedDecision, meta: bytes, events: tuple[Any, ...], pending: Pending | None
+    ) -> None:
+        row = encode_row(logged, meta)
+        size = len(row)
         if size > MAX_DECISION_BYTES:
             raise DecisionTooLarge(size)
-        if self.decisions and (self._bytes + size > MAX_COMMIT_BYTES or len(self.decisions) >= MAX_DECISIONS):
+        if self._rows and (self._bytes + size > MAX_DECISION_BYTES or len(self._rows) >= MAX_DECISIONS):
             raise NoRoom
         settled = self._state.decided(logged, events)
         self.decisions.append(logged)
+        self._rows.append(row)
         self._bytes += size
         for settlement in settled:
             if pending is not None and _asked(pending, settlement):
@@ -331,7 +329,12 @@ class Batch:
     def _restore(self, savepoint: tuple[int, ...]) -> None:
         undo, self._state.events, decisions, deliveries, pushes, self._bytes = savepoint
         self._state.undo.back_to(undo)
-        del self.decisions[decisions:], self.deliveries[deliveries:], self.pushes[pushes:]
+        del (
+            self.decisions[decisions:],
+            self._rows[decisions:],
+            self.deliveries[deliveries:],
+            self.pushes[pushes:],
+        )
 
     def _repeat(self, pending: Pending, known: StoredAnswer | Rejected | None) -> None:
         if isinstance(known, StoredAnswer):
@@ -356,13 +359,6 @@ class Batch:
         return tuple(map(self._vocabulary.encode_event, events))
 
 
-def _size(decision: LoggedDecision) -> int:
-    """Return at least the bytes that `decision` takes in a commit: a character is up to four."""
-    letters = len(decision.key) + len(decision.client) + len(decision.handle) + len(decision.principal)
-    letters += len(decision.session or "") + len(decision.traceparent or "") + len(decision.tenant)
-    return ENVELOPE_BYTES + 4 * letters + len(decision.reply) + sum(map(len, decision.events))
-
-
 def _asked(pending: Pending, settlement: Settlement) -> bool:
     who = pending.who
     return (settlement.sequence, settlement.client, settlement.principal) == (
@@ -373,7 +369,5 @@ def _asked(pending: Pending, settlement: Settlement) -> bool:
 
 
 def _timer(key: str, events: tuple[bytes, ...]) -> LoggedDecision:
-    tenant = key.partition("/")[0]
-    return LoggedDecision(
-        "TIMER", tenant, "", "", 0, "", None, None, b"", 0, 0, "Tick", key, False, events, b""
-    )
+    nobody = replace(NOBODY, tenant=key.partition("/")[0])
+    return LoggedDecision("TIMER", "", nobody, b"", "Tick", key, False, events, b"")

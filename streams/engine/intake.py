@@ -1,5 +1,6 @@
 """From bytes to a pending command, the same on both lanes: decode, who asks, which partition, is it well formed."""
 
+from schemas.catalogue import HEADER
 from schemas.messages import command_hash
 from schemas.meta import CommandMeta
 from streams.domain.decider import Rejected, Requester
@@ -37,7 +38,7 @@ def take_in(
     """Return (partition, pending command) of `data`. Raises `SchemaError`, `CommandTooLarge`."""
     if len(data) > MAX_COMMAND_BYTES:
         raise CommandTooLarge(len(data))
-    meta, command = vocabulary.decode_command(data)
+    meta, command, end = vocabulary.split_command(data)
     who = Requester(identity.principal, meta.client, meta.handle, meta.sequence)
     refusal, key, partition = _problem(meta, identity), "", -1
     if refusal is None:
@@ -47,6 +48,7 @@ def take_in(
             refusal, key, partition = place(meta.tenant, vocabulary.kind.key_of(command), partitions)
     pending = Pending(lane, meta, command, key, who, command_hash(data), len(data), reply_to)
     pending.refusal = refusal
+    pending.meta_bytes = data[HEADER:end]
     return partition, pending
 
 

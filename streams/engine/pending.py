@@ -17,6 +17,7 @@ class Pending:
         "key",
         "lane",
         "meta",
+        "meta_bytes",
         "offset",
         "raw",
         "refusal",
@@ -47,6 +48,8 @@ class Pending:
         self.refusal: Rejected | None = None
         """Set when the command must be refused before its kind sees it."""
         self.offset = -1
+        self.meta_bytes = b""
+        """The encoded meta; empty: encode `meta`."""
         self.raw = b""
         """The stored bytes, of a command from the topic lane."""
 

@@ -75,9 +75,9 @@ class PartitionState:
     def decided(self, decision: LoggedDecision, events: Sequence[Any]) -> list[Settlement]:
         """Fold one decision; `events` are its decoded events. Return the waits it ended."""
         if decision.hash:
-            answer = StoredAnswer(decision.hash, decision.reply, decision.deadline_ms, decision.waiting)
-            client = (decision.principal, decision.client)
-            self.answers.record(client, decision.sequence, decision.floor, answer)
+            meta = decision.meta
+            answer = StoredAnswer(decision.hash, decision.reply, meta.deadline_ms, decision.waiting)
+            self.answers.record((decision.principal, meta.client), meta.sequence, meta.floor, answer)
         if not events:
             return []
         key = decision.key

@@ -5,6 +5,7 @@
 
 from typing import Literal, TypeAlias
 
+from schemas.meta import CommandMeta
 from streams.domain.value import value
 
 Lane: TypeAlias = Literal["DIRECT", "TOPIC", "TIMER", "ENGINE"]
@@ -59,21 +60,44 @@ class LoggedDecision:
     """One decision as it stands in a commit: who asked for what, what happened, what was answered."""
 
     lane: Lane
-    tenant: str
     principal: str
-    client: str
-    sequence: int
-    handle: str
-    traceparent: str | None
-    session: str | None
+    meta: CommandMeta
     hash: bytes
-    deadline_ms: int
-    floor: int
     command: str
     key: str
     waiting: bool
     events: tuple[bytes, ...]
     reply: bytes
+
+    @property
+    def tenant(self) -> str:
+        """Whose resources it concerns."""
+        return self.meta.tenant
+
+    @property
+    def client(self) -> str:
+        """Which client asked."""
+        return self.meta.client
+
+    @property
+    def sequence(self) -> int:
+        """The command's place among its client's commands."""
+        return self.meta.sequence
+
+    @property
+    def handle(self) -> str:
+        """Which of the client's handles asked."""
+        return self.meta.handle
+
+    @property
+    def deadline_ms(self) -> int:
+        """Wall time after which it could not be decided any more."""
+        return self.meta.deadline_ms
+
+    @property
+    def floor(self) -> int:
+        """Every sequence of the client below it is answered and done."""
+        return self.meta.floor
 
 
 @value

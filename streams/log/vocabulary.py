@@ -26,6 +26,8 @@ class Vocabulary:
         self._replies = _bind(kind.name, kind.replies, ENGINE_REPLIES)
         self.decode_command = self._commands.decode_command
         """bytes -> (CommandMeta, command). Raises `SchemaError`."""
+        self.split_command = self._commands.split_command
+        """bytes -> (CommandMeta, command, where in the bytes the meta ends). Raises `SchemaError`."""
         self.encode_event = self._events.encode
         self.decode_event = self._events.decode
         self.encode_reply = self._replies.encode

@@ -54,9 +54,9 @@ class RecordView:
 
     def _decision_facts(self, judged: Judged, decision: LoggedDecision) -> dict[str, object]:
         events, reply = self._decoded(judged, decision)
-        facts = _plain(
-            {f.name: getattr(decision, f.name) for f in fields(decision) if f.name not in {"events", "reply"}}
-        )
+        own = {f.name: getattr(decision, f.name) for f in fields(decision)}
+        of_meta = {f.name: getattr(decision.meta, f.name) for f in fields(decision.meta)}
+        facts = _plain({k: v for k, v in (own | of_meta).items() if k not in {"meta", "events", "reply"}})
         facts["events"] = [_typed(event) for event in events]
         facts["reply"] = None if reply is None else _typed(reply)
         return facts

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from schemas.meta import CommandMeta
 from streams.log.accept import LogHead, VoidReason
 from streams.log.envelope import encode
 from streams.log.records import Claim, Commit, FeatureActivated, Genesis, LoggedDecision, Record, Source
@@ -16,11 +17,18 @@ def claim(owner: bytes = A, max_level: int = 1) -> Claim:
     return Claim(owner, "127.0.0.1:7400", "0.1.0", max_level)
 
 
+META = CommandMeta(0, "dev", "c1", 1, "", 0, 2**50)
+PLAIN = LoggedDecision("DIRECT", "app", META, b"h" * 16, "X", "dev/k", False, (), b"")
+
+
 def decision(**changed: Any) -> LoggedDecision:
-    plain = LoggedDecision(
-        "DIRECT", "dev", "app", "c1", 1, "", None, None, b"h" * 16, 2**50, 0, "X", "dev/k", False, (), b""
-    )
-    return replace(plain, **changed)
+    """A decision with something changed, in itself or in its command's meta."""
+    return with_changes(PLAIN, **changed)
+
+
+def with_changes(plain: LoggedDecision, **changed: Any) -> LoggedDecision:
+    of_meta = {name: changed.pop(name) for name in CommandMeta.__dataclass_fields__ if name in changed}
+    return replace(plain, meta=replace(plain.meta, **of_meta), **changed)
 
 
 class Chain:

@@ -1,6 +1,5 @@
 """The fold of one partition: keys, answers, ended sessions, parked keys, pushes."""
 
-from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings
@@ -15,7 +14,7 @@ from streams.log.records import Commit, LoggedDecision
 from streams.log.vocabulary import Vocabulary
 from streams.wire.messages import SessionEnded, TimerFailed
 from tests.unit.engine import toy
-from tests.unit.log.records import A, decision
+from tests.unit.log.records import A, decision, with_changes
 
 MARK = 1_700_000_000_000
 LOCK_WORDS = Vocabulary(LOCKS)
@@ -34,7 +33,7 @@ def commit(*decisions: LoggedDecision, lease_ms: int = 0, mark_ms: int = MARK) -
 
 def logged(*events: Any, key: str = "dev/k", **changed: Any) -> LoggedDecision:
     encoded = tuple(map(toy.VOCABULARY.encode_event, events))
-    return decision(key=key, events=encoded, deadline_ms=MARK + 60_000, **changed)
+    return decision(key=key, events=encoded, **{"deadline_ms": MARK + 60_000} | changed)
 
 
 def state_after(*commits: Commit) -> PartitionState:
@@ -118,7 +117,7 @@ EVENTS = st.one_of(
     st.builds(SessionEnded, st.sampled_from(["s1", "s2"]), st.integers(MARK, MARK + 9_000)),
 )
 DECISIONS = st.builds(
-    lambda events, key, client, sequence, floor, waiting, deadline, hashed: replace(
+    lambda events, key, client, sequence, floor, waiting, deadline, hashed: with_changes(
         logged(*events, key=key),
         client=client, sequence=sequence, floor=floor, waiting=waiting,
         deadline_ms=MARK + deadline, hash=b"h" * 16 if hashed else b"",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from schemas.meta import CommandMeta
 from streams.domain.locks.commands import Mode
 from streams.domain.locks.events import LockGranted, LockReleased, LockWaitStarted
 from streams.domain.locks.kind import LOCKS
@@ -17,6 +18,7 @@ from streams.log.records import Claim, Commit, FeatureActivated, Genesis, Logged
 from streams.log.vocabulary import Vocabulary
 from streams.replay.findings import Report
 from streams.replay.verify import verify
+from tests.unit.log.records import with_changes
 
 WHERE = PartitionId("locks", 0)
 WORDS = Vocabulary(LOCKS)
@@ -45,11 +47,12 @@ def decision(
 ) -> LoggedDecision:
     """A decision of the direct lane on `KEY`, under a command hash of its own."""
     answer = b"" if reply is None else WORDS.encode_reply(reply)
+    meta = CommandMeta(1, "dev", client, sequence, "1", 0, FAR_MS)
     made = LoggedDecision(
-        "DIRECT", "dev", "dev", client, sequence, "1", None, None, f"{client}{sequence}".encode(), FAR_MS, 1,
-        "AcquireLock", KEY, False, tuple(map(WORDS.encode_event, events)), answer,
+        "DIRECT", "dev", meta, f"{client}{sequence}".encode(), "AcquireLock", KEY, False,
+        tuple(map(WORDS.encode_event, events)), answer,
     )  # fmt: skip
-    return replace(made, **changes)
+    return with_changes(made, **changes)
 
 
 def grant(sequence: int, token: int, client: str = "a", mode: Mode = "EXCLUSIVE") -> LoggedDecision:
@@ -70,7 +73,7 @@ def waiting(sequence: int, ticket: int, client: str = "b") -> LoggedDecision:
 
 def timer(*events: Any) -> LoggedDecision:
     empty = decision(0, *events, client="", lane="TIMER", principal="", handle="", hash=b"", command="Tick")
-    return replace(empty, deadline_ms=0, floor=0)
+    return with_changes(empty, deadline_ms=0, floor=0)
 
 
 class Logbook:

@@ -25,6 +25,7 @@ from streams.log.records import Commit, Genesis, Source
 from streams.replay.findings import CODES
 from streams.replay.sources import SourceCheck
 from streams.replay.verify import Verification
+from tests.unit.log.records import with_changes
 from tests.unit.replay.logbook import WHERE, WORDS, Logbook, decision, grant, granted, release, timer, waiting
 
 
@@ -121,12 +122,12 @@ PLANTED: list[tuple[str, Logbook]] = [
     ("TIME_WENT_BACK", begun().commit().commit(mark_ms=5)),
     ("OVERSIZED", begun().commit(decision(1, reply=Rejected("LOCK_BUSY", "x" * 600_000)))),
     ("SOURCE", begun().commit(decision(1, reply=LockFreed(1), lane="TOPIC"))),
-    ("PLACE", begun().commit(replace(grant(1, 1), tenant="other"))),
+    ("PLACE", begun().commit(with_changes(grant(1, 1), tenant="other"))),
     ("UNREADABLE", begun().commit(replace(grant(1, 1), events=(b"\xc3\x01 unheard of",)))),
     ("UNREADABLE", begun().claim(2, level=2).feature(2)),
     ("ANSWERED_TWICE", begun().commit(grant(1, 1)).commit(decision(1, reply=LockHeld(1, "EXCLUSIVE", 1000)))),
-    ("TOO_LATE", begun().commit(replace(grant(1, 1), deadline_ms=10))),
-    ("TOO_LATE", begun().commit(replace(grant(9, 1), floor=9)).commit(release(2, 1))),
+    ("TOO_LATE", begun().commit(with_changes(grant(1, 1), deadline_ms=10))),
+    ("TOO_LATE", begun().commit(with_changes(grant(9, 1), floor=9)).commit(release(2, 1))),
     ("REPLY", begun().commit(decision(1, granted(1)))),
     ("REPLY", begun().commit(decision(1, granted(1), reply=LockHeld(2, "EXCLUSIVE", 1000)))),
     ("REPLY", begun().commit(grant(1, 1)).commit(decision(2, reply=LockFreed(1)))),
@@ -197,7 +198,7 @@ def test_decisions_in_a_foreign_partition_are_found() -> None:
 
 
 def test_a_refusal_may_be_repeated_and_what_is_forgotten_may_come_again() -> None:
-    late = replace(decision(1, reply=Rejected("EXPIRED", "late")), deadline_ms=1)
+    late = with_changes(decision(1, reply=Rejected("EXPIRED", "late")), deadline_ms=1)
     assert begun().commit(late).commit(late).verified().ok
 
 
