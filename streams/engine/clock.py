@@ -6,6 +6,8 @@ shortens them. The wall mark is the claim's append timestamp (the broker's clock
 claim was read back.
 """
 
+from streams.log.ports import Clock
+
 MAX_STEP_MS = 500
 STALL_MS = 2000
 
@@ -27,6 +29,30 @@ class LeaseClock:
         if step > 0 and not stalled:
             self.now_ms += min(step, MAX_STEP_MS)
         return self.now_ms
+
+
+class Skew:
+    """What one claim told of the broker's clock and ours: whether to claim again is known without another claim.
+
+    Every claim fences whoever owns the partition, so a worker with a wrong clock must not claim to find out that it
+    is still wrong. It waits until its wall clock has moved by what was missing; if it was the broker's that was set
+    right, only a new measurement tells, and there is one each `pause_ms`.
+    """
+
+    __slots__ = ("_found_ms", "_pause_ms", "_wall_ahead_ms")
+
+    def __init__(self, skew_ms: int, clock: Clock, pause_ms: int) -> None:
+        self._found_ms = clock.monotonic_ms()
+        self._wall_ahead_ms = clock.wall_ms() - self._found_ms - skew_ms
+        """What our wall clock would be ahead of our monotonic one, if it agreed with the broker's."""
+        self._pause_ms = pause_ms
+
+    def now_ms(self, clock: Clock) -> int | None:
+        """Return by how much the clocks are apart as far as is known; None: it is time to measure."""
+        monotonic_ms = clock.monotonic_ms()
+        if monotonic_ms - self._found_ms >= self._pause_ms:
+            return None
+        return clock.wall_ms() - monotonic_ms - self._wall_ahead_ms
 
 
 class WallMark:

@@ -43,6 +43,15 @@ class ClockSkew(OwnerError):
     code = "CLOCK_SKEW"
     fatal = False
 
+    def __init__(self, where: PartitionId, skew_ms: int) -> None:
+        super().__init__(
+            where,
+            f"this machine's clock is {skew_ms / 1000:+.0f} s from the broker's. "
+            + ("It looks ahead of time" if skew_ms > 0 else "It looks behind")
+            + ", or the broker's is wrong; set them right (NTP) before this worker decides.",
+        )
+        self.skew_ms = skew_ms
+
 
 class LogShrank(OwnerError):
     """The log is shorter than it was: acknowledged records are gone."""

@@ -8,8 +8,8 @@ import asyncio
 from collections import deque
 
 from streams.engine.batch import Batch
-from streams.engine.clock import LeaseClock, WallMark
-from streams.engine.errors import Fenced, OwnerError
+from streams.engine.clock import LeaseClock, Skew, WallMark
+from streams.engine.errors import ClockSkew, Fenced, OwnerError
 from streams.engine.gather import Gather
 from streams.engine.outbox import Directory, deliver
 from streams.engine.pending import Pending
@@ -79,6 +79,8 @@ class Owner:
         """Whether the loop waits for an append to end, not for something to decide."""
         self._failures = 0
         """Fatal ones in a row, without an accepted commit between them."""
+        self._skew: Skew | None = None
+        """What the last claim found, if the clocks were too far apart to decide."""
 
     # ── what others call ────────────────────────────────────────────────────────────────────────────────────
 
@@ -151,6 +153,7 @@ class Owner:
     async def _take(self) -> None:
         self._enter("catching up")
         self._take_back()
+        self._check_clock()
         reader, settings = self.reader, self._settings
         mine = None if reader.head.claim is None else reader.head.claim.owner
         self._writer = await self._ports.writer()
@@ -163,7 +166,11 @@ class Owner:
         if self._stopping:  # a claim now would only fence whoever owns it next
             return
         self._enter("claiming")
-        appended = await claim(self._ports, self._writer, reader, settings, self._entropy, self._clock)
+        try:
+            appended = await claim(self._ports, self._writer, reader, settings, self._entropy, self._clock)
+        except ClockSkew as found:
+            self._skew = Skew(found.skew_ms, self._clock, settings.skew_pause_ms)
+            raise
         await check_commands(self._ports, reader)
         now = self._clock.monotonic_ms()
         reader.state.restore_deadlines()
@@ -172,6 +179,13 @@ class Owner:
         self._last_commit_ms = now
         self._trouble = None
         self._enter("leading")
+
+    def _check_clock(self) -> None:
+        """Claim nothing, so fence nobody, while the clocks are known to be too far apart. Raises `ClockSkew`."""
+        skew_ms = None if self._skew is None else self._skew.now_ms(self._clock)
+        if skew_ms is not None and abs(skew_ms) > self._settings.max_skew_ms:
+            raise ClockSkew(self.where, skew_ms)
+        self._skew = None
 
     def _take_back(self) -> None:
         """Drop the speculative state; what it would have answered waits for its decision again."""

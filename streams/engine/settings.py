@@ -24,6 +24,8 @@ class OwnerSettings:
     """While a deadline is pending, a commit is made at least this often."""
     coalesce_ms: int = 250
     max_skew_ms: int = 5 * 60_000
+    skew_pause_ms: int = 60_000
+    """After a claim that found the clocks apart, the next measurement, which is a claim, is so far off at least."""
     claim_pause_s: tuple[float, float] = (0.05, 0.5)
     """Random pause of a fenced owner that is still assigned, before it claims again."""
     retry_pause_s: tuple[float, float] = (0.1, 1.0)

@@ -73,12 +73,7 @@ async def claim(
         )
     skew = clock.wall_ms() - appended.timestamp_ms
     if abs(skew) > settings.max_skew_ms:
-        raise ClockSkew(
-            reader.where,
-            f"this machine's clock is {skew / 1000:+.0f} s from the broker's. "
-            + ("It looks ahead of time" if skew > 0 else "It looks behind")
-            + ", or the broker's is wrong; set them right (NTP) before this worker decides.",
-        )
+        raise ClockSkew(reader.where, skew)
     return appended
 
 

@@ -183,7 +183,9 @@ class Worker(Silent):
             raise StartFailure
         ports = VirtualPorts(world.broker, where, self.process, world.letters, world.judge.appending)
         self.ports.append(ports)
-        settings = OwnerSettings(address=self.address, partitions=PARTITIONS, max_level=self.max_level)
+        settings = OwnerSettings(
+            address=self.address, partitions=PARTITIONS, max_level=self.max_level, skew_pause_ms=1000
+        )
         self.owner = Owner(
             where, self.vocabulary, ports, self.clock, self.entropy, settings, self.roster, self
         )
