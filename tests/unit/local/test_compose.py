@@ -19,19 +19,41 @@ SERVICES = {"kafka-0", "kafka-1", "kafka-2", "postgres", "redis", "influx", "gra
 OWN_TO_CONTAINERS = {"controller.quorum.voters", "listener.security.protocol.map", "log.dirs", "heap.opts"}
 
 
-def _compose() -> bool:
+def _compose() -> list[str] | None:
+    """Return the command of a compose client, as docker's plugin or alone."""
+    if shutil.which("docker-compose") is not None:
+        return ["docker-compose"]
     if shutil.which("docker") is None:
-        return False
-    return subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode == 0
+        return None
+    asked = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)
+    return ["docker", "compose"] if asked.returncode == 0 else None
 
 
-@pytest.mark.skipif(not _compose(), reason="no docker client with compose on this machine")
+@pytest.mark.skipif(
+    _compose() is None, reason="neither `docker compose` nor `docker-compose` on this machine"
+)
 def test_the_compose_client_accepts_the_file() -> None:
-    argv = ["docker", "compose", "--file", str(ROOT / "docker-compose.yml"), "config", "--format", "json"]
-    found = json.loads(subprocess.run(argv, capture_output=True, check=True, text=True).stdout)
-    assert set(found["services"]) >= SERVICES
+    client = _compose()
+    assert client is not None
+    argv = [
+        *client,
+        "--file",
+        str(ROOT / "docker-compose.yml"),
+        "--profile",
+        "*",
+        "config",
+        "--format",
+        "json",
+    ]
+    ran = subprocess.run(argv, capture_output=True, check=False, text=True)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    found = json.loads(ran.stdout)
+    assert set(found["services"]) == SERVICES
     published = [port for service in found["services"].values() for port in service.get("ports", ())]
     assert all(port["host_ip"] == "127.0.0.1" for port in published)
+    for service in found["services"].values():
+        binds = [volume["source"] for volume in service.get("volumes", ()) if volume["type"] == "bind"]
+        assert all(Path(source).exists() for source in binds)
 
 
 def test_brokers_in_containers_treat_the_log_as_local_ones_do(tmp_path: Path) -> None:
