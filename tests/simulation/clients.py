@@ -174,7 +174,7 @@ class Client:
         acquire = AcquireLock(
             name,
             mode,
-            random.choice((400, 1000, 2500, 8000)),
+            8000 if self.world.quiet else random.choice((400, 1000, 2500, 8000)),
             wait_ms,
             random.choice((0, 0, 0, 9)),
             random.choice((0, 0, 0, 200)),
@@ -185,6 +185,8 @@ class Client:
             await self._withdraw(handle, name, call)
         elif isinstance(held, LockHeld):
             self._trust(name, handle, held.token, held.mode, held.expires_at)
+            if self.world.quiet:
+                await asyncio.sleep(7.0 * random.random())
             await self._hold(handle, name, acquire, held)
 
     async def _hold(self, handle: str, name: str, acquire: AcquireLock, held: LockHeld) -> None:

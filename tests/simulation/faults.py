@@ -16,6 +16,8 @@ class Faults:
     p_late_landing: float = 0.0
     p_duplicate_record: float = 0.0
     p_read_error: float = 0.0
+    p_letter_failure: float = 0.0
+    """A dead letter cannot be written now."""
     p_close_failure: float = 0.0
     """Closing a writer raises, which ends the owner's task."""
     r_foreign_garbage: float = 0.0
@@ -31,7 +33,7 @@ class Faults:
     p_old_version: float = 0.0
     p_code_failure: float = 0.0
     p_huge_decision: float = 0.0
-    """A kind answers with more than a commit holds."""
+    """A kind decides more on a command than a commit holds, whoever decides it."""
     p_start_failure: float = 0.0
     """An owner cannot even be made."""
     p_late_news: float = 0.0
@@ -72,6 +74,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "p_late_landing": (0.01, 0.15),
     "p_duplicate_record": (0.02, 0.2),
     "p_read_error": (0.01, 0.1),
+    "p_letter_failure": (0.1, 0.6),
     "p_close_failure": (0.1, 0.5),
     "r_foreign_garbage": (0.2, 2.0),
     "r_near_miss": (0.2, 3.0),
@@ -107,9 +110,9 @@ _RANGES: dict[str, tuple[float, float]] = {
 
 
 def draw(random: Random) -> Faults:
-    """Return a random subset of three to sixteen fault kinds at random rates."""
+    """Return a random subset of three to eighteen fault kinds at random rates."""
     faults = Faults()
-    for name in random.sample(sorted(_RANGES), random.randint(3, 16)):
+    for name in random.sample(sorted(_RANGES), random.randint(3, 18)):
         low, high = _RANGES[name]
         setattr(faults, name, low + (high - low) * random.random() ** 2)
     return faults

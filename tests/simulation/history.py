@@ -3,6 +3,7 @@
 import gc
 import random as module_random
 import sys
+import warnings
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
@@ -23,6 +24,8 @@ PEACE_S = 20.0
 """Within so long after the last fault, every pending command is answered."""
 SHARE_OF_USERS = 0.3
 """In so many histories the real client library is at work, too."""
+SHARE_OF_QUIET = 0.03
+"""In so many a lease is held, and nothing else happens for seconds."""
 
 
 @dataclass(slots=True)
@@ -95,7 +98,10 @@ def _run(world: World) -> None:
     world.assign(world.start_worker())
     for _ in range(random.randint(0, 2)):
         world.start_worker()
-    if random.random() < SHARE_OF_USERS:
+    if random.random() < SHARE_OF_QUIET:
+        world.quiet = True
+        world.start_clients(1)
+    elif random.random() < SHARE_OF_USERS:
         world.start_users(random.randint(1, 2))
         world.start_clients(random.randint(0, 2))
     else:
@@ -177,6 +183,8 @@ def _bury(world: World) -> None:
     hook = sys.unraisablehook
     sys.unraisablehook = lambda _: None
     try:
-        world.loop.close()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # an end that starts something new
+            world.loop.close()
     finally:
         sys.unraisablehook = hook

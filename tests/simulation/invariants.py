@@ -4,7 +4,6 @@ It sees what no participant sees (true time, every record as it lands, every ans
 bookkeeping with the engine: accept rule, leases, clocks and outcomes are its own.
 """
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
     from tests.simulation.worker import Worker
 
 REFUSALS = ("EXPIRED", "DEADLINE_TOO_FAR", "STALE", "SEQUENCE_REUSED", "SESSION_ENDED", "WRONG_PARTITION")
-MAX_REDIRECTS = 40
-"""Of one command in one second. Two workers may point at each other until both have heard who owns what."""
 MAX_AHEAD_MS = 10 * 60_000
 
 
@@ -71,8 +68,6 @@ class Judge:
         self._accepted: set[int] = set()
         self._acquires: dict[tuple[str, str], int] = {}
         """Of the real library's handles, which it never uses again: the sequence that acquired."""
-        self._redirects: Counter[tuple[str, int, int]] = Counter()
-        """By client, sequence and second."""
 
     def fail(self, what: str) -> None:
         """Note a violation and end the history."""
@@ -87,13 +82,6 @@ class Judge:
         known = self.sent.setdefault((PRINCIPAL, pending.meta.client, pending.meta.sequence), [])
         if sent not in known:
             known.append(sent)
-
-    def redirected(self, client: str, sequence: int) -> None:
-        """A worker says that another one owns the partition. The real library must not run in circles."""
-        if client in self.users:
-            self._redirects[client, sequence, int(self._loop.now)] += 1
-            if self._redirects[client, sequence, int(self._loop.now)] > MAX_REDIRECTS:
-                self.fail(f"{client} runs in circles with sequence {sequence}")
 
     def undecided(self) -> int:
         """Return how many commands of the topic lane the log does not cover."""

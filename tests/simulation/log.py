@@ -276,7 +276,7 @@ class VirtualDeadLetters:
 
     async def put(self, partition: PartitionId, record: Stored, code: str, reason: str) -> None:
         await asyncio.sleep(self._broker.latency())
-        if self._broker.hit(self._broker.faults.p_read_error):
+        if self._broker.hit(self._broker.faults.p_letter_failure):
             raise LogUnavailable("the dead letters cannot be written now")
         self.letters.append((partition, record.offset, code))
 

@@ -216,24 +216,22 @@ class SimLoop(asyncio.AbstractEventLoop):
         """Run everything that is due before virtual time `until`; then the clock stands there."""
         outer = events._get_running_loop()
         events._set_running_loop(self)
+        ready, draw = self.ready, self.random.random
         try:
-            while not self.halted and self._turn(until):
-                pass
+            while not self.halted:
+                if not ready:
+                    if not self._advance(until):
+                        break
+                    continue
+                process = ready[int(draw() * len(ready))] if len(ready) > 1 else ready[0]
+                handle = process.queue.popleft()
+                if not process.queue:
+                    ready.remove(process)
+                if not handle._cancelled:
+                    self._run(process, handle)
         finally:
             events._set_running_loop(outer)
         self.now = max(self.now, until)
-
-    def _turn(self, until: float) -> bool:
-        ready = self.ready
-        if not ready:
-            return self._advance(until)
-        process = ready[int(self.random.random() * len(ready))] if len(ready) > 1 else ready[0]
-        handle = process.queue.popleft()
-        if not process.queue:
-            ready.remove(process)
-        if not handle._cancelled:
-            self._run(process, handle)
-        return True
 
     def _run(self, process: Process, handle: _Handle) -> None:
         self.steps += 1

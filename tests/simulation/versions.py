@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 from streams.domain.decider import Context, Decision, LeaseMs, Rejected, Requester, Settled, Tick
 from streams.domain.locks import decider as locks
@@ -29,10 +30,10 @@ class CodeFailure(Exception):
 class Versioned:
     """The locks decider as version `level` of the code has it, failing or bloating now and then."""
 
-    def __init__(self, level: int, fails: Callable[[], bool], bloats: Callable[[], bool]) -> None:
+    def __init__(self, level: int, fails: Callable[[], bool], huge_share: float = 0.0) -> None:
         self._level = level
         self._fails = fails
-        self._bloats = bloats
+        self._huge_share = huge_share
         self._fuse = 0
         """Counts down with each event folded right after a decision; at its end the fold raises."""
 
@@ -47,10 +48,14 @@ class Versioned:
             type(event) is LockDowngraded for event in decision.events
         ):
             return Decision((), Rejected("NOT_YET", "downgrades come with level 2"))
-        if not isinstance(command, Tick) and self._bloats():
+        if self._huge_share and not isinstance(command, Tick) and self._is_huge(who):
             return Decision((), Rejected("HUGE", HUGE))
         self._fuse = (len(decision.events) if self._fails() else 0) if decision.events else 0
         return decision
+
+    def _is_huge(self, who: Requester) -> bool:
+        """Of one command it always holds, however often it is decided."""
+        return crc32(f"{who.client} {who.sequence}".encode()) < self._huge_share * 2**32
 
     def evolve(self, state: Any, event: Any) -> Any:
         if self._fuse:
@@ -69,7 +74,7 @@ class Versioned:
 @cache
 def _healthy(level: int) -> Vocabulary:
     events = LOCKS.events if level > 1 else tuple(e for e in LOCKS.events if e is not LockDowngraded)
-    decider = Versioned(level, lambda: False, lambda: False)
+    decider = Versioned(level, lambda: False)
     return Vocabulary(replace(LOCKS, decider=decider, events=events))
 
 
@@ -79,7 +84,7 @@ def vocabulary_of(level: int, world: "World | None" = None) -> Vocabulary:
     if world is None or not (world.faults.p_code_failure or world.faults.p_huge_decision):
         return healthy
     faults, hit = world.faults, world.broker.hit
-    decider = Versioned(level, lambda: hit(faults.p_code_failure), lambda: hit(faults.p_huge_decision))
+    decider = Versioned(level, lambda: hit(faults.p_code_failure), faults.p_huge_decision)
     broken = object.__new__(Vocabulary)
     broken.__dict__.update(healthy.__dict__)
     broken.kind = replace(healthy.kind, decider=decider)

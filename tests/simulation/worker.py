@@ -16,7 +16,7 @@ from streams.engine.settings import OwnerSettings
 from streams.engine.watch import Silent
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
-from streams.wire.messages import Answer, Refused
+from streams.wire.messages import Answer
 from tests.simulation.invariants import Judge
 from tests.simulation.log import EPOCH_MS, VirtualPorts
 from tests.simulation.loop import Process, SimLoop
@@ -76,11 +76,6 @@ class Served(Connection):
         if where.partition >= 0:
             self._worker.answers(self, offset, lease_ms, answers)
         super().answer(where, offset, lease_ms, mark_ms, answers)
-
-    def refuse(self, refused: Refused) -> None:
-        if refused.code == "NOT_OWNER":
-            self._worker.world.judge.redirected(self.client, refused.sequence)
-        super().refuse(refused)
 
 
 class WatchedRoster(Roster):

@@ -50,6 +50,7 @@ class World:
         self.log.observers.append(self._landed)
         self.names = NAMES[: random.randint(1, 3)]
         self.pace_s = random.choice((0.05, 0.3, 1.0, 5.0))
+        self.quiet = False
         self.workers: list[Worker] = []
         self.assigned: Worker | None = None
         self.clients: list[Client] = []
@@ -112,7 +113,7 @@ class World:
             self.clients.append(client)
             client.process.call(client.connect, self.guess(client.name))
             client.process.spawn(client.tend())
-            for handle in range(self.random.randint(1, 2)):
+            for handle in range(1 if self.quiet else self.random.randint(1, 2)):
                 client.process.spawn(client.live(f"h{handle}"))
 
     def start_users(self, count: int) -> None:

@@ -1,0 +1,65 @@
+"""Planted bugs of the client library."""
+
+from typing import Any
+
+from tests.simulation.mutants.mutant import Mutant
+from tidelock.client.lease import Lease
+from tidelock.client.session import Session
+
+_learn, _on_lost = Session._learn, Session.on_lost
+
+
+def _by_wall_clock(self: Any) -> float:
+    """Each new expiry is noted as an hour of the day."""
+    clock = self._clock
+    noted = self.__dict__.setdefault("noted", {})
+    if self.expires_at_ms not in noted:
+        noted[self.expires_at_ms] = clock.wall_s() + 0.99 * self.ttl_ms / 1000
+    return float(clock.now() + noted[self.expires_at_ms] - clock.wall_s())
+
+
+def _from_pushes(self: Any, partition: Any, answers: Any, newest_s: float, link: Any) -> None:
+    _learn(self, partition, answers, newest_s if newest_s > 0 else link.heard_s, link)
+
+
+def _pair_at_receipt(self: Any, partition: Any, answers: Any, newest_s: float, link: Any) -> None:
+    _learn(self, partition, answers, link.heard_s if newest_s > 0 else newest_s, link)
+
+
+def _renumbers(self: Any, link: Any, why: Any) -> list[Any]:
+    again = _on_lost(self, link, why)
+    for pending in again:
+        del self._pending[pending.sequence]
+        partition, now = pending.partition, self.clock.now()
+        issued_ms = partition.wall_ms(now)
+        deadline_ms = issued_ms + int((pending.deadline_s - now) * 1000)
+        sequence, self._next = self._next, self._next + 1
+        record = pending.head + self.router.floor_bytes + pending.tail
+        tail = self._codecs[partition.kind].rewrite(record, self._meta, sequence, issued_ms, deadline_ms)
+        pending.renumber(sequence, tail)
+        self._pending[sequence] = pending
+    return again
+
+
+LIBRARY = (
+    Mutant(
+        "lease by wall clock",
+        "the client counts its lease by its wall clock, which somebody sets back",
+        lambda: [(Lease, "trusted_until", _by_wall_clock)],
+    ),
+    Mutant(
+        "pair from a push",
+        "the client takes the moment a push came for the moment of its lease time",
+        lambda: [(Session, "_learn", _from_pushes)],
+    ),
+    Mutant(
+        "pair at receipt",
+        "the client counts a lease from when the answer came, not from before it asked",
+        lambda: [(Session, "_learn", _pair_at_receipt)],
+    ),
+    Mutant(
+        "retry under a new sequence",
+        "what was on its way over a lost connection is asked again as a new command",
+        lambda: [(Session, "on_lost", _renumbers)],
+    ),
+)
