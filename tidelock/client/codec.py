@@ -112,7 +112,6 @@ class MetaWriter:
         handle: str,
         issued_ms: int,
         deadline_ms: int,
-        *,
         traceparent: str | None = None,
         session: str | None = None,
     ) -> bytes:

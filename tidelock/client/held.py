@@ -7,16 +7,14 @@ from streams.domain.locks.replies import LockHeld
 from tidelock.client.clock import Clock
 from tidelock.client.errors import LockLost, NotHeld, OutcomeUnknown, Unavailable
 from tidelock.client.keeper import Keeper
-from tidelock.client.lease import Lease
+from tidelock.client.kept import KeptLease
 from tidelock.client.locks import Locks, lost
 from tidelock.client.pending import Pending
 
 
-class HeldLock(Lease):
+class HeldLock(KeptLease):
     """A lock that this client holds. Token, mode and expiry follow renewals, upgrades and downgrades."""
 
-    renewing = False
-    renew_at_s = 0.0
     on_lost: Callable[[], None] | None = None
     _lost: asyncio.Event | None = None
     _why: str | None = None

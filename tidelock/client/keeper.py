@@ -5,18 +5,15 @@ second.
 """
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 from streams.domain.decider import Rejected
 from streams.domain.locks.commands import RenewLock
 from streams.domain.locks.replies import LeaseExtended
+from tidelock.client.kept import KeptLease
 from tidelock.client.pending import Outcome
 from tidelock.client.rejections import rejection_error
 from tidelock.client.session import Session
 from tidelock.client.wheel import Wheel
-
-if TYPE_CHECKING:
-    from tidelock.client.held import HeldLock
 
 SLOT_S = 0.01
 """How early a lease may be given up or renewed."""
@@ -28,38 +25,38 @@ class Keeper:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._wheel: Wheel[HeldLock] = Wheel(session.clock, SLOT_S, self._due)
-        self._held: dict[HeldLock, None] = {}
+        self._wheel: Wheel[KeptLease] = Wheel(session.clock, SLOT_S, self._due)
+        self._held: dict[KeptLease, None] = {}
 
     @property
-    def held(self) -> tuple["HeldLock", ...]:
+    def held(self) -> tuple[KeptLease, ...]:
         """What is kept alive, oldest first."""
         return tuple(self._held)
 
-    def keep(self, held: "HeldLock") -> None:
+    def keep(self, held: KeptLease) -> None:
         """Renew `held` from now on."""
         self._held[held] = None
         self._schedule(held)
 
-    def drop(self, held: "HeldLock") -> None:
+    def drop(self, held: KeptLease) -> None:
         """Renew `held` no more."""
         self._held.pop(held, None)
         self._wheel.remove(held)
 
-    def refresh(self, held: "HeldLock") -> None:
+    def refresh(self, held: KeptLease) -> None:
         """`held` was just renewed otherwise."""
         if held in self._held:
             self._schedule(held)
 
-    def _schedule(self, held: "HeldLock") -> None:
+    def _schedule(self, held: KeptLease) -> None:
         held.renew_at_s = self._session.clock.now() + held.ttl_ms / 3000
         self._place(held)
 
-    def _place(self, held: "HeldLock") -> None:
+    def _place(self, held: KeptLease) -> None:
         lost_s = held.trusted_until() - SLOT_S
         self._wheel.add(held, lost_s if held.renewing else min(held.renew_at_s, lost_s))
 
-    def _due(self, held: "HeldLock") -> None:
+    def _due(self, held: KeptLease) -> None:
         now = self._session.clock.now()
         if held.trusted_until() - SLOT_S <= now:
             self.lose(held, "its lease could not be renewed in time")
@@ -70,7 +67,7 @@ class Keeper:
             held.renew_at_s = now + SLOT_S
         self._place(held)
 
-    def _renew(self, held: "HeldLock", now: float) -> None:
+    def _renew(self, held: KeptLease, now: float) -> None:
         held.renewing = True
         held.renew_at_s = now + held.ttl_ms / 3000
         timeout_s = min(self._session.settings.timeout_s, max(LEAST_TIMEOUT_S, held.trusted_until() - now))
@@ -79,7 +76,7 @@ class Keeper:
             held.partition, command, held.handle, timeout_s, on_done=partial(self._renewed, held, held.token)
         )
 
-    def _renewed(self, held: "HeldLock", token: int, outcome: Outcome) -> None:
+    def _renewed(self, held: KeptLease, token: int, outcome: Outcome) -> None:
         held.renewing = False
         if held not in self._held:
             return
@@ -94,7 +91,7 @@ class Keeper:
             held.renew_at_s = self._session.clock.now() + held.ttl_ms / 30_000
         self._place(held)
 
-    def lose(self, held: "HeldLock", why: str) -> None:
+    def lose(self, held: KeptLease, why: str) -> None:
         """Tell the holder of `held` that it is one no longer."""
         self.drop(held)
         held.lose(why)

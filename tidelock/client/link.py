@@ -10,6 +10,7 @@ from streams.wire.messages import Answers, Hello, Refused, Welcome
 from tidelock.client.clock import Clock
 from tidelock.client.codec import frames
 from tidelock.client.errors import ConnectionLost, ProtocolViolation, TidelockError
+from tidelock.client.ledger import Ledger
 from tidelock.client.pending import QUEUED, SENT, Pending
 from tidelock.client.rejections import refusal_error
 from tidelock.client.wire import Wire
@@ -17,10 +18,6 @@ from tidelock.client.wire import Wire
 
 class Hub(Protocol):
     """Whoever owns the links."""
-
-    @property
-    def floor_bytes(self) -> bytes:
-        """The lowest sequence that is not done (or a lower one), as Avro writes it."""
 
     def on_answers(self, link: "Link", answers: Answers) -> None:
         """Take answers and pushes."""
@@ -35,9 +32,10 @@ class Hub(Protocol):
 class Link:
     """One worker as one client sees it. Reopened as often as needed; the owner says when."""
 
-    def __init__(self, address: str, hub: Hub, clock: Clock) -> None:
+    def __init__(self, address: str, hub: Hub, clock: Clock, ledger: Ledger) -> None:
         self.address = address
         self._hub = hub
+        self._ledger = ledger
         self._clock = clock
         self._wire: Wire | None = None
         self._welcome: asyncio.Future[Welcome] | None = None
@@ -59,7 +57,7 @@ class Link:
         try:
             async with asyncio.timeout(timeout_s):
                 await loop.create_connection(lambda: wire, host, port, ssl=tls)
-                wire.write(frames().encode(Hello(PROTOCOL, token, client)), b"", b"", alone=True)
+                wire.write(frames().encode(Hello(PROTOCOL, token, client)), b"", b"")
                 welcome = await self._welcome
         except (OSError, TimeoutError) as error:
             reason = str(error) or f"no answer within {timeout_s} s"
@@ -85,8 +83,8 @@ class Link:
         self.fill()
         return self.is_open
 
-    def submit(self, pending: Pending) -> None:
-        """Send the command as soon as there is room for it."""
+    def submit(self, pending: Pending, now: float | None = None) -> None:
+        """Send the command as soon as there is room for it. `now`: if just looked up."""
         pending.link = self
         wire = self._wire
         if (
@@ -96,20 +94,18 @@ class Link:
             and self._room > self.in_flight
             and not wire.blocked
         ):
-            self._send(pending, wire)
+            self._send(pending, wire, self._clock.now() if now is None else now)
         else:
             self._queue.append(pending)
 
-    def _send(self, pending: Pending, wire: Wire) -> None:
-        now = self._clock.now()
+    def _send(self, pending: Pending, wire: Wire, now: float) -> None:
         if pending.first_sent_s is None:
             pending.first_sent_s = now
         pending.phase = SENT
-        alone = self.in_flight == 0
-        if alone:
+        if self.in_flight == 0:
             self.heard_s = now
         self.in_flight += 1
-        wire.write(pending.head, self._hub.floor_bytes, pending.tail, alone)
+        wire.write(pending.head, self._ledger.floor_bytes, pending.tail)
 
     def settled(self) -> None:
         """One command that was sent got its answer or refusal."""
@@ -125,7 +121,7 @@ class Link:
         while self._queue and self.in_flight < self._room and not wire.blocked:
             pending = self._queue.popleft()
             if pending.phase is QUEUED and pending.link is self:
-                self._send(pending, wire)
+                self._send(pending, wire, self._clock.now())
 
     def take_queue(self) -> list[Pending]:
         """Return, and forget, the commands that were not sent."""

@@ -52,6 +52,7 @@ class Locks:
         self._session = session
         self.clock = session.clock
         self._places: dict[str, Partition] = {}
+        self._upgrading: dict[Pending, Lease] = {}
 
     async def acquire(
         self,
@@ -124,7 +125,7 @@ class Locks:
 
     def withdraw_nowait(self, pending: Pending) -> None:
         """Undo an acquire or upgrade whose outcome nobody awaits, whether or not it was granted meanwhile."""
-        session, lease = self._session, pending.lease
+        session, lease = self._session, self._upgrading.get(pending)
         if session.closed:
             return
         name, handle, _ = pending.asked
@@ -190,10 +191,13 @@ class Locks:
         pending = self._session.submit(
             lease.partition, command, lease.handle, on_done=lambda o: took(lease, o)
         )
-        pending.lease = lease
         pending.asked = (lease.name, lease.handle, lease.ttl_ms)
         pending.wait_s = wait_ms / 1000
-        await self.granted(pending)
+        self._upgrading[pending] = lease
+        try:
+            await self.granted(pending)
+        finally:
+            del self._upgrading[pending]
 
     async def downgrade(self, lease: Lease) -> None:
         """Turn the exclusive lease into a shared one; the token stays. Raises `NotHeld`."""

@@ -3,16 +3,12 @@
 import asyncio
 from collections.abc import Callable
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from streams.domain.decider import Rejected
 from streams.wire.messages import Refused
 from tidelock.client.errors import TidelockError
 from tidelock.client.partition import Partition
-
-if TYPE_CHECKING:
-    from tidelock.client.lease import Lease
-    from tidelock.client.link import Link
 
 Outcome: TypeAlias = Any | Rejected | TidelockError
 """A reply of the kind, a refusal, or why there is neither. Errors are values: often nobody awaits them."""
@@ -36,10 +32,20 @@ WAITING: Final = Phase.WAITING
 DONE: Final = Phase.DONE
 
 
+class Carrier(Protocol):
+    """The worker that a command is on its way to."""
+
+    address: str
+    is_open: bool
+
+    def settled(self) -> None:
+        """One command that was sent got its answer or refusal."""
+
+
 class Pending:
     """One command that is not done. What most commands never change is a default of the class."""
 
-    link: "Link | None" = None
+    link: Carrier | None = None
     first_sent_s: float | None = None
     answered = False
     """It had its first answer."""
@@ -51,8 +57,6 @@ class Pending:
     """Its caller is gone: never send it again."""
     asked: tuple[str, str, int] = ("", "", 0)
     """For an acquire or upgrade: name, handle and ttl_ms."""
-    lease: "Lease | None" = None
-    """For an upgrade: what it changes."""
     renumbered = False
     """It was refused for its deadline and asked once more, under a new sequence."""
     strikes = 0
@@ -69,7 +73,6 @@ class Pending:
         sequence: int,
         head: bytes,
         tail: bytes,
-        *,
         deadline_s: float,
         on_done: Callable[[Outcome], None] | None,
         decode: Callable[[bytes], Any],
@@ -96,7 +99,8 @@ class Pending:
         """Tell whoever waits, once."""
         self.phase = DONE
         self.outcome = outcome
-        if self.future is not None and not self.future.done():
-            self.future.set_result(outcome)
-        if self.on_done is not None:
-            self.on_done(outcome)
+        future, on_done = self.future, self.on_done
+        if future is not None and not future.done():
+            future.set_result(outcome)
+        if on_done is not None:
+            on_done(outcome)

@@ -9,7 +9,6 @@ import random
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from schemas.varints import write_varint
 from streams.wire.messages import Answers, Refused, Welcome
 from tidelock.client.clock import Clock, sleep_until
 from tidelock.client.errors import (
@@ -19,6 +18,7 @@ from tidelock.client.errors import (
     ProtocolViolation,
     TidelockError,
 )
+from tidelock.client.ledger import Ledger
 from tidelock.client.link import Link
 from tidelock.client.partition import Partition
 from tidelock.client.pending import DONE, QUEUED, Pending
@@ -44,11 +44,14 @@ class Traffic(Protocol):
 class Router:
     """The links of one client and the routes over them."""
 
-    def __init__(self, settings: Settings, client_id: str, clock: Clock, traffic: Traffic) -> None:
+    def __init__(
+        self, settings: Settings, client_id: str, clock: Clock, traffic: Traffic, ledger: Ledger
+    ) -> None:
         self._settings = settings
         self._client_id = client_id
         self._clock = clock
         self._traffic = traffic
+        self._ledger = ledger
         self._links: dict[str, Link] = {}
         self._opening: dict[str, asyncio.Task[TidelockError | None]] = {}
         self._seeking: asyncio.Task[None] | None = None
@@ -59,8 +62,6 @@ class Router:
         self.marked = False
         """Whether a worker that leads something told the time; until then no deadline can be named."""
         self.kinds: dict[str, list[Partition]] = {}
-        self.floor_bytes = write_varint(1 << 1)
-        """The lowest sequence that is not done (or a lower one), as Avro writes it."""
         self.on_answers = tapped(traffic.on_answers, settings.on_answers, client_id)
         self.on_refused = traffic.on_refused
         for address in settings.addresses:
@@ -68,13 +69,13 @@ class Router:
 
     # -- commands --------------------------------------------------------------------------------------------
 
-    def dispatch(self, pending: Pending) -> None:
-        """Send the command to its partition's owner, or as near to it as we know."""
+    def dispatch(self, pending: Pending, now: float | None = None) -> None:
+        """Send the command to its partition's owner, or as near to it as we know. `now`: if just looked up."""
         address = pending.partition.address
         if address is not None:
             link = self._links.get(address)
             if link is not None and link.is_open and pending.phase is QUEUED:
-                link.submit(pending)
+                link.submit(pending, now)
                 return
         self._dispatch_slowly(pending)
 
@@ -103,7 +104,7 @@ class Router:
     def _link(self, address: str) -> Link:
         link = self._links.get(address)
         if link is None:
-            link = self._links[address] = Link(address, self, self._clock)
+            link = self._links[address] = Link(address, self, self._clock, self._ledger)
         return link
 
     @property

@@ -42,12 +42,12 @@ class Sweeper:
         self._swept = swept
         self._every_s = min(settings.stall_s, settings.probe_s) / 4
         self._timer: Timer | None = None
-        self._at_s = float("inf")
+        self.at_s = float("inf")
+        """When it sweeps next."""
 
     def expect(self, deadline_s: float, now: float) -> None:
-        """Sweep by `deadline_s`."""
-        if deadline_s < self._at_s:
-            self._sweep_by(min(deadline_s, now + self._every_s))
+        """Sweep by `deadline_s`, which is before `at_s`."""
+        self._sweep_by(min(deadline_s, now + self._every_s))
 
     def close(self) -> None:
         """Sweep no more."""
@@ -56,12 +56,12 @@ class Sweeper:
 
     def _sweep_by(self, when: float) -> None:
         self.close()
-        self._at_s = when
+        self.at_s = when
         self._timer = self._clock.call_at(when + SWEEP_S, self._sweep)
 
     def _sweep(self) -> None:
         self._timer = None
-        self._at_s = float("inf")
+        self.at_s = float("inf")
         swept, now = self._swept, self._clock.now()
         for pending in swept.open_commands():
             if pending.deadline_s <= now:

@@ -11,6 +11,7 @@ from streams.wire.frames import FrameSplitter, FrameTooLarge
 from streams.wire.messages import Answers, Refused, Welcome
 from tidelock.client.codec import frames
 from tidelock.client.errors import ConnectionLost, ProtocolViolation, TidelockError
+from tidelock.client.turn import turn_of
 
 _LENGTH = Struct(">I").pack
 KEEPALIVE_IDLE_S = 10
@@ -37,7 +38,7 @@ class Wire(asyncio.Protocol):
     def __init__(self, address: str, receiver: Receiver) -> None:
         self._address = address
         self._receiver = receiver
-        self._loop = asyncio.get_running_loop()
+        self._turn = turn_of(asyncio.get_running_loop())
         self._splitter = FrameSplitter()
         self._decode: Callable[[bytes], object] = frames().decode
         self._transport: asyncio.Transport | None = None
@@ -46,22 +47,16 @@ class Wire(asyncio.Protocol):
         self.blocked = True
         """Nothing may be written: not connected, or the peer does not read."""
 
-    def write(self, head: bytes, floor: bytes, tail: bytes, alone: bool) -> None:
-        """Write a record, which comes in three parts, at the end of this loop turn with all others.
-
-        `alone`: nothing else is under way, so do not wait for others.
-        """
+    def write(self, head: bytes, floor: bytes, tail: bytes) -> None:
+        """Write a record, which comes in three parts, at the end of this loop turn with all others."""
         out = self._out
         if not out:
-            if alone and self._transport is not None:
-                self._transport.write(_LENGTH(len(head) + len(floor) + len(tail)) + head + floor + tail)
-                return
-            self._loop.call_soon(self._flush)
+            self._turn.at_end(self._flush)
         out += (_LENGTH(len(head) + len(floor) + len(tail)), head, floor, tail)
 
     def _flush(self) -> None:
         out, self._out = self._out, []
-        if self._transport is not None:
+        if self._transport is not None and out:
             self._transport.write(b"".join(out))
 
     def close(self, why: TidelockError) -> None:

@@ -1,0 +1,128 @@
+"""What answers do: they settle commands, tell the time, and sometimes ask for the command once more."""
+
+from collections.abc import Callable, Mapping
+
+from streams.domain.decider import Rejected
+from streams.wire.messages import Answer, Answers
+from tidelock.client.clock import Clock
+from tidelock.client.codec import KindCodec, MetaWriter
+from tidelock.client.ledger import Ledger
+from tidelock.client.link import Link
+from tidelock.client.partition import Partition
+from tidelock.client.pending import QUEUED, SENT, WAITING, Pending
+from tidelock.client.rejections import OF_UNKNOWN_OUTCOME, WITHOUT_COMMIT
+from tidelock.client.sweeper import unknown
+
+WAIT_GRACE_S = 60.0
+"""So much longer than asked a wait may take (lease time stretches) before it is given up."""
+NEVER = float("-inf")
+
+
+class Reception:
+    """Takes the frames of answers of one client."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        codecs: Mapping[str, KindCodec],
+        clock: Clock,
+        dispatch: Callable[[Pending], None],
+    ) -> None:
+        self._ledger = ledger
+        self._codecs = codecs
+        self._clock = clock
+        self._dispatch = dispatch
+        self.kinds: Mapping[str, list[Partition]] = {}
+        self.meta = MetaWriter("", "")
+
+    def on_answers(self, link: Link, answers: Answers) -> None:
+        """Settle the commands that are answered; learn the partition's time."""
+        partitions, number = self.kinds.get(answers.kind, ()), answers.partition
+        # None: it was refused before it reached a partition
+        partition = partitions[number] if 0 <= number < len(partitions) else None
+        newest_s = NEVER
+        ledger = self._ledger
+        for answer in answers.answers:
+            pending = ledger.open.get(answer.sequence)
+            if pending is None:
+                continue  # a repeat
+            here = pending.link is link
+            if here and pending.phase is SENT:
+                pending.phase = WAITING
+                link.in_flight -= 1
+            first, sent_s = not pending.answered, pending.first_sent_s
+            pending.answered = decided = True
+            if answer.waiting:
+                pending.refusals = 0
+                if here and not pending.waited:
+                    pending.waited = True
+                    pending.deadline_s = link.heard_s + pending.wait_s + WAIT_GRACE_S
+            else:
+                reply = pending.decode(answer.reply)
+                if type(reply) is Rejected:
+                    decided = self._rejected(pending, reply, answer, answers, partition, link)
+                else:
+                    self._settle(pending, reply, answer, answers)
+            if first and decided and sent_s is not None and pending.partition is partition:
+                newest_s = sent_s if sent_s > newest_s else newest_s
+        link.fill()
+        if partition is not None:
+            partition.heard_s = link.heard_s
+            partition.saw_mark(answers.mark_ms, link.heard_s)
+            if newest_s > 0:
+                partition.saw_lease_time(answers.lease_ms, newest_s)
+            if partition.address is None:
+                partition.address = link.address
+        ledger.raise_floor()
+
+    def _settle(self, pending: Pending, outcome: object, answer: Answer, answers: Answers) -> None:
+        pending.offset = answers.offset
+        if answer.payloads:
+            pending.payloads = answer.payloads
+        self._ledger.settle(pending, outcome)
+
+    def _rejected(
+        self,
+        pending: Pending,
+        rejected: Rejected,
+        answer: Answer,
+        answers: Answers,
+        partition: Partition | None,
+        link: Link,
+    ) -> bool:
+        """Settle the command; return whether the answer was decided, by a commit after the command was sent."""
+        code = rejected.code
+        if (
+            code == "DEADLINE_TOO_FAR"
+            and pending.partition is partition
+            and self._renumbered(pending, answers, link)
+        ):
+            return False
+        outcome = unknown(f"it was answered {code}") if code in OF_UNKNOWN_OUTCOME else rejected
+        self._settle(pending, outcome, answer, answers)
+        return code not in WITHOUT_COMMIT
+
+    def _renumbered(self, pending: Pending, answers: Answers, link: Link) -> bool:
+        """Ask once more by the time that the answer tells: ours was wrong, and nothing was decided.
+
+        Under a new sequence: the refusal raised this client's floor above the one that was refused.
+        """
+        partition, ledger = pending.partition, self._ledger
+        partition.reset_mark(answers.mark_ms, link.heard_s)
+        now = self._clock.now()
+        if pending.renumbered or pending.abandoned or pending.deadline_s <= now:
+            return False
+        del ledger.open[pending.sequence]
+        if pending.phase is SENT and pending.link is not None and pending.link.is_open:
+            pending.link.settled()
+        record = pending.head + ledger.floor_bytes + pending.tail
+        issued_ms = partition.wall_ms(now)
+        deadline_ms = issued_ms + int((pending.deadline_s - now) * 1000)
+        sequence = ledger.number()
+        codec = self._codecs[partition.kind]
+        pending.renumber(sequence, codec.rewrite(record, self.meta, sequence, issued_ms, deadline_ms))
+        ledger.open[sequence] = pending
+        if pending.phase is not QUEUED:
+            pending.phase = QUEUED
+            self._dispatch(pending)
+        return True
