@@ -1,8 +1,9 @@
 """A worker's settings, from the environment (`TIDELOCK_*`). One place, typed, checked at start."""
 
 import socket
+from typing import Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -33,6 +34,13 @@ class WorkerSettings(BaseSettings):
     worker_advertise: str | None = Field(
         None, description="Address others reach the direct lane at; default: as it listens."
     )
+    tls_cert: str | None = Field(
+        None, description="PEM certificate (chain) of the direct lane; with it, the lane speaks TLS only."
+    )
+    tls_key: str | None = Field(None, description="PEM key of that certificate, unencrypted.")
+    tls_client_ca: str | None = Field(
+        None, description="PEM file of CAs: clients must show a certificate that one of them signed."
+    )
     worker_metrics: str = Field(
         "127.0.0.1:7401", description="Where /metrics, /status and /ready are served, host:port."
     )
@@ -59,6 +67,14 @@ class WorkerSettings(BaseSettings):
         if "/" in tenant:
             raise ValueError("a tenant must not hold '/': keys are tenant/name")
         return tenant
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("TIDELOCK_TLS_CERT and TIDELOCK_TLS_KEY go together: name both or neither")
+        if self.tls_client_ca is not None and self.tls_cert is None:
+            raise ValueError("TIDELOCK_TLS_CLIENT_CA needs TIDELOCK_TLS_CERT and TIDELOCK_TLS_KEY")
+        return self
 
     @property
     def advertised(self) -> str:

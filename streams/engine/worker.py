@@ -36,6 +36,7 @@ from streams.engine.roster import Access, Roster
 from streams.engine.settings import OwnerSettings
 from streams.engine.status import serve_status
 from streams.engine.telemetry import WorkerWatch, configure_logs
+from streams.engine.tls import TlsUnusable, listener_tls
 from streams.engine.world import SystemClock, SystemEntropy
 from streams.log.assignment import Member
 from streams.log.positions import PartitionId
@@ -67,6 +68,11 @@ async def run(settings: WorkerSettings) -> int:
         settings.max_in_flight,
         clock,
     )
+    try:
+        tls = listener_tls(settings)
+    except TlsUnusable as error:
+        log.error("settings are not usable", code=error.code, error=str(error))
+        return EXIT_CONFIGURATION
     if not await _topics_are_fit(settings, tuple(vocabularies), log):
         return EXIT_TOPICS
 
@@ -99,11 +105,11 @@ async def run(settings: WorkerSettings) -> int:
     )
     host, port = host_port(settings.worker_listen)
     server = await asyncio.get_running_loop().create_server(
-        lambda: Connection(roster), host, port, backlog=1024
+        lambda: Connection(roster), host, port, backlog=1024, ssl=tls
     )
     status = serve_status(settings.worker_metrics, roster)
     await membership.start()
-    log.info("started", direct_lane=settings.advertised, metrics=settings.worker_metrics)
+    log.info("started", direct_lane=settings.advertised, tls=tls is not None, metrics=settings.worker_metrics)
     try:
         await stopping.wait()
         log.info("stopping")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from tidelock.cli.tls import client_tls
 from tidelock.client.errors import TidelockError
 from tidelock.local.addresses import Addresses
 from tidelock.local.dev_token import dev_token
@@ -17,10 +18,11 @@ FIRST_SUMMARY_S = 5.0
 
 
 def demo_beside(home: Path, console: Console) -> Callable[[Addresses], Awaitable[None]]:
-    """Return what `up` runs beside the stack until it stops."""
+    """Return what `up` runs beside the stack until it stops. Raises `TlsUnusable`."""
+    tls = client_tls()
 
     async def run(addresses: Addresses) -> None:
-        demo = Demo(addresses.workers, dev_token(home) or "dev")
+        demo = Demo(addresses.workers, dev_token(home) or "dev", tls=tls)
         telling = asyncio.create_task(_tell(demo, console))
         try:
             await demo.run()

@@ -13,6 +13,7 @@ from tidelock.cli.exits import WrongUse
 from tidelock.cli.lock_hold import Wish, acquire_and_hold
 from tidelock.cli.lock_view import lock_view
 from tidelock.cli.stand_in import stand_in_for
+from tidelock.cli.tls import client_tls
 
 lock_app = typer.Typer(
     help="Take, give back and look at one lock.", no_args_is_help=True, pretty_exceptions_enable=False,
@@ -100,6 +101,8 @@ async def _release(running: Running, command: ReleaseLock, client_id: str, handl
 
 
 async def _show(running: Running, name: str, json: bool) -> None:
-    async with tidelock.connect(*running.need_workers(), token=running.token, timeout=20.0) as client:
+    async with tidelock.connect(
+        *running.need_workers(), token=running.token, tls=client_tls(), timeout=20.0
+    ) as client:
         state = await client.inspect(name)
         lock_view(client, name, state, json)

@@ -10,6 +10,7 @@ from functools import partial
 import tidelock
 from tidelock.cli import exits, show
 from tidelock.cli.discovery import Running
+from tidelock.cli.tls import client_tls
 from tidelock.client.client import Client
 from tidelock.client.held import HeldLock
 from tidelock.client.lease import Lease
@@ -54,7 +55,7 @@ class Signals:
 async def acquire_and_hold(running: Running, wish: Wish) -> int:
     """Do as `wish` says; return the exit code."""
     signals = Signals()
-    async with tidelock.connect(*running.need_workers(), token=running.token) as client:
+    async with tidelock.connect(*running.need_workers(), token=running.token, tls=client_tls()) as client:
         acquiring = asyncio.create_task(_acquire(client, wish))
         interrupted = asyncio.create_task(signals.came.wait())
         await asyncio.wait({acquiring, interrupted}, return_when=asyncio.FIRST_COMPLETED)

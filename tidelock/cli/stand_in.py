@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 import tidelock
 from tidelock.cli.discovery import Running
 from tidelock.cli.exits import NothingToTalkTo
+from tidelock.cli.tls import client_tls
 from tidelock.client.client import Client
 from tidelock.client.errors import ConnectionLost
 
@@ -24,6 +25,7 @@ async def stand_in_for(running: Running, client_id: str) -> AsyncIterator[Client
     connecting = tidelock.connect(
         *running.need_workers(),
         token=running.token,
+        tls=client_tls(),
         connect_timeout=CONNECT_S,
         client_id=client_id,
         first_sequence=time.time_ns() // 1_000_000,

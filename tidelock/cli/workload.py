@@ -12,6 +12,7 @@ import uvloop
 from tidelock.cli import exits, options, show
 from tidelock.cli.discovery import find
 from tidelock.cli.exits import WrongUse
+from tidelock.cli.tls import client_tls
 from tidelock.cli.workload_run import run_locks
 from tidelock.cli.workload_view import as_facts, workload_view
 from tidelock.workload.demo import Demo
@@ -72,7 +73,7 @@ def demo(
     Example: [green]tidelock workload demo --clients 10 --seconds 60[/]
     """
     running = find(home)
-    one = Demo(running.need_workers(), running.token, clients)
+    one = Demo(running.need_workers(), running.token, clients, client_tls())
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_demo(one, seconds))
     show.say(one.summary())

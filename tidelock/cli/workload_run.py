@@ -21,6 +21,7 @@ from streams.replay.findings import Report
 from streams.replay.walk import verify_partition
 from tidelock.cli import show
 from tidelock.cli.discovery import Running
+from tidelock.cli.tls import client_tls
 from tidelock.cli.topics import commands_of, partitions_of, vocabulary_of
 from tidelock.cli.verify import bar
 from tidelock.workload.figures import machine
@@ -69,7 +70,9 @@ async def run_locks(running: Running, requests: Sequence[Request], plan: Plan, *
     with _bar(quiet) as progress:
         task = progress.add_task("requests", total=len(requests), rate="")
         counted = _counter(progress, task)
-        outcome = await replay(running.need_workers(), running.token, requests, plan, recorder, counted)
+        outcome = await replay(
+            running.need_workers(), running.token, requests, plan, recorder, counted, client_tls()
+        )
     began = perf_counter()
     words = vocabulary_of(KIND)
     matcher = Matcher(recorder, words)

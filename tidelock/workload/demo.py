@@ -5,6 +5,7 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from ssl import SSLContext
 from time import perf_counter
 
 import tidelock
@@ -26,10 +27,13 @@ LATEST = 2000
 class Demo:
     """Some clients at work until cancelled."""
 
-    def __init__(self, workers: Sequence[str], token: str, clients: int = 5) -> None:
+    def __init__(
+        self, workers: Sequence[str], token: str, clients: int = 5, tls: SSLContext | None = None
+    ) -> None:
         self._workers = workers
         self._token = token
         self._clients = clients
+        self._tls = tls
         self._granted = 0
         self._refused: Counter[str] = Counter()
         self._waits = Durations(most=LATEST)
@@ -39,7 +43,10 @@ class Demo:
         """Work until cancelled. Raises `TidelockError` if it cannot begin or its token is refused."""
         self._began = perf_counter()
         async with AsyncExitStack() as stack:
-            connecting = (tidelock.connect(*self._workers, token=self._token) for _ in range(self._clients))
+            connecting = (
+                tidelock.connect(*self._workers, token=self._token, tls=self._tls)
+                for _ in range(self._clients)
+            )
             clients = [await stack.enter_async_context(each) for each in connecting]
             try:
                 async with asyncio.TaskGroup() as tasks:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from ssl import SSLContext
 from time import perf_counter
 
 import tidelock
@@ -46,12 +47,15 @@ async def replay(
     plan: Plan,
     recorder: Recorder,
     progress: Callable[[int], None],
+    tls: SSLContext | None = None,
 ) -> Outcome:
     """Work all `requests` through real clients, unpaced. Raises `ConnectionLost`, `NotAuthenticated`."""
     outcome = Outcome()
     async with AsyncExitStack() as stack:
         clients = [
-            await stack.enter_async_context(tidelock.connect(*workers, token=token, on_answers=recorder.hear))
+            await stack.enter_async_context(
+                tidelock.connect(*workers, token=token, tls=tls, on_answers=recorder.hear)
+            )
             for _ in range(plan.clients)
         ]
         for client in clients:

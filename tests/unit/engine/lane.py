@@ -1,6 +1,7 @@
 """A direct lane on a real loopback socket, its owner on a broker in memory; a client that may misbehave."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -43,10 +44,10 @@ class Lane:
 
 
 @asynccontextmanager
-async def serving(max_in_flight: int = 1000) -> AsyncIterator[Lane]:
+async def serving(max_in_flight: int = 1000, tls: ssl.SSLContext | None = None) -> AsyncIterator[Lane]:
     lane = Lane(max_in_flight)
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(lane.roster), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: Connection(lane.roster), "127.0.0.1", 0, ssl=tls)
     lane.port = server.sockets[0].getsockname()[1]
     await lane.roster.assigned(frozenset({LOCKS_0}), {LOCKS_0: "127.0.0.1:1"})
     await until(lambda: lane.roster.owners[LOCKS_0].phase == "leading")
