@@ -21,6 +21,7 @@ from streams.domain.locks.replies import LockState
 from tidelock.client.client import Client as AsyncClient
 from tidelock.client.client import connect as async_connect
 from tidelock.client.held import HeldLock as AsyncHeldLock
+from tidelock.client.settings import Tap
 from tidelock.client.terms import LockOptions
 
 _T = TypeVar("_T")
@@ -105,6 +106,11 @@ class Client:
         self._client = client
         self._loop = loop
 
+    @property
+    def id(self) -> str:
+        """The client's id; with the principal and a handle it names a holder."""
+        return self._client.id
+
     def acquire(self, name: str, **options: Unpack[LockOptions]) -> HeldLock:
         """Take the lock `name`; release it yourself."""
         return HeldLock(self._loop.run(self._client.lock(name, **options).acquire()), self._loop)
@@ -171,13 +177,26 @@ def connect(
     tls: ssl.SSLContext | None = None,
     timeout: float = 60.0,
     connect_timeout: float = 10.0,
+    client_id: str | None = None,
+    first_sequence: int = 1,
+    on_answers: Tap | None = None,
 ) -> Client:
-    """Connect to a cluster. See `tidelock.connect`; close the client when done, or use `with`."""
+    """Connect to a cluster. See `tidelock.connect`; close the client when done, or use `with`.
+
+    `token` (if it is a function) and `on_answers` are called on the client's own thread.
+    """
     loop = _Loop()
 
     async def opened() -> AsyncClient:
         return await async_connect(
-            *addresses, token=token, tls=tls, timeout=timeout, connect_timeout=connect_timeout
+            *addresses,
+            token=token,
+            tls=tls,
+            timeout=timeout,
+            connect_timeout=connect_timeout,
+            client_id=client_id,
+            first_sequence=first_sequence,
+            on_answers=on_answers,
         )
 
     try:

@@ -3,6 +3,8 @@
 import asyncio
 import threading
 from collections.abc import Iterator
+from inspect import signature
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,7 @@ import tidelock
 from streams.domain.decider import Rejected
 from streams.domain.locks.commands import AcquireLock, InspectLock
 from streams.domain.locks.replies import LockState
+from streams.wire.messages import Answers
 from tests.unit.client.test_several import obliging
 from tests.unit.client.worker import FakeWorker, Received
 
@@ -57,6 +60,37 @@ def test_the_same_calls_block(address: str) -> None:
         assert client.command("locks", InspectLock("x")) == FREE
         with pytest.raises(tidelock.LockBusy), client.lock("busy"):
             pytest.fail("entered")
+
+
+def test_it_takes_the_options_of_the_async_connect(address: str) -> None:
+    seen: list[tuple[str, int, str]] = []
+
+    def note(client_id: str, answers: Answers) -> None:
+        sequences = [each.sequence for each in answers.answers]
+        seen.extend((client_id, sequence, threading.current_thread().name) for sequence in sequences)
+
+    with tidelock.sync.connect(address, client_id="me", first_sequence=1000, on_answers=note) as client:
+        assert client.id == "me"
+        client.inspect("x")
+        client.inspect("x")
+    assert seen == [("me", 1000, "tidelock"), ("me", 1001, "tidelock")]
+
+
+def test_both_connects_have_the_same_options() -> None:
+    ours, theirs = (
+        {name: (each.default, each.annotation) for name, each in signature(connect).parameters.items()}
+        for connect in (tidelock.sync.connect, tidelock.connect)
+    )
+    del theirs["clock"]  # for tests of the async one
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("options", [{"client_id": ""}, {"first_sequence": 0}])
+def test_an_identity_that_cannot_be_is_refused_and_leaves_no_thread(options: Any) -> None:
+    before = threading.active_count()
+    with pytest.raises(tidelock.errors.BadArgument):
+        tidelock.sync.connect("127.0.0.1:1", **options)
+    assert threading.active_count() == before
 
 
 def test_threads_share_a_client(address: str) -> None:
