@@ -6,12 +6,13 @@ from streams.engine.pending import Pending
 class Gather:
     """Coalesced commands, by type and tenant, and when each group is due."""
 
-    __slots__ = ("_groups", "_pace_ms", "size")
+    __slots__ = ("_groups", "_pace_ms", "bytes", "size")
 
     def __init__(self, pace_ms: int) -> None:
         self._pace_ms = pace_ms
         self._groups: dict[tuple[type, str], tuple[int, list[Pending]]] = {}
         self.size = 0
+        self.bytes = 0
 
     def add(self, pending: Pending, now_ms: int) -> None:
         """Put `pending` with its like."""
@@ -20,6 +21,7 @@ class Gather:
         )
         group[1].append(pending)
         self.size += 1
+        self.bytes += pending.size
 
     def next_ms(self, now_ms: int) -> int | None:
         """Return in how many milliseconds the first group is due, or None."""
@@ -37,4 +39,5 @@ class Gather:
     def _take(self, key: tuple[type, str]) -> tuple[Pending, ...]:
         _, group = self._groups.pop(key)
         self.size -= len(group)
+        self.bytes -= sum(pending.size for pending in group)
         return tuple(group)

@@ -7,6 +7,7 @@ owner has read. Whatever else happens, the speculative state is dropped and the 
 import asyncio
 from collections import deque
 
+from streams.engine.backlog import Backlog
 from streams.engine.batch import Batch
 from streams.engine.clock import LeaseClock, Skew, WallMark
 from streams.engine.errors import ClockSkew, Fenced, OwnerError
@@ -53,7 +54,7 @@ class Owner:
         self._settings = settings
         self._directory = directory
         self._watch = watch
-        self._queue: deque[Pending] = deque()
+        self._queue = Backlog()
         self._gather = Gather(settings.coalesce_ms)
         self._topic = TopicLane(
             where,
@@ -64,6 +65,7 @@ class Owner:
             self._wake,
             framing,
             lambda error: watch.trouble(where, error),
+            settings.max_queued_bytes,
         )
         self._in_flight: deque[Batch] = deque()
         self._trouble: Exception | None = None
@@ -75,6 +77,8 @@ class Owner:
         self._last_commit_ms = 0
         self._open: Batch | None = None
         self._activate: int | None = None
+        self._riding, self._riding_bytes = 0, 0
+        """Repeats that wait for the newest commit in flight, though they are no part of it."""
         self._blocked = False
         """Whether the loop waits for an append to end, not for something to decide."""
         self._failures = 0
@@ -90,8 +94,12 @@ class Owner:
             self._refuse(
                 pending, "PARTITION_CLOSED", f"{self.where} is {self.phase}; see `tidelock status`.", 1000
             )
-        elif len(self._queue) + self._gather.size >= self._settings.max_queued:
-            self._refuse(pending, "OVERLOADED", f"{self.where} has {len(self._queue)} commands waiting.", 50)
+        elif self._is_full(pending.size):
+            waiting = len(self._queue) + self._gather.size
+            size = self._queue.bytes + self._gather.bytes
+            self._refuse(
+                pending, "OVERLOADED", f"{self.where} has {waiting} commands ({size} bytes) waiting.", 50
+            )
         elif self._is_gathered(pending):
             self._gather.add(pending, self._clock.monotonic_ms())
             self._wake()
@@ -112,6 +120,11 @@ class Owner:
     def queued(self) -> int:
         """How many commands wait for their decision."""
         return len(self._queue) + self._gather.size + len(self._topic.queue)
+
+    @property
+    def queued_bytes(self) -> int:
+        """How many bytes they took on the way here."""
+        return self._queue.bytes + self._gather.bytes + self._topic.queue.bytes
 
     async def stop(self) -> None:
         """Let what is in flight finish, then make `run` return."""
@@ -196,10 +209,18 @@ class Owner:
         again = [pending for batch in begun for pending in batch.commands if pending.lane != "TOPIC"]
         self._in_flight.clear()
         self._open = None
+        self._riding = self._riding_bytes = 0
         for pending in again:
             if self._is_gathered(pending):
                 self._gather.add(pending, self._clock.monotonic_ms())
         self._queue.extendleft(pending for pending in reversed(again) if not self._is_gathered(pending))
+
+    def _is_full(self, size: int) -> bool:
+        queue, gather, settings = self._queue, self._gather, self._settings
+        return (
+            len(queue) + gather.size >= settings.max_queued
+            or queue.bytes + gather.bytes + size > settings.max_queued_bytes
+        )
 
     def _is_gathered(self, pending: Pending) -> bool:
         if pending.command is None or pending.refusal is not None:
@@ -231,7 +252,7 @@ class Owner:
                     raise self._trouble
                 if self._stopping and not self._in_flight:
                     return
-                self._blocked = self._stopping or len(self._in_flight) >= self._settings.max_in_flight
+                self._blocked = self._stopping or self._is_laden()
                 if self._blocked:
                     await self._wait(self._settings.tick_ms)
                 elif (batch := self._build()) is not None:
@@ -242,6 +263,13 @@ class Owner:
             topic.cancel()
             self._take_back()
             self._send_waiters_back()
+
+    def _is_laden(self) -> bool:
+        settings = self._settings
+        if len(self._in_flight) >= settings.max_in_flight:
+            return True
+        laden = self._riding >= settings.max_queued or self._riding_bytes >= settings.max_queued_bytes
+        return laden and bool(self._in_flight)
 
     def _build(self) -> Batch | None:
         now = self._clock.monotonic_ms()
@@ -298,6 +326,7 @@ class Owner:
         assert self._writer is not None
         self._in_flight.append(batch)
         self._open = None
+        self._riding = self._riding_bytes = 0
         future = await self._writer.append(batch.record)
         future.add_done_callback(lambda done: self._acked(batch, done))
 
@@ -330,6 +359,8 @@ class Owner:
         if self._in_flight:
             self._in_flight[-1].deliveries.extend(batch.deliveries)
             self._in_flight[-1].commands.extend(batch.commands)
+            self._riding += len(batch.commands)
+            self._riding_bytes += sum(pending.size for pending in batch.commands)
         else:
             batch.lease_ms, batch.mark_ms = self.reader.state.lease_ms, self.reader.state.mark_ms
             deliver(self._directory, self.where, self.reader.next_offset - 1, batch)

@@ -17,6 +17,9 @@ class OwnerSettings:
     code_version: str = "0.1.0"
     max_level: int = MAX_LEVEL
     max_queued: int = 8192
+    """Commands of the direct lane that may wait for their decision; what is in flight comes on top."""
+    max_queued_bytes: int = 32 * 1024 * 1024
+    """Bytes that they may take, and again those that the topic lane reads ahead."""
     max_in_flight: int = 2
     tick_ms: int = 200
     """While a deadline is pending, lease time moves at least this often."""

@@ -33,6 +33,7 @@ FAILURES = Counter("tidelock_internal_failures_total", "Decisions that raised", 
 LEADING = Gauge("tidelock_leading", "1 while this worker decides the partition", _LABELS)
 QUARANTINED = Gauge("tidelock_quarantined", "1 when the partition is closed here", _LABELS)
 QUEUED = Gauge("tidelock_queued_commands", "Commands waiting for their decision", _LABELS)
+QUEUED_BYTES = Gauge("tidelock_queued_bytes", "Bytes of the commands waiting for their decision", _LABELS)
 CONNECTIONS = Gauge("tidelock_connections", "Direct-lane connections")
 
 

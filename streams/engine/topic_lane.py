@@ -1,12 +1,12 @@
 """The topic lane: commands from Kafka, in order, from the first one the log has not decided."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
 from schemas.errors import RegistryUnavailable, SchemaError
 from streams.domain.decider import TIMER, Rejected
+from streams.engine.backlog import Backlog
 from streams.engine.intake import CommandTooLarge, take_in
 from streams.engine.outbox import Identity
 from streams.engine.pending import NOBODY, Pending
@@ -15,6 +15,7 @@ from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
 
 MAX_QUEUED = 2000
+"""Commands read ahead, at the most."""
 CONFLUENT = b"\0"
 """First byte of Confluent's framing; single-object encoding begins with C3."""
 REGISTRY_PAUSE_S = 1.0
@@ -40,8 +41,9 @@ class TopicLane:
         wake: Callable[[], None],
         framing: Framing | None = None,
         said: Callable[[Exception], None] = lambda _: None,
+        max_bytes: int = 32 * 1024 * 1024,
     ) -> None:
-        self.queue: deque[Pending] = deque()
+        self.queue = Backlog()
         self._where = where
         self._vocabulary = vocabulary
         self._ports = ports
@@ -50,6 +52,7 @@ class TopicLane:
         self._wake = wake
         self._framing = framing
         self._said = said
+        self._max_bytes = max_bytes
         self._room = asyncio.Event()
 
     async def run(self, start: int) -> None:
@@ -57,7 +60,7 @@ class TopicLane:
         self.queue.clear()
         async for records in self._ports.commands.read(start):
             for record in records:
-                while len(self.queue) >= MAX_QUEUED:
+                while len(self.queue) >= MAX_QUEUED or self.queue.bytes >= self._max_bytes:
                     self._room.clear()
                     self._wake()
                     await self._room.wait()
@@ -66,7 +69,7 @@ class TopicLane:
 
     def drained(self) -> None:
         """Say that the owner took some."""
-        if len(self.queue) < MAX_QUEUED // 2:
+        if len(self.queue) <= MAX_QUEUED // 2 and self.queue.bytes <= self._max_bytes // 2:
             self._room.set()
 
     async def _take(self, record: Stored) -> Pending:
@@ -82,6 +85,7 @@ class TopicLane:
             )
         pending.offset = record.offset
         pending.raw = record.value or b""
+        pending.size = len(pending.raw)  # all that is held, also of what could not be decoded
         return pending
 
     async def _unframed(self, data: bytes | None) -> bytes:

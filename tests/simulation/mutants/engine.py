@@ -8,6 +8,7 @@ from unittest.mock import patch
 from streams.domain.decider import Decision
 from streams.engine import admission
 from streams.engine import owner as owner_module
+from streams.engine.backlog import Backlog
 from streams.engine.batch import Batch
 from streams.engine.outbox import deliver
 from streams.engine.owner import Owner
@@ -132,7 +133,7 @@ def _silence(self: Any) -> None:
     """Leave waiting clients alone."""
 
 
-class _Sticky(deque[Any]):
+class _Sticky(Backlog):
     def clear(self) -> None:
         """Keep what an earlier ownership read."""
 

@@ -12,9 +12,10 @@ def test_groups_are_due_after_the_pace_by_their_first_command() -> None:
     gather.add(first, 1_000)
     gather.add(second, 1_200)
     assert (gather.size, gather.next_ms(1_200)) == (2, 50)
+    assert gather.bytes == first.size + second.size
     assert gather.due(1_249) == []
     assert gather.due(1_250) == [(first, second)]
-    assert (gather.size, gather.next_ms(1_250)) == (0, None)
+    assert (gather.size, gather.bytes, gather.next_ms(1_250)) == (0, 0, None)
 
 
 def test_tenants_and_types_do_not_mix() -> None:
@@ -32,4 +33,4 @@ def test_everything_can_be_taken_at_once() -> None:
     gather.add(first, 0)
     gather.add(second, 100)
     assert gather.take_all() == [first, second]
-    assert gather.size == 0
+    assert (gather.size, gather.bytes) == (0, 0)

@@ -19,7 +19,7 @@ from streams.log.records import Commit, FeatureActivated, Genesis
 from streams.log.vocabulary import Vocabulary
 from tests.unit.engine import toy
 from tests.unit.engine.harness import World, running, turns, until
-from tests.unit.engine.toy import Add, Counted
+from tests.unit.engine.toy import Add, Beat, Counted, Put
 
 LOCKS_0 = PartitionId("locks", 0)
 
@@ -222,6 +222,81 @@ async def test_beyond_its_bound_it_refuses_with_a_hint() -> None:
         world.broker.held = False
         world.broker.release()
         await until(lambda: len(world.connection.answers) == 5)
+
+
+def tight(max_queued_bytes: int) -> World:
+    return World(
+        settings=OwnerSettings(address="a", partitions=1, tick_ms=1, max_queued_bytes=max_queued_bytes)
+    )
+
+
+async def two_in_flight(world: World) -> None:
+    world.broker.held = True
+    for _ in range(2):
+        count = len(world.broker.waiting)
+        world.send(Add("k", 1))
+        await until(lambda count=count: len(world.broker.waiting) == count + 1)  # type: ignore[misc]
+
+
+async def test_beyond_its_bytes_it_refuses_with_a_hint_and_takes_small_ones_while_they_fit() -> None:
+    async with running(tight(10_000)) as world:
+        await two_in_flight(world)
+        first, large, small = (world.send(Put("k", bytes(size))) for size in (6_000, 6_000, 1_000))
+        (refused,) = world.connection.refused
+        assert (refused.sequence, refused.code) == (large, "OVERLOADED")
+        assert refused.retry_after_ms and "1 commands" in refused.message
+        assert 7_000 < world.owner.queued_bytes <= 10_000
+        world.broker.held = False
+        world.broker.release()
+        await until(lambda: bool(world.connection.of(first)) and bool(world.connection.of(small)))
+        assert world.owner.queued_bytes == 0
+        assert await world.ask(Put("k", bytes(9_000)))
+
+
+async def test_gathered_commands_count_towards_the_bytes() -> None:
+    async with running(tight(1_000)) as world:
+        sequences = [world.send(Beat(letter * 100)) for letter in "abcdefghij"]
+        refused = [one.sequence for one in world.connection.refused]
+        assert refused and refused == sequences[-len(refused) :]
+        world.clock.now += 250
+        await until(lambda: world.owner.queued == 0)
+        assert world.owner.queued_bytes == 0
+
+
+async def test_the_account_of_bytes_is_right_after_commits_that_were_void() -> None:
+    async with running(tight(100_000)) as world:
+        fates = iter(["lost", "ok", "lost"])
+        world.broker.fate = lambda record: next(fates, "ok")
+        puts = [world.send(Put("k", bytes(1_000 * number))) for number in range(1, 6)]
+        beats = [world.send(Beat(name)) for name in "abc"]
+        await until(lambda: all(world.connection.of(sequence) for sequence in puts))
+        assert world.watch.troubles
+        expected = sum(pending.size for group in world.owner._gather._groups.values() for pending in group[1])
+        assert world.owner.queued_bytes == expected
+        world.clock.now += 250
+        await until(lambda: all(world.connection.of(sequence) for sequence in beats))
+        assert world.owner.queued_bytes == 0
+
+
+@pytest.mark.parametrize("bound", [{"max_queued": 20}, {"max_queued_bytes": 4_000}], ids=["count", "bytes"])
+async def test_repeats_that_wait_for_a_commit_in_flight_are_bounded(bound: dict[str, int]) -> None:
+    async with running(World(settings=OwnerSettings(address="a", partitions=1, tick_ms=1, **bound))) as world:  # type: ignore[arg-type]
+        done = world.send(Add("k", 1))
+        await until(lambda: bool(world.connection.of(done)))
+        world.broker.held = True
+        world.send(Add("k", 1))
+        await until(lambda: len(world.broker.waiting) == 1)
+        meta = world.meta()
+        for _ in range(400):
+            world.send(Add("k", 1), sequence=done, issued_ms=meta.issued_ms)
+            await turns(3)
+        assert {refused.code for refused in world.connection.refused} == {"OVERLOADED"}
+        (batch,) = world.owner._in_flight
+        assert len(batch.commands) < 200
+        world.broker.held = False
+        world.broker.release()
+        await until(lambda: len(world.connection.answers) + len(world.connection.refused) == 402)
+        assert world.owner.queued_bytes == 0
 
 
 async def test_code_that_raises_costs_its_command_an_internal_and_nothing_else() -> None:
