@@ -89,14 +89,24 @@ async def check_commands(ports: PartitionPorts, reader: PartitionReader) -> None
             f"the log decided commands up to offset {last}, but {reader.where.commands_topic} holds {first} to {end}. "
             "The commands topic was truncated or recreated: restore it, or start a new generation.",
         )
+    found = False
     async for records in ports.commands.read(last, last + 1):
         for record in records:
-            if record.offset == last and sha256(record.value or b"").digest() != reader.head.source_hash:
+            if record.offset != last:
+                continue
+            found = True
+            if sha256(record.value or b"").digest() != reader.head.source_hash:
                 raise CommandsMismatch(
                     reader.where,
                     f"the command at offset {last} of {reader.where.commands_topic} is not the one the log decided. "
                     "The topic was truncated or rewritten: restore it, or start a new generation.",
                 )
+    if not found:
+        raise CommandsMismatch(
+            reader.where,
+            f"the command at offset {last}, the last one the log decided, is not in {reader.where.commands_topic}, "
+            "although later ones are. Records are gone: restore the topic, or start a new generation.",
+        )
 
 
 def _check_genesis(reader: PartitionReader, settings: OwnerSettings) -> None:

@@ -1,19 +1,24 @@
 """The topic lane: in order, from the first undecided command, and nothing hostile stops it."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from hashlib import sha256
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from schemas.meta import CommandMeta
+from storage.memory.log import MemoryTopic
 from streams.domain.decider import Rejected
 from streams.engine.owner import Owner
 from streams.engine.settings import OwnerSettings
 from streams.log.envelope import decode
+from streams.log.ports import Stored
 from streams.log.records import Commit
 from streams.wire.murmur2 import partition_of
 from tests.unit.engine import toy
-from tests.unit.engine.harness import World, running, until
+from tests.unit.engine.harness import World, running, turns, until
 from tests.unit.engine.toy import Add, Put
 
 
@@ -233,3 +238,52 @@ async def test_both_lanes_take_turns() -> None:
 
 def _read_ahead(owner: Owner) -> int:
     return owner.queued
+
+
+@pytest.mark.parametrize("payload", [bytes(20_000), b"junk"], ids=["commands", "junk"])
+async def test_it_stops_reading_ahead_at_its_bytes_and_goes_on_when_they_are_drained(payload: bytes) -> None:
+    settings = OwnerSettings(address="a", partitions=1, tick_ms=1, max_queued_bytes=100_000)
+    world = World(settings=settings)
+    async with running(world):
+        world.broker.held = True
+        for _ in range(2):
+            count = len(world.broker.waiting)
+            world.send(Add("warm", 1))
+            await until(lambda count=count: len(world.broker.waiting) == count + 1)  # type: ignore[misc]
+        for number in range(40):
+            if payload == b"junk":
+                world.broker.ports.commands.append(payload * 5_000)
+            else:
+                world.topic_command(Put("k", payload), sequence=100 + number)
+        await until(lambda: world.owner.queued_bytes >= 100_000)
+        await turns(200)
+        assert 5 <= world.owner.queued <= 6
+        assert world.owner.queued_bytes < 130_000
+        world.broker.held = False
+        world.broker.release()
+        await decided(world, 39)
+        assert (world.owner.queued, world.owner.queued_bytes) == (0, 0)
+
+
+async def test_a_command_that_no_read_returns_any_more_halts() -> None:
+    async with running(World()) as first:
+        for number in range(3):
+            first.topic_command(Add("k", 1), sequence=number)
+        await decided(first, 1)
+    commands = first.broker.ports.commands
+    last = first.walked().head.last_source
+    second = World(broker=first.broker)
+    second.entropy.drawn = 99
+    original = commands.read
+
+    async def read(start: int, end: int | None = None) -> AsyncIterator[list[Stored]]:
+        async for records in original(start, end):
+            yield [record for record in records if record.offset != last]
+
+    second.ports.commands = cast(MemoryTopic, SimpleNamespace(bounds=commands.bounds, read=read))
+    task = asyncio.create_task(second.owner.run())
+    await until(lambda: second.owner.phase == "quarantined")
+    assert [error.code for error in second.watch.troubles] == ["COMMANDS_MISMATCH"] * 3  # type: ignore[attr-defined]
+    assert f"the command at offset {last}, the last one" in str(second.watch.troubles[0])
+    await second.owner.stop()
+    await task
