@@ -16,7 +16,10 @@ class CommandSpec:
     deduplicated: bool = True
     """False: no answer is kept and a repeat is decided again (heartbeats)."""
     coalesce: Callable[[tuple[tuple[Any, Any], ...]], Any] | None = None
-    """Given ((requester, command), ...) gathered for up to 250 ms, the one command to decide; None: each alone."""
+    """Given ((requester, command), ...) of one tenant, gathered for up to 250 ms, the one command to decide.
+
+    It is decided for that tenant, on the key that `key_of` gives. None: each alone.
+    """
 
 
 @value
@@ -30,7 +33,10 @@ class KindSpec:
     replies: tuple[type, ...]
     key_of: Callable[[Any], str]
     """The resource name a command addresses; the engine's key is `tenant/name`."""
-    event_keys: dict[type, Callable[[Any], tuple[str, ...]]] = field(default_factory=dict, hash=False)
-    """For events that fold into other keys than their decision's: which ones (heartbeat lists)."""
+    event_keys: dict[type, Callable[[str, Any], tuple[str, ...]]] = field(default_factory=dict, hash=False)
+    """For events that fold into other keys than their decision's (heartbeat lists, sweeps).
+
+    Given the decision's tenant and the event: which keys, as `tenant/name`. All must lie in the decision's partition.
+    """
     payloads: Callable[[Any, Any], tuple[bytes, ...]] | None = None
     """(state of the key, reply) -> the bytes that the reply only names, joined when the answer is sent."""

@@ -4,11 +4,17 @@ from enum import Enum
 
 from streams.domain.decider import Rejected
 from streams.engine.pending import Pending
-from streams.log.answers import StoredAnswer
+from streams.log.answers import FAR_MS, MAX_FAR_CLIENTS, StoredAnswer
 from streams.log.fold import PartitionState
 
 MAX_VALIDITY_MS = 5 * 60_000
-MAX_AHEAD_MS = 10 * 60_000
+MAX_AHEAD_MS = FAR_MS
+
+FORGOTTEN = (
+    f" Over {MAX_FAR_CLIENTS} clients of this principal named such deadlines: this refusal is not remembered. "
+    "A copy of the command that arrives within 10 minutes of its deadline would be decided."
+)
+"""What a refusal says in addition when no more of its kind can be remembered."""
 
 
 class Verdict(Enum):
@@ -16,7 +22,7 @@ class Verdict(Enum):
 
     DECIDE = "decide"
     REPEAT = "repeat"
-    """Answer again, decide nothing, log nothing (on the topic lane a refusal is logged)."""
+    """Answer, decide nothing, remember nothing (on the topic lane a refusal is logged)."""
     REFUSE = "refuse"
     """Log a rejection."""
     REFUSE_AND_RAISE_FLOOR = "refuse and raise the floor"
@@ -32,11 +38,10 @@ def admit(
         if known is not None:
             return Verdict.REPEAT, known
     if meta.deadline_ms - meta.issued_ms > MAX_VALIDITY_MS or meta.deadline_ms > mark_ms + MAX_AHEAD_MS:
-        return Verdict.REFUSE_AND_RAISE_FLOOR, Rejected(
-            "DEADLINE_TOO_FAR",
-            "The deadline is over 5 minutes after the issue time, or over 10 minutes ahead of the partition's mark "
-            f"({mark_ms}). Take 'now' from the hello answer and ask again with a new sequence.",
-        )
+        far = deduplicated and meta.deadline_ms > mark_ms + MAX_AHEAD_MS
+        if far and not state.answers.has_room_for_far((pending.who.principal, meta.client)):
+            return Verdict.REPEAT, _too_far(mark_ms, FORGOTTEN)
+        return Verdict.REFUSE_AND_RAISE_FLOOR, _too_far(mark_ms)
     if meta.deadline_ms <= mark_ms:
         return Verdict.REFUSE, Rejected(
             "EXPIRED",
@@ -51,6 +56,14 @@ def admit(
             "The session of this command has ended. Register again and use the new session's token.",
         )
     return Verdict.DECIDE, None
+
+
+def _too_far(mark_ms: int, more: str = "") -> Rejected:
+    return Rejected(
+        "DEADLINE_TOO_FAR",
+        "The deadline is over 5 minutes after the issue time, or over 10 minutes ahead of the partition's mark "
+        f"({mark_ms}). Take 'now' from the hello answer and ask again with a new sequence.{more}",
+    )
 
 
 def _known(pending: Pending, state: PartitionState) -> StoredAnswer | Rejected | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from streams.domain.decider import Context
 from streams.domain.value import value
+from streams.log.agenda import Agenda
 from streams.log.answers import Answers, StoredAnswer
 from streams.log.deadlines import Deadlines
 from streams.log.records import Commit, LoggedDecision
@@ -36,12 +37,14 @@ class PartitionState:
         self.keys: dict[str, Any] = {}
         self.answers = Answers(self.undo)
         self.ended_sessions: dict[str, int] = {}
+        """Until which mark, at the least, each stays ended."""
         self.parked: dict[str, str] = {}
         """Keys whose timer failed, with the error; commanded again, they are tried again."""
         self.events = 0
         self.lease_ms = 0
         self.mark_ms = 0
         self.deadlines = Deadlines()
+        self._sessions = Agenda[str](self.undo)
         self._vocabulary = vocabulary
         self._decider = vocabulary.kind.decider
         self._event_keys = vocabulary.kind.event_keys
@@ -62,8 +65,9 @@ class PartitionState:
         self.undo.assign(self, "mark_ms", mark_ms)
         self.undo.assign(self, "events", self.events)
         self.answers.sweep(mark_ms)
-        for session in [s for s, until in self.ended_sessions.items() if until <= mark_ms]:
-            self.undo.drop(self.ended_sessions, session)
+        for session in self._sessions.take_before(mark_ms // 1000):
+            if self.ended_sessions.get(session, mark_ms) <= mark_ms:
+                self.undo.drop(self.ended_sessions, session)
 
     def commit(self, commit: Commit) -> None:
         """Fold an accepted commit as read from the log. Raises `UnknownSchema` on an event it does not know."""
@@ -81,7 +85,8 @@ class PartitionState:
         if not events:
             return []
         key = decision.key
-        if key in self.parked:
+        was_parked = key in self.parked
+        if was_parked:
             self.undo.drop(self.parked, key)
         settlements: list[Settlement] = []
         self.events += len(events)
@@ -91,20 +96,21 @@ class PartitionState:
             kind = type(event)
             if kind is SessionEnded:
                 self.undo.put(self.ended_sessions, event.session, event.forget_after_ms)
+                self._sessions.put((event.forget_after_ms - 1) // 1000, event.session)
             elif kind is TimerFailed:
                 self.undo.put(self.parked, key, event.error)
-            elif kind in self._event_keys:
-                if state is not before:
-                    self._keep(key, state)
-                for other in self._event_keys[kind](event):
-                    self._keep(other, decider.evolve(self.state_of(other), event))
-                before = state = self.state_of(key)
             else:
-                state = decider.evolve(state, event)
+                if kind in self._event_keys:
+                    if state is not before:
+                        self._keep(key, state)
+                    self._spread(decision.tenant, event)
+                    before = state = self.state_of(key)
+                else:
+                    state = decider.evolve(state, event)
                 settled = decider.settles(event)
                 if settled is not None:
                     settlements.append(self._settle(key, settled))
-        if state is not before:
+        if state is not before or was_parked:
             self._keep(key, state)
         return settlements
 
@@ -129,9 +135,14 @@ class PartitionState:
             self.undo.drop(self.keys, key)
             return
         self.undo.put(self.keys, key, state)
-        deadline = self._decider.next_deadline(state)
+        deadline = None if key in self.parked else self._decider.next_deadline(state)
         if deadline is not None:
             self.deadlines.schedule(key, deadline)
+
+    def _spread(self, tenant: str, event: Any) -> None:
+        """Fold `event` into all the keys that it names."""
+        for key in self._event_keys[type(event)](tenant, event):
+            self._keep(key, self._decider.evolve(self.state_of(key), event))
 
     def _settle(self, key: str, settled: Any) -> Settlement:
         stored = self._vocabulary.encode_reply(settled.reply)

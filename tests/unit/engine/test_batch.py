@@ -189,6 +189,15 @@ def test_gathered_commands_are_one_decision_that_answers_each_and_is_not_kept() 
     assert bench.state.answers.clients == {}
 
 
+def test_gathered_commands_act_for_their_own_tenant() -> None:
+    bench = Bench()
+    batch, beat = bench.batch(lease_ms=7), bench.pending(Beat("a"), tenant="other")
+    beat.refusal = None  # of an identity that is not of this tenant
+    batch.coalesce((beat,), toy.VOCABULARY.specs[Beat])
+    bench.seal(batch)
+    assert list(bench.state.keys) == ["other/a"]
+
+
 def test_gathered_commands_of_an_ended_session_or_past_their_deadline_are_refused() -> None:
     bench = Bench()
     bench.state.ended_sessions["s"] = MARK + 1

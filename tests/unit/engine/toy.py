@@ -93,6 +93,11 @@ class Beaten:
 
 
 @value
+class Seen:
+    """Nothing changed, and it is in the log."""
+
+
+@value
 class Counted:
     total: int
     token: int
@@ -109,7 +114,7 @@ class Alive:
 
 
 Command: TypeAlias = Add | Arm | Put | Take | Beat | Beats
-Event: TypeAlias = Added | Armed | Rang | Kept | Beaten
+Event: TypeAlias = Added | Armed | Rang | Kept | Beaten | Seen
 Reply: TypeAlias = Counted | Taken | Alive
 
 
@@ -167,12 +172,11 @@ class ToyDecider:
             case Take():
                 return Decision((), Taken(0))
             case Beat():
-                return Decision((Beaten((f"dev/{command.name}",), context.now),), Alive(context.now))
+                return Decision((Beaten((command.name,), context.now),), Alive(context.now))
             case Beats():
                 if "explode" in command.names:
                     raise Explosion("beats")
-                names = tuple(f"dev/{name}" for name in command.names)
-                return Decision((Beaten(names, context.now),), Alive(context.now))
+                return Decision((Beaten(command.names, context.now),), Alive(context.now))
             case Tick():
                 if state.how == "explode":
                     raise Explosion("tick")
@@ -194,6 +198,8 @@ class ToyDecider:
                 return Toy(state.total, state.until, state.how, event.payload, state.beat_at)
             case Beaten():
                 return Toy(state.total, state.until, state.how, state.payload, event.at)
+            case Seen():
+                return state
 
     def next_deadline(self, state: Toy) -> LeaseMs | None:
         return state.until or None
@@ -204,6 +210,10 @@ class ToyDecider:
 
 def _join(gathered: tuple[tuple[Requester, Beat], ...]) -> Beats:
     return Beats(tuple(dict.fromkeys(command.name for _, command in gathered)))
+
+
+def _beaten_keys(tenant: str, event: Beaten) -> tuple[str, ...]:
+    return tuple(f"{tenant}/{name}" for name in event.names)
 
 
 def _payloads(state: Toy, reply: object) -> tuple[bytes, ...]:
@@ -220,10 +230,10 @@ TOYS = KindSpec(
         CommandSpec(Take),
         CommandSpec(Beat, deduplicated=False, coalesce=_join),
     ),
-    events=(Added, Armed, Rang, Kept, Beaten),
+    events=(Added, Armed, Rang, Kept, Beaten, Seen),
     replies=(Counted, Taken, Alive),
     key_of=lambda command: "beats" if isinstance(command, Beats) else attrgetter("name")(command),
-    event_keys={Beaten: attrgetter("names")},
+    event_keys={Beaten: _beaten_keys},
     payloads=_payloads,
 )
 
@@ -239,6 +249,7 @@ _FIELDS: dict[str, dict[str, Json]] = {
     "Rang": {"until": "long"},
     "Kept": {"payload": "bytes"},
     "Beaten": {"names": _NAMES, "at": "long"},
+    "Seen": {},
     "Counted": {"total": "long", "token": "long"},
     "Taken": {"token": "long"},
     "Alive": {"at": "long"},

@@ -1,6 +1,8 @@
 """Answers: kept until the floor or the mark has passed them; the entry until the greatest deadline is past."""
 
-from streams.log.answers import Answers, StoredAnswer
+import pytest
+
+from streams.log.answers import FAR_MS, Answers, StoredAnswer
 from streams.log.undo import Undo
 
 ME = ("app", "c1")
@@ -109,3 +111,60 @@ def test_all_of_it_can_be_undone() -> None:
     undo.recording = False
     known.sweep(MARK + 60_000)
     assert known.clients == {}
+
+
+def test_one_client_is_looked_at_once_however_many_far_deadlines_it_names() -> None:
+    known = answers()
+    known.sweep(MARK)
+    for number in range(1, 2_000):
+        known.record(ME, number, number + 1, stored(MARK + FAR_MS + 2_000 * number))
+    assert (known.far, len(known._agenda)) == ({"app": 1}, 1)
+    last = MARK + FAR_MS + 2_000 * 1_999
+    known.sweep(last - 1_000)
+    assert known.floor(ME) == 2_000
+    known.sweep(last + 2_000)
+    assert (known.clients, known.far, len(known._agenda)) == ({}, {}, 0)
+
+
+def test_a_far_deadline_takes_a_place_until_it_has_passed_although_its_client_lives_on() -> None:
+    known = answers()
+    known.sweep(MARK)
+    known.record(ME, 1, 2, stored(MARK + FAR_MS + 5_000))
+    assert known.far == {"app": 1}
+    now = MARK + FAR_MS + 4_000
+    known.sweep(now)
+    known.record(ME, 2, 2, stored(now + 60_000))
+    assert known.far == {"app": 1}
+    known.sweep(now + 3_000)
+    assert (known.far, known.floor(ME)) == ({}, 2)
+    known.sweep(now + 63_000)
+    assert known.clients == {}
+
+
+def test_there_is_room_for_few_far_clients_of_a_principal_and_for_each_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("streams.log.answers.MAX_FAR_CLIENTS", 2)
+    known = answers()
+    known.sweep(MARK)
+    for name in "ab":
+        assert known.has_room_for_far(("app", name))
+        known.record(("app", name), 1, 2, stored(MARK + 10**9))
+    assert [known.has_room_for_far(("app", name)) for name in "abc"] == [True, True, False]
+    assert known.has_room_for_far(("other", "c"))
+    known.sweep(MARK + 10**9 + 1_000)
+    assert known.has_room_for_far(("app", "c"))
+
+
+def test_far_deadlines_can_be_undone() -> None:
+    undo = Undo()
+    known = Answers(undo)
+    known.sweep(MARK)
+    known.record(ME, 1, 2, stored(MARK + 10**9))
+    undo.recording = True
+    known.record(ME, 2, 3, stored(MARK + 10**10))
+    known.record(("app", "c2"), 2, 3, stored(MARK + 10**10))
+    known.sweep(MARK + 10**11)
+    assert (known.clients, known.far) == ({}, {})
+    undo.back_to(0)
+    assert (known.floor(ME), known.far, len(known._agenda)) == (2, {"app": 1}, 1)

@@ -1,10 +1,13 @@
 """The fold of one partition: keys, answers, ended sessions, parked keys, pushes."""
 
+from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams.domain.decider import Settled
 from streams.domain.locks.commands import EXCLUSIVE
 from streams.domain.locks.events import LockGranted, LockReleased, LockWaitStarted
 from streams.domain.locks.kind import LOCKS
@@ -24,7 +27,14 @@ def snapshot(state: PartitionState) -> object:
     """Everything that the accepted fold is, in a form that compares."""
     answers = {client: (dict(entry.answers), entry.floor) for client, entry in state.answers.clients.items()}
     clocks = (state.events, state.lease_ms, state.mark_ms)
-    return dict(state.keys), answers, dict(state.ended_sessions), dict(state.parked), clocks
+    return (
+        dict(state.keys),
+        answers,
+        dict(state.ended_sessions),
+        dict(state.parked),
+        dict(state.answers.far),
+        clocks,
+    )
 
 
 def commit(*decisions: LoggedDecision, lease_ms: int = 0, mark_ms: int = MARK) -> Commit:
@@ -64,8 +74,33 @@ def test_a_key_back_in_its_initial_state_is_forgotten() -> None:
 
 
 def test_an_event_with_keys_of_its_own_folds_into_each_of_them() -> None:
-    state = state_after(commit(logged(toy.Beaten(("dev/a", "dev/b"), 9), key="dev/beats")))
+    state = state_after(commit(logged(toy.Beaten(("a", "b"), 9), key="dev/beats")))
     assert {key: each.beat_at for key, each in state.keys.items()} == {"dev/a": 9, "dev/b": 9}
+
+
+def test_an_event_with_keys_of_its_own_folds_into_those_of_its_decisions_tenant() -> None:
+    state = state_after(commit(logged(toy.Beaten(("a",), 9), key="other/beats", tenant="other")))
+    assert list(state.keys) == ["other/a"]
+
+
+def test_an_event_with_keys_of_its_own_may_end_a_wait_and_is_asked_once() -> None:
+    asked: list[object] = []
+
+    class Settling(toy.ToyDecider):
+        def settles(self, event: toy.Event) -> Settled | None:
+            asked.append(event)
+            return Settled("app", "c1", 4, toy.Alive(9))
+
+    state = PartitionState(toy.VOCABULARY)
+    state._decider = Settling()
+    state.begin(0, MARK)
+    state.decided(logged(sequence=4, waiting=True), [])
+    beaten = toy.Beaten(("a", "b"), 9)
+    (push,) = state.decided(logged(key="dev/beats", client="c2"), [beaten])
+    assert asked == [beaten]
+    assert (push.client, push.sequence, push.key, push.reply) == ("c1", 4, "dev/beats", toy.Alive(9))
+    answer = state.answers.find(("app", "c1"), 4)
+    assert answer is not None and not answer.waiting
 
 
 def test_a_session_stays_ended_until_the_mark_passes() -> None:
@@ -87,6 +122,67 @@ def test_a_parked_key_is_tried_again_once_something_happens_to_it() -> None:
     state.commit(commit(logged(toy.Added(1, ""))))
     assert state.parked == {}
     assert state.deadlines.next() == 5
+
+
+def parked_state() -> PartitionState:
+    state = state_after(commit(logged(toy.Armed(5, "explode"))), commit(logged(TimerFailed("boom"))))
+    state.restore_deadlines()
+    assert state.deadlines.next() is None
+    return state
+
+
+@pytest.mark.parametrize("event", [toy.Beaten(("elsewhere",), 1), toy.Seen()], ids=["other keys", "nothing"])
+def test_a_parked_key_is_tried_again_although_the_command_did_not_change_it(event: toy.Event) -> None:
+    state = parked_state()
+    state.commit(commit(logged(event)))
+    assert state.parked == {}
+    assert state.deadlines.next() == 5
+
+
+def test_a_parked_key_stays_parked_when_another_keys_event_folds_into_it() -> None:
+    state = parked_state()
+    state.commit(commit(logged(toy.Beaten(("k",), 1), key="dev/beats")))
+    assert state.parked == {"dev/k": "boom"}
+    assert state.deadlines.next() is None
+
+
+def test_a_timer_that_fails_again_parks_its_key_again() -> None:
+    state = parked_state()
+    state.commit(commit(logged(TimerFailed("again"))))
+    assert state.parked == {"dev/k": "again"}
+    assert state.deadlines.next() is None
+
+
+def test_ended_sessions_are_not_looked_through_at_every_commit() -> None:
+    state = PartitionState(toy.VOCABULARY)
+    state.begin(0, MARK)
+    for number in range(1_000):
+        state.decided(logged(key=""), [SessionEnded(f"s{number}", MARK + 10**8 + number)])
+    looked = Looked(state.ended_sessions)
+    state.ended_sessions = looked
+    for second in range(1, 100):
+        state.begin(0, MARK + 1_000 * second)
+    assert looked.times == 0
+    state.begin(0, MARK + 10**8 + 1_000)
+    assert state.ended_sessions == {}
+
+
+class Looked(dict[str, int]):
+    """Counts how often it is looked through, or into."""
+
+    times = 0
+
+    def __iter__(self) -> Iterator[str]:
+        self.times += 1
+        return super().__iter__()
+
+    def items(self) -> Any:
+        self.times += 1
+        return super().items()
+
+    def get(self, *arguments: Any) -> Any:
+        self.times += 1
+        return super().get(*arguments)
 
 
 def test_a_wait_that_ends_is_a_push_and_the_answer_from_then_on() -> None:
@@ -112,7 +208,7 @@ EVENTS = st.one_of(
     st.builds(toy.Armed, st.integers(1, 30), st.just("")),
     st.builds(toy.Rang, st.just(1)),
     st.builds(toy.Kept, st.binary(max_size=3)),
-    st.builds(toy.Beaten, st.lists(st.sampled_from(["dev/a", "dev/b"]), max_size=2).map(tuple), st.just(1)),
+    st.builds(toy.Beaten, st.lists(st.sampled_from(["a", "b"]), max_size=2).map(tuple), st.just(1)),
     st.builds(TimerFailed, st.just("boom")),
     st.builds(SessionEnded, st.sampled_from(["s1", "s2"]), st.integers(MARK, MARK + 9_000)),
 )
