@@ -18,7 +18,7 @@ from streams.domain.locks.events import (
     LockWaitTimedOut,
 )
 from streams.domain.locks.replies import LeaseExtended, LockFreed, LockHeld
-from streams.log.envelope import decode
+from streams.log.envelope import decode, encode_commit, encode_meta, encode_row
 from streams.log.ports import Stored
 from streams.log.positions import Position
 from streams.log.records import Commit, Genesis, Source
@@ -221,3 +221,30 @@ def test_the_commands_topic_must_be_the_one_that_was_decided(command: bytes, kep
     check.commands(commands[:kept])
     check.finish()
     assert (report.ok, set(report.codes)) == ((True, set()) if ok else (False, {"SOURCE"}))
+
+
+def test_a_commit_over_the_bytes_counts_and_is_reported_and_one_over_the_decisions_never_counts() -> None:
+    heavy = begun().commit(decision(1, reply=Rejected("LOCK_BUSY", "x" * 600_000))).verified()
+    assert (heavy.commits, dict(heavy.voids), dict(heavy.codes)) == (1, {}, {"OVERSIZED": 1})
+    rejections = [decision(n, reply=Rejected("LOCK_BUSY", "")) for n in range(1, 502)]
+    rows = [encode_row(one, encode_meta(one.meta)) for one in rejections]
+    bare = Commit(begun().owner, begun().head.head, 1, 10, 10, 1, None, ())
+    many = begun().write(encode_commit(bare, rows)).commit().verified()
+    assert (many.commits, dict(many.voids), many.ok) == (1, {"malformed": 1}, True)
+    most = begun().write(encode_commit(bare, rows[:500])).verified()
+    assert (most.commits, most.decisions, most.ok) == (1, 500, True)
+
+
+def test_a_client_may_count_from_zero_again_once_its_deadlines_are_past_and_no_sooner() -> None:
+    first = with_changes(grant(9, 1), floor=9, deadline_ms=60_000)
+    again = with_changes(release(2, 1), floor=0, deadline_ms=200_000)
+    assert begun().commit(first).commit(again, mark_ms=61_000).verified().ok
+    assert begun().commit(first).commit(again, mark_ms=60_999).codes() == {"TOO_LATE"}
+
+
+def test_a_floor_lives_until_the_greatest_deadline_its_client_named() -> None:
+    book = begun().commit(with_changes(grant(9, 1), floor=9, deadline_ms=60_000))
+    book.commit(with_changes(release(10, 1), floor=9, deadline_ms=120_000), mark_ms=30_000)
+    book.commit(mark_ms=61_000)
+    book.commit(with_changes(grant(2, 3), floor=0, deadline_ms=200_000), mark_ms=100_000)
+    assert book.codes() == {"TOO_LATE"}
