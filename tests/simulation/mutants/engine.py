@@ -1,6 +1,5 @@
 """Planted bugs of the owner, its fold and its lanes; the last three are bugs it once had."""
 
-from collections import deque
 from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
@@ -71,7 +70,7 @@ async def _group_offset(self: Any, start: int) -> None:
     reading = _run(self, start)
     lane = self
 
-    class Committing(deque[Any]):
+    class Committing(Backlog):
         def append(self, pending: Any) -> None:
             lane._committed = pending.offset + 1
             super().append(pending)
