@@ -19,6 +19,7 @@ from aiokafka.coordinator.assignors.abstract import AbstractPartitionAssignor
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, ConsumerProtocolMemberMetadata
 
 from storage.kafka.client import consumer
+from streams.domain.value import value
 from streams.log.assignment import Member, assign
 from streams.log.positions import PartitionId
 
@@ -29,6 +30,34 @@ POLL_MS = 1000
 _log = structlog.get_logger("tidelock.membership")
 
 
+Assigned = Callable[[frozenset[PartitionId], Mapping[PartitionId, str], Mapping[str, int]], Awaitable[None]]
+"""Hears what is owned here, where each partition's owner listens, and which feature level each member supports."""
+
+
+@value
+class Told:
+    """What the group's leader tells every member beside its partitions."""
+
+    routes: Mapping[PartitionId, str]
+    """Where each partition's owner listens."""
+    levels: Mapping[str, int]
+    """The highest feature level of each member, by worker@address."""
+
+    def to_bytes(self) -> bytes:
+        """Return the form that travels as the assignment's user data."""
+        routes = {str(where): address for where, address in self.routes.items()}
+        return json.dumps({"routes": routes, "levels": dict(self.levels)}).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes | None) -> "Told":
+        """Read what `to_bytes` made. Raises what JSON does, and the errors of another shape."""
+        told = json.loads(data or b"{}")
+        if not told:
+            return cls({}, {})
+        routes = {_parse(text): str(address) for text, address in told["routes"].items()}
+        return cls(routes, {str(member): int(level) for member, level in told["levels"].items()})
+
+
 class Membership:
     """This worker's place in the group: tells what it is assigned, and who else is assigned what."""
 
@@ -37,7 +66,7 @@ class Membership:
         bootstrap: str,
         kinds: tuple[str, ...],
         me: Callable[[], Member],
-        assigned: Callable[[frozenset[PartitionId], Mapping[PartitionId, str]], Awaitable[None]],
+        assigned: Assigned,
         lost: Callable[[Exception], None],
         session_timeout_ms: int,
     ) -> None:
@@ -109,17 +138,17 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
     def __init__(
         self,
         topics: Mapping[str, str],
-        assigned: Callable[[frozenset[PartitionId], Mapping[PartitionId, str]], Awaitable[None]],
+        assigned: Assigned,
         lost: Callable[[Exception], None],
     ) -> None:
         self._topics = topics
         self._assigned = assigned
         self._lost = lost
-        self._routes: dict[PartitionId, str] = {}
+        self._told = Told({}, {})
         self.pause: Callable[[Iterable[TopicPartition]], None] = _ignore
 
-    def heard(self, routes: dict[PartitionId, str]) -> None:
-        self._routes = routes
+    def heard(self, told: Told) -> None:
+        self._told = told
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """An owner decides on through a rebalance; only a new assignment ends it."""
@@ -129,13 +158,13 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
         try:
             self.pause(held)
             mine = frozenset(PartitionId(self._topics[tp.topic], tp.partition) for tp in held)
-            await self._assigned(mine, dict(self._routes))
+            await self._assigned(mine, self._told.routes, self._told.levels)
         except Exception as error:
             self._lost(error)
 
 
 def ring_assignor(
-    me: Callable[[], Member], heard: Callable[[dict[PartitionId, str]], None], topics: Mapping[str, str]
+    me: Callable[[], Member], heard: Callable[[Told], None], topics: Mapping[str, str]
 ) -> type[AbstractPartitionAssignor]:
     """Return an assignor class bound to this worker (aiokafka takes classes, not objects)."""
 
@@ -161,10 +190,12 @@ def ring_assignor(
                 for number in sorted(cluster.partitions_for_topic(topic) or ())
             ]
             placed = assign(everyone, partitions)
-            routes = json.dumps({str(p): everyone[mid].address for p, mid in placed.items()}).encode()
+            routes = {p: everyone[mid].address for p, mid in placed.items()}
+            levels = {f"{one.worker}@{one.address}": one.max_level for one in everyone.values()}
+            for_all = Told(routes, levels).to_bytes()
             return {
                 mid: ConsumerProtocolMemberAssignment(
-                    VERSION, _by_topic(p for p, m in placed.items() if m == mid), routes
+                    VERSION, _by_topic(p for p, m in placed.items() if m == mid), for_all
                 )
                 for mid in members
             }
@@ -172,11 +203,11 @@ def ring_assignor(
         @classmethod
         def on_assignment(cls, assignment: ConsumerProtocolMemberAssignment) -> None:
             try:
-                told = json.loads(assignment.user_data or b"{}")
-                heard({_parse(text): str(address) for text, address in told.items()})
-            except (ValueError, AttributeError, RecursionError) as error:
+                told = Told.from_bytes(assignment.user_data)
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
                 _log.error("the group's leader sent routes that cannot be read", error=repr(error))
-                heard({})
+                told = Told({}, {})
+            heard(told)
 
     return RingAssignor
 

@@ -50,6 +50,8 @@ class Roster:
         self.max_in_flight = max_in_flight
         self.joined = False
         """Whether the group has spoken: a standby owns nothing and is ready all the same."""
+        self.levels: Mapping[str, int] = {}
+        """The highest feature level of each member of the group, by worker@address."""
         self.owners: dict[PartitionId, Owner] = {}
         self.owner_factory: Callable[[PartitionId], Owner] | None = None
         self.restart_pause_s = 1.0
@@ -76,11 +78,17 @@ class Roster:
 
     # ── assignment ──────────────────────────────────────────────────────────────────────────────────────────
 
-    async def assigned(self, mine: frozenset[PartitionId], routes: Mapping[PartitionId, str]) -> None:
+    async def assigned(
+        self,
+        mine: frozenset[PartitionId],
+        routes: Mapping[PartitionId, str],
+        levels: Mapping[str, int] | None = None,
+    ) -> None:
         """Own exactly `mine` from now on. Returns at once: the group hears no heartbeat meanwhile."""
         if self._closed:
             return
         self._mine, self._routes, self.joined = mine, dict(routes), True
+        self.levels = dict(levels or {})
         for where in [held for held in self._tasks if held not in mine]:
             self._release(where)
         for where in sorted(mine, key=str):
@@ -190,6 +198,11 @@ class Roster:
     def kinds(self) -> tuple[KindInfo, ...]:
         """Return the kinds and their partition counts."""
         return tuple(KindInfo(name, self._partitions) for name in self._vocabularies)
+
+    @property
+    def member(self) -> str:
+        """This worker's name in `levels`."""
+        return f"{self.worker}@{self._address}"
 
     def routes(self) -> tuple[Route, ...]:
         """Return where each partition's owner listens, as far as known."""

@@ -1,9 +1,13 @@
 """What a worker shows of itself over HTTP: /metrics (Prometheus), /status (JSON), /ready. Threads of its own.
 
+One thing can be asked of it: `POST /features/LEVEL`, with the worker's token as bearer, activates a feature level.
+
 One thread a connection, so that an idle one blocks nobody. What belongs to the event loop is copied before it is read.
 """
 
+import asyncio
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable
 from itertools import islice
@@ -15,21 +19,26 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from prometheus_client import make_wsgi_app
 
 from streams.engine.configuration import host_port
+from streams.engine.features import FeatureRefused, activate
 from streams.engine.owner import Owner
 from streams.engine.roster import Roster
 from streams.engine.telemetry import CONNECTIONS, QUEUED
 from streams.log.positions import PartitionId
 
 IDLE_S = 5.0
+ASK_S = 5.0
+FEATURES = "/features/"
 _Start = Callable[[str, list[tuple[str, str]]], Any]
 
 
-def serve_status(address: str, roster: Roster) -> WSGIServer:
-    """Serve the worker's status at `address` until `shutdown`."""
+def serve_status(address: str, roster: Roster, loop: asyncio.AbstractEventLoop | None = None) -> WSGIServer:
+    """Serve the worker's status at `address` until `shutdown`; with its event loop, take activations too."""
     metrics = make_wsgi_app()
 
     def application(environ: dict[str, Any], start: _Start) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
+        if environ["REQUEST_METHOD"] == "POST" and loop is not None and path.startswith(FEATURES):
+            return _json(start, *_activate(path.removeprefix(FEATURES), environ, roster, loop))
         if path == "/metrics":
             _observe(roster)
             return list(metrics(environ, start))
@@ -53,6 +62,9 @@ def status_of(roster: Roster) -> dict[str, Any]:
     owners = sorted(roster.owners.copy().items(), key=lambda item: str(item[0]))
     return {
         "worker": roster.worker,
+        "member": roster.member,
+        "levels": dict(roster.levels),
+        "routes": {str(PartitionId(route.kind, route.partition)): route.address for route in roster.routes()},
         "connections": roster.connections,
         "partitions": [_partition(where, owner) for where, owner in owners],
     }
@@ -79,6 +91,29 @@ def _partition(where: PartitionId, owner: Owner) -> dict[str, Any]:
         "mark_ms": state.mark_ms,
         "last_source": head.last_source,
     }
+
+
+def _activate(
+    text: str, environ: dict[str, Any], roster: Roster, loop: asyncio.AbstractEventLoop
+) -> tuple[str, dict[str, object]]:
+    scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    if scheme.lower() != "bearer" or roster.authenticate(token) is None:
+        told = "The token is not valid here. Send 'Authorization: Bearer TOKEN' with the worker's."
+        return "401 Unauthorized", {"code": "UNAUTHENTICATED", "error": told}
+    if not re.fullmatch("[1-9][0-9]{0,8}", text):
+        return "400 Bad Request", {
+            "code": "BAD_LEVEL",
+            "error": f"{text!r} is no feature level; say 1 or more.",
+        }
+
+    async def ask() -> tuple[PartitionId, ...]:
+        return activate(roster, int(text))
+
+    try:
+        asked = asyncio.run_coroutine_threadsafe(ask(), loop).result(ASK_S)
+    except FeatureRefused as error:
+        return "409 Conflict", {"code": error.code, "error": str(error)}
+    return "202 Accepted", {"asked": [str(where) for where in asked]}
 
 
 def _observe(roster: Roster) -> None:

@@ -107,7 +107,7 @@ async def run(settings: WorkerSettings) -> int:
     server = await asyncio.get_running_loop().create_server(
         lambda: Connection(roster), host, port, backlog=1024, ssl=tls
     )
-    status = serve_status(settings.worker_metrics, roster)
+    status = serve_status(settings.worker_metrics, roster, asyncio.get_running_loop())
     await membership.start()
     log.info("started", direct_lane=settings.advertised, tls=tls is not None, metrics=settings.worker_metrics)
     try:

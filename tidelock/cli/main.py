@@ -8,6 +8,7 @@ import typer
 
 from tidelock.cli import exits
 from tidelock.cli.env import environment
+from tidelock.cli.feature import feature_app
 from tidelock.cli.lock import lock_app
 from tidelock.cli.log import log_app
 from tidelock.cli.show import complain, debugging
@@ -30,6 +31,7 @@ app = typer.Typer(
 app.command("up")(up)
 app.command("status")(status)
 app.command("env")(environment)
+app.add_typer(feature_app, name="feature")
 app.add_typer(lock_app, name="lock")
 app.add_typer(log_app, name="log")
 app.command("verify")(verify)

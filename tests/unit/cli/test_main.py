@@ -18,7 +18,7 @@ from tidelock.cli.main import main
 
 COMMANDS = (
     ("up",), ("status",), ("verify",), ("lock", "acquire"), ("lock", "release"), ("lock", "show"), ("log", "tail"),
-    ("workload", "locks"), ("workload", "demo"),
+    ("workload", "locks"), ("workload", "demo"), ("feature", "status"), ("feature", "activate"),
 )  # fmt: skip
 
 

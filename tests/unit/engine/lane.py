@@ -28,7 +28,8 @@ TOKEN = "secret"
 class Lane:
     """One worker: a roster, a listener, one partition."""
 
-    def __init__(self, max_in_flight: int = 1000) -> None:
+    def __init__(self, max_in_flight: int = 1000, max_level: int = 1) -> None:
+        self.max_level = max_level
         self.clock = SystemClock()
         self.broker = Broker(self.clock)
         access = Access(TOKEN, Identity("dev", "app"))
@@ -37,15 +38,17 @@ class Lane:
         self.port = 0
 
     def _own(self, where: PartitionId) -> Owner:
-        settings = OwnerSettings(address="127.0.0.1:1", partitions=1)
+        settings = OwnerSettings(address="127.0.0.1:1", partitions=1, max_level=self.max_level)
         return Owner(
             where, WORDS, Ports(self.broker), self.clock, SystemEntropy(), settings, self.roster, Watch()
         )
 
 
 @asynccontextmanager
-async def serving(max_in_flight: int = 1000, tls: ssl.SSLContext | None = None) -> AsyncIterator[Lane]:
-    lane = Lane(max_in_flight)
+async def serving(
+    max_in_flight: int = 1000, tls: ssl.SSLContext | None = None, max_level: int = 1
+) -> AsyncIterator[Lane]:
+    lane = Lane(max_in_flight, max_level)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(lane.roster), "127.0.0.1", 0, ssl=tls)
     lane.port = server.sockets[0].getsockname()[1]

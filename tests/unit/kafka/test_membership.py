@@ -11,7 +11,7 @@ from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, Cons
 from aiokafka.errors import GroupAuthorizationFailedError
 from structlog.testing import capture_logs
 
-from storage.kafka.membership import GroupEnded, Membership, ring_assignor
+from storage.kafka.membership import GroupEnded, Membership, Told, ring_assignor
 from streams.log.assignment import Member
 from streams.log.positions import PartitionId
 
@@ -52,7 +52,9 @@ class Consumer:
         self.stopped = True
 
 
-async def _owns(mine: frozenset[PartitionId], routes: Mapping[PartitionId, str]) -> None:
+async def _owns(
+    mine: frozenset[PartitionId], routes: Mapping[PartitionId, str], levels: Mapping[str, int]
+) -> None:
     raise ValueError("planted")
 
 
@@ -97,7 +99,7 @@ async def test_what_an_assignment_raises_is_a_loss() -> None:
 
 
 def test_a_foreign_member_gets_nothing_and_is_named() -> None:
-    heard: list[dict[PartitionId, str]] = []
+    heard: list[Told] = []
     assignor = ring_assignor(lambda: ME, heard.append, TOPICS)
     ours = assignor.metadata(TOPICS)
     members = {"m1": ours} | {
@@ -110,15 +112,25 @@ def test_a_foreign_member_gets_nothing_and_is_named() -> None:
     assert set(placed) == set(members)
     assert [line["member"] for line in logs] == ["x0", "x1", "x2"]
     assignor.on_assignment(placed["m1"])
-    assert heard == [{PartitionId("locks", number): "a:7400" for number in range(4)}]
+    assert heard == [Told({PartitionId("locks", number): "a:7400" for number in range(4)}, {"a@a:7400": 1})]
 
 
-@pytest.mark.parametrize("data", [b"\xff", b"[]", b'{"locks": "a:1"}', b'{"locks/x": "a:1"}'])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xff",
+        b"[1]",
+        b'{"locks/0": "a:1"}',
+        b'{"routes": {"locks": "a:1"}, "levels": {}}',
+        b'{"routes": {"locks/x": "a:1"}, "levels": {}}',
+        b'{"routes": {}, "levels": {"a": []}}',
+    ],
+)
 def test_routes_that_cannot_be_read_are_no_routes(data: bytes) -> None:
-    heard: list[dict[PartitionId, str]] = []
+    heard: list[Told] = []
     with capture_logs() as logs:
         ring_assignor(lambda: ME, heard.append, TOPICS).on_assignment(
             ConsumerProtocolMemberAssignment(0, [], data)
         )
-    assert heard == [{}]
+    assert heard == [Told({}, {})]
     assert len(logs) == 1
