@@ -59,6 +59,11 @@ class WorkerSettings(BaseSettings):
     registry: str | None = Field(None, description="URL of a schema registry; allows Confluent framing.")
     max_in_flight: int = Field(4096, ge=1, description="Commands under way on one connection.")
     max_queued: int = Field(8192, ge=1, description="Commands waiting for their decision, one partition.")
+    max_queued_bytes: int = Field(
+        32 * 1024 * 1024,
+        ge=1024 * 1024,
+        description="Bytes of these commands, one partition; again for what is read ahead of its topic lane.",
+    )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
     @field_validator("tenant")

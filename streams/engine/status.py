@@ -22,7 +22,7 @@ from streams.engine.configuration import host_port
 from streams.engine.features import FeatureRefused, activate
 from streams.engine.owner import Owner
 from streams.engine.roster import Roster
-from streams.engine.telemetry import CONNECTIONS, QUEUED
+from streams.engine.telemetry import CONNECTIONS, QUEUED, QUEUED_BYTES
 from streams.log.positions import PartitionId
 
 IDLE_S = 5.0
@@ -84,6 +84,7 @@ def _partition(where: PartitionId, owner: Owner) -> dict[str, Any]:
         "keys": len(state.keys),
         "clients": len(state.answers.clients),
         "queued": owner.queued,
+        "queued_bytes": owner.queued_bytes,
         "parked": dict(islice(state.parked.copy().items(), 10)),
         "void": owner.reader.voids.copy(),
         "feature_level": head.active,
@@ -120,6 +121,7 @@ def _observe(roster: Roster) -> None:
     CONNECTIONS.set(roster.connections)
     for where, owner in roster.owners.copy().items():
         QUEUED.labels(where.kind, str(where.partition)).set(owner.queued)
+        QUEUED_BYTES.labels(where.kind, str(where.partition)).set(owner.queued_bytes)
 
 
 def _json(start: _Start, status: str, body: object) -> Iterable[bytes]:

@@ -153,6 +153,7 @@ def _owner_settings(settings: WorkerSettings) -> OwnerSettings:
         generation=settings.generation,
         log_id=None if settings.log_id is None else bytes.fromhex(settings.log_id),
         max_queued=settings.max_queued,
+        max_queued_bytes=settings.max_queued_bytes,
     )
 
 
