@@ -1,6 +1,8 @@
 """The ports of `streams.log` on a real Kafka: one partition's log, topic lane and dead letters."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from hashlib import sha256
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -12,6 +14,8 @@ from streams.log.ports import LogUnavailable, Stored
 from streams.log.positions import DEAD_LETTERS, PartitionId
 
 LETTER_BYTES = 1536 * 1024
+STOP_S = 15.0
+"""What a producer still has to send may take its request timeout."""
 MAX_IDLE_FETCHES = 10
 """Fetches of a second each without a record, below an end that was told: the tail may be gone."""
 
@@ -94,10 +98,15 @@ class KafkaDeadLetters:
 
     What is larger than a letter (a compressed record may be) is cut; size and SHA-256 of the whole are in the
     headers, and the whole stays in the commands topic.
+
+    An idempotent producer may fail for good: it is made at the first letter, and anew after every failure.
     """
 
-    def __init__(self, running: AIOKafkaProducer) -> None:
-        self._producer = running
+    def __init__(self, make: Callable[[], AIOKafkaProducer]) -> None:
+        self._make = make
+        self._producer: AIOKafkaProducer | None = None
+        self._starting = asyncio.Lock()
+        self._closing: set[asyncio.Task[None]] = set()
 
     async def put(self, partition: PartitionId, record: Stored, code: str, reason: str) -> None:
         """Store the copy durably, with position and reason in its headers."""
@@ -114,10 +123,47 @@ class KafkaDeadLetters:
             headers += [("bytes", str(len(body)).encode()), ("sha256", sha256(body).hexdigest().encode())]
             body = body[:LETTER_BYTES]
         key = f"{partition.commands_topic}/{partition.partition}@{record.offset}".encode()
+        producer = await self._started()
         try:
-            await self._producer.send_and_wait(DEAD_LETTERS, body, key=key, headers=headers)
-        except KafkaError as error:
-            raise LogUnavailable(f"{DEAD_LETTERS}: {error!r}") from error
+            await producer.send_and_wait(DEAD_LETTERS, body, key=key, headers=headers)
+        except Exception as error:
+            self._discard(producer)
+            if isinstance(error, KafkaError):
+                raise LogUnavailable(f"{DEAD_LETTERS}: {error!r}") from error
+            raise
+
+    async def close(self) -> None:
+        """End the producers, those that failed too."""
+        if self._producer is not None:
+            self._discard(self._producer)
+        await asyncio.gather(*self._closing)
+
+    async def _started(self) -> AIOKafkaProducer:
+        async with self._starting:
+            if self._producer is None:
+                producer = self._make()
+                try:
+                    await producer.start()
+                except BaseException as error:
+                    await _end(producer)
+                    if isinstance(error, KafkaError):
+                        raise LogUnavailable(f"{DEAD_LETTERS}: {error!r}") from error
+                    raise
+                self._producer = producer
+            return self._producer
+
+    def _discard(self, producer: AIOKafkaProducer) -> None:
+        """Have the next letter make another one. What others have under way on it ends as it may."""
+        if producer is self._producer:
+            self._producer = None
+            closing = asyncio.create_task(_end(producer), name="end a dead-letter producer")
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+
+
+async def _end(producer: AIOKafkaProducer) -> None:
+    with suppress(KafkaError, TimeoutError, OSError):
+        await asyncio.wait_for(producer.stop(), STOP_S)
 
 
 class KafkaPartitionPorts:

@@ -1,12 +1,13 @@
 """The topics: created once with the settings the log needs, and checked ever after.
 
 Errors:
-    TopicProblem
+    TopicProblem            a PortError: an owner that meets it tries again until the topic is repaired
     ├── TopicDrift          a topic's setting is not what safety needs
     └── WrongPartitionCount a topic has another number of partitions
 """
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -15,6 +16,7 @@ from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from storage.kafka.client import LETTER_RECORD_BYTES, MAX_RECORD_BYTES
 from streams.domain.value import value
+from streams.log.ports import PortError
 from streams.log.positions import DEAD_LETTERS, PartitionId
 
 FLUSH_EVERY = "1"
@@ -22,7 +24,7 @@ METADATA_TIMEOUT_S = 30.0
 METADATA_PAUSE_S = 0.05
 
 
-class TopicProblem(Exception):
+class TopicProblem(PortError):
     """A topic is not fit to be the truth."""
 
     code = "TOPIC_PROBLEM"
@@ -77,6 +79,16 @@ class TopicSettings:
         }
         return wanted | ({"flush.messages": FLUSH_EVERY} if self.fsync else {})
 
+    def of_letters(self) -> dict[str, str]:
+        """Return the settings of the dead letters: none is forgotten, each has room."""
+        return {
+            "cleanup.policy": "delete",
+            "retention.ms": "-1",
+            "retention.bytes": "-1",
+            "max.message.bytes": str(LETTER_RECORD_BYTES),
+            "min.insync.replicas": str(self.min_insync),
+        }
+
 
 async def create_topics(admin: AIOKafkaAdminClient, kinds: tuple[str, ...], settings: TopicSettings) -> None:
     """Create what is missing; what exists stays as it is."""
@@ -85,8 +97,7 @@ async def create_topics(admin: AIOKafkaAdminClient, kinds: tuple[str, ...], sett
         NewTopic(topic, settings.partitions, settings.replication, topic_configs=settings.configuration())
         for topic in wanted
     ]
-    letters = {"retention.ms": "-1", "max.message.bytes": str(LETTER_RECORD_BYTES)}
-    new.append(NewTopic(DEAD_LETTERS, 1, settings.replication, topic_configs=letters))
+    new.append(NewTopic(DEAD_LETTERS, 1, settings.replication, topic_configs=settings.of_letters()))
     present = set(await admin.list_topics())
     missing = [topic for topic in new if topic.name not in present]
     if not missing:
@@ -123,13 +134,21 @@ async def check_topics(admin: AIOKafkaAdminClient, kinds: tuple[str, ...], setti
             raise TopicProblem(f"{described['topic']}: {for_code(described['error_code']).__name__}.")
         if found != settings.partitions:
             raise WrongPartitionCount(described["topic"], found, settings.partitions)
-    resources = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics]
+    wanted = dict.fromkeys(topics, settings.configuration())
+    await check_settings(admin, wanted | {DEAD_LETTERS: settings.of_letters()})
+
+
+async def check_settings(admin: AIOKafkaAdminClient, wanted: Mapping[str, Mapping[str, str]]) -> None:
+    """Compare topics with the settings wanted of each, in one request. Raises `TopicDrift`, `KafkaError`."""
+    resources = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in wanted]
     for response in await admin.describe_configs(resources):
-        for _, _, _, topic, entries in response.resources:
-            found_settings = {entry[0]: entry[1] for entry in entries}
-            for key, wanted in settings.configuration().items():
-                if found_settings.get(key) != wanted:
-                    raise TopicDrift(topic, key, found_settings.get(key), wanted)
+        for code, _, _, topic, entries in response.resources:
+            if code:
+                raise for_code(code)(topic)
+            found = {entry[0]: entry[1] for entry in entries}
+            for key, right in wanted[topic].items():
+                if found.get(key) != right:
+                    raise TopicDrift(topic, key, found.get(key), right)
 
 
 def _topics_of(kind: str) -> tuple[str, str]:

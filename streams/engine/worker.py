@@ -24,7 +24,8 @@ from schemas.errors import SchemaError
 from schemas.gate import check_all
 from schemas.registry import HttpRegistry
 from storage.kafka.client import consumer, producer
-from storage.kafka.log import KafkaDeadLetters, KafkaPartitionPorts
+from storage.kafka.guard import GuardedPorts, TopicGuard
+from storage.kafka.log import KafkaDeadLetters
 from storage.kafka.membership import Membership
 from storage.kafka.topics import TopicProblem, TopicSettings, check_topics, create_topics
 from streams.catalog import KINDS
@@ -76,17 +77,21 @@ async def run(settings: WorkerSettings) -> int:
     if not await _topics_are_fit(settings, tuple(vocabularies), log):
         return EXIT_TOPICS
 
-    letters = producer(settings.kafka)
-    await letters.start()
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
+    await admin.start()
     lookups = consumer(settings.kafka)
     await lookups.start()
-    dead_letters, owner_settings = KafkaDeadLetters(letters), _owner_settings(settings)
+    dead_letters, owner_settings = (
+        KafkaDeadLetters(lambda: producer(settings.kafka)),
+        _owner_settings(settings),
+    )
+    guard = TopicGuard(admin, _topic_settings(settings))
 
     registry = httpx.AsyncClient(base_url=settings.registry or "")
     framing = None if settings.registry is None else ConfluentFraming(HttpRegistry(registry))
 
     def own(where: PartitionId) -> Owner:
-        ports = KafkaPartitionPorts(settings.kafka, where, dead_letters, lookups)
+        ports = GuardedPorts(settings.kafka, where, dead_letters, lookups, guard)
         vocabulary = vocabularies[where.kind]
         return Owner(where, vocabulary, ports, clock, SystemEntropy(), owner_settings, roster, watch, framing)
 
@@ -117,8 +122,9 @@ async def run(settings: WorkerSettings) -> int:
         await roster.close()
         await membership.stop()
         server.close()
-        await letters.stop()
+        await dead_letters.close()
         await lookups.stop()
+        await admin.close()
         await registry.aclose()
         status.shutdown()
     return EXIT_GROUP if losses else 0
@@ -127,9 +133,7 @@ async def run(settings: WorkerSettings) -> int:
 async def _topics_are_fit(
     settings: WorkerSettings, kinds: tuple[str, ...], log: structlog.BoundLogger
 ) -> bool:
-    wanted = TopicSettings(
-        settings.partitions, settings.replication, settings.min_insync, settings.durability == "fsync"
-    )
+    wanted = _topic_settings(settings)
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
     try:
         await admin.start()
@@ -144,6 +148,12 @@ async def _topics_are_fit(
     finally:
         await admin.close()
     return True
+
+
+def _topic_settings(settings: WorkerSettings) -> TopicSettings:
+    return TopicSettings(
+        settings.partitions, settings.replication, settings.min_insync, settings.durability == "fsync"
+    )
 
 
 def _owner_settings(settings: WorkerSettings) -> OwnerSettings:

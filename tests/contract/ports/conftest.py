@@ -52,7 +52,8 @@ class MemoryRealm:
 class KafkaRealm:
     def __init__(self, kafka: str, kind: str, running: AIOKafkaProducer, reading: AIOKafkaConsumer) -> None:
         self.where = PartitionId(kind, PARTITION)
-        self.ports = KafkaPartitionPorts(kafka, self.where, KafkaDeadLetters(running))
+        self.letters_of = KafkaDeadLetters(lambda: producer(kafka))
+        self.ports = KafkaPartitionPorts(kafka, self.where, self.letters_of)
         self._producer = running
         self._consumer = reading
 
@@ -118,6 +119,8 @@ async def realm(kafka: str) -> AsyncIterator[Realm]:
     await reading.end_offsets(
         [TopicPartition(topic, PARTITION) for topic in topics]
     )  # answers once they are led
-    yield KafkaRealm(kafka, kind, running, reading)
+    realm = KafkaRealm(kafka, kind, running, reading)
+    yield realm
+    await realm.letters_of.close()
     await reading.stop()
     await running.stop()

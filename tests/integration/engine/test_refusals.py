@@ -6,6 +6,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from storage.kafka.topics import TopicDrift, TopicSettings, WrongPartitionCount, check_topics, create_topics
 from streams.engine.worker import EXIT_CONFIGURATION, EXIT_TOPICS
+from streams.log.positions import DEAD_LETTERS
 from tests.integration.engine.cluster import Cluster, free_port, truth, until
 
 pytestmark = [
@@ -74,6 +75,44 @@ async def test_another_partition_count_is_refused(cluster: Cluster) -> None:
             await check_topics(admin, ("counted",), TopicSettings(partitions=4))
     finally:
         await admin.close()
+
+
+async def test_the_dead_letters_are_looked_at_too(cluster: Cluster) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=cluster.kafka)
+    await admin.start()
+    try:
+        await create_topics(admin, ("lettered",), WANTED)
+        await altered(admin, DEAD_LETTERS, **(WANTED.of_letters() | {"retention.ms": "1000"}))
+        drift = await until(lambda: drifted(admin, "lettered"))
+        assert (drift.topic, drift.key) == (DEAD_LETTERS, "retention.ms")
+        await altered(admin, DEAD_LETTERS, **WANTED.of_letters())
+        await until(lambda: fit(admin, "lettered"))
+    finally:
+        await admin.close()
+
+
+async def test_a_topic_that_drifts_while_workers_run_is_noticed_at_the_next_take_over(
+    cluster: Cluster,
+) -> None:
+    first = await cluster.worker("first")
+    await cluster.led_by(first)
+    admin = AIOKafkaAdminClient(bootstrap_servers=cluster.kafka)
+    await admin.start()
+    right = TopicSettings(partitions=4).configuration()
+    second = await cluster.worker("second")
+    try:
+        await until(second.ready)
+        await altered(admin, "tidelock.locks.log", **(right | {"retention.ms": "604800000"}))
+        await first.end()
+        told = await until(
+            lambda: [line for line in second.events("trouble") if line["code"] == "TOPIC_DRIFT"]
+        )
+        assert "--add-config retention.ms=-1" in told[0]["error"]
+        assert not await second.ready()
+    finally:
+        await altered(admin, "tidelock.locks.log", **right)
+        await admin.close()
+    await cluster.led_by(second)
 
 
 async def test_a_worker_on_topics_that_are_not_fit_ends_and_says_why(cluster: Cluster) -> None:

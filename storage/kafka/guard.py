@@ -1,0 +1,57 @@
+"""A partition's topics are looked at again whenever somebody is about to own it: settings drift while workers run."""
+
+import asyncio
+
+import structlog
+from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from storage.kafka.log import KafkaDeadLetters, KafkaPartitionPorts
+from storage.kafka.topics import TopicSettings, check_settings
+from storage.kafka.writer import KafkaLogWriter
+from streams.log.positions import PartitionId
+
+LOOK_S = 2.0
+
+_log = structlog.get_logger("tidelock.topics")
+
+
+class TopicGuard:
+    """Looks at the settings of a partition's topics: one request."""
+
+    def __init__(self, admin: AIOKafkaAdminClient, settings: TopicSettings) -> None:
+        self._admin = admin
+        self._settings = settings
+
+    async def check(self, where: PartitionId) -> None:
+        """Refuse drifted topics. Raises `TopicDrift`.
+
+        A look that fails proves nothing and must not keep a partition from its owner: the worker looked at its start.
+        """
+        wanted = dict.fromkeys((where.log_topic, where.commands_topic), self._settings.configuration())
+        try:
+            async with asyncio.timeout(LOOK_S):
+                await check_settings(self._admin, wanted)
+        except (KafkaError, TimeoutError, OSError) as error:
+            _log.warning("the topics could not be looked at", partition=str(where), error=repr(error))
+
+
+class GuardedPorts(KafkaPartitionPorts):
+    """The ports of a partition whose topics must be fit before it gets a writer."""
+
+    def __init__(
+        self,
+        bootstrap: str,
+        where: PartitionId,
+        dead_letters: KafkaDeadLetters,
+        lookups: AIOKafkaConsumer,
+        guard: TopicGuard,
+    ) -> None:
+        super().__init__(bootstrap, where, dead_letters, lookups)
+        self._guard = guard
+
+    async def writer(self) -> KafkaLogWriter:
+        """Open a new writer. Raises `LogUnavailable`, `TopicDrift`."""
+        await self._guard.check(self._where)
+        return await super().writer()

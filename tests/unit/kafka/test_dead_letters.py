@@ -1,0 +1,94 @@
+"""The producer of dead letters, without a broker: a failure ends it, and the next letter gets another."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from aiokafka.errors import KafkaConnectionError, OutOfOrderSequenceNumber
+
+from storage.kafka.log import KafkaDeadLetters
+from streams.log.ports import LogUnavailable, Stored
+from streams.log.positions import PartitionId
+
+WHERE = PartitionId("locks", 1)
+RECORD = Stored(7, 1000, b"garbled")
+
+
+class Producer:
+    """Fails from its first letter on, if it is told how."""
+
+    def __init__(self, failing: Exception | None = None, starting: Exception | None = None) -> None:
+        self.failing = failing
+        self.starting = starting
+        self.sent: list[bytes] = []
+        self.started = self.stopped = False
+
+    async def start(self) -> None:
+        await asyncio.sleep(0)
+        if self.starting is not None:
+            raise self.starting
+        self.started = True
+
+    async def send_and_wait(self, topic: str, value: bytes, key: bytes, headers: list[Any]) -> None:
+        await asyncio.sleep(0)
+        if self.failing is not None:
+            raise self.failing
+        self.sent.append(key)
+
+    async def stop(self) -> None:
+        self.stopped = True
+
+
+def letters(*producers: Producer) -> KafkaDeadLetters:
+    made = iter(producers)
+    return KafkaDeadLetters(lambda: next(made))
+
+
+async def test_one_producer_serves_all_letters() -> None:
+    producer = Producer()
+    one = letters(producer)
+    await asyncio.gather(*(one.put(WHERE, RECORD, "MALFORMED_DATA", "why") for _ in range(3)))
+    await one.close()
+    assert producer.sent == [b"tidelock.locks.commands/1@7"] * 3
+    assert producer.stopped
+
+
+async def test_after_a_fatal_failure_the_next_letter_gets_another_producer() -> None:
+    broken, whole = Producer(OutOfOrderSequenceNumber()), Producer()
+    one = letters(broken, whole)
+    with pytest.raises(LogUnavailable, match="OutOfOrderSequenceNumber"):
+        await one.put(WHERE, RECORD, "MALFORMED_DATA", "why")
+    await one.put(WHERE, RECORD, "MALFORMED_DATA", "why")
+    await one.close()
+    assert (broken.stopped, len(whole.sent), whole.stopped) == (True, 1, True)
+
+
+async def test_letters_that_fail_together_end_one_producer_once() -> None:
+    broken, whole = Producer(), Producer()
+    one = letters(broken, whole)
+    await one.put(WHERE, RECORD, "MALFORMED_DATA", "why")
+    broken.failing = OutOfOrderSequenceNumber()
+    puts = [one.put(WHERE, RECORD, "MALFORMED_DATA", "why") for _ in range(3)]
+    failed = await asyncio.gather(*puts, return_exceptions=True)
+    assert [type(error) for error in failed] == [LogUnavailable] * 3
+    await one.put(WHERE, RECORD, "MALFORMED_DATA", "why")
+    await one.close()
+
+
+async def test_a_defect_is_not_taken_for_an_outage() -> None:
+    broken, whole = Producer(ValueError("planted")), Producer()
+    one = letters(broken, whole)
+    with pytest.raises(ValueError, match="planted"):
+        await one.put(WHERE, RECORD, "MALFORMED_DATA", "why")
+    await one.put(WHERE, RECORD, "MALFORMED_DATA", "why")
+    await one.close()
+
+
+async def test_a_producer_that_does_not_start_is_tried_again() -> None:
+    away, whole = Producer(starting=KafkaConnectionError()), Producer()
+    one = letters(away, whole)
+    with pytest.raises(LogUnavailable):
+        await one.put(WHERE, RECORD, "MALFORMED_DATA", "why")
+    assert away.stopped
+    await one.put(WHERE, RECORD, "MALFORMED_DATA", "why")
+    await one.close()
