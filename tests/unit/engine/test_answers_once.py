@@ -1,8 +1,10 @@
 """One answer per command, on a running owner: what admission says is logged, kept and repeated."""
 
+import pytest
+
 from streams.domain.decider import Rejected
 from streams.wire.messages import Barrier, BarrierPassed, Done, EndSession
-from tests.unit.engine.harness import WALL, World, running
+from tests.unit.engine.harness import WALL, World, running, until
 from tests.unit.engine.toy import Add, Arm, Counted
 
 
@@ -14,6 +16,26 @@ async def test_a_deadline_too_far_raises_the_floor_so_that_it_is_never_decided()
         again = await world.ask(Add("k", 1), sequence=5)
         assert again.code == "STALE"
         assert await world.ask(Add("k", 1), sequence=6) == Counted(1, (1 << 48) | 1)
+
+
+async def test_beyond_its_limit_a_deadline_too_far_is_refused_and_not_remembered_on_either_lane(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("streams.log.answers.MAX_FAR_CLIENTS", 1)
+    century_ms = 100 * 365 * 86_400_000
+    far = {"issued_ms": WALL + century_ms, "deadline_ms": WALL + century_ms + 60_000}
+    async with running(World()) as world:
+        first = await world.ask(Add("k", 1), sequence=1, client="a", **far)
+        direct = await world.ask(Add("k", 1), sequence=2, client="b", **far)
+        world.topic_command(Add("k", 1), sequence=3, client="c", **far)
+        await until(lambda: world.owner.reader.head.last_source == 0)
+        remembered, forgotten = world.decisions()
+        topic = world.vocabulary.decode_reply(forgotten.reply)
+        assert {first.code, direct.code, topic.code} == {"DEADLINE_TOO_FAR"}
+        assert "is not remembered" in direct.message and "is not remembered" in topic.message
+        assert "is not remembered" not in first.message
+        assert (remembered.client, remembered.floor, forgotten.client, forgotten.hash) == ("a", 2, "c", b"")
+        assert list(world.walked().state.answers.clients) == [("app", "a")]
 
 
 async def test_an_expired_command_is_logged_as_such() -> None:

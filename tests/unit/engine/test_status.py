@@ -8,9 +8,10 @@ import urllib.request
 import pytest
 
 from streams.engine import status
-from streams.engine.status import serve_status
-from tests.unit.engine.harness import PATIENCE_S
+from streams.engine.status import serve_status, status_of
+from tests.unit.engine.harness import PATIENCE_S, World
 from tests.unit.engine.lane import LOCKS_0, Lane, serving
+from tests.unit.engine.toy import Put
 
 
 def fetch(port: int, path: str) -> int:
@@ -58,3 +59,15 @@ async def test_a_worker_is_ready_when_it_decides_all_that_is_assigned_to_it() ->
     await lane.roster.assigned(frozenset({LOCKS_0}), {})
     assert not lane.roster.ready
     await lane.roster.close()
+
+
+async def test_it_says_how_much_waits_for_its_decision() -> None:
+    async with serving() as lane:
+        owner = lane.roster.owners[LOCKS_0]
+        (told,) = status_of(lane.roster)["partitions"]
+        assert (told["queued"], told["queued_bytes"]) == (owner.queued, owner.queued_bytes) == (0, 0)
+        waiting = World().pending(Put("k", bytes(1_000)))
+        owner._queue.append(waiting)
+        (told,) = status_of(lane.roster)["partitions"]
+        assert (told["queued"], told["queued_bytes"]) == (1, waiting.size)
+        owner._queue.clear()
