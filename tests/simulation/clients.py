@@ -96,6 +96,7 @@ class Client:
         self._mark = (EPOCH_MS, 0.0)
         self._on_line: set[int] = set()
         """Sequences sent on this connection."""
+        self._given_up: set[int] = set()
         self._impostors: set[int] = set()
         """Those among them that had been used, and answered, before: only refusals may answer them."""
 
@@ -246,7 +247,7 @@ class Client:
                 self._send(frame)
         if faults.p_reused_sequence and self._sequence > 1 and random.random() < faults.p_reused_sequence * 2:
             sequence = random.randint(max(1, self._sequence - 5), self._sequence)
-            if sequence not in self.open and sequence not in self._on_line:
+            if sequence not in self.open and sequence not in self._on_line | self._given_up:
                 command = ReleaseLock(random.choice(self.world.names), random.randint(1, 9))
                 frame = self.world.vocabulary.encode_command(self._meta(handle, sequence), command)
                 self._impostors.add(sequence)
@@ -338,11 +339,15 @@ class Client:
                 self._done = [*self._done[-9:], (call.sequence, call.frame)]
                 reply = self.world.vocabulary.decode_reply(answer.reply)
                 call.answer.set_result(reply)
-                if isinstance(reply, Rejected) and reply.code == "DEADLINE_TOO_FAR":
+                if isinstance(reply, Rejected) and reply.code in {"DEADLINE_TOO_FAR", "STALE"}:
                     self._give_up_below(answer.sequence)
 
     def _give_up_below(self, sequence: int) -> None:
-        """A deadline out of bounds raised this client's floor: what is open below it will never be answered again."""
+        """A deadline out of bounds raised this client's floor, which STALE may be the first to tell.
+
+        What is open below it will not be answered again, but a wait's push may still come.
+        """
         for call in [call for call in self.open.values() if call.sequence < sequence]:
             del self.open[call.sequence]
+            self._given_up.add(call.sequence)
             call.answer.set_result(None)
