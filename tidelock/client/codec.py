@@ -119,9 +119,13 @@ class MetaWriter:
         if self._times != (issued_ms, deadline_ms):
             self._times = (issued_ms, deadline_ms)
             self._times_bytes = write_varint(issued_ms << 1) + write_varint(deadline_ms << 1)
-        plain = traceparent is None and session is None
-        rest = b"\0\0" if plain else optional(traceparent) + optional(session)
-        return self._who + write_varint(sequence << 1) + text(handle) + self._times_bytes + rest
+        rest = self._times_bytes
+        if traceparent is None and session is None:
+            rest += b"\0\0"
+        else:
+            rest += optional(traceparent) + optional(session)
+        holder = handle.encode()
+        return self._who + write_varint(sequence << 1) + write_varint(len(holder) << 1) + holder + rest
 
 
 def text(string: str) -> bytes:

@@ -32,7 +32,7 @@ from tidelock.client.errors import (
 )
 from tidelock.client.lease import Lease
 from tidelock.client.partition import Partition
-from tidelock.client.pending import Outcome, Pending
+from tidelock.client.pending import DONE, Outcome, Pending
 from tidelock.client.rejections import rejection_error
 from tidelock.client.session import Session
 from tidelock.client.terms import Terms
@@ -100,8 +100,9 @@ class Locks:
     async def granted(self, pending: Pending) -> LockHeld:
         """Return the grant that `pending` gets; if the caller is cancelled, take it back."""
         try:
-            reply = await self._session.outcome(pending)
+            reply = pending.outcome if pending.phase is DONE else await pending.result()
         except asyncio.CancelledError:
+            self._session.abandon(pending)
             if may_hold(pending):
                 self.withdraw_nowait(pending)
             raise
@@ -157,7 +158,8 @@ class Locks:
             raise ClientClosed(
                 f"The client was closed before lock {lease.name!r} was released; it will expire."
             )
-        reply = await self._session.outcome(lease.released, keep=True)
+        released = lease.released
+        reply = released.outcome if released.phase is DONE else await released.result()
         if type(reply) is not LockFreed:
             raise problem(reply, lease.name)
 

@@ -27,8 +27,9 @@ class Partition:
         An answer that is repeated carries the mark of its old commit, so the offset gives way downwards by
         0.1 % of the time that passed, no faster: enough to follow the drift of a clock.
         """
+        offset_ms = mark_ms - at_s * 1000
         least_ms = self._mark_offset_ms - (at_s - self._marked_s)
-        self._mark_offset_ms = max(mark_ms - at_s * 1000, least_ms)
+        self._mark_offset_ms = offset_ms if offset_ms > least_ms else least_ms
         self._marked_s = at_s
 
     def reset_mark(self, mark_ms: int, at_s: float) -> None:

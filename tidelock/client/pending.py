@@ -43,29 +43,13 @@ class Carrier(Protocol):
 
 
 class Pending:
-    """One command that is not done. What most commands never change is a default of the class."""
+    """One command that is not done. Slotted: a dictionary would grow several times in its short life."""
 
-    link: Carrier | None = None
-    first_sent_s: float | None = None
-    answered = False
-    """It had its first answer."""
-    waited = False
-    wait_s = 0.0
-    uncertain = False
-    """A copy was sent to which there is neither an answer nor a refusal: it may have been executed."""
-    abandoned = False
-    """Its caller is gone: never send it again."""
-    asked: tuple[str, str, int] = ("", "", 0)
-    """For an acquire or upgrade: name, handle and ttl_ms."""
-    renumbered = False
-    """It was refused for its deadline and asked once more, under a new sequence."""
-    strikes = 0
-    refusal: Refused | None = None
-    refusals = 0
-    payloads: tuple[bytes, ...] = ()
-    offset = -1
-    outcome: Outcome = None
-    future: "asyncio.Future[Outcome] | None" = None
+    __slots__ = (
+        "abandoned", "answered", "asked", "deadline_s", "decode", "first_sent_s", "future", "head", "link",
+        "offset", "on_done", "outcome", "partition", "payloads", "phase", "refusal", "refusals", "renumbered",
+        "sequence", "strikes", "tail", "uncertain", "wait_s", "waited",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -86,6 +70,25 @@ class Pending:
         self.on_done = on_done
         self.decode = decode
         self.phase: Phase = QUEUED
+        self.link: Carrier | None = None
+        self.first_sent_s: float | None = None
+        self.answered = self.waited = False
+        """It had its first answer; that was WAITING."""
+        self.wait_s = 0.0
+        self.uncertain = False
+        """A copy was sent to which there is neither an answer nor a refusal: it may have been executed."""
+        self.abandoned = False
+        """Its caller is gone: never send it again."""
+        self.asked: tuple[str, str, int] = ("", "", 0)
+        """For an acquire or upgrade: name, handle and ttl_ms."""
+        self.renumbered = False
+        """It was refused for its deadline and asked once more, under a new sequence."""
+        self.strikes = self.refusals = 0
+        self.refusal: Refused | None = None
+        self.payloads: tuple[bytes, ...] = ()
+        self.offset = -1
+        self.outcome: Outcome = None
+        self.future: asyncio.Future[Outcome] | None = None
 
     def renumber(self, sequence: int, tail: bytes) -> None:
         """Become another command that asks for the same; nothing of it was sent yet."""
@@ -94,6 +97,11 @@ class Pending:
         self.renumbered = True
         self.answered = self.uncertain = False
         self.first_sent_s = None
+
+    def result(self) -> "asyncio.Future[Outcome]":
+        """Return what will hold the outcome, for the one who awaits it. Not if the command is done."""
+        self.future = future = asyncio.get_running_loop().create_future()
+        return future
 
     def settle(self, outcome: Outcome) -> None:
         """Tell whoever waits, once."""

@@ -27,7 +27,10 @@ class Reception:
         codecs: Mapping[str, KindCodec],
         clock: Clock,
         dispatch: Callable[[Pending], None],
+        learn: Callable[[Partition, Answers, float, Link], None],
     ) -> None:
+        """`learn` is told of each frame and of when its newest first-answered command was first sent."""
+        self._learn = learn
         self._ledger = ledger
         self._codecs = codecs
         self._clock = clock
@@ -67,12 +70,7 @@ class Reception:
                 newest_s = sent_s if sent_s > newest_s else newest_s
         link.fill()
         if partition is not None:
-            partition.heard_s = link.heard_s
-            partition.saw_mark(answers.mark_ms, link.heard_s)
-            if newest_s > 0:
-                partition.saw_lease_time(answers.lease_ms, newest_s)
-            if partition.address is None:
-                partition.address = link.address
+            self._learn(partition, answers, newest_s, link)
         ledger.raise_floor()
 
     def _settle(self, pending: Pending, outcome: object, answer: Answer, answers: Answers) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from streams.catalog import KINDS
 from streams.wire.keys import key_of
-from streams.wire.messages import Barrier, Refused, Welcome
+from streams.wire.messages import Answers, Barrier, Refused, Welcome
 from streams.wire.murmur2 import partition_of
 from tidelock.client.clock import Clock
 from tidelock.client.codec import KindCodec, MetaWriter, codec_of
@@ -41,7 +41,7 @@ class Session:
         self._meta = MetaWriter("", self.id)
         self._retries = Retries(settings.first_sequence, clock, self._dispatch)
         self._ledger = self._retries.ledger
-        self._reception = Reception(self._ledger, self._codecs, clock, self._dispatch)
+        self._reception = Reception(self._ledger, self._codecs, clock, self._dispatch, self._learn)
         self.on_answers = self._reception.on_answers
         self.router = Router(settings, self.id, clock, self, self._ledger)
         self._sweeper = Sweeper(settings, clock, self)
@@ -133,9 +133,8 @@ class Session:
         """Return the final outcome. If the caller is cancelled, the command is given up, unless `keep`."""
         if pending.phase is DONE:
             return pending.outcome
-        pending.future = future = asyncio.get_running_loop().create_future()
         try:
-            return await future
+            return await pending.result()
         except asyncio.CancelledError:
             if not keep:
                 self.abandon(pending)
@@ -154,6 +153,15 @@ class Session:
     def open_commands(self) -> tuple[Pending, ...]:
         """Return all commands that are not done, oldest first."""
         return tuple(self._ledger.open.values())
+
+    def _learn(self, partition: Partition, answers: Answers, newest_s: float, link: Link) -> None:
+        """Learn the partition's time. `newest_s`: when a command that this frame answers first was first sent."""
+        partition.heard_s = link.heard_s
+        partition.saw_mark(answers.mark_ms, link.heard_s)
+        if newest_s > 0:
+            partition.saw_lease_time(answers.lease_ms, newest_s)
+        if partition.address is None:
+            partition.address = link.address
 
     # -- from the router -------------------------------------------------------------------------------------
 
