@@ -30,7 +30,7 @@ from storage.kafka.membership import Membership
 from storage.kafka.topics import TopicProblem, TopicSettings, check_topics, create_topics
 from streams.catalog import KINDS
 from streams.engine.configuration import WorkerSettings, host_port
-from streams.engine.direct_lane import Connection
+from streams.engine.direct_lane import HELLO_TIMEOUT_S, Connection
 from streams.engine.outbox import Identity
 from streams.engine.owner import Owner
 from streams.engine.roster import Access, Roster
@@ -110,8 +110,9 @@ async def run(settings: WorkerSettings) -> int:
     )
     host, port = host_port(settings.worker_listen)
     server = await asyncio.get_running_loop().create_server(
-        lambda: Connection(roster), host, port, backlog=1024, ssl=tls
-    )
+        lambda: Connection(roster), host, port, backlog=1024, ssl=tls,
+        ssl_handshake_timeout=None if tls is None else HELLO_TIMEOUT_S,
+    )  # fmt: skip
     status = serve_status(settings.worker_metrics, roster, asyncio.get_running_loop())
     await membership.start()
     log.info("started", direct_lane=settings.advertised, tls=tls is not None, metrics=settings.worker_metrics)

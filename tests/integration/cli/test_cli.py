@@ -43,6 +43,17 @@ async def test_status_shows_every_partition_and_its_owner(cli: Cli) -> None:
     assert all(word in table for word in ("locks/0", "locks/3", "leading", "worker worker-0: up"))
 
 
+async def test_a_feature_level_is_refused_with_the_names_of_those_that_do_not_know_it(cli: Cli) -> None:
+    told = (await cli("feature", "status", "--json")).json
+    (address,) = cli.stack.addresses.workers
+    assert told["members"] == {f"worker-0@{address}": 1}
+    assert told["partitions"] == {f"locks/{number}": 1 for number in range(4)}
+    refused = await cli("feature", "activate", "2")
+    assert (refused.code, refused.err.count("\n")) == (1, 1)
+    assert f"worker-0@{address} (up to 1)" in refused.err
+    assert (await cli("feature", "activate", "1")).code == 0
+
+
 async def test_a_worker_that_is_down_is_named(cli: Cli) -> None:
     ran = await cli("status", "--metrics", "127.0.0.1:1")
     assert (ran.code, "127.0.0.1:1: down or unreachable" in ran.out, "nobody" in ran.out) == (1, True, True)
