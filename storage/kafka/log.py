@@ -99,7 +99,7 @@ class KafkaDeadLetters:
     What is larger than a letter (a compressed record may be) is cut; size and SHA-256 of the whole are in the
     headers, and the whole stays in the commands topic.
 
-    An idempotent producer may fail for good: it is made at the first letter, and anew after every failure.
+    An idempotent producer may fail for good: after every failure the next letter makes another.
     """
 
     def __init__(self, make: Callable[[], AIOKafkaProducer]) -> None:
@@ -131,6 +131,10 @@ class KafkaDeadLetters:
             if isinstance(error, KafkaError):
                 raise LogUnavailable(f"{DEAD_LETTERS}: {error!r}") from error
             raise
+
+    async def start(self) -> None:
+        """Make the first producer now: a fresh cluster takes a moment to give out producer ids, writers' ones too."""
+        await self._started()
 
     async def close(self) -> None:
         """End the producers, those that failed too."""

@@ -85,6 +85,7 @@ async def run(settings: WorkerSettings) -> int:
         KafkaDeadLetters(lambda: producer(settings.kafka)),
         _owner_settings(settings),
     )
+    await dead_letters.start()
     guard = TopicGuard(admin, _topic_settings(settings))
 
     registry = httpx.AsyncClient(base_url=settings.registry or "")

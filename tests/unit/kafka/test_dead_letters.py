@@ -53,6 +53,16 @@ async def test_one_producer_serves_all_letters() -> None:
     assert producer.stopped
 
 
+async def test_the_first_producer_may_be_started_ahead() -> None:
+    producer = Producer()
+    one = letters(producer)
+    await one.start()
+    assert producer.started
+    await one.put(WHERE, RECORD, "MALFORMED_DATA", "why")
+    await one.close()
+    assert len(producer.sent) == 1
+
+
 async def test_after_a_fatal_failure_the_next_letter_gets_another_producer() -> None:
     broken, whole = Producer(OutOfOrderSequenceNumber()), Producer()
     one = letters(broken, whole)
