@@ -73,6 +73,12 @@ class WorkerSettings(BaseSettings):
             raise ValueError("a tenant must not hold '/': keys are tenant/name")
         return tenant
 
+    @field_validator("tls_cert", "tls_key", "tls_client_ca")
+    @classmethod
+    def _empty_is_none(cls, path: str | None) -> str | None:
+        """Orchestrators set a variable that is not meant to an empty text."""
+        return path or None
+
     @model_validator(mode="after")
     def _tls_is_whole(self) -> Self:
         if (self.tls_cert is None) != (self.tls_key is None):

@@ -69,6 +69,7 @@ async def test_who_does_not_fit_is_not_served(worker_has: dict[str, str], client
 
 def test_without_settings_there_is_no_tls() -> None:
     assert listener_tls(settings()) is None
+    assert listener_tls(settings(tls_cert="", tls_key="", tls_client_ca="")) is None
     assert client_tls({}) is None
 
 
