@@ -27,17 +27,17 @@ def _pair_at_receipt(self: Any, partition: Any, answers: Any, newest_s: float, l
 
 
 def _renumbers(self: Any, link: Any, why: Any) -> list[Any]:
-    again = _on_lost(self, link, why)
+    again, ledger = _on_lost(self, link, why), self._ledger
     for pending in again:
-        del self._pending[pending.sequence]
+        del ledger.open[pending.sequence]
         partition, now = pending.partition, self.clock.now()
         issued_ms = partition.wall_ms(now)
         deadline_ms = issued_ms + int((pending.deadline_s - now) * 1000)
-        sequence, self._next = self._next, self._next + 1
-        record = pending.head + self.router.floor_bytes + pending.tail
+        sequence = ledger.number()
+        record = pending.head + ledger.floor_bytes + pending.tail
         tail = self._codecs[partition.kind].rewrite(record, self._meta, sequence, issued_ms, deadline_ms)
         pending.renumber(sequence, tail)
-        self._pending[sequence] = pending
+        ledger.open[sequence] = pending
     return again
 
 
