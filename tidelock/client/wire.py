@@ -11,7 +11,6 @@ from streams.wire.frames import FrameSplitter, FrameTooLarge
 from streams.wire.messages import Answers, Refused, Welcome
 from tidelock.client.codec import frames
 from tidelock.client.errors import ConnectionLost, ProtocolViolation, TidelockError
-from tidelock.client.turn import turn_of
 
 _LENGTH = Struct(">I").pack
 KEEPALIVE_IDLE_S = 10
@@ -38,7 +37,7 @@ class Wire(asyncio.Protocol):
     def __init__(self, address: str, receiver: Receiver) -> None:
         self._address = address
         self._receiver = receiver
-        self._turn = turn_of(asyncio.get_running_loop())
+        self._loop = asyncio.get_running_loop()
         self._splitter = FrameSplitter()
         self._decode: Callable[[bytes], object] = frames().decode
         self._transport: asyncio.Transport | None = None
@@ -48,10 +47,10 @@ class Wire(asyncio.Protocol):
         """Nothing may be written: not connected, or the peer does not read."""
 
     def write(self, head: bytes, floor: bytes, tail: bytes) -> None:
-        """Write a record, which comes in three parts, at the end of this loop turn with all others."""
+        """Write a record, which comes in three parts, in the next turn of the loop, with what else comes in this one."""
         out = self._out
         if not out:
-            self._turn.at_end(self._flush)
+            self._loop.call_soon(self._flush)
         out += (_LENGTH(len(head) + len(floor) + len(tail)), head, floor, tail)
 
     def _flush(self) -> None:
