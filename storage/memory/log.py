@@ -21,9 +21,7 @@ class MemoryTopic:
         self._grown = asyncio.Event()
 
     def append(self, value: bytes | None) -> Appended:
-        """Store a record. Raises `RecordTooLarge`."""
-        if value is not None and len(value) + BATCH_BYTES > MAX_MESSAGE_BYTES:
-            raise RecordTooLarge(f"a record of {len(value)} bytes does not fit {MAX_MESSAGE_BYTES}.")
+        """Store a record of any size: what compresses well is bounded by its batch, not by itself."""
         stored = Stored(len(self.records), self._clock.wall_ms(), value)
         self.records.append(stored)
         self._grown.set()
@@ -59,13 +57,12 @@ class MemoryLogWriter:
             raise AppendUnknown("the writer is closed.")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Appended] = loop.create_future()
-        try:
-            appended = self._topic.append(record)
-        except RecordTooLarge as error:
+        if len(record) + BATCH_BYTES > MAX_MESSAGE_BYTES:
             self._open = False  # what comes behind a record that is missing would not extend the chain
+            error = RecordTooLarge(f"a record of {len(record)} bytes does not fit {MAX_MESSAGE_BYTES}.")
             loop.call_soon(_settle, future, error)
         else:
-            loop.call_soon(_settle, future, appended)
+            loop.call_soon(_settle, future, self._topic.append(record))
         return future
 
     async def close(self) -> None:
