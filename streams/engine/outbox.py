@@ -1,10 +1,12 @@
 """Who is connected, and sending an accepted commit's answers and pushes to them."""
 
+from collections.abc import Iterator
 from typing import Protocol
 
 from streams.domain.value import value
 from streams.engine.batch import Batch
 from streams.engine.ports import ReplyTo
+from streams.log.answers import Answers
 from streams.log.positions import PartitionId
 from streams.wire.messages import Answer
 
@@ -41,3 +43,13 @@ def deliver(directory: Directory, where: PartitionId, offset: int, batch: Batch)
             by_connection.setdefault(waiting, []).append(answer)
     for connection, answers in by_connection.items():
         connection.answer(where, offset, batch.lease_ms, batch.mark_ms, answers)
+
+
+def open_waits(directory: Directory, answers: Answers) -> Iterator[tuple[ReplyTo, int]]:
+    """Yield (connection, sequence) of each command that waits and whose client is connected here."""
+    for (principal, client), entry in answers.clients.items():
+        connection = directory.connection_of(principal, client)
+        if connection is not None:
+            for sequence, stored in entry.answers.items():
+                if stored.waiting:
+                    yield connection, sequence

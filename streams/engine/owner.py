@@ -7,21 +7,21 @@ owner has read. Whatever else happens, the speculative state is dropped and the 
 import asyncio
 from collections import deque
 
-from streams.engine.backlog import Backlog
 from streams.engine.batch import Batch
 from streams.engine.clock import LeaseClock, Skew, WallMark
 from streams.engine.errors import ClockSkew, Fenced, OwnerError
-from streams.engine.gather import Gather
-from streams.engine.outbox import Directory, deliver
+from streams.engine.outbox import Directory, deliver, open_waits
 from streams.engine.pending import Pending
 from streams.engine.ports import Entropy
 from streams.engine.settings import OwnerSettings
 from streams.engine.takeover import catch_up, check_commands, claim, open_log
 from streams.engine.topic_lane import Framing, TopicLane
+from streams.engine.waiting import WaitingRoom
 from streams.engine.watch import Watch
 from streams.log.ports import Appended, AppendUnknown, Clock, LogWriter, PartitionPorts, PortError
 from streams.log.positions import PartitionId
 from streams.log.reader import PartitionReader
+from streams.log.records import MAX_DECISIONS
 from streams.log.vocabulary import Vocabulary
 from streams.wire.messages import Refused
 
@@ -54,8 +54,7 @@ class Owner:
         self._settings = settings
         self._directory = directory
         self._watch = watch
-        self._queue = Backlog()
-        self._gather = Gather(settings.coalesce_ms)
+        self._waiting = WaitingRoom(vocabulary, settings, clock)
         self._topic = TopicLane(
             where,
             vocabulary,
@@ -94,17 +93,11 @@ class Owner:
             self._refuse(
                 pending, "PARTITION_CLOSED", f"{self.where} is {self.phase}; see `tidelock status`.", 1000
             )
-        elif self._is_full(pending.size):
-            waiting = len(self._queue) + self._gather.size
-            size = self._queue.bytes + self._gather.bytes
-            self._refuse(
-                pending, "OVERLOADED", f"{self.where} has {waiting} commands ({size} bytes) waiting.", 50
-            )
-        elif self._is_gathered(pending):
-            self._gather.add(pending, self._clock.monotonic_ms())
-            self._wake()
+        elif not self._waiting.has_room(pending):
+            load = f"{len(self._waiting)} commands ({self._waiting.bytes} bytes)"
+            self._refuse(pending, "OVERLOADED", f"{self.where} has {load} waiting.", 50)
         else:
-            self._queue.append(pending)
+            self._waiting.add(pending)
             self._wake()
 
     def activate(self, level: int) -> None:
@@ -119,12 +112,12 @@ class Owner:
     @property
     def queued(self) -> int:
         """How many commands wait for their decision."""
-        return len(self._queue) + self._gather.size + len(self._topic.queue)
+        return len(self._waiting) + len(self._topic.queue)
 
     @property
     def queued_bytes(self) -> int:
         """How many bytes they took on the way here."""
-        return self._queue.bytes + self._gather.bytes + self._topic.queue.bytes
+        return self._waiting.bytes + self._topic.queue.bytes
 
     async def stop(self) -> None:
         """Let what is in flight finish, then make `run` return."""
@@ -210,22 +203,7 @@ class Owner:
         self._in_flight.clear()
         self._open = None
         self._riding = self._riding_bytes = 0
-        for pending in again:
-            if self._is_gathered(pending):
-                self._gather.add(pending, self._clock.monotonic_ms())
-        self._queue.extendleft(pending for pending in reversed(again) if not self._is_gathered(pending))
-
-    def _is_full(self, size: int) -> bool:
-        queue, gather, settings = self._queue, self._gather, self._settings
-        return (
-            len(queue) + gather.size >= settings.max_queued
-            or queue.bytes + gather.bytes + size > settings.max_queued_bytes
-        )
-
-    def _is_gathered(self, pending: Pending) -> bool:
-        if pending.command is None or pending.refusal is not None:
-            return False
-        return self._vocabulary.specs[type(pending.command)].coalesce is not None
+        self._waiting.put_back(again)
 
     async def _close_writer(self) -> None:
         writer, self._writer = self._writer, None
@@ -279,8 +257,8 @@ class Owner:
         overdue = due is not None and due <= lease_ms
         idle = due is not None and now - self._last_commit_ms >= self._settings.idle_commit_ms
         activate = self._activate is not None and not self._in_flight
-        gathered = [] if activate else self._gather.due(now)
-        if not (self._queue or self._topic.queue or overdue or idle or gathered or activate):
+        gathered = [] if activate else self._waiting.gather.due(now)
+        if not (self._waiting.queue or self._topic.queue or overdue or idle or gathered or activate):
             return None
         head = self._in_flight[-1].head if self._in_flight else reader.head
         self._open = batch = Batch(self._vocabulary, state, head, lease_ms, self._mark.at(now))
@@ -299,7 +277,7 @@ class Owner:
         for group in gathered:
             if not batch.coalesce(group, self._vocabulary.specs[type(group[0].command)]):
                 for pending in group:
-                    self._gather.add(pending, now)
+                    self._waiting.gather.add(pending, now)
         self._fill(batch)
         for failure in batch.failures:
             self._watch.failed(self.where, failure)
@@ -313,8 +291,10 @@ class Owner:
         return batch
 
     def _fill(self, batch: Batch) -> None:
-        topic, direct = self._topic.queue, self._queue
-        while (topic or direct) and not batch.full:
+        """Decide what waits. On an idle log the first commit is short: its answers go out while more is decided."""
+        topic, direct = self._topic.queue, self._waiting.queue
+        room = MAX_DECISIONS if self._in_flight else len(batch.decisions) + self._settings.first_commit
+        while (topic or direct) and not batch.full and len(batch.decisions) < room:
             for lane in (topic, direct):
                 if lane and not batch.full:
                     pending = lane.popleft()
@@ -372,7 +352,7 @@ class Owner:
         due = self.reader.state.next_deadline()
         if due is not None:
             waits.append(min(max(due - self._lease.now_ms, 1), self._settings.tick_ms))
-        gather = self._gather.next_ms(self._clock.monotonic_ms())
+        gather = self._waiting.gather.next_ms(self._clock.monotonic_ms())
         if gather is not None:
             waits.append(max(gather, 1))
         return min(waits) if waits else None
@@ -406,37 +386,24 @@ class Owner:
 
     def _refuse(self, pending: Pending, code: str, message: str, retry_after_ms: int | None) -> None:
         if pending.reply_to is not None:
-            address = self._directory.address_of(self.where) if code == "NOT_OWNER" else None
-            refused = Refused(
-                pending.meta.sequence,
-                code,
-                message,
-                self.where.kind,
-                self.where.partition,
-                address,
-                retry_after_ms,
+            pending.reply_to.refuse(
+                self._refusal(pending.meta.sequence, code, message, code == "NOT_OWNER", retry_after_ms)
             )
-            pending.reply_to.refuse(refused)
+
+    def _refuse_all(self, code: str, message: str) -> None:
+        for pending in self._waiting.take_all():
+            self._refuse(pending, code, message, 100)
 
     def _send_waiters_back(self) -> None:
         """Have connected clients repeat their open waits: others may settle them, where no push reaches this worker."""
         code = "NOT_OWNER" if self._stopping else "CLAIMING"
-        address = self._directory.address_of(self.where) if self._stopping else None
-        for (principal, client), entry in self.reader.state.answers.clients.items():
-            connection = self._directory.connection_of(principal, client)
-            if connection is not None:
-                for sequence, stored in entry.answers.items():
-                    if stored.waiting:
-                        message = (
-                            f"The ownership of {self.where} ended while this command waits. Send it again."
-                        )
-                        where = self.where
-                        connection.refuse(
-                            Refused(sequence, code, message, where.kind, where.partition, address, 100)
-                        )
+        message = f"The ownership of {self.where} ended while this command waits. Send it again."
+        for connection, sequence in open_waits(self._directory, self.reader.state.answers):
+            connection.refuse(self._refusal(sequence, code, message, self._stopping, 100))
 
-    def _refuse_all(self, code: str, message: str) -> None:
-        waiting = [*self._queue, *self._gather.take_all()]
-        self._queue.clear()
-        for pending in waiting:
-            self._refuse(pending, code, message, 100)
+    def _refusal(
+        self, sequence: int, code: str, message: str, redirect: bool, retry_after_ms: int | None
+    ) -> Refused:
+        where = self.where
+        address = self._directory.address_of(where) if redirect else None
+        return Refused(sequence, code, message, where.kind, where.partition, address, retry_after_ms)

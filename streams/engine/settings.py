@@ -21,6 +21,8 @@ class OwnerSettings:
     max_queued_bytes: int = 32 * 1024 * 1024
     """Bytes that they may take, and again those that the topic lane reads ahead."""
     max_in_flight: int = 2
+    first_commit: int = 64
+    """How many decisions a commit takes while none is in flight."""
     tick_ms: int = 200
     """While a deadline is pending, lease time moves at least this often."""
     idle_commit_ms: int = 5000

@@ -271,7 +271,9 @@ async def test_the_account_of_bytes_is_right_after_commits_that_were_void() -> N
         beats = [world.send(Beat(name)) for name in "abc"]
         await until(lambda: all(world.connection.of(sequence) for sequence in puts))
         assert world.watch.troubles
-        expected = sum(pending.size for group in world.owner._gather._groups.values() for pending in group[1])
+        expected = sum(
+            pending.size for group in world.owner._waiting.gather._groups.values() for pending in group[1]
+        )
         assert world.owner.queued_bytes == expected
         world.clock.now += 250
         await until(lambda: all(world.connection.of(sequence) for sequence in beats))

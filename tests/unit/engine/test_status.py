@@ -67,7 +67,7 @@ async def test_it_says_how_much_waits_for_its_decision() -> None:
         (told,) = status_of(lane.roster)["partitions"]
         assert (told["queued"], told["queued_bytes"]) == (owner.queued, owner.queued_bytes) == (0, 0)
         waiting = World().pending(Put("k", bytes(1_000)))
-        owner._queue.append(waiting)
+        owner._waiting.queue.append(waiting)
         (told,) = status_of(lane.roster)["partitions"]
         assert (told["queued"], told["queued_bytes"]) == (1, waiting.size)
-        owner._queue.clear()
+        owner._waiting.take_all()
