@@ -6,7 +6,8 @@ The rule is narrower than Avro's schema resolution, so that one value class hold
 - everything else stays: types, names, symbols, sizes.
 
 (Avro's promotions, int to long and so on, work one way only, and an old reader fails on a new enum symbol.)
-Envelope schemas (group `log`) have one version for ever: every reader of every release reads them.
+Envelope schemas (group `log`) have one version for ever: every reader of every release reads them. So has the meta
+of commands, which stands in them.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,7 @@ from itertools import permutations
 from schemas.catalogue import Catalogue, shipped
 from schemas.errors import FingerprintDrift, IncompatibleSchemas, SchemaError
 from schemas.fingerprints import drifts, released
+from schemas.messages import META_RECORD
 from schemas.shapes import MISSING, Array, Enum, Fixed, Optional, Record, Scalar, Shape
 from schemas.targets import shape_name
 
@@ -33,7 +35,7 @@ def problems(catalogue: Catalogue, frozen: Mapping[str, str]) -> Iterator[Schema
     yield from drifts(catalogue, frozen)
     for name in sorted({file.fullname for file in catalogue}):
         versions = catalogue.versions(name)
-        if versions[0].group == ENVELOPES and len(versions) > 1:
+        if (versions[0].group == ENVELOPES or name == META_RECORD) and len(versions) > 1:
             first, second = versions[:2]
             yield FingerprintDrift(
                 name, first.fingerprint.hex(), f"{second.fingerprint.hex()} in {second.label}"

@@ -41,7 +41,7 @@ class Told:
     routes: Mapping[PartitionId, str]
     """Where each partition's owner listens."""
     levels: Mapping[str, int]
-    """The highest feature level of each member, by worker@address."""
+    """The highest feature level of each member, by its name."""
 
     def to_bytes(self) -> bytes:
         """Return the form that travels as the assignment's user data."""
@@ -191,7 +191,7 @@ def ring_assignor(
             ]
             placed = assign(everyone, partitions)
             routes = {p: everyone[mid].address for p, mid in placed.items()}
-            levels = {f"{one.worker}@{one.address}": one.max_level for one in everyone.values()}
+            levels = {one.name: one.max_level for one in everyone.values()}
             for_all = Told(routes, levels).to_bytes()
             return {
                 mid: ConsumerProtocolMemberAssignment(

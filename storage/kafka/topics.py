@@ -3,11 +3,12 @@
 Errors:
     TopicProblem            a PortError: an owner that meets it tries again until the topic is repaired
     ├── TopicDrift          a topic's setting is not what safety needs
+    ├── TopicUnknown        the broker does not describe a topic, now or at all
     └── WrongPartitionCount a topic has another number of partitions
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -41,6 +42,16 @@ class TopicDrift(TopicProblem):
             f"--entity-type topics --entity-name {topic} --add-config {key}={wanted}"
         )
         self.topic, self.key, self.found, self.wanted = topic, key, found, wanted
+
+
+class TopicUnknown(TopicProblem):
+    """The broker does not describe a topic: a moment of its own, or the topic is gone."""
+
+    code = "TOPIC_UNKNOWN"
+
+    def __init__(self, topic: str, reason: str) -> None:
+        super().__init__(f"{topic} is not described by the broker ({reason}). If that lasts, look at the broker's log.")
+        self.topic, self.reason = topic, reason
 
 
 class WrongPartitionCount(TopicProblem):
@@ -126,16 +137,24 @@ def _has_leaders(topic: dict[str, Any]) -> bool:
 
 
 async def check_topics(admin: AIOKafkaAdminClient, kinds: tuple[str, ...], settings: TopicSettings) -> None:
-    """Refuse drifted topics. Raises `TopicDrift`, `WrongPartitionCount`."""
+    """Refuse drifted topics. Raises `TopicDrift`, `TopicUnknown`, `WrongPartitionCount`."""
     topics = [topic for kind in kinds for topic in _topics_of(kind)]
-    for described in await admin.describe_topics(topics):
-        found = len(described["partitions"])
-        if described["error_code"]:
-            raise TopicProblem(f"{described['topic']}: {for_code(described['error_code']).__name__}.")
-        if found != settings.partitions:
-            raise WrongPartitionCount(described["topic"], found, settings.partitions)
+    await check_counts(admin, topics, settings.partitions)
     wanted = dict.fromkeys(topics, settings.configuration())
     await check_settings(admin, wanted | {DEAD_LETTERS: settings.of_letters()})
+
+
+async def check_counts(admin: AIOKafkaAdminClient, topics: Sequence[str], wanted: int) -> None:
+    """Compare topics with the partition count wanted of each, in one request.
+
+    Raises `WrongPartitionCount`, `TopicUnknown`, `KafkaError`.
+    """
+    for described in await admin.describe_topics(list(topics)):
+        if described["error_code"]:
+            raise TopicUnknown(described["topic"], for_code(described["error_code"]).__name__)
+        found = len(described["partitions"])
+        if found != wanted:
+            raise WrongPartitionCount(described["topic"], found, wanted)
 
 
 async def check_settings(admin: AIOKafkaAdminClient, wanted: Mapping[str, Mapping[str, str]]) -> None:

@@ -21,6 +21,8 @@ from streams.log.ports import Appended, AppendUnknown, LogUnavailable, RecordToo
 ACKS_ALL = -1
 NO_TIMESTAMP = -1
 """What a broker answers for a topic that keeps the producers' time."""
+MAX_SEQUENCE = 2**31 - 1
+"""The largest sequence number of an epoch; behind it comes 0 again."""
 CLOSE_TIMEOUT_S = 2.0
 APPEND_TIMEOUT_MS = 30_000
 """How long an append may go unacknowledged before its ownership ends: a broker that pauses comes back sooner."""
@@ -45,7 +47,7 @@ class KafkaLogWriter:
             magic=2, compression_type=0, is_transactional=0, producer_id=self._producer[0],
             producer_epoch=self._producer[1], base_sequence=self._sequence, batch_size=MAX_RECORD_BYTES,
         )  # fmt: skip
-        self._sequence += 1
+        self._sequence = (self._sequence + 1) & MAX_SEQUENCE
         builder.append(0, None, key=None, value=record, headers=[])
         return asyncio.create_task(self._produce(bytes(builder.build())))
 

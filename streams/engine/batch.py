@@ -63,6 +63,8 @@ class Batch:
         self, vocabulary: Vocabulary, state: PartitionState, head: LogHead, lease_ms: int, mark_ms: int
     ) -> None:
         self.deliveries: list[tuple[ReplyTo, Answer]] = []
+        self.undecided: list[tuple[ReplyTo, Answer]] = []
+        """Answers that no commit decides, this one neither: no lease may be counted from them."""
         self.pushes: list[tuple[Settlement, Answer]] = []
         self.commands: list[Pending] = []
         self.decisions: list[LoggedDecision] = []
@@ -208,12 +210,12 @@ class Batch:
 
         What is refused is answered and not logged: such commands are not deduplicated, and there may be many.
         """
-        before = (len(self.commands), len(self.deliveries))
+        before = (len(self.commands), len(self.deliveries), len(self.undecided))
         self.commands.extend(gathered)
         try:
             self._coalesce(gathered, spec)
         except NoRoom:
-            del self.commands[before[0] :], self.deliveries[before[1] :]
+            del self.commands[before[0] :], self.deliveries[before[1] :], self.undecided[before[2] :]
             self._closed = True
             return False
         return True
@@ -225,7 +227,7 @@ class Batch:
             if verdict is Verdict.DECIDE:
                 admitted.append(pending)
             else:
-                self._tell(pending, self._vocabulary.encode_reply(known))
+                _tell(self.undecided, pending, self._vocabulary.encode_reply(known))
         if not admitted:
             return
         try:
@@ -233,15 +235,11 @@ class Batch:
         except Exception as error:
             self.failures.append(f"gathering {len(admitted)} {spec.type.__name__}: {error!r}")
             for pending in admitted:
-                self._tell(pending, self._vocabulary.encode_reply(INTERNAL))
+                _tell(self.undecided, pending, self._vocabulary.encode_reply(INTERNAL))
             return
         self._decide(joint, CommandSpec(type(joint.command), deduplicated=False))
         for pending in admitted:
-            self._tell(pending, self.decisions[-1].reply)
-
-    def _tell(self, pending: Pending, reply: bytes) -> None:
-        if pending.reply_to is not None:
-            self.deliveries.append((pending.reply_to, Answer(pending.meta.sequence, False, reply)))
+            _tell(self.deliveries, pending, self.decisions[-1].reply)
 
     def _joint(self, gathered: list[Pending], spec: CommandSpec) -> Pending:
         assert spec.coalesce is not None
@@ -337,19 +335,16 @@ class Batch:
         )
 
     def _repeat(self, pending: Pending, known: StoredAnswer | Rejected | None) -> None:
-        if isinstance(known, StoredAnswer):
-            reply, waiting = known.reply, known.waiting
-        else:
+        if not isinstance(known, StoredAnswer):
             if pending.lane == "TOPIC" and known is not None:
                 self._log(pending, pending.meta.floor, Decision((), known))
-            reply, waiting = self._vocabulary.encode_reply(known), False
-        if pending.reply_to is not None:
+            _tell(self.undecided, pending, self._vocabulary.encode_reply(known))
+        elif pending.reply_to is not None:
             payloads: tuple[bytes, ...] = ()
             if self._vocabulary.kind.payloads is not None:
-                payloads = self._payloads(pending.key, self._vocabulary.decode_reply(reply))
-            self.deliveries.append(
-                (pending.reply_to, Answer(pending.meta.sequence, waiting, reply, payloads))
-            )
+                payloads = self._payloads(pending.key, self._vocabulary.decode_reply(known.reply))
+            answer = Answer(pending.meta.sequence, known.waiting, known.reply, payloads)
+            self.deliveries.append((pending.reply_to, answer))
 
     def _payloads(self, key: str, reply: object) -> tuple[bytes, ...]:
         join: Callable[[Any, Any], tuple[bytes, ...]] | None = self._vocabulary.kind.payloads
@@ -357,6 +352,11 @@ class Batch:
 
     def _encode(self, events: tuple[Any, ...]) -> tuple[bytes, ...]:
         return tuple(map(self._vocabulary.encode_event, events))
+
+
+def _tell(told: list[tuple[ReplyTo, Answer]], pending: Pending, reply: bytes) -> None:
+    if pending.reply_to is not None:
+        told.append((pending.reply_to, Answer(pending.meta.sequence, False, reply)))
 
 
 def _asked(pending: Pending, settlement: Settlement) -> bool:

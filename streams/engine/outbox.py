@@ -32,17 +32,28 @@ class Directory(Protocol):
         """Return who commands of the topic lane act for."""
 
 
+NO_COMMIT = -1
+"""The offset in frames whose answers no commit decided; their lease time means nothing."""
+
+
 def deliver(directory: Directory, where: PartitionId, offset: int, batch: Batch) -> None:
-    """Send what the commit at `offset` answers, one frame a connection."""
-    by_connection: dict[ReplyTo, list[Answer]] = {}
-    for connection, answer in batch.deliveries:
-        by_connection.setdefault(connection, []).append(answer)
+    """Send what the commit at `offset` answers, one frame a connection, and what it did not have to decide."""
+    by_connection = _by_connection(batch.deliveries)
     for settlement, answer in batch.pushes:
         waiting = directory.connection_of(settlement.principal, settlement.client)
         if waiting is not None:
             by_connection.setdefault(waiting, []).append(answer)
     for connection, answers in by_connection.items():
         connection.answer(where, offset, batch.lease_ms, batch.mark_ms, answers)
+    for connection, answers in _by_connection(batch.undecided).items():
+        connection.answer(where, NO_COMMIT, 0, batch.mark_ms, answers)
+
+
+def _by_connection(told: list[tuple[ReplyTo, Answer]]) -> dict[ReplyTo, list[Answer]]:
+    by_connection: dict[ReplyTo, list[Answer]] = {}
+    for connection, answer in told:
+        by_connection.setdefault(connection, []).append(answer)
+    return by_connection
 
 
 def open_waits(directory: Directory, answers: Answers) -> Iterator[tuple[ReplyTo, int]]:

@@ -89,10 +89,11 @@ class Owner:
 
     def submit(self, pending: Pending) -> None:
         """Take a command from the direct lane, or refuse it: `OVERLOADED` beyond the bound."""
-        if self.phase in {"quarantined", "stopped"}:
-            self._refuse(
-                pending, "PARTITION_CLOSED", f"{self.where} is {self.phase}; see `tidelock status`.", 1000
-            )
+        if self.phase == "stopped":
+            self._refuse(pending, "NOT_OWNER", f"{self.where} is no longer owned here.", 100)
+        elif self.phase == "quarantined":
+            message = f"{self.where} is quarantined here; see `tidelock status`."
+            self._refuse(pending, "PARTITION_CLOSED", message, 1000)
         elif not self._waiting.has_room(pending):
             load = f"{len(self._waiting)} commands ({self._waiting.bytes} bytes)"
             self._refuse(pending, "OVERLOADED", f"{self.where} has {load} waiting.", 50)
@@ -203,6 +204,7 @@ class Owner:
         self._in_flight.clear()
         self._open = None
         self._riding = self._riding_bytes = 0
+        self._activate = None
         self._waiting.put_back(again)
 
     async def _close_writer(self) -> None:
@@ -238,6 +240,9 @@ class Owner:
                 else:
                     await self._wait(self._patience_ms())
         finally:
+            topic.remove_done_callback(
+                self._topic_ended
+            )  # what it says from here on concerns no later ownership
             topic.cancel()
             self._take_back()
             self._send_waiters_back()
@@ -311,9 +316,9 @@ class Owner:
         future.add_done_callback(lambda done: self._acked(batch, done))
 
     def _acked(self, batch: Batch, done: "asyncio.Future[Appended]") -> None:
+        error = None if done.cancelled() else done.exception()
         if self._trouble is not None or batch not in self._in_flight:
             return
-        error = None if done.cancelled() else done.exception()
         if done.cancelled() or error is not None:
             self._fail(error if isinstance(error, Exception) else AppendUnknown(f"append failed: {error!r}"))
             return
@@ -338,11 +343,12 @@ class Owner:
         """Repeats change nothing, but they may repeat what is still in flight: they wait for it."""
         if self._in_flight:
             self._in_flight[-1].deliveries.extend(batch.deliveries)
+            self._in_flight[-1].undecided.extend(batch.undecided)
             self._in_flight[-1].commands.extend(batch.commands)
             self._riding += len(batch.commands)
             self._riding_bytes += sum(pending.size for pending in batch.commands)
         else:
-            batch.lease_ms, batch.mark_ms = self.reader.state.lease_ms, self.reader.state.mark_ms
+            batch.lease_ms = self.reader.state.lease_ms
             deliver(self._directory, self.where, self.reader.next_offset - 1, batch)
 
     # ── small things ────────────────────────────────────────────────────────────────────────────────────────

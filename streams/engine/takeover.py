@@ -1,5 +1,6 @@
 """Taking a partition over: is this our log, read it, claim it, read the claim back."""
 
+import asyncio
 from hashlib import sha256
 
 from streams.engine.errors import ClockSkew, CommandsMismatch, Fenced, ForeignLog, LogRewritten, LogShrank
@@ -9,6 +10,9 @@ from streams.log.envelope import encode
 from streams.log.ports import Appended, Clock, LogWriter, PartitionPorts
 from streams.log.reader import PartitionReader
 from streams.log.records import Claim, Genesis
+
+TURN_BYTES = 64 * 1024
+"""So much is folded before the worker's other partitions get their turn: some 500 decisions, 10 ms."""
 
 
 async def open_log(
@@ -40,10 +44,15 @@ async def catch_up(ports: PartitionPorts, reader: PartitionReader, until: int | 
     stop = max(end if until is None else until, reader.next_offset)
     if stop <= start:
         return
+    folded = 0
     async for records in ports.log.read(start, stop):
         for record in records:
             if record.offset >= reader.next_offset:
                 reader.read(record.offset, record.value)
+                folded += len(record.value or b"")
+                if folded >= TURN_BYTES:
+                    folded = 0
+                    await asyncio.sleep(0)
             elif record.value != reader.last:
                 raise LogRewritten(
                     reader.where,

@@ -88,7 +88,7 @@ class Answers:
             entry = ClientEntry()
             undo.put(self.clients, client, entry)
         if floor > entry.floor:
-            for done in [s for s in entry.answers if s < floor]:
+            for done in _below(entry, floor):
                 undo.drop(entry.answers, done)
             undo.assign(entry, "floor", floor)
         if sequence >= entry.floor and sequence not in entry.answers:
@@ -148,3 +148,11 @@ class Answers:
                 self._look_again(client, entry, entry.last_second)
         if not entry.answers and entry.last_second < passed:
             self._undo.drop(self.clients, client)
+
+
+def _below(entry: ClientEntry, floor: int) -> list[int]:
+    """Return the sequences that have an answer and are below `floor`, a floor that rises; the shorter way."""
+    answers = entry.answers
+    if floor - entry.floor < len(answers):
+        return [sequence for sequence in range(entry.floor, floor) if sequence in answers]
+    return [sequence for sequence in answers if sequence < floor]

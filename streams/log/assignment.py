@@ -8,6 +8,11 @@ from streams.log.positions import PartitionId
 from streams.wire.ring import place
 
 
+def member_name(worker: str, address: str) -> str:
+    """Return what a member of the group is called by the others: it outlives the group's member ids."""
+    return f"{worker}@{address}"
+
+
 @value
 class Member:
     """What a worker says of itself when it joins."""
@@ -18,6 +23,11 @@ class Member:
     max_level: int
     costs: tuple[tuple[str, int], ...] = ()
     """(partition, recent cost in decisions a second) of what it owned."""
+
+    @property
+    def name(self) -> str:
+        """What the others call it."""
+        return member_name(self.worker, self.address)
 
     def to_bytes(self) -> bytes:
         """Return the form that travels as assignor user data."""
@@ -52,7 +62,7 @@ def assign(members: Mapping[str, Member], partitions: Sequence[PartitionId]) -> 
     Placement follows workers' names and addresses, which outlive member ids, so that a worker that comes back gets
     its old partitions back. A partition's weight is 1 plus its reported cost in steps of 1,000 decisions a second.
     """
-    by_worker = {f"{member.worker}@{member.address}": mid for mid, member in sorted(members.items())}
+    by_worker = {member.name: mid for mid, member in sorted(members.items())}
     costs = {where: cost for member in members.values() for where, cost in member.costs}
     weights = {str(p): 1 + costs.get(str(p), 0) // 1000 for p in partitions}
     placed = place(weights, sorted(by_worker))

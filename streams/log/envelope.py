@@ -1,7 +1,8 @@
 """The four envelope records in and out of their stored bytes.
 
 An owner writes its commits from rows: each decision is encoded once, when it is made, with its command's meta as it
-came over the wire. Same bytes as encoding `Commit` by its schema; a property test holds the two together.
+came over the wire. Same bytes as encoding `Commit` by its schema, as far as the producer wrote its numbers in as few
+bytes as they take; a property test holds the two together.
 """
 
 from collections.abc import Sequence

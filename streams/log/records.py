@@ -1,7 +1,4 @@
-"""The four record types of a log, and how they stand in Kafka. These envelopes never change.
-
-`decode` returns None for bytes that are none of the four: such a record is void for every reader.
-"""
+"""The four record types of a log. These envelopes never change."""
 
 from typing import Literal, TypeAlias
 

@@ -1,5 +1,7 @@
 """The fast encoding of commits is the schema's, and a command's own meta bytes stand in it as they came."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,3 +42,12 @@ def test_a_commands_meta_is_the_bytes_behind_its_header(meta: CommandMeta) -> No
     data = commands.encode_command(meta, Barrier("locks", 3))
     _, _, end = commands.split_command(data)
     assert data[HEADER:end] == encode_meta(meta)
+
+
+@given(METAS.filter(lambda meta: 0 <= meta.sequence < 64))
+def test_a_meta_that_takes_more_bytes_than_it_must_means_the_same_in_a_commit(meta: CommandMeta) -> None:
+    plain = encode_meta(replace(meta, floor=0))
+    longer = b"\x80\x00" + plain[1:]
+    decision = LoggedDecision("TOPIC", "app", replace(meta, floor=0), b"", "X", "k", False, (), b"")
+    bare = Commit(b"o" * 16, b"p" * 32, 7, 0, 0, 1, None, ())
+    assert decode(encode_commit(bare, [encode_row(decision, longer)])) == replace(bare, decisions=(decision,))

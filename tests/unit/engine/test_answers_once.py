@@ -3,6 +3,7 @@
 import pytest
 
 from streams.domain.decider import Rejected
+from streams.engine.outbox import NO_COMMIT
 from streams.wire.messages import Barrier, BarrierPassed, Done, EndSession
 from tests.unit.engine.harness import WALL, World, running, until
 from tests.unit.engine.toy import Add, Arm, Counted
@@ -61,6 +62,30 @@ async def test_another_command_under_a_used_sequence_changes_nothing() -> None:
         await world.ask(Add("k", 1), sequence=3)
         assert (await world.ask(Add("k", 2), sequence=3)).code == "SEQUENCE_REUSED"
         assert world.walked().state.state_of("dev/k").total == 1
+
+
+async def test_what_no_commit_decided_is_answered_without_a_lease_time_and_with_the_mark_of_now() -> None:
+    async with running(World()) as world:
+        await world.ask(Add("k", 1), sequence=3)
+        world.clock.now += 30_000
+        assert (await world.ask(Add("k", 2), sequence=3)).code == "SEQUENCE_REUSED"
+        offset, lease_ms, mark_ms = world.connection.commits[-1]
+        assert (offset, lease_ms) == (NO_COMMIT, 0)
+        assert mark_ms == world.owner.mark_ms()
+
+
+async def test_it_waits_for_what_it_was_told_from() -> None:
+    async with running(World()) as world:
+        world.broker.held = True
+        decided = world.send(Add("k", 1), sequence=3)
+        await until(lambda: len(world.broker.waiting) == 1)
+        world.send(Add("k", 2), sequence=3)
+        world.send(Add("k", 1), sequence=4)
+        await until(lambda: len(world.broker.waiting) == 2)
+        assert world.connection.answers == []
+        world.broker.release()
+        await until(lambda: len(world.connection.of(decided)) == 2)
+        assert [offset for offset, _, _ in world.connection.commits].count(NO_COMMIT) == 1
 
 
 async def test_the_mark_drops_answers_and_then_an_expired_retry_is_not_decided() -> None:

@@ -48,7 +48,9 @@ class Bench(World):
         return batch
 
     def replies(self, batch: Batch) -> list[Any]:
-        return [toy.VOCABULARY.decode_reply(answer.reply) for _, answer in batch.deliveries]
+        return [
+            toy.VOCABULARY.decode_reply(answer.reply) for _, answer in (*batch.deliveries, *batch.undecided)
+        ]
 
 
 def logged(batch: Batch) -> Commit:
@@ -183,7 +185,7 @@ def test_gathered_commands_are_one_decision_that_answers_each_and_is_not_kept() 
     bench.seal(batch)
     (decision,) = logged(batch).decisions
     assert (decision.lane, decision.command, decision.key) == ("ENGINE", "Beats", "dev/beats")
-    assert [answer.sequence for _, answer in batch.deliveries] == [1, 2, 3]
+    assert [answer.sequence for _, answer in (*batch.deliveries, *batch.undecided)] == [1, 2, 3]
     assert bench.replies(batch) == [toy.Alive(7)] * 3
     assert {key: each.beat_at for key, each in bench.state.keys.items()} == {"dev/a": 7, "dev/b": 7}
     assert bench.state.answers.clients == {}

@@ -15,9 +15,8 @@ from streams.engine.settings import OwnerSettings
 from streams.log.envelope import decode
 from streams.log.ports import AppendUnknown
 from streams.log.positions import PartitionId
-from streams.log.records import Commit, FeatureActivated, Genesis
+from streams.log.records import Commit, Genesis
 from streams.log.vocabulary import Vocabulary
-from tests.unit.engine import toy
 from tests.unit.engine.harness import World, running, turns, until
 from tests.unit.engine.toy import Add, Beat, Counted, Put
 
@@ -455,36 +454,6 @@ async def test_a_worker_whose_clock_is_five_minutes_off_does_not_decide_and_says
     await until(lambda: world.owner.phase == "leading")
     await world.owner.stop()
     await task
-
-
-async def test_a_feature_is_activated_by_a_record_between_commits() -> None:
-    settings = OwnerSettings(address="a", partitions=1, max_level=3)
-    async with running(World(settings=settings)) as world:
-        await world.ask(Add("k", 1))
-        world.owner.activate(2)
-        await until(lambda: world.owner.reader.head.active == 2)
-        await world.ask(Add("k", 1))
-        kinds = [type(decode(stored.value)) for stored in world.broker.log.records[2:]]
-        assert kinds == [Commit, FeatureActivated, Commit]
-        assert [commit.level for commit in commits(world)] == [1, 2]
-
-
-async def test_a_feature_that_the_claim_does_not_support_is_not_activated() -> None:
-    async with running(World()) as world:
-        world.owner.activate(2)
-        await world.ask(Add("k", 1))
-        assert world.owner.reader.head.active == 1
-        assert world.walked().voids == {}
-
-
-async def test_a_feature_that_is_activated_loses_no_gathered_command() -> None:
-    settings = OwnerSettings(address="a", partitions=1, max_level=3, tick_ms=1)
-    async with running(World(settings=settings)) as world:
-        beat = world.send(toy.Beat("n1"))
-        world.clock.now += 300
-        world.owner.activate(2)
-        await until(lambda: bool(world.connection.of(beat)))
-        assert world.owner.reader.head.active == 2
 
 
 async def test_the_next_owner_continues_where_the_log_ends() -> None:

@@ -42,6 +42,16 @@ def test_the_floor_drops_what_is_below_it_and_never_falls() -> None:
     assert known.floor(ME) == 3
 
 
+@pytest.mark.parametrize("floor", [6, 9, 1_000_000_000])
+def test_a_floor_that_rises_drops_the_same_by_either_way(floor: int) -> None:
+    known, model = answers(), set()
+    for sequence in (5, 8, 3, 12, 40):
+        known.record(ME, sequence, 0, stored())
+        model.add(sequence)
+    known.record(ME, floor, floor, stored())
+    assert set(known.clients[ME].answers) == {s for s in model | {floor} if s >= floor}
+
+
 def test_a_decision_below_its_own_floor_is_not_kept() -> None:
     known = answers()
     known.record(ME, 4, 5, stored())

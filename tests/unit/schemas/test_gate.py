@@ -96,6 +96,18 @@ def test_envelopes_have_one_version_for_ever(tmp_path: Path) -> None:
         gate.check_all(load(tmp_path), {})
 
 
+def test_the_meta_of_commands_has_one_version_for_ever(tmp_path: Path) -> None:
+    (tmp_path / "wire").mkdir()
+    for name, fields in (
+        ("CommandMeta.avsc", []),
+        ("CommandMeta.v2.avsc", [{"name": "a", "type": "int", "default": 1}]),
+    ):
+        definition = {"type": "record", "name": "tidelock.wire.CommandMeta", "fields": fields}
+        (tmp_path / "wire" / name).write_text(json.dumps(definition), "utf-8")
+    with pytest.raises(FingerprintDrift, match=r"tidelock\.wire\.CommandMeta"):
+        gate.check_all(load(tmp_path), {})
+
+
 def test_what_ships_passes() -> None:
     """The promise to all who stored data: if this fails, restore the file and add a version instead."""
     gate.check_all()
