@@ -6,7 +6,7 @@ Everything here is synchronous: between reading the state and queueing the recor
 from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 from streams.domain.decider import TIMER, Decision, Rejected, Tick
 from streams.domain.kind import CommandSpec
@@ -30,15 +30,17 @@ from streams.log.vocabulary import ENGINE_COMMANDS, Vocabulary
 from streams.wire.messages import Answer, TimerFailed
 
 
+MAX_LONG = 2**63 - 1
+MAX_DECISION_BYTES = MAX_COMMIT_BYTES - 4096
+"""What decisions may take of a commit: the rest is for the envelope around them."""
+INTERNAL = Rejected("INTERNAL", "The platform failed on this command; nothing was changed. It is in the log.")
+
+
 class TimerIdle(Exception):
     """A due timer decided nothing, and would be due for ever."""
 
     def __init__(self, key: str) -> None:
         super().__init__(f"the timer of {key} was due and decided nothing")
-
-
-MAX_LONG = 2**63 - 1
-INTERNAL = Rejected("INTERNAL", "The platform failed on this command; nothing was changed. It is in the log.")
 
 
 class DecisionTooLarge(Exception):
@@ -52,8 +54,15 @@ class NoRoom(Exception):
     """The decision does not fit this commit any more."""
 
 
-MAX_DECISION_BYTES = MAX_COMMIT_BYTES - 4096
-"""What decisions may take of a commit: the rest is for the envelope around them."""
+class Savepoint(NamedTuple):
+    """How far a batch had come, to go back to."""
+
+    undo: int
+    events: int
+    decisions: int
+    deliveries: int
+    pushes: int
+    bytes: int
 
 
 class Batch:
@@ -167,7 +176,7 @@ class Batch:
         except NoRoom:
             self._later(key, deadline, savepoint)
 
-    def _later(self, key: str, deadline: int, savepoint: tuple[int, ...]) -> None:
+    def _later(self, key: str, deadline: int, savepoint: Savepoint) -> None:
         self._restore(savepoint)
         self._state.deadlines.schedule(key, deadline)
         self._closed = True
@@ -319,20 +328,16 @@ class Batch:
             payloads = self._payloads(settlement.key, settlement.reply)
             self.pushes.append((settlement, Answer(settlement.sequence, False, settlement.stored, payloads)))
 
-    def _save(self) -> tuple[int, ...]:
+    def _save(self) -> Savepoint:
         state = self._state
-        taken = (len(self.decisions), len(self.deliveries), len(self.pushes), self._bytes)
-        return (state.undo.mark(), state.events, *taken)
+        taken = len(self.decisions), len(self.deliveries), len(self.pushes), self._bytes
+        return Savepoint(state.undo.mark(), state.events, *taken)
 
-    def _restore(self, savepoint: tuple[int, ...]) -> None:
-        undo, self._state.events, decisions, deliveries, pushes, self._bytes = savepoint
-        self._state.undo.back_to(undo)
-        del (
-            self.decisions[decisions:],
-            self._rows[decisions:],
-            self.deliveries[deliveries:],
-            self.pushes[pushes:],
-        )
+    def _restore(self, to: Savepoint) -> None:
+        self._state.undo.back_to(to.undo)
+        self._state.events, self._bytes = to.events, to.bytes
+        del self.decisions[to.decisions :], self._rows[to.decisions :]
+        del self.deliveries[to.deliveries :], self.pushes[to.pushes :]
 
     def _repeat(self, pending: Pending, known: StoredAnswer | Rejected | None) -> None:
         if not isinstance(known, StoredAnswer):
