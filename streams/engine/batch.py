@@ -29,7 +29,6 @@ from streams.log.records import (
 from streams.log.vocabulary import ENGINE_COMMANDS, Vocabulary
 from streams.wire.messages import Answer, TimerFailed
 
-
 MAX_LONG = 2**63 - 1
 MAX_DECISION_BYTES = MAX_COMMIT_BYTES - 4096
 """What decisions may take of a commit: the rest is for the envelope around them."""

@@ -17,12 +17,16 @@ from streams.engine.pending import Pending
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
 from streams.wire.answers import answers_prefix, answers_record, split_answers
-from streams.wire.frames import PROTOCOL, FrameSplitter, FrameTooLarge, frame
+from streams.wire.frames import MAX_FRAME_BYTES, PROTOCOL, FrameSplitter, FrameTooLarge, frame
 from streams.wire.messages import Answer, Answers, Hello, KindInfo, Refused, Route, Welcome
 
 FRAMES: Messages = bind("wire", (Hello, Welcome, Answers, Refused))
 MAX_UNSENT_BYTES = 8 * 1024 * 1024
+MAX_HELLO_BYTES = 16 * 1024
+"""The largest frame of somebody who has not said who it is."""
 HELLO_TIMEOUT_S = 5.0
+FAREWELL_S = 5.0
+"""How long a peer may take to read why it is hung up on."""
 
 
 class Service(Protocol):
@@ -63,7 +67,7 @@ class Connection(asyncio.Protocol):
         self.client = ""
         self.identity: Identity | None = None
         self._service = service
-        self._splitter = FrameSplitter()
+        self._splitter = FrameSplitter(MAX_HELLO_BYTES)
         self._transport: asyncio.Transport | None = None
         self._open: set[int] = set()
         """Sequences under way; a push of an earlier wait is none of them."""
@@ -136,6 +140,7 @@ class Connection(asyncio.Protocol):
             self._close("UNAUTHENTICATED", "The token is not valid here. Check TIDELOCK_TOKEN.")
         else:
             self.client, self.identity = hello.client, identity
+            self._splitter.limit = MAX_FRAME_BYTES
             service.connected(self)
             if self._impatience is not None:
                 self._impatience.cancel()
@@ -194,9 +199,10 @@ class Connection(asyncio.Protocol):
     def _close(self, code: str, message: str) -> None:
         """Say why, then hang up: what follows on this connection cannot be trusted."""
         self._write(FRAMES.encode(Refused(-1, code, message[:1000], "", -1, None, None)))
-        if self._transport is not None:
-            self._transport.close()
-            self._transport = None
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.close()
+            asyncio.get_running_loop().call_later(FAREWELL_S, transport.abort)
 
     def _no_hello(self) -> None:
         self._close("NO_HELLO", f"No hello came within {HELLO_TIMEOUT_S:.0f} s.")

@@ -29,12 +29,13 @@ def frame(record: bytes) -> bytes:
 class FrameSplitter:
     """Cuts a byte stream into records. Holds at most one unfinished frame."""
 
-    __slots__ = ("_buffer", "_limit", "_needed")
+    __slots__ = ("_buffer", "_needed", "limit")
 
     def __init__(self, limit: int = MAX_FRAME_BYTES) -> None:
         self._buffer = bytearray()
         self._needed = 0
-        self._limit = limit
+        self.limit = limit
+        """Largest record, in bytes."""
 
     def feed(self, data: bytes) -> list[bytes]:
         """Return the records that `data` completes. Raises `FrameTooLarge`."""
@@ -49,8 +50,8 @@ class FrameSplitter:
         position, end = 0, len(data)
         while end - position >= 4:
             (size,) = _LENGTH.unpack_from(data, position)
-            if size > self._limit:
-                raise FrameTooLarge(size, self._limit)
+            if size > self.limit:
+                raise FrameTooLarge(size, self.limit)
             if end - position - 4 < size:
                 self._needed = size + 4
                 break

@@ -9,7 +9,7 @@ from streams.domain.decider import Rejected
 from streams.domain.locks.commands import EXCLUSIVE, AbortWait, AcquireLock, InspectLock, ReleaseLock
 from streams.domain.locks.replies import LockHeld, LockWaiting
 from streams.engine import direct_lane
-from streams.engine.direct_lane import FRAMES, MAX_UNSENT_BYTES
+from streams.engine.direct_lane import FRAMES, MAX_HELLO_BYTES, MAX_UNSENT_BYTES
 from streams.log.envelope import decode
 from streams.log.records import MAX_COMMAND_BYTES
 from streams.wire.frames import MAX_FRAME_BYTES, frame
@@ -65,7 +65,8 @@ async def test_frames_may_come_byte_by_byte_or_all_at_once() -> None:
     [
         ({"token": "wrong"}, "UNAUTHENTICATED"),
         ({"token": ""}, "UNAUTHENTICATED"),
-        ({"token": "x" * 400_000}, "UNAUTHENTICATED"),
+        ({"token": "x" * 10_000}, "UNAUTHENTICATED"),
+        ({"token": "x" * 400_000}, "FRAME_TOO_LARGE"),
         ({"protocol": 2}, "PROTOCOL"),
         ({"protocol": 0}, "PROTOCOL"),
         ({"client": ""}, "BAD_META"),
@@ -150,6 +151,28 @@ async def test_a_hostile_frame_is_refused_with_a_code_and_others_go_on(name: str
 async def _decided(lane: Any) -> int:
     records = [decode(stored.value) for stored in lane.broker.log.records]
     return sum(len(getattr(record, "decisions", ())) for record in records)
+
+
+async def test_who_has_not_said_hello_costs_no_more_than_a_hello() -> None:
+    async with serving() as lane, raw(lane) as client:
+        client.writer.write((MAX_HELLO_BYTES + 1).to_bytes(4, "big"))
+        assert (await client.refused()).code == "FRAME_TOO_LARGE"
+        assert await client.hung_up()
+
+
+async def test_who_does_not_read_why_it_is_hung_up_on_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(direct_lane, "FAREWELL_S", 0.05)
+    async with serving() as lane, raw(lane) as client:
+        client.hello()
+        await client.welcome()
+        (connection,) = lane.roster._connections.values()
+        transport = connection._transport
+        assert transport is not None
+        connection.answer(LOCKS_0, 0, 0, 0, [Answer(1, False, bytes(400_000))] * 15)
+        assert transport.get_write_buffer_size() > 0
+        connection.data_received(b"\xff" * 4)
+        assert transport.get_write_buffer_size() > 0  # closing, but the peer has not read
+        await until(lambda: not lane.roster._connections)
 
 
 @pytest.mark.parametrize("size", [MAX_FRAME_BYTES + 1, 10_000_000, 2**32 - 1])
