@@ -50,7 +50,9 @@ class TopicUnknown(TopicProblem):
     code = "TOPIC_UNKNOWN"
 
     def __init__(self, topic: str, reason: str) -> None:
-        super().__init__(f"{topic} is not described by the broker ({reason}). If that lasts, look at the broker's log.")
+        super().__init__(
+            f"{topic} is not described by the broker ({reason}). If that lasts, look at the broker's log."
+        )
         self.topic, self.reason = topic, reason
 
 

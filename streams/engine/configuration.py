@@ -50,6 +50,11 @@ class WorkerSettings(BaseSettings):
     dev_token: str = Field(
         "dev", description="Development token: fixes tenant and principal until identity exists."
     )
+    operator_token: str | None = Field(
+        None,
+        pattern="^[!-~]{16,}$",
+        description="Token of who may activate feature levels, 16 printable characters at least; default: nobody.",
+    )
     tenant: str = Field(
         "dev", min_length=1, max_length=64, description="Tenant of the development token and the topic lane."
     )
@@ -73,11 +78,23 @@ class WorkerSettings(BaseSettings):
             raise ValueError("a tenant must not hold '/': keys are tenant/name")
         return tenant
 
-    @field_validator("tls_cert", "tls_key", "tls_client_ca")
+    @field_validator("worker_listen", "worker_metrics")
     @classmethod
-    def _empty_is_none(cls, path: str | None) -> str | None:
+    def _is_address(cls, address: str) -> str:
+        host_port(address)
+        return address
+
+    @field_validator("tls_cert", "tls_key", "tls_client_ca", "operator_token", mode="before")
+    @classmethod
+    def _empty_is_none(cls, text: str | None) -> str | None:
         """Orchestrators set a variable that is not meant to an empty text."""
-        return path or None
+        return text or None
+
+    @model_validator(mode="after")
+    def _operator_is_apart(self) -> Self:
+        if self.operator_token == self.dev_token:
+            raise ValueError("TIDELOCK_OPERATOR_TOKEN must not be TIDELOCK_DEV_TOKEN, which every client has")
+        return self
 
     @model_validator(mode="after")
     def _tls_is_whole(self) -> Self:

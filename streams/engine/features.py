@@ -14,6 +14,17 @@ class FeatureRefused(Exception):
     code = "FEATURE_REFUSED"
 
 
+class WorkerBusy(FeatureRefused):
+    """The worker had no time to hear of it; nothing was asked of its owners, and nothing will be."""
+
+    code = "WORKER_BUSY"
+
+    def __init__(self, worker: str) -> None:
+        super().__init__(
+            f"{worker} is too busy to take this now, and has not. Ask again; if it lasts, see its log."
+        )
+
+
 class MembersUnknown(FeatureRefused):
     """The group has not told who is in it."""
 
@@ -39,7 +50,8 @@ class LevelUnsupported(FeatureRefused):
 def activate(roster: Roster, level: int) -> tuple[PartitionId, ...]:
     """Have the owners here that lead activate `level`; return whom it was asked of. Raises `FeatureRefused`.
 
-    An owner writes it behind what is in flight; one that ends before that has to be asked again.
+    An owner writes it behind what is in flight. If its ownership ends before that, or a member below the level joins,
+    the level has to be asked again.
     """
     levels = roster.levels
     if not levels:
@@ -47,11 +59,11 @@ def activate(roster: Roster, level: int) -> tuple[PartitionId, ...]:
     below = {member: most for member, most in levels.items() if most < level}
     if below:
         raise LevelUnsupported(level, below)
-    asked = [
-        (where, owner)
+    asked = tuple(
+        where
         for where, owner in roster.owners.items()
         if owner.phase == "leading" and owner.reader.head.active < level
-    ]
-    for _, owner in asked:
-        owner.activate(level)
-    return tuple(where for where, _ in asked)
+    )
+    for where in asked:
+        roster.activate(where, level)
+    return asked

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from hmac import compare_digest
 
 import structlog
 
@@ -13,6 +14,7 @@ from streams.engine.owner import Owner
 from streams.engine.pending import Pending
 from streams.engine.ports import ReplyTo
 from streams.engine.telemetry import OWNERS_ENDED
+from streams.log.assignment import member_name
 from streams.log.ports import Clock
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import ENGINE_COMMANDS, Vocabulary
@@ -23,14 +25,21 @@ DRAIN_S = 3.0
 
 @value
 class Access:
-    """Who may speak, until identity exists: one development token for one tenant."""
+    """Who may speak, until identity exists: one development token for one tenant, and one for who runs the workers."""
 
     token: str
     identity: Identity
+    operator: str | None = None
+    """The operator's token; None: nobody may do here what only an operator may."""
 
 
 _OWN = bind("wire", ENGINE_COMMANDS)
 _OF_EVERY_KIND = frozenset(binding.fullname for binding in _OWN.bindings)
+
+
+def _same(token: str, right: str) -> bool:
+    """Compare in a time that tells nothing of `right`."""
+    return compare_digest(token.encode(), right.encode())
 
 
 class Roster:
@@ -51,7 +60,7 @@ class Roster:
         self.joined = False
         """Whether the group has spoken: a standby owns nothing and is ready all the same."""
         self.levels: Mapping[str, int] = {}
-        """The highest feature level of each member of the group, by worker@address."""
+        """The highest feature level of each member of the group, by name."""
         self.owners: dict[PartitionId, Owner] = {}
         self.owner_factory: Callable[[PartitionId], Owner] | None = None
         self.restart_pause_s = 1.0
@@ -75,6 +84,8 @@ class Roster:
         self._connections: dict[tuple[str, str], Connection] = {}
         self._routes: dict[PartitionId, str] = {}
         self._sampled: dict[PartitionId, tuple[int, int]] = {}
+        self._asked: dict[PartitionId, int] = {}
+        """The feature level that was last asked of each owner here."""
 
     # ── assignment ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -89,10 +100,28 @@ class Roster:
             return
         self._mine, self._routes, self.joined = mine, dict(routes), True
         self.levels = dict(levels or {})
+        self._withdraw()
         for where in [held for held in self._tasks if held not in mine]:
             self._release(where)
         for where in sorted(mine, key=str):
             self._start(where)
+
+    def activate(self, where: PartitionId, level: int) -> None:
+        """Have the owner here activate feature `level`; taken back if a member below it joins before the record."""
+        self._asked[where] = level
+        self.owners[where].activate(level)
+
+    def _withdraw(self) -> None:
+        """Take back what was asked of owners, is not yet in their logs, and is beyond a member of the group."""
+        lowest = min(self.levels.values(), default=0)
+        for where, level in list(self._asked.items()):
+            owner = self.owners.get(where)
+            if owner is None or owner.reader.head.active >= level:
+                del self._asked[where]
+            elif level > lowest:
+                del self._asked[where]
+                owner.activate(owner.reader.head.active)  # the last word counts, and this one changes nothing
+                self._log.warning("activation taken back", partition=str(where), level=level, lowest=lowest)
 
     async def close(self) -> None:
         """Stop every owner for good: what is in flight finishes first."""
@@ -119,6 +148,7 @@ class Roster:
             self._start_again(where, error)
             return
         self.owners[where] = owner
+        self._asked.pop(where, None)
         task = self._tasks[where] = asyncio.create_task(owner.run(), name=f"owner {where}")
         task.add_done_callback(lambda ended: self._ended(where, ended))
 
@@ -160,7 +190,16 @@ class Roster:
 
     def authenticate(self, token: str) -> Identity | None:
         """Return who the token speaks for, or None."""
-        return self._access.identity if token == self._access.token else None
+        return self._access.identity if _same(token, self._access.token) else None
+
+    @property
+    def has_operator(self) -> bool:
+        """Whether there is an operator's token at all."""
+        return self._access.operator is not None
+
+    def is_operator(self, token: str) -> bool:
+        """Say whether the token is the operator's."""
+        return self._access.operator is not None and _same(token, self._access.operator)
 
     def connected(self, connection: Connection) -> None:
         """Pushes for this client go to its newest connection."""
@@ -202,7 +241,7 @@ class Roster:
     @property
     def member(self) -> str:
         """This worker's name in `levels`."""
-        return f"{self.worker}@{self._address}"
+        return member_name(self.worker, self._address)
 
     def routes(self) -> tuple[Route, ...]:
         """Return where each partition's owner listens, as far as known."""

@@ -1,6 +1,6 @@
 """What a worker shows of itself over HTTP: /metrics (Prometheus), /status (JSON), /ready. Threads of its own.
 
-One thing can be asked of it: `POST /features/LEVEL`, with the worker's token as bearer, activates a feature level.
+One thing can be asked of it: `POST /features/LEVEL`, with the operator's token as bearer, activates a feature level.
 
 One thread a connection, so that an idle one blocks nobody. What belongs to the event loop is copied before it is read.
 """
@@ -9,7 +9,8 @@ import asyncio
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from itertools import islice
 from socketserver import ThreadingMixIn
 from threading import Thread
@@ -19,20 +20,35 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from prometheus_client import make_wsgi_app
 
 from streams.engine.configuration import host_port
-from streams.engine.features import FeatureRefused, activate
+from streams.engine.features import FeatureRefused, WorkerBusy, activate
 from streams.engine.owner import Owner
 from streams.engine.roster import Roster
-from streams.engine.telemetry import CONNECTIONS, QUEUED, QUEUED_BYTES
+from streams.engine.telemetry import CONNECTIONS, QUEUED, QUEUED_BYTES, Trouble
 from streams.log.positions import PartitionId
 
 IDLE_S = 5.0
 ASK_S = 5.0
 FEATURES = "/features/"
+Troubles = Callable[[], Mapping[PartitionId, Trouble]]
+"""Tells what ended the last ownership of each partition that is not decided now."""
 _Start = Callable[[str, list[tuple[str, str]]], Any]
 
 
-def serve_status(address: str, roster: Roster, loop: asyncio.AbstractEventLoop | None = None) -> WSGIServer:
-    """Serve the worker's status at `address` until `shutdown`; with its event loop, take activations too."""
+def no_troubles() -> Mapping[PartitionId, Trouble]:
+    """Nobody watches the owners."""
+    return {}
+
+
+def serve_status(
+    address: str,
+    roster: Roster,
+    loop: asyncio.AbstractEventLoop | None = None,
+    troubles: Troubles = no_troubles,
+) -> WSGIServer:
+    """Serve the worker's status at `address` until `shutdown`; with its event loop, take activations too.
+
+    Raises `OSError` if it cannot listen there.
+    """
     metrics = make_wsgi_app()
 
     def application(environ: dict[str, Any], start: _Start) -> Iterable[bytes]:
@@ -43,10 +59,12 @@ def serve_status(address: str, roster: Roster, loop: asyncio.AbstractEventLoop |
             _observe(roster)
             return list(metrics(environ, start))
         if path == "/status":
-            return _json(start, "200 OK", status_of(roster))
+            return _json(start, "200 OK", status_of(roster, troubles))
         if path == "/ready":
             ready = roster.ready
-            return _json(start, "200 OK" if ready else "503 Service Unavailable", {"ready": ready})
+            return _json(
+                start, "200 OK" if ready else "503 Service Unavailable", _ready(ready, roster, troubles)
+            )
         return _json(
             start, "404 Not Found", {"error": f"{path} is not served; try /status, /metrics or /ready"}
         )
@@ -57,8 +75,9 @@ def serve_status(address: str, roster: Roster, loop: asyncio.AbstractEventLoop |
     return server
 
 
-def status_of(roster: Roster) -> dict[str, Any]:
+def status_of(roster: Roster, troubles: Troubles = no_troubles) -> dict[str, Any]:
     """Return what the worker owns and how it fares."""
+    last = troubles()
     owners = sorted(roster.owners.copy().items(), key=lambda item: str(item[0]))
     return {
         "worker": roster.worker,
@@ -66,16 +85,26 @@ def status_of(roster: Roster) -> dict[str, Any]:
         "levels": dict(roster.levels),
         "routes": {str(PartitionId(route.kind, route.partition)): route.address for route in roster.routes()},
         "connections": roster.connections,
-        "partitions": [_partition(where, owner) for where, owner in owners],
+        "partitions": [_partition(where, owner, last.get(where)) for where, owner in owners],
     }
 
 
-def _partition(where: PartitionId, owner: Owner) -> dict[str, Any]:
+def _ready(ready: bool, roster: Roster, troubles: Troubles) -> dict[str, Any]:
+    """Return whether it is ready, and the code of what keeps each partition here from being decided."""
+    owned, last = roster.owners.copy(), troubles()
+    return {
+        "ready": ready,
+        "troubles": {str(where): last[where].code for where in sorted(last, key=str) if where in owned},
+    }
+
+
+def _partition(where: PartitionId, owner: Owner, trouble: Trouble | None) -> dict[str, Any]:
     head, state = owner.reader.head, owner.reader.state
     return {
         "kind": where.kind,
         "partition": where.partition,
         "phase": owner.phase,
+        "trouble": None if trouble is None else {"code": trouble.code, "message": trouble.message},
         "address": None if head.claim is None else head.claim.address,
         "claims": head.claims,
         "commits": head.n,
@@ -97,24 +126,55 @@ def _partition(where: PartitionId, owner: Owner) -> dict[str, Any]:
 def _activate(
     text: str, environ: dict[str, Any], roster: Roster, loop: asyncio.AbstractEventLoop
 ) -> tuple[str, dict[str, object]]:
-    scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
-    if scheme.lower() != "bearer" or roster.authenticate(token) is None:
-        told = "The token is not valid here. Send 'Authorization: Bearer TOKEN' with the worker's."
-        return "401 Unauthorized", {"code": "UNAUTHENTICATED", "error": told}
+    refused = _not_the_operator(environ, roster)
+    if refused is not None:
+        return refused
     if not re.fullmatch("[1-9][0-9]{0,8}", text):
         return "400 Bad Request", {
             "code": "BAD_LEVEL",
             "error": f"{text!r} is no feature level; say 1 or more.",
         }
-
-    async def ask() -> tuple[PartitionId, ...]:
-        return activate(roster, int(text))
-
     try:
-        asked = asyncio.run_coroutine_threadsafe(ask(), loop).result(ASK_S)
+        asked = _asked(roster, int(text), loop)
+    except WorkerBusy as error:
+        return "503 Service Unavailable", {"code": error.code, "error": str(error)}
     except FeatureRefused as error:
         return "409 Conflict", {"code": error.code, "error": str(error)}
     return "202 Accepted", {"asked": [str(where) for where in asked]}
+
+
+def _not_the_operator(environ: dict[str, Any], roster: Roster) -> tuple[str, dict[str, object]] | None:
+    if not roster.has_operator:
+        told = "Feature levels are activated by an operator, and none is known here. Set TIDELOCK_OPERATOR_TOKEN for "
+        return "403 Forbidden", {
+            "code": "OPERATOR_UNKNOWN",
+            "error": told + "every worker and start it again.",
+        }
+    scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    if scheme.lower() == "bearer" and roster.is_operator(token):
+        return None
+    told = "That is not the operator's token. Send 'Authorization: Bearer' with TIDELOCK_OPERATOR_TOKEN of the worker."
+    return "401 Unauthorized", {"code": "UNAUTHENTICATED", "error": told}
+
+
+def _asked(roster: Roster, level: int, loop: asyncio.AbstractEventLoop) -> tuple[PartitionId, ...]:
+    """Have the event loop activate `level`, wholly or, once nobody waits any more, not at all."""
+    answer: Future[tuple[PartitionId, ...]] = Future()
+
+    def ask() -> None:
+        if answer.set_running_or_notify_cancel():
+            try:
+                answer.set_result(activate(roster, level))
+            except Exception as error:
+                answer.set_exception(error)
+
+    loop.call_soon_threadsafe(ask)
+    try:
+        return answer.result(ASK_S)
+    except TimeoutError:
+        if answer.cancel():
+            raise WorkerBusy(roster.worker) from None
+        return answer.result()  # it has just begun, and waits for nothing
 
 
 def _observe(roster: Roster) -> None:

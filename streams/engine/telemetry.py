@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
+from streams.domain.value import value
 from streams.engine.batch import Batch
+from streams.log.ports import Clock
 from streams.log.positions import PartitionId
 from streams.log.reader import PartitionReader
 from streams.log.records import Claim
@@ -77,11 +79,32 @@ class _JsonLine(logging.Formatter):
         return json.dumps(line)
 
 
-class WorkerWatch:
-    """An owner's news as log lines and metrics."""
+REPEAT_MS = 30_000
+"""A trouble that is told again and again, in the same words, is a log line this often."""
 
-    def __init__(self) -> None:
+
+@value
+class Trouble:
+    """What ended the last ownership of a partition."""
+
+    code: str
+    message: str
+
+
+class WorkerWatch:
+    """An owner's news as log lines and metrics. What only repeats itself is counted, and seldom written."""
+
+    def __init__(self, clock: Clock) -> None:
         self._log = structlog.get_logger("tidelock.owner")
+        self._clock = clock
+        self._troubles: dict[PartitionId, Trouble] = {}
+        self._phases: dict[PartitionId, str] = {}
+        self._written: dict[tuple[PartitionId, str], tuple[str, int]] = {}
+        """(message, when) of the last line of each code."""
+
+    def last_troubles(self) -> dict[PartitionId, Trouble]:
+        """Return what keeps partitions from being decided here; a partition that is decided has none."""
+        return self._troubles.copy()
 
     def phase(self, where: PartitionId, phase: str, reader: PartitionReader) -> None:
         """The owner entered `phase`."""
@@ -91,9 +114,12 @@ class WorkerWatch:
         CLAIMS.labels(*labels).set(reader.head.claims)
         for reason, count in reader.voids.items():
             VOID.labels(*labels, reason).set(count)
-        self._log.info(
-            "phase", partition=str(where), phase=phase, offset=reader.next_offset, claims=reader.head.claims
-        )
+        if phase in {"leading", "stopped"}:
+            self._troubles.pop(where, None)
+        if self._phases.get(where) != phase:
+            self._phases[where] = phase
+            offset, claims = reader.next_offset, reader.head.claims
+            self._log.info("phase", partition=str(where), phase=phase, offset=offset, claims=claims)
 
     def accepted(self, where: PartitionId, batch: Batch, append_ms: int) -> None:
         """A commit was accepted."""
@@ -107,13 +133,23 @@ class WorkerWatch:
         """An ownership ended; the owner starts over."""
         code = getattr(error, "code", type(error).__name__)
         TROUBLES.labels(*_labels(where), code).inc()
-        self._log.warning(
-            "trouble",
-            partition=str(where),
-            code=code,
-            error=str(error),
-            exc_info=error if code == type(error).__name__ else None,
-        )
+        self._troubles[where] = Trouble(code, str(error))
+        if self._is_news(where, code, str(error)):
+            self._log.warning(
+                "trouble",
+                partition=str(where),
+                code=code,
+                error=str(error),
+                exc_info=error if code == type(error).__name__ else None,
+            )
+
+    def _is_news(self, where: PartitionId, code: str, message: str) -> bool:
+        now = self._clock.monotonic_ms()
+        written = self._written.get((where, code))
+        if written is not None and written[0] == message and now - written[1] < REPEAT_MS:
+            return False
+        self._written[where, code] = message, now
+        return True
 
     def fenced(self, where: PartitionId, rival: Claim) -> None:
         """Somebody else claimed."""

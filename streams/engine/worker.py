@@ -2,15 +2,18 @@
 
 Joins the group, owns what it is assigned, listens on the direct lane, serves /metrics, /status and /ready.
 
-It exits with 0 after SIGTERM or SIGINT; 2: its settings are not usable; 3: its topics are not fit, or Kafka cannot be
-reached; 4: its schemas are not fit; 5: its place in the group is lost: it has released all that it owned, and its
-supervisor should start it again.
+It exits with 0 after SIGTERM or SIGINT; 2: its settings are not usable, or a port that they name is taken; 3: its
+topics are not fit, or Kafka cannot be reached; 4: its schemas are not fit; 5: its place in the group is lost: it has
+released all that it owned, and its supervisor should start it again.
 """
 
 import asyncio
 import gc
 import signal
+import ssl
 import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 
 import httpx
 import structlog
@@ -40,6 +43,7 @@ from streams.engine.telemetry import WorkerWatch, configure_logs
 from streams.engine.tls import TlsUnusable, listener_tls
 from streams.engine.world import SystemClock, SystemEntropy
 from streams.log.assignment import Member
+from streams.log.ports import PortError
 from streams.log.positions import PartitionId
 from streams.log.reader import MAX_LEVEL
 from streams.log.vocabulary import Vocabulary
@@ -50,106 +54,194 @@ EXIT_SCHEMAS = 4
 EXIT_GROUP = 5
 
 
+class CannotStart(Exception):
+    """Something the worker needs is not usable; the message says what, and how to mend it."""
+
+    def __init__(self, exit_code: int, event: str, code: str, message: str) -> None:
+        super().__init__(message)
+        self.exit_code, self.event, self.code = exit_code, event, code
+
+
+class Ending:
+    """Why and when the worker ends: a signal, or the loss of its place in the group."""
+
+    def __init__(self, log: structlog.BoundLogger) -> None:
+        self.exit_code = 0
+        self.asked = asyncio.Event()
+        self._log = log
+
+    def on_signals(self) -> None:
+        """End on SIGTERM and SIGINT."""
+        for signalled in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(signalled, self.asked.set)
+
+    def lost(self, error: Exception) -> None:
+        """End, for the group has no place for this worker any more."""
+        self._log.error("the place in the group is lost; start again", exc_info=error, error=repr(error))
+        self.exit_code = EXIT_GROUP
+        self.asked.set()
+
+
 async def run(settings: WorkerSettings) -> int:
     """Run a worker until SIGTERM or SIGINT, or until its group is lost. Return the exit code."""
     log = structlog.get_logger("tidelock.worker")
-    stopping, losses = asyncio.Event(), list[Exception]()
-    for signalled in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(signalled, stopping.set)
+    ending = Ending(log)
+    ending.on_signals()
+    async with AsyncExitStack() as opened:
+        try:
+            await _start(settings, opened, ending)
+        except CannotStart as error:
+            log.error(error.event, code=error.code, error=str(error))
+            return error.exit_code
+        tls = settings.tls_cert is not None
+        log.info("started", direct_lane=settings.advertised, tls=tls, metrics=settings.worker_metrics)
+        await ending.asked.wait()
+        log.info("stopping")
+    return ending.exit_code
 
+
+async def _start(settings: WorkerSettings, opened: AsyncExitStack, ending: Ending) -> None:
+    """Open everything, in the reverse of the order in which it is closed again. Raises `CannotStart`."""
+    tls = _tls(settings)
     vocabularies = {kind.name: Vocabulary(kind) for kind in KINDS}
-    clock, watch = SystemClock(), WorkerWatch()
-    access = Access(settings.dev_token, Identity(settings.tenant, settings.principal))
-    roster = Roster(
+    clock = SystemClock()
+    watch, roster = WorkerWatch(clock), _roster(settings, vocabularies, clock)
+    with _reaching_kafka(settings):
+        await _topics_are_fit(settings, tuple(vocabularies))
+        ports = await _ports(settings, opened)
+    framing = _framing(settings, opened)
+    owner_settings = _owner_settings(settings)
+
+    def own(where: PartitionId) -> Owner:
+        vocabulary = vocabularies[where.kind]
+        return Owner(
+            where, vocabulary, ports(where), clock, SystemEntropy(), owner_settings, roster, watch, framing
+        )
+
+    roster.owner_factory = own
+    _serve_status(settings, roster, watch, opened)
+    await _listen(settings, roster, tls, opened)
+    with _reaching_kafka(settings):
+        await _join(settings, roster, tuple(vocabularies), opened, ending)
+
+
+def _roster(settings: WorkerSettings, vocabularies: Mapping[str, Vocabulary], clock: SystemClock) -> Roster:
+    return Roster(
         settings.worker_name,
         settings.advertised,
         vocabularies,
         settings.partitions,
-        access,
+        Access(settings.dev_token, Identity(settings.tenant, settings.principal), settings.operator_token),
         settings.max_in_flight,
         clock,
     )
-    try:
-        tls = listener_tls(settings)
-    except TlsUnusable as error:
-        log.error("settings are not usable", code=error.code, error=str(error))
-        return EXIT_CONFIGURATION
-    if not await _topics_are_fit(settings, tuple(vocabularies), log):
-        return EXIT_TOPICS
 
+
+async def _ports(settings: WorkerSettings, opened: AsyncExitStack) -> Callable[[PartitionId], GuardedPorts]:
+    """Open what all partitions share; return what makes one partition's ports."""
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
+    opened.push_async_callback(admin.close)
     await admin.start()
     lookups = consumer(settings.kafka)
+    opened.push_async_callback(lookups.stop)
     await lookups.start()
-    dead_letters, owner_settings = (
-        KafkaDeadLetters(lambda: producer(settings.kafka)),
-        _owner_settings(settings),
-    )
+    dead_letters = KafkaDeadLetters(lambda: producer(settings.kafka))
+    opened.push_async_callback(dead_letters.close)
     await dead_letters.start()
     guard = TopicGuard(admin, _topic_settings(settings))
+    return lambda where: GuardedPorts(settings.kafka, where, dead_letters, lookups, guard)
 
-    registry = httpx.AsyncClient(base_url=settings.registry or "")
-    framing = None if settings.registry is None else ConfluentFraming(HttpRegistry(registry))
 
-    def own(where: PartitionId) -> Owner:
-        ports = GuardedPorts(settings.kafka, where, dead_letters, lookups, guard)
-        vocabulary = vocabularies[where.kind]
-        return Owner(where, vocabulary, ports, clock, SystemEntropy(), owner_settings, roster, watch, framing)
+def _framing(settings: WorkerSettings, opened: AsyncExitStack) -> ConfluentFraming | None:
+    if settings.registry is None:
+        return None
+    registry = httpx.AsyncClient(base_url=settings.registry)
+    opened.push_async_callback(registry.aclose)
+    return ConfluentFraming(HttpRegistry(registry))
 
-    roster.owner_factory = own
+
+def _serve_status(
+    settings: WorkerSettings, roster: Roster, watch: WorkerWatch, opened: AsyncExitStack
+) -> None:
+    with _listening("TIDELOCK_WORKER_METRICS", settings.worker_metrics):
+        status = serve_status(
+            settings.worker_metrics, roster, asyncio.get_running_loop(), watch.last_troubles
+        )
+    opened.callback(status.server_close)
+    opened.callback(status.shutdown)
+
+
+async def _listen(
+    settings: WorkerSettings, roster: Roster, tls: ssl.SSLContext | None, opened: AsyncExitStack
+) -> None:
+    host, port = host_port(settings.worker_listen)
+    with _listening("TIDELOCK_WORKER_LISTEN", settings.worker_listen):
+        server = await asyncio.get_running_loop().create_server(
+            lambda: Connection(roster), host, port, backlog=1024, ssl=tls,
+            ssl_handshake_timeout=None if tls is None else HELLO_TIMEOUT_S,
+        )  # fmt: skip
+    opened.callback(server.close)
+
+
+async def _join(
+    settings: WorkerSettings, roster: Roster, kinds: tuple[str, ...], opened: AsyncExitStack, ending: Ending
+) -> None:
+    """Take a place in the group. The owners end before it is given back."""
 
     def me() -> Member:
         return Member(settings.worker_name, settings.advertised, MAX_LEVEL, roster.costs())
 
-    def lost(error: Exception) -> None:
-        log.error("the place in the group is lost; start again", exc_info=error, error=repr(error))
-        losses.append(error)
-        stopping.set()
-
     membership = Membership(
-        settings.kafka, tuple(vocabularies), me, roster.assigned, lost, settings.session_timeout_ms
+        settings.kafka, kinds, me, roster.assigned, ending.lost, settings.session_timeout_ms
     )
-    host, port = host_port(settings.worker_listen)
-    server = await asyncio.get_running_loop().create_server(
-        lambda: Connection(roster), host, port, backlog=1024, ssl=tls,
-        ssl_handshake_timeout=None if tls is None else HELLO_TIMEOUT_S,
-    )  # fmt: skip
-    status = serve_status(settings.worker_metrics, roster, asyncio.get_running_loop())
+    opened.push_async_callback(membership.stop)
+    opened.push_async_callback(roster.close)
     await membership.start()
-    log.info("started", direct_lane=settings.advertised, tls=tls is not None, metrics=settings.worker_metrics)
+
+
+# ── what may be wrong ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _tls(settings: WorkerSettings) -> ssl.SSLContext | None:
     try:
-        await stopping.wait()
-        log.info("stopping")
-    finally:
-        await roster.close()
-        await membership.stop()
-        server.close()
-        await dead_letters.close()
-        await lookups.stop()
-        await admin.close()
-        await registry.aclose()
-        status.shutdown()
-    return EXIT_GROUP if losses else 0
+        return listener_tls(settings)
+    except TlsUnusable as error:
+        raise CannotStart(EXIT_CONFIGURATION, "settings are not usable", error.code, str(error)) from error
 
 
-async def _topics_are_fit(
-    settings: WorkerSettings, kinds: tuple[str, ...], log: structlog.BoundLogger
-) -> bool:
+@contextmanager
+def _listening(setting: str, address: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        told = f"{setting}={address}: cannot listen there ({error.strerror or error}). "
+        cure = "End what listens there, or set another host:port of this machine."
+        raise CannotStart(
+            EXIT_CONFIGURATION, "settings are not usable", "CANNOT_LISTEN", told + cure
+        ) from error
+
+
+@contextmanager
+def _reaching_kafka(settings: WorkerSettings) -> Iterator[None]:
+    try:
+        yield
+    except TopicProblem as problem:
+        raise CannotStart(EXIT_TOPICS, "topics are not fit", problem.code, str(problem)) from problem
+    except (KafkaError, PortError, OSError) as error:
+        told = f"TIDELOCK_KAFKA={settings.kafka} does not answer: {error!r}. Is it running there?"
+        raise CannotStart(EXIT_TOPICS, "Kafka cannot be reached", "KAFKA_UNREACHABLE", told) from error
+
+
+async def _topics_are_fit(settings: WorkerSettings, kinds: tuple[str, ...]) -> None:
+    """Create what is missing, check all. Raises `TopicProblem`, `KafkaError`."""
     wanted = _topic_settings(settings)
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
     try:
         await admin.start()
         await create_topics(admin, kinds, wanted)
         await check_topics(admin, kinds, wanted)
-    except TopicProblem as problem:
-        log.error("topics are not fit", code=problem.code, error=str(problem))
-        return False
-    except KafkaError as error:
-        log.error("Kafka cannot be reached", kafka=settings.kafka, error=repr(error))
-        return False
     finally:
         await admin.close()
-    return True
 
 
 def _topic_settings(settings: WorkerSettings) -> TopicSettings:

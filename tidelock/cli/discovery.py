@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tidelock.cli.exits import NothingToTalkTo
-from tidelock.local import statefile
+from tidelock.local import operator_token, statefile
 from tidelock.local.dev_token import dev_token
 
 CURE = "Start one with `tidelock up`, or set TIDELOCK_KAFKA, TIDELOCK_WORKERS and TIDELOCK_TOKEN."
@@ -21,6 +21,8 @@ class Running:
     token: str
     metrics: tuple[tuple[str, str], ...]
     """(worker's name, host:port of its /status)."""
+    operator: str | None
+    """The operator's token, if it is known here."""
 
     def need_kafka(self) -> str:
         """Return Kafka's address. Raises `NothingToTalkTo`."""
@@ -40,13 +42,19 @@ def find(home: Path, env: Mapping[str, str] = os.environ) -> Running:
     local = statefile.running(home)
     if local is not None:
         metrics = tuple(statefile.worker_metrics(home).items())
-        return Running(local.kafka, local.workers, dev_token(home, env) or "dev", metrics)
+        return Running(
+            local.kafka,
+            local.workers,
+            dev_token(home, env) or "dev",
+            metrics,
+            operator_token.operator_token(home, env),
+        )
     kafka, workers = env.get("TIDELOCK_KAFKA", ""), _list(env.get("TIDELOCK_WORKERS", ""))
     if not kafka and not workers:
         raise NothingToTalkTo(f"No stack runs in {home}. {CURE}")
     token = env.get("TIDELOCK_TOKEN") or env.get("TIDELOCK_DEV_TOKEN") or "dev"
     metrics = tuple((address, address) for address in _list(env.get("TIDELOCK_METRICS", "")))
-    return Running(kafka, workers, token, metrics)
+    return Running(kafka, workers, token, metrics, env.get(operator_token.VARIABLE) or None)
 
 
 def _list(text: str) -> tuple[str, ...]:

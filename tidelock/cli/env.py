@@ -1,16 +1,26 @@
 """`tidelock env`: the environment that lets programs reach the running stack."""
 
 import shlex
+from typing import Annotated
+
+import typer
 
 from tidelock.cli.discovery import find
 from tidelock.cli.options import HOME, Home
+from tidelock.local import operator_token
 
 
-def environment(home: Home = HOME) -> None:
+def environment(
+    home: Home = HOME,
+    operator: Annotated[
+        bool,
+        typer.Option("--operator", help="With the operator's token too, for `tidelock feature activate`."),
+    ] = False,
+) -> None:
     """Print the settings that let programs of this machine reach the running stack.
 
     Example: `eval "$(tidelock env)"`, then `python your_program.py` with `tidelock.connect()` in it, or
-    `examples/publish_command.py`.
+    `examples/publish_command.py`. The operator's token is left out unless you ask: applications must not have it.
     """
     running = find(home)
     settings = {
@@ -18,6 +28,11 @@ def environment(home: Home = HOME) -> None:
         "TIDELOCK_WORKERS": ",".join(running.workers),
         "TIDELOCK_TOKEN": running.token,
     }
+    if operator:
+        settings |= {
+            "TIDELOCK_METRICS": ",".join(address for _, address in running.metrics),
+            operator_token.VARIABLE: running.operator or "",
+        }
     for name, text in settings.items():
         if text:
             print(f"export {name}={shlex.quote(text)}")

@@ -50,7 +50,8 @@ def feature_activate(
 
     Refused, with their names, while workers of the group do not support it: upgrade all of them first, and start no
     older one afterwards, for it could own nothing. Exit code 1 if it is refused or some partitions have not followed;
-    to run it again does no harm.
+    to run it again does no harm. It takes the operator's token: the local stack's is found by itself, that of other
+    workers is TIDELOCK_OPERATOR_TOKEN, here as there.
 
     Example: [green]tidelock feature activate 2[/]
     """
@@ -63,9 +64,9 @@ def feature_activate(
     _view(asyncio.run(ask()), json)
 
 
-def _where(home: Path, metrics: list[str] | None) -> tuple[str, tuple[str, ...]]:
+def _where(home: Path, metrics: list[str] | None) -> tuple[str | None, tuple[str, ...]]:
     running = find(home)
-    return running.token, tuple(metrics or (address for _, address in running.metrics))
+    return running.operator, tuple(metrics or (address for _, address in running.metrics))
 
 
 def _http() -> httpx.AsyncClient:

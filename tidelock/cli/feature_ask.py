@@ -3,6 +3,7 @@
 CliProblem
 ├── NothingToTalkTo   a worker of the group does not answer, or nobody said where to ask it
 ├── FeatureRefused    a member of the group is below the level, or a worker says no
+├── NotTheOperator    the operator's token is not known here
 └── NotActivated      some partitions have not followed in time
 """
 
@@ -14,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from tidelock.cli.exits import CliProblem, NothingToTalkTo
+from tidelock.cli.exits import USAGE, CliProblem, NothingToTalkTo
 
 TIMEOUT_S = 6.0
 FOLLOW_S = 20.0
@@ -25,6 +26,19 @@ class FeatureRefused(CliProblem):
     """The level is not activated anywhere, or not where a worker refused."""
 
     code = "FEATURE_REFUSED"
+
+
+class NotTheOperator(CliProblem):
+    """The operator's token is not known here."""
+
+    code = "NOT_THE_OPERATOR"
+    exit_code = USAGE
+
+    def __init__(self) -> None:
+        super().__init__(
+            "To activate a feature level takes the operator's token: set TIDELOCK_OPERATOR_TOKEN as it is set for the "
+            "workers."
+        )
 
 
 class NotActivated(CliProblem):
@@ -74,9 +88,14 @@ async def levels_of(http: httpx.AsyncClient, addresses: Sequence[str]) -> Levels
     return Levels(members, dict(sorted(partitions.items())))
 
 
-async def activate(http: httpx.AsyncClient, addresses: Sequence[str], token: str, level: int) -> Levels:
-    """Ask until `level` is active everywhere. Raises `FeatureRefused`, `NotActivated`, `NothingToTalkTo`."""
-    end = monotonic() + FOLLOW_S
+async def activate(
+    http: httpx.AsyncClient, addresses: Sequence[str], operator: str | None, level: int
+) -> Levels:
+    """Ask until `level` is active everywhere.
+
+    Raises `FeatureRefused`, `NotActivated`, `NotTheOperator`, `NothingToTalkTo`.
+    """
+    end, busy = monotonic() + FOLLOW_S, ""
     while True:
         levels = await levels_of(http, addresses)
         below, without = levels.below(level), levels.without(level)
@@ -86,13 +105,14 @@ async def activate(http: httpx.AsyncClient, addresses: Sequence[str], token: str
             )
         if not without:
             return levels
+        if operator is None:
+            raise NotTheOperator
         if monotonic() >= end:
             raise NotActivated(
-                f"Level {level} is not active on {', '.join(without)} after {FOLLOW_S:.0f} s. See `tidelock status`, "
-                "then run this again: it goes on where it is not active yet."
+                f"Level {level} is not active on {', '.join(without)} after {FOLLOW_S:.0f} s. {busy}See `tidelock "
+                "status`, then run this again: it goes on where it is not active yet."
             )
-        for address in addresses:
-            await _ask(http, address, token, level)
+        busy = "".join([await _ask(http, address, operator, level) for address in addresses])
         await asyncio.sleep(PAUSE_S)
 
 
@@ -103,20 +123,35 @@ async def _status(http: httpx.AsyncClient, address: str) -> dict[str, Any]:
         raise NothingToTalkTo(
             f"The worker at {address} does not answer ({type(error).__name__}). All must: see `tidelock status`."
         ) from error
-    if "levels" not in told:
+    if not isinstance(told, dict) or "levels" not in told:
         raise FeatureRefused(
             f"The worker at {address} is of a release without feature activation. Upgrade it first."
         )
     return told
 
 
-async def _ask(http: httpx.AsyncClient, address: str, token: str, level: int) -> None:
-    bearer = {"Authorization": f"Bearer {token}"}
+async def _ask(http: httpx.AsyncClient, address: str, operator: str, level: int) -> str:
+    """Ask one worker; return why it could not listen now, if so. Raises `FeatureRefused`, `NothingToTalkTo`."""
+    bearer = {"Authorization": f"Bearer {operator}"}
     try:
         answer = await http.post(f"http://{address}/features/{level}", headers=bearer)
     except httpx.HTTPError as error:
         raise NothingToTalkTo(
             f"The worker at {address} hung up ({type(error).__name__}). Run it again."
         ) from error
-    if answer.status_code != httpx.codes.ACCEPTED:
-        raise FeatureRefused(f"{address}: {answer.json().get('error', answer.text)}")
+    if answer.status_code == httpx.codes.ACCEPTED:
+        return ""
+    told = _reason(answer)
+    if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+        return f"{told} "
+    raise FeatureRefused(f"{address}: {told}")
+
+
+def _reason(answer: httpx.Response) -> str:
+    """Return what a worker says is wrong; whatever else answers there says it in its own form."""
+    try:
+        told = answer.json()
+    except ValueError:
+        told = None
+    said = told.get("error") if isinstance(told, dict) else None
+    return str(said or f"HTTP {answer.status_code} {answer.text[:200]}".strip())

@@ -12,7 +12,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
-from tidelock.local import dev_token, statefile
+from tidelock.local import dev_token, operator_token, statefile
 from tidelock.local.addresses import Addresses, InfluxAddress
 from tidelock.local.child import Watcher, end_leftover
 from tidelock.local.errors import LocalStackError, PortTaken
@@ -172,6 +172,7 @@ class LocalStack:
         own = {
             "TIDELOCK_SESSION_TIMEOUT_MS": str(self.settings.session_timeout_ms),
             dev_token.VARIABLE: dev_token.chosen(self.settings.home),
+            operator_token.VARIABLE: operator_token.chosen(self.settings.home),
         }
         return {**self._collect().as_environment(), **own, **self.settings.environment}
 

@@ -9,6 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from storage.kafka.client import producer
@@ -52,6 +53,19 @@ async def test_a_feature_level_is_refused_with_the_names_of_those_that_do_not_kn
     assert (refused.code, refused.err.count("\n")) == (1, 1)
     assert f"worker-0@{address} (up to 1)" in refused.err
     assert (await cli("feature", "activate", "1")).code == 0
+
+
+async def test_only_the_operator_may_activate_a_level(cli: Cli) -> None:
+    metrics = (await cli("env", "--operator")).out.split("TIDELOCK_METRICS=")[1].split()[0]
+    operator, client = ((cli.stack.settings.home / f"{who}-token").read_text() for who in ("operator", "dev"))
+    answered = []
+    async with httpx.AsyncClient(trust_env=False) as http:
+        for token in (client, operator):
+            bearer = {"Authorization": f"Bearer {token}"}
+            answered.append((await http.post(f"http://{metrics}/features/1", headers=bearer)).status_code)
+    assert answered == [401, 202]
+    assert operator in (await cli("env", "--operator")).out
+    assert operator not in (await cli("env")).out
 
 
 async def test_a_worker_that_is_down_is_named(cli: Cli) -> None:

@@ -131,6 +131,18 @@ async def test_a_worker_without_kafka_ends_and_says_so(cluster: Cluster) -> None
     assert lost.events("Kafka cannot be reached")
 
 
+async def test_a_worker_whose_port_is_taken_names_the_setting(cluster: Cluster) -> None:
+    first = await cluster.worker("first")
+    await cluster.led_by(first)
+    other = await cluster.worker("other", TIDELOCK_WORKER_LISTEN=first.address)
+    assert await other.exit_code() == EXIT_CONFIGURATION
+    (told,) = other.events("settings are not usable")
+    assert (told["code"], f"TIDELOCK_WORKER_LISTEN={first.address}" in told["error"]) == (
+        "CANNOT_LISTEN",
+        True,
+    )
+
+
 async def test_a_setting_that_is_not_usable_is_named(cluster: Cluster) -> None:
     wrong = await cluster.worker("wrong", TIDELOCK_PARTITIONS="none")
     assert await wrong.exit_code() == EXIT_CONFIGURATION

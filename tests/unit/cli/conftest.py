@@ -26,7 +26,17 @@ Cli = Callable[..., Ran]
 @pytest.fixture
 def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
     """Run `tidelock ARGS`, in an environment that names no stack."""
-    for name in ("KAFKA", "WORKERS", "TOKEN", "DEV_TOKEN", "METRICS", "HOME", "DEBUG", "TLS_CA"):
+    for name in (
+        "KAFKA",
+        "WORKERS",
+        "TOKEN",
+        "DEV_TOKEN",
+        "OPERATOR_TOKEN",
+        "METRICS",
+        "HOME",
+        "DEBUG",
+        "TLS_CA",
+    ):
         monkeypatch.delenv(f"TIDELOCK_{name}", raising=False)
 
     def run(*args: str) -> Ran:

@@ -21,12 +21,14 @@ def test_a_stack_in_the_directory_comes_first(tmp_path: Path) -> None:
         part = statefile.PartRecord("worker-0", "ready", 1, 0.0, "127.0.0.1:2", "log")
         statefile.write(tmp_path, 1, Addresses("127.0.0.1:1", None, None, None, ("127.0.0.1:2",)), [part])
         (tmp_path / "dev-token").write_text("secret")
+        (tmp_path / "operator-token").write_text("of the operator")
         (tmp_path / "ports.json").write_text(json.dumps({"worker-0-metrics": 3, "worker-9-metrics": 4}))
         found = find(tmp_path, {"TIDELOCK_KAFKA": "elsewhere:1"})
     finally:
         lock.release()
     assert (found.kafka, found.workers, found.token) == ("127.0.0.1:1", ("127.0.0.1:2",), "secret")
     assert found.metrics == (("worker-0", "127.0.0.1:3"),)
+    assert found.operator == "of the operator"
 
 
 def test_else_the_environment_is_asked(tmp_path: Path) -> None:
@@ -35,6 +37,8 @@ def test_else_the_environment_is_asked(tmp_path: Path) -> None:
     )
     assert (found.need_kafka(), found.need_workers(), found.token) == ("k:1", ("a:1", "b:2"), "dev")
     assert found.metrics == (("a:3", "a:3"),)
+    assert found.operator is None
+    assert find(tmp_path, {"TIDELOCK_KAFKA": "k:1", "TIDELOCK_OPERATOR_TOKEN": "o"}).operator == "o"
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:

@@ -23,16 +23,19 @@ from tests.unit.engine.harness import PATIENCE_S, Broker, Ports, Watch, until
 WORDS = Vocabulary(LOCKS)
 LOCKS_0 = PartitionId("locks", 0)
 TOKEN = "secret"
+OPERATOR = "of who runs the worker"
 
 
 class Lane:
     """One worker: a roster, a listener, one partition."""
 
-    def __init__(self, max_in_flight: int = 1000, max_level: int = 1) -> None:
+    def __init__(
+        self, max_in_flight: int = 1000, max_level: int = 1, operator: str | None = OPERATOR
+    ) -> None:
         self.max_level = max_level
         self.clock = SystemClock()
         self.broker = Broker(self.clock)
-        access = Access(TOKEN, Identity("dev", "app"))
+        access = Access(TOKEN, Identity("dev", "app"), operator)
         self.roster = Roster("w1", "127.0.0.1:1", {"locks": WORDS}, 1, access, max_in_flight, self.clock)
         self.roster.owner_factory = self._own
         self.port = 0
@@ -46,9 +49,12 @@ class Lane:
 
 @asynccontextmanager
 async def serving(
-    max_in_flight: int = 1000, tls: ssl.SSLContext | None = None, max_level: int = 1
+    max_in_flight: int = 1000,
+    tls: ssl.SSLContext | None = None,
+    max_level: int = 1,
+    operator: str | None = OPERATOR,
 ) -> AsyncIterator[Lane]:
-    lane = Lane(max_in_flight, max_level)
+    lane = Lane(max_in_flight, max_level, operator)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(lane.roster), "127.0.0.1", 0, ssl=tls)
     lane.port = server.sockets[0].getsockname()[1]

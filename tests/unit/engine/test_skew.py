@@ -1,4 +1,4 @@
-"""A worker with a wrong clock claims once, not again and again: each claim fences whoever owns the partition."""
+"""A worker with a wrong clock claims once a minute at the most: each claim fences whoever owns the partition."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -25,23 +25,43 @@ async def skewed(world: World, skew_ms: int) -> AsyncIterator[World]:
         await task
 
 
-async def test_it_claims_once_and_says_so_until_its_clock_is_right() -> None:
+def pass_by(world: World, ms: int) -> None:
+    """Let so much time go by, for the worker and the broker."""
+    world.clock.now += ms
+    world.broker_clock.now += ms
+
+
+async def until_it_said_more(world: World) -> None:
+    """Return once the owner has tried and failed a few times more."""
+    said = len(world.watch.troubles)
+    await until(lambda: len(world.watch.troubles) > said + 5)
+
+
+async def test_it_claims_once_a_minute_at_the_most_and_says_so_until_its_clock_is_right() -> None:
     async with skewed(World(), HOUR_MS) as world:
-        assert world.walked().head.claims == 1
+        pause_ms = world.settings.skew_pause_ms
+        assert pause_ms == 60_000
+        for claims in (1, 2, 3):
+            await until_it_said_more(world)
+            assert world.walked().head.claims == claims
+            pass_by(world, pause_ms - 1)
+            await until_it_said_more(world)
+            assert world.walked().head.claims == claims
+            pass_by(world, 1)
+        await until_it_said_more(world)
         assert {type(trouble) for trouble in world.watch.troubles} == {ClockSkew}
         assert len({str(trouble) for trouble in world.watch.troubles}) == 1
         world.clock.skew = 0
         await world.leading()
-        assert world.walked().head.claims == 2
+        assert world.walked().head.claims == 5
 
 
-async def test_the_owner_that_came_after_it_is_left_alone() -> None:
+async def test_the_owner_that_came_after_it_is_left_alone_for_that_minute() -> None:
     async with skewed(World(), -HOUR_MS) as lame:
         healthy = World(broker=lame.broker)
         healthy.entropy.drawn = 99
         async with running(healthy):
-            said = len(lame.watch.troubles)
-            await until(lambda: len(lame.watch.troubles) > said + 5)
+            await until_it_said_more(lame)
             await healthy.ask(Add("k", 1))
             assert healthy.watch.troubles == []
             assert healthy.walked().head.claims == 2

@@ -4,6 +4,17 @@ import json
 import subprocess
 import sys
 
+from structlog.testing import capture_logs
+
+from streams.engine.errors import ClockSkew, Fenced
+from streams.engine.telemetry import REPEAT_MS, TROUBLES, Trouble, WorkerWatch
+from streams.log.positions import PartitionId
+from streams.log.reader import PartitionReader
+from tests.unit.engine.harness import Clock
+from tests.unit.engine.toy import VOCABULARY
+
+WHERE, OTHER = PartitionId("toys", 0), PartitionId("toys", 1)
+
 PROGRAM = """
 import logging, structlog
 from streams.engine.telemetry import configure_logs
@@ -26,3 +37,58 @@ def test_every_line_is_one_json_object_that_names_the_worker() -> None:
     assert {line["worker"] for line in lines} == {"w1"}
     assert "ValueError" in lines[2]["exception"]
     assert all("timestamp" in line and "level" in line for line in lines)
+
+
+def watched() -> tuple[WorkerWatch, Clock]:
+    clock = Clock()
+    return WorkerWatch(clock), clock
+
+
+def counted(code: str) -> float:
+    return float(TROUBLES.labels("toys", "0", code)._value.get())
+
+
+def test_a_trouble_that_repeats_itself_is_counted_and_seldom_written() -> None:
+    watch, clock = watched()
+    before = counted("CLOCK_SKEW")
+    with capture_logs() as logs:
+        for _ in range(1 + REPEAT_MS // 500):
+            watch.trouble(WHERE, ClockSkew(WHERE, 3_600_000))
+            clock.now += 500
+    assert len(logs) == 2
+    assert counted("CLOCK_SKEW") == before + 61
+
+
+def test_a_trouble_that_changes_is_written_at_once() -> None:
+    watch, _ = watched()
+    with capture_logs() as logs:
+        for error in (
+            ClockSkew(WHERE, 1),
+            ClockSkew(WHERE, 5_000),
+            Fenced(WHERE, "a"),
+            ClockSkew(WHERE, 5_000),
+        ):
+            watch.trouble(WHERE, error)
+        watch.trouble(OTHER, Fenced(WHERE, "a"))
+    told = [(line["partition"], line["code"]) for line in logs]
+    assert told == [("toys/0", "CLOCK_SKEW")] * 2 + [("toys/0", "FENCED"), ("toys/1", "FENCED")]
+
+
+def test_a_phase_is_written_when_it_changes() -> None:
+    watch, _ = watched()
+    with capture_logs() as logs:
+        for phase in ("catching up", "catching up", "claiming", "leading"):
+            watch.phase(WHERE, phase, PartitionReader(WHERE, VOCABULARY, 1))
+    assert [line["phase"] for line in logs] == ["catching up", "claiming", "leading"]
+
+
+def test_the_last_trouble_is_known_until_the_partition_is_decided() -> None:
+    watch, _ = watched()
+    for error in (Fenced(WHERE, "a"), ClockSkew(WHERE, 5_000)):
+        watch.trouble(WHERE, error)
+    assert watch.last_troubles() == {WHERE: Trouble("CLOCK_SKEW", str(ClockSkew(WHERE, 5_000)))}
+    reader = PartitionReader(WHERE, VOCABULARY, 1)
+    watch.phase(WHERE, "catching up", reader)
+    assert WHERE in watch.last_troubles()
+    watch.phase(WHERE, "leading", reader)
+    assert watch.last_troubles() == {}

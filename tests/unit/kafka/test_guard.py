@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from storage.kafka import guard
 from storage.kafka.guard import GuardedPorts, TopicGuard
 from storage.kafka.log import KafkaDeadLetters
-from storage.kafka.topics import TopicDrift, TopicSettings
+from storage.kafka.topics import TopicDrift, TopicSettings, WrongPartitionCount
 from streams.log.ports import PortError
 from streams.log.positions import PartitionId
 
@@ -22,11 +22,20 @@ SETTINGS = TopicSettings(partitions=4)
 class Admin:
     """Tells of topics that are as wanted, but for what is `changed`."""
 
-    def __init__(self, error_code: int = 0, raises: Exception | None = None, **changed: str) -> None:
+    def __init__(
+        self, error_code: int = 0, raises: Exception | None = None, partitions: int = 4, **changed: str
+    ) -> None:
         self.error_code = error_code
+        self.partitions = partitions
         self.raises = raises
         self.changed = {key.replace("_", "."): value for key, value in changed.items()}
         self.asked: list[list[str]] = []
+
+    async def describe_topics(self, topics: list[str]) -> list[dict[str, Any]]:
+        return [
+            {"topic": topic, "error_code": self.error_code, "partitions": [{}] * self.partitions}
+            for topic in topics
+        ]
 
     async def describe_configs(self, resources: list[Any]) -> list[Any]:
         self.asked.append([resource.name for resource in resources])
@@ -37,10 +46,16 @@ class Admin:
         return [SimpleNamespace(resources=found)]
 
 
-async def test_topics_as_wanted_pass_with_one_request() -> None:
+async def test_topics_as_wanted_pass() -> None:
     admin = Admin()
     await TopicGuard(admin, SETTINGS).check(WHERE)
     assert admin.asked == [["tidelock.locks.log", "tidelock.locks.commands"]]
+
+
+@pytest.mark.parametrize("partitions", [3, 8])
+async def test_a_topic_whose_partition_count_was_altered_gets_no_writer(partitions: int) -> None:
+    with pytest.raises(WrongPartitionCount, match=f"has {partitions} partitions"):
+        await TopicGuard(Admin(partitions=partitions), SETTINGS).check(WHERE)
 
 
 async def test_a_drifted_topic_gets_no_writer_until_it_is_repaired() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from tidelock.local import operator_token
 from tidelock.local.addresses import Addresses
 from tidelock.local.banner import banner
 from tidelock.local.dev_token import chosen, dev_token
@@ -126,3 +127,13 @@ def test_the_developers_token_is_chosen_once_and_the_environment_wins(
     first = chosen(tmp_path)
     assert chosen(tmp_path) == first == dev_token(tmp_path, {})
     assert dev_token(tmp_path, {"TIDELOCK_DEV_TOKEN": "mine"}) == "mine"
+
+
+def test_the_operators_token_is_another_and_nobody_else_may_read_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("TIDELOCK_DEV_TOKEN", operator_token.VARIABLE):
+        monkeypatch.delenv(variable, raising=False)
+    token = operator_token.chosen(tmp_path)
+    assert token == operator_token.operator_token(tmp_path, {}) != chosen(tmp_path)
+    assert (tmp_path / "operator-token").stat().st_mode & 0o777 == 0o600
