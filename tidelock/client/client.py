@@ -35,6 +35,7 @@ class Client:
         self._session = Session(settings, clock)
         self._clock = clock
         self._keeper = Keeper(self._session)
+        self._closed: asyncio.Event | None = None
         self.locks = Locks(self._session)
         """The commands of locks, one call each, without background renewal."""
 
@@ -46,7 +47,7 @@ class Client:
     @property
     def tenant(self) -> str:
         """The tenant whose names this client uses; the token fixes it."""
-        return self._session.tenant
+        return self._session.cluster.tenant
 
     def lock(self, name: str, **options: Unpack[LockOptions]) -> Lock:
         """Return the lock `name`: `async with client.lock("orders/42", ttl=30, wait=10) as held: ...`."""
@@ -110,35 +111,43 @@ class Client:
 
     def now_ms(self) -> int:
         """Return the wall time in ms since 1970 by the cluster's time, not by this machine's wall clock."""
-        return max(
-            each.wall_ms(self._clock.now()) for them in self._session.router.kinds.values() for each in them
-        )
+        now = self._clock.now()
+        return max(partition.wall_ms(now) for partition in self._session.cluster.partitions)
 
     @property
     def met_standbys_only(self) -> bool:
         """Whether workers answered, but none that leads a partition."""
-        return self._session.router.welcome is not None and not self._session.router.marked
+        return self._session.router.met_standbys_only
 
     async def open(self) -> None:
         """Connect. `connect` does it."""
         await self._session.start()
 
     async def close(self) -> None:
-        """Release what is held, take back what waits, and disconnect."""
-        if self._session.closed:
+        """Release what is held, take back what waits, and disconnect. Meanwhile nothing new is taken.
+
+        Of several calls the first does it; the others return when it is done.
+        """
+        if self._closed is not None:
+            await self._closed.wait()
             return
+        self._closed = asyncio.Event()
+        self._session.closing = True
+        try:
+            self._let_go()
+            await self._session.drain(CLOSE_S)
+        finally:
+            await self._session.close()
+            self._closed.set()
+
+    def _let_go(self) -> None:
         for held in self._keeper.held:
-            self.locks.release_nowait(held)
-            held.lose("the client was closed")
+            held.give_up("the client was closed")
         for pending in self._session.open_commands():
             if pending.asked[0]:
                 self.locks.withdraw_nowait(pending)
                 self._session.abandon(pending)
         self._keeper.close()
-        try:
-            await self._session.drain(CLOSE_S)
-        finally:
-            await self._session.close()
 
     async def __aenter__(self) -> "Client":
         return self

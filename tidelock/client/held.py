@@ -7,15 +7,17 @@ from streams.domain.locks.replies import LockHeld
 from tidelock.client.clock import Clock
 from tidelock.client.errors import LockLost, NotHeld, OutcomeUnknown, Unavailable
 from tidelock.client.keeper import Keeper
-from tidelock.client.kept import KeptLease
+from tidelock.client.lease import Lease
 from tidelock.client.locks import Locks, lost
 from tidelock.client.pending import Pending
 
 
-class HeldLock(KeptLease):
+class HeldLock(Lease):
     """A lock that this client holds. Token, mode and expiry follow renewals, upgrades and downgrades."""
 
     on_lost: Callable[[], None] | None = None
+    renewing = False
+    renew_at_s = 0.0
     _lost: asyncio.Event | None = None
     _why: str | None = None
 
@@ -56,6 +58,11 @@ class HeldLock(KeptLease):
             self._lost.set()
         if self.on_lost is not None:
             self.on_lost()
+
+    def give_up(self, why: str) -> None:
+        """Release without awaiting the answer, and let the holder know. For the client that is closed."""
+        self._locks.release_nowait(self)
+        self.lose(why)
 
     async def renew(self, ttl: float | None = None) -> None:
         """Let the lease run `ttl` s (default: as before) from now. It is renewed in the background anyway."""

@@ -5,12 +5,13 @@ second.
 """
 
 from functools import partial
+from typing import Protocol
 
 from streams.domain.decider import Rejected
 from streams.domain.locks.commands import RenewLock
 from streams.domain.locks.replies import LeaseExtended
-from tidelock.client.kept import KeptLease
-from tidelock.client.pending import Outcome
+from tidelock.client.partition import Partition
+from tidelock.client.pending import Outcome, Pending
 from tidelock.client.rejections import rejection_error
 from tidelock.client.session import Session
 from tidelock.client.wheel import Wheel
@@ -20,43 +21,69 @@ SLOT_S = 0.01
 LEAST_TIMEOUT_S = 1.0
 
 
+class Kept(Protocol):
+    """A lease that is kept alive, and what the keeper notes on it."""
+
+    name: str
+    handle: str
+    ttl_ms: int
+    token: int
+    expires_at_ms: int
+    partition: Partition
+    settling: Pending | None
+    renewing: bool
+    renew_at_s: float
+
+    def __hash__(self) -> int:
+        """Be a key."""
+
+    def trusted_until(self) -> float:
+        """Return the local time until which nobody else can hold it."""
+
+    def lose(self, why: str) -> None:
+        """Let the holder know that it can no longer be trusted."""
+
+    def give_up(self, why: str) -> None:
+        """Give it back without awaiting the answer, and let the holder know."""
+
+
 class Keeper:
     """Renews the leases of one client."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._wheel: Wheel[KeptLease] = Wheel(session.clock, SLOT_S, self._due)
-        self._held: dict[KeptLease, None] = {}
+        self._wheel: Wheel[Kept] = Wheel(session.clock, SLOT_S, self._due)
+        self._held: dict[Kept, None] = {}
 
     @property
-    def held(self) -> tuple[KeptLease, ...]:
+    def held(self) -> tuple[Kept, ...]:
         """What is kept alive, oldest first."""
         return tuple(self._held)
 
-    def keep(self, held: KeptLease) -> None:
+    def keep(self, held: Kept) -> None:
         """Renew `held` from now on."""
         self._held[held] = None
         self._schedule(held)
 
-    def drop(self, held: KeptLease) -> None:
+    def drop(self, held: Kept) -> None:
         """Renew `held` no more."""
         self._held.pop(held, None)
         self._wheel.remove(held)
 
-    def refresh(self, held: KeptLease) -> None:
+    def refresh(self, held: Kept) -> None:
         """`held` was just renewed otherwise."""
         if held in self._held:
             self._schedule(held)
 
-    def _schedule(self, held: KeptLease) -> None:
+    def _schedule(self, held: Kept) -> None:
         held.renew_at_s = self._session.clock.now() + held.ttl_ms / 3000
         self._place(held)
 
-    def _place(self, held: KeptLease) -> None:
+    def _place(self, held: Kept) -> None:
         lost_s = held.trusted_until() - SLOT_S
         self._wheel.add(held, lost_s if held.renewing else min(held.renew_at_s, lost_s))
 
-    def _due(self, held: KeptLease) -> None:
+    def _due(self, held: Kept) -> None:
         now = self._session.clock.now()
         if held.trusted_until() - SLOT_S <= now:
             self.lose(held, "its lease could not be renewed in time")
@@ -67,7 +94,7 @@ class Keeper:
             held.renew_at_s = now + SLOT_S
         self._place(held)
 
-    def _renew(self, held: KeptLease, now: float) -> None:
+    def _renew(self, held: Kept, now: float) -> None:
         held.renewing = True
         held.renew_at_s = now + held.ttl_ms / 3000
         timeout_s = min(self._session.settings.timeout_s, max(LEAST_TIMEOUT_S, held.trusted_until() - now))
@@ -76,7 +103,7 @@ class Keeper:
             held.partition, command, held.handle, timeout_s, on_done=partial(self._renewed, held, held.token)
         )
 
-    def _renewed(self, held: KeptLease, token: int, outcome: Outcome) -> None:
+    def _renewed(self, held: Kept, token: int, outcome: Outcome) -> None:
         held.renewing = False
         if held not in self._held:
             return
@@ -91,7 +118,7 @@ class Keeper:
             held.renew_at_s = self._session.clock.now() + held.ttl_ms / 30_000
         self._place(held)
 
-    def lose(self, held: KeptLease, why: str) -> None:
+    def lose(self, held: Kept, why: str) -> None:
         """Tell the holder of `held` that it is one no longer."""
         self.drop(held)
         held.lose(why)

@@ -1,7 +1,6 @@
 """The open commands of one client: numbered when they come, settled once, and the floor below which all is done."""
 
 import asyncio
-from collections.abc import Callable
 
 from schemas.varints import write_varint
 from tidelock.client.clock import Clock
@@ -11,8 +10,7 @@ from tidelock.client.pending import SENT, Outcome, Pending
 class Ledger:
     """All commands of one client that are not done, oldest first."""
 
-    def __init__(self, first_sequence: int, clock: Clock, forget_retry: Callable[[Pending], None]) -> None:
-        """`forget_retry`: a command that was to be tried again is done."""
+    def __init__(self, first_sequence: int, clock: Clock) -> None:
         self.open: dict[int, Pending] = {}
         self.next_sequence = first_sequence
         self.floor_bytes = write_varint(1 << 1)
@@ -20,8 +18,7 @@ class Ledger:
         self._raises_floor = first_sequence == 1
         self._floor = 1
         self._clock = clock
-        self._forget_retry = forget_retry
-        self._idle: asyncio.Future[None] | None = None
+        self._drains: list[asyncio.Event] = []
 
     def number(self) -> int:
         """Return a sequence that was never used."""
@@ -35,11 +32,10 @@ class Ledger:
             return
         if pending.phase is SENT and pending.link is not None and pending.link.is_open:
             pending.link.settled()
-        if pending.refusals:
-            self._forget_retry(pending)
         pending.settle(outcome)
-        if self._idle is not None and not self.open:
-            self._stop_draining()
+        if self._drains and not self.open:
+            for drained in self._drains:
+                drained.set()
 
     def finish(self, pending: Pending, outcome: Outcome) -> None:
         """End the command."""
@@ -59,13 +55,11 @@ class Ledger:
         """Return when no command is open any more, or after `timeout_s`."""
         if not self.open:
             return
-        self._idle = asyncio.get_running_loop().create_future()
-        timer = self._clock.call_at(self._clock.now() + timeout_s, self._stop_draining)
+        drained = asyncio.Event()
+        self._drains.append(drained)
+        timer = self._clock.call_at(self._clock.now() + timeout_s, drained.set)
         try:
-            await self._idle
+            await drained.wait()
         finally:
             timer.cancel()
-
-    def _stop_draining(self) -> None:
-        if self._idle is not None and not self._idle.done():
-            self._idle.set_result(None)
+            self._drains.remove(drained)

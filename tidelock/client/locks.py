@@ -137,7 +137,7 @@ class Locks:
                 self._settled(lease, outcome)
 
         withdrawal = session.submit(
-            pending.partition, WithdrawLock(name, pending.sequence), handle, on_done=done
+            pending.partition, WithdrawLock(name, pending.sequence), handle, on_done=done, while_closing=True
         )
         if lease is not None:
             lease.settling = withdrawal
@@ -171,7 +171,9 @@ class Locks:
 
     def _send_release(self, lease: Lease, timeout: float | None) -> None:
         command = ReleaseLock(lease.name, lease.token)
-        lease.released = self._session.submit(lease.partition, command, lease.handle, timeout)
+        lease.released = self._session.submit(
+            lease.partition, command, lease.handle, timeout, while_closing=True
+        )
 
     async def renew(self, lease: Lease, ttl: float | None = None) -> None:
         """Let the lease run `ttl` s (default: as before) from now, never shorter. Raises `NotHeld`."""

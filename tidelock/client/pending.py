@@ -104,7 +104,8 @@ class Pending:
         return future
 
     def settle(self, outcome: Outcome) -> None:
-        """Tell whoever waits, once."""
+        """Tell whoever waits. Once: by the `Ledger`, which forgets the command then."""
+        assert self.phase is not DONE, f"command {self.sequence} is done already"
         self.phase = DONE
         self.outcome = outcome
         future, on_done = self.future, self.on_done

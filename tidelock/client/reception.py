@@ -5,13 +5,14 @@ from collections.abc import Callable, Mapping
 from streams.domain.decider import Rejected
 from streams.wire.messages import Answer, Answers
 from tidelock.client.clock import Clock
+from tidelock.client.cluster import Cluster
 from tidelock.client.codec import KindCodec, MetaWriter
+from tidelock.client.endings import unknown
 from tidelock.client.ledger import Ledger
 from tidelock.client.link import Link
 from tidelock.client.partition import Partition
 from tidelock.client.pending import QUEUED, SENT, WAITING, Pending
-from tidelock.client.rejections import OF_UNKNOWN_OUTCOME, WITHOUT_COMMIT
-from tidelock.client.sweeper import unknown
+from tidelock.client.rejections import OF_UNKNOWN_OUTCOME
 
 WAIT_GRACE_S = 60.0
 """So much longer than asked a wait may take (lease time stretches) before it is given up."""
@@ -27,23 +28,27 @@ class Reception:
         codecs: Mapping[str, KindCodec],
         clock: Clock,
         dispatch: Callable[[Pending], None],
+        cluster: Cluster,
+        meta: MetaWriter,
         learn: Callable[[Partition, Answers, float, Link], None],
     ) -> None:
-        """`learn` is told of each frame and of when its newest first-answered command was first sent."""
+        """`learn` is told of each frame and of when its newest first-answered command was first sent: `NEVER` if it
+        answers none first, or no commit decided what it answers.
+        """
         self._learn = learn
         self._ledger = ledger
         self._codecs = codecs
         self._clock = clock
         self._dispatch = dispatch
-        self.kinds: Mapping[str, list[Partition]] = {}
-        self.meta = MetaWriter("", "")
+        self._kinds = cluster.kinds
+        self._meta = meta
 
     def on_answers(self, link: Link, answers: Answers) -> None:
         """Settle the commands that are answered; learn the partition's time."""
-        partitions, number = self.kinds.get(answers.kind, ()), answers.partition
+        partitions, number = self._kinds.get(answers.kind, ()), answers.partition
         # None: it was refused before it reached a partition
         partition = partitions[number] if 0 <= number < len(partitions) else None
-        newest_s = NEVER
+        newest_s, decided = NEVER, answers.offset >= 0
         ledger = self._ledger
         for answer in answers.answers:
             pending = ledger.open.get(answer.sequence)
@@ -54,7 +59,7 @@ class Reception:
                 pending.phase = WAITING
                 link.in_flight -= 1
             first, sent_s = not pending.answered, pending.first_sent_s
-            pending.answered = decided = True
+            pending.answered = True
             if answer.waiting:
                 pending.refusals = 0
                 if here and not pending.waited:
@@ -63,7 +68,7 @@ class Reception:
             else:
                 reply = pending.decode(answer.reply)
                 if type(reply) is Rejected:
-                    decided = self._rejected(pending, reply, answer, answers, partition, link)
+                    self._rejected(pending, reply, answer, answers, partition, link)
                 else:
                     self._settle(pending, reply, answer, answers)
             if first and decided and sent_s is not None and pending.partition is partition:
@@ -87,18 +92,16 @@ class Reception:
         answers: Answers,
         partition: Partition | None,
         link: Link,
-    ) -> bool:
-        """Settle the command; return whether the answer was decided, by a commit after the command was sent."""
+    ) -> None:
         code = rejected.code
         if (
             code == "DEADLINE_TOO_FAR"
             and pending.partition is partition
             and self._renumbered(pending, answers, link)
         ):
-            return False
+            return
         outcome = unknown(f"it was answered {code}") if code in OF_UNKNOWN_OUTCOME else rejected
         self._settle(pending, outcome, answer, answers)
-        return code not in WITHOUT_COMMIT
 
     def _renumbered(self, pending: Pending, answers: Answers, link: Link) -> bool:
         """Ask once more by the time that the answer tells: ours was wrong, and nothing was decided.
@@ -118,7 +121,7 @@ class Reception:
         deadline_ms = issued_ms + int((pending.deadline_s - now) * 1000)
         sequence = ledger.number()
         codec = self._codecs[partition.kind]
-        pending.renumber(sequence, codec.rewrite(record, self.meta, sequence, issued_ms, deadline_ms))
+        pending.renumber(sequence, codec.rewrite(record, self._meta, sequence, issued_ms, deadline_ms))
         ledger.open[sequence] = pending
         if pending.phase is not QUEUED:
             pending.phase = QUEUED

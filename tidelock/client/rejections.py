@@ -28,8 +28,6 @@ REJECTIONS: Final[dict[str, type[errors.TidelockError]]] = {
 }
 """Answers. A code that is not here becomes `Rejection`."""
 
-WITHOUT_COMMIT: Final = frozenset({"STALE", "SEQUENCE_REUSED"})
-"""Answers that no commit decided: their lease time may be older than the command, so they make no (b, l) pair."""
 OF_UNKNOWN_OUTCOME: Final = frozenset({"EXPIRED", "STALE"})
 """Answers that do not say what became of the command. Even one that was sent once may have been executed: the
 owner itself may have queued it again, after it lost the acknowledgement of a commit that counts."""

@@ -18,7 +18,8 @@ from tidelock.client.wheel import Wheel
 
 SLOT_S = 0.005
 UNDECIDED = frozenset({"OVERLOADED", "CLAIMING"})
-"""Refusals at the door: nothing was decided. An owner that lost its partition refuses what it had begun, too."""
+"""Refusals that only come at the door: nothing was decided. NOT_OWNER and PARTITION_CLOSED are told for what an owner
+had begun, too, when it lost or closed its partition: a commit of it may have landed."""
 MAX_STRIKES = 5
 """So often may the server hang up on a connection with complaint before its open commands are given up."""
 
@@ -26,25 +27,25 @@ MAX_STRIKES = 5
 class Retries:
     """The commands of one client that are to be sent again."""
 
-    def __init__(self, first_sequence: int, clock: Clock, dispatch: Callable[[Pending], None]) -> None:
+    def __init__(self, ledger: Ledger, clock: Clock, dispatch: Callable[[Pending], None]) -> None:
+        self._ledger = ledger
         self._clock = clock
         self._dispatch = dispatch
         self._wheel: Wheel[Pending] = Wheel(clock, SLOT_S, self._again)
-        self.ledger = Ledger(first_sequence, clock, self._wheel.remove)
 
     def on_refused(self, link: Link, refused: Refused) -> None:
         """Try again, at the address the refusal names or after the pause it asks for.
 
         A command that waits may be refused too: its partition has another owner now.
         """
-        pending = self.ledger.open.get(refused.sequence)
+        pending = self._ledger.open.get(refused.sequence)
         if pending is None or pending.phase not in (SENT, WAITING) or pending.link is not link:
             return
         if pending.phase is SENT:
             link.settled()
         pending.phase = QUEUED
         if pending.abandoned or refused.code in REFUSALS:
-            self.ledger.finish(pending, refusal_error(refused))
+            self._ledger.finish(pending, refusal_error(refused))
             return
         pending.refusal = refused
         pending.refusals += 1
@@ -64,7 +65,7 @@ class Retries:
         if partition.address == address:
             return
         partition.address = address
-        for pending in list(self.ledger.open.values()):
+        for pending in list(self._ledger.open.values()):
             link = pending.link
             if (
                 pending.partition is partition
@@ -77,14 +78,14 @@ class Retries:
                 self._dispatch(pending)
 
     def _again(self, pending: Pending) -> None:
-        if pending.phase is QUEUED:
+        if pending.phase is QUEUED:  # it may be done by now
             self._dispatch(pending)
 
     def on_lost(self, link: Link, why: TidelockError) -> list[Pending]:
         """Return the commands that were on their way over `link` or wait for a push from it."""
         complaint = isinstance(why, BadArgument)
         again = []
-        for pending in list(self.ledger.open.values()):
+        for pending in list(self._ledger.open.values()):
             if pending.link is not link or pending.phase not in (SENT, WAITING):
                 continue
             pending.strikes += complaint and pending.phase is SENT
@@ -92,7 +93,7 @@ class Retries:
             pending.phase = QUEUED
             pending.link = None
             if pending.abandoned or pending.strikes >= MAX_STRIKES:
-                self.ledger.finish(pending, why)
+                self._ledger.finish(pending, why)
             else:
                 again.append(pending)
         return again

@@ -1,28 +1,31 @@
 """Which worker gets a command: routes, connections, and trying again with patience.
 
 Routes come from `Welcome` and from NOT_OWNER; a worker that cannot be reached loses its routes, and its
-commands go to any other worker, which knows better.
+commands go to any other worker, which knows better. A worker that nothing names any more is forgotten.
 """
 
 import asyncio
 import random
+from collections import deque
 from collections.abc import Callable
+from itertools import chain
 from typing import Any, Protocol
 
 from streams.wire.messages import Answers, Refused, Welcome
 from tidelock.client.clock import Clock, sleep_until
-from tidelock.client.errors import (
-    ClientClosed,
-    ConnectionLost,
-    NotAuthenticated,
-    ProtocolViolation,
-    TidelockError,
-)
+from tidelock.client.cluster import Cluster, cluster_of
+from tidelock.client.endings import client_closed
+from tidelock.client.errors import ConnectionLost, NotAuthenticated, ProtocolViolation, TidelockError
 from tidelock.client.ledger import Ledger
 from tidelock.client.link import Link
 from tidelock.client.partition import Partition
 from tidelock.client.pending import DONE, QUEUED, Pending
 from tidelock.client.settings import Settings, Tap
+
+PARALLEL = 3
+"""So many workers are tried at once when none is open."""
+HEAD_START_S = 0.25
+"""How long to wait for an attempt before the next begins beside it (as RFC 8305 does): most clients need one."""
 
 
 class Traffic(Protocol):
@@ -58,10 +61,11 @@ class Router:
         self._parked: list[Pending] = []
         self._closed = False
         self._jitter: Callable[[float, float], float] = random.uniform
-        self.welcome: Welcome | None = None
-        self.marked = False
+        self._cluster: Cluster | None = None
+        self._marked = False
         """Whether a worker that leads something told the time; until then no deadline can be named."""
-        self.kinds: dict[str, list[Partition]] = {}
+        self._announced: dict[str, None] = dict.fromkeys(settings.addresses)
+        """The addresses of the settings and of the last welcome's routes."""
         self.on_answers = tapped(traffic.on_answers, settings.on_answers, client_id)
         self.on_refused = traffic.on_refused
         for address in settings.addresses:
@@ -84,7 +88,7 @@ class Router:
             return
         link = self._route(pending.partition)
         if self._closed:
-            pending.settle(ClientClosed("The client is closed. Open another one."))
+            self._ledger.finish(pending, client_closed(pending))
             return
         if link is None:
             pending.link = None
@@ -109,18 +113,23 @@ class Router:
 
     @property
     def links(self) -> tuple[Link, ...]:
-        """All workers that were ever heard of."""
+        """The workers that the settings or routes name, and those that are connected."""
         return tuple(self._links.values())
+
+    @property
+    def met_standbys_only(self) -> bool:
+        """Whether workers answered, but none that leads a partition."""
+        return self._cluster is not None and not self._marked
 
     # -- connections -----------------------------------------------------------------------------------------
 
-    async def first(self) -> Welcome:
-        """Return the first welcome, once the time is known. Raises `NotAuthenticated`; tries for ever else."""
-        while self.welcome is None or not self.marked:
+    async def first(self) -> Cluster:
+        """Return the cluster, once the time is known. Raises `NotAuthenticated`; tries for ever else."""
+        while self._cluster is None or not self._marked:
             error = await self._seek_once()
             if isinstance(error, NotAuthenticated):
                 raise error
-        return self.welcome
+        return self._cluster
 
     def _open(self, link: Link) -> "asyncio.Task[TidelockError | None]":
         task = self._opening.get(link.address)
@@ -138,10 +147,12 @@ class Router:
             del self._opening[link.address]
             self._back_off(link)
             self._reroute(link)
+            self._forget_unnamed()
             if isinstance(error, NotAuthenticated):
                 self._traffic.on_unwelcome(error)
             return error
         del self._opening[link.address]
+        self._forget_unnamed()
         self._unpark()
         return None
 
@@ -150,7 +161,7 @@ class Router:
         await sleep_until(self._clock, link.not_before_s)
         welcome = await link.open(settings.token(), self._client_id, settings.tls, settings.connect_timeout_s)
         self._learn(link, welcome)
-        if not self.marked:
+        if not self._marked:
             why = ConnectionLost(f"{link.address} leads no partition, so it cannot tell the time.")
             link.close(why)
             raise why
@@ -165,33 +176,46 @@ class Router:
         link.not_before_s = self._clock.now() + self._jitter(backoff_s / 2, backoff_s)
 
     def _learn(self, link: Link, welcome: Welcome) -> None:
-        sizes = {each.kind: each.partitions for each in welcome.kinds}
-        if self.welcome is None:
-            self.welcome = welcome
-            self.kinds = {
-                kind: [Partition(kind, number) for number in range(size)] for kind, size in sizes.items()
-            }
-        elif (
-            sizes != {kind: len(them) for kind, them in self.kinds.items()}
-            or welcome.tenant != self.welcome.tenant
-        ):
+        if self._cluster is None:
+            self._cluster = cluster_of(welcome)
+        elif not self._cluster.sent(welcome):
             link.close(ConnectionLost("another cluster"))
             raise ProtocolViolation(
                 f"{link.address} belongs to another cluster or tenant than those before. Check the addresses."
             )
         if welcome.mark_ms > 0:
-            self.marked = True
+            self._marked = True
             now = self._clock.now()
-            for partitions in self.kinds.values():
-                for partition in partitions:
-                    partition.saw_mark(welcome.mark_ms, now)
+            for partition in self._cluster.partitions:
+                partition.saw_mark(welcome.mark_ms, now)
+        self._take_routes(self._cluster, welcome)
+
+    def _take_routes(self, cluster: Cluster, welcome: Welcome) -> None:
+        self._announced = dict.fromkeys(
+            chain(self._settings.addresses, (route.address for route in welcome.routes))
+        )
+        for address in self._announced:
+            self._link(address)
         for route in welcome.routes:
-            partition = self.kinds[route.kind][route.partition]
+            partition = cluster.kinds[route.kind][route.partition]
             known = None if partition.address is None else self._links.get(partition.address)
             if known is None or not known.is_open:
                 partition.address = route.address
-            if not self.marked:
-                self._link(route.address)
+
+    def _forget_unnamed(self) -> None:
+        """Drop the workers that no route and no setting names, each after its pause: it must not be cut short."""
+        named = set(self._announced)
+        if self._cluster is not None:
+            named.update(each.address for each in self._cluster.partitions if each.address is not None)
+        long_ago_s = self._clock.now() - self._settings.last_backoff_s
+        for address, link in list(self._links.items()):
+            if (
+                address not in named
+                and address not in self._opening
+                and not link.is_open
+                and link.not_before_s < long_ago_s
+            ):
+                del self._links[address]
 
     def _unpark(self) -> None:
         parked, self._parked = self._parked, []
@@ -200,10 +224,9 @@ class Router:
 
     def _reroute(self, link: Link) -> None:
         """Look for the owners elsewhere: `link` cannot be opened."""
-        for partitions in self.kinds.values():
-            for partition in partitions:
-                if partition.address == link.address:
-                    partition.address = None
+        for partition in () if self._cluster is None else self._cluster.partitions:
+            if partition.address == link.address:
+                partition.address = None
         for pending in link.take_queue():
             self.dispatch(pending)
 
@@ -221,16 +244,30 @@ class Router:
         self._unpark()
 
     async def _seek_once(self) -> TidelockError | None:
-        """Try the workers in turn, the one that failed longest ago first, until one is open or names others."""
+        """Try the workers, a few at once, until one is open or names others. Attempts under way are left to end."""
         error: TidelockError | None = None
-        known = len(self._links)
-        for link in sorted(self._links.values(), key=lambda link: link.not_before_s):
-            if link.is_open:
-                return None
-            error = await asyncio.shield(self._open(link))
-            if error is None or isinstance(error, NotAuthenticated) or len(self._links) > known:
-                return error
+        known, trying = set(self._links), list[asyncio.Task[TidelockError | None]]()
+        waiting = deque(self._candidates())
+        while (waiting or trying) and not any(link.is_open for link in self._links.values()):
+            if waiting and len(trying) < PARALLEL:
+                trying.append(self._open(waiting.popleft()))
+            more = bool(waiting) and len(trying) < PARALLEL
+            await asyncio.wait(
+                trying, timeout=HEAD_START_S if more else None, return_when=asyncio.FIRST_COMPLETED
+            )
+            ended = [task for task in trying if task.done()]
+            trying = [task for task in trying if not task.done()]
+            for task in ended:
+                error = task.result()
+                if error is None or isinstance(error, NotAuthenticated) or not known.issuperset(self._links):
+                    return error
         return error
+
+    def _candidates(self) -> list[Link]:
+        """Return all workers: first those of the settings and the last welcome, first those not tried for longest."""
+        return sorted(
+            self._links.values(), key=lambda link: (link.address not in self._announced, link.not_before_s)
+        )
 
     def on_closed(self, link: Link, why: TidelockError) -> None:
         """Send again what was on its way over `link`."""
@@ -242,6 +279,7 @@ class Router:
         )
         for pending in again:
             self.dispatch(pending)
+        self._forget_unnamed()
 
     async def close(self) -> None:
         """Close all connections and stop trying."""
@@ -256,7 +294,8 @@ class Router:
             link.finish()
         await asyncio.gather(*tasks, return_exceptions=True)
         for pending in self._parked:
-            pending.settle(ClientClosed("The client was closed before this command could be sent."))
+            self._ledger.finish(pending, client_closed(pending))
+        self._parked.clear()
 
 
 def tapped(

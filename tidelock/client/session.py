@@ -6,23 +6,26 @@ to the `Router`'s. A command that waits is sent again likewise: its answer is it
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from streams.catalog import KINDS
 from streams.wire.keys import key_of
-from streams.wire.messages import Answers, Barrier, Refused, Welcome
+from streams.wire.messages import Answers, Barrier, Refused
 from streams.wire.murmur2 import partition_of
 from tidelock.client.clock import Clock
+from tidelock.client.cluster import Cluster
 from tidelock.client.codec import KindCodec, MetaWriter, codec_of
+from tidelock.client.endings import client_closed, too_late
 from tidelock.client.errors import BadArgument, ClientClosed, NotAuthenticated, TidelockError
+from tidelock.client.ledger import Ledger
 from tidelock.client.link import Link
 from tidelock.client.partition import Partition
-from tidelock.client.pending import DONE, QUEUED, SENT, Outcome, Pending
+from tidelock.client.pending import DONE, QUEUED, Outcome, Pending
 from tidelock.client.reception import Reception
 from tidelock.client.retries import Retries
 from tidelock.client.router import Router
 from tidelock.client.settings import Settings
-from tidelock.client.sweeper import Sweeper, too_late, unknown
+from tidelock.client.sweeper import Sweeper
 
 MAX_COMMAND_BYTES = 400 * 1024
 
@@ -30,29 +33,31 @@ MAX_COMMAND_BYTES = 400 * 1024
 class Session:
     """All commands of one client that are not done."""
 
+    cluster: Cluster
+    """Known once `start` has returned, as all that follows from it; before that nothing can be submitted."""
+    _meta: MetaWriter
+    _reception: Reception | None = None
+
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.id = settings.client_id or secrets.token_hex(8)
         self.settings = settings
         self.clock = clock
-        self.tenant = ""
-        self.closed = False
+        self.closing = self.closed = False
+        """Only what undoes or gives back is taken; nothing is."""
         self._handles = 0
         self._codecs = {spec.name: codec_of(spec) for spec in KINDS}
-        self._meta = MetaWriter("", self.id)
-        self._retries = Retries(settings.first_sequence, clock, self._dispatch)
-        self._ledger = self._retries.ledger
-        self._reception = Reception(self._ledger, self._codecs, clock, self._dispatch, self._learn)
-        self.on_answers = self._reception.on_answers
+        self._ledger = Ledger(settings.first_sequence, clock)
+        self._retries = Retries(self._ledger, clock, self._dispatch)
         self.router = Router(settings, self.id, clock, self, self._ledger)
         self._sweeper = Sweeper(settings, clock, self)
 
-    async def start(self) -> Welcome:
+    async def start(self) -> None:
         """Connect to the first worker that answers. Raises `NotAuthenticated`."""
-        welcome = await self.router.first()
-        self.tenant = welcome.tenant
-        self._meta = self._reception.meta = MetaWriter(welcome.tenant, self.id)
-        self._reception.kinds = self.router.kinds
-        return welcome
+        cluster = self.cluster = await self.router.first()
+        meta = self._meta = MetaWriter(cluster.tenant, self.id)
+        self._reception = Reception(
+            self._ledger, self._codecs, self.clock, self._dispatch, cluster, meta, self._learn
+        )
 
     # -- from callers ----------------------------------------------------------------------------------------
 
@@ -64,7 +69,7 @@ class Session:
     def partition_of(self, kind: str, name: str) -> Partition:
         """Return the partition that decides on `name`."""
         partitions = self._partitions(kind)
-        return partitions[partition_of(key_of(self.tenant, name), len(partitions))]
+        return partitions[partition_of(key_of(self.cluster.tenant, name), len(partitions))]
 
     def partition(self, kind: str, number: int) -> Partition:
         """Return a partition by number. Raises `BadArgument`."""
@@ -73,11 +78,11 @@ class Session:
             raise BadArgument(f"Kind {kind} has no partition {number}, only 0 to {len(partitions) - 1}.")
         return partitions[number]
 
-    def _partitions(self, kind: str) -> list[Partition]:
+    def _partitions(self, kind: str) -> Sequence[Partition]:
         try:
-            return self.router.kinds[kind]
+            return self.cluster.kinds[kind]
         except KeyError:
-            served = ", ".join(sorted(self.router.kinds)) or "none"
+            served = ", ".join(sorted(self.cluster.kinds)) or "none"
             raise BadArgument(f"The workers serve no kind {kind!r}, only: {served}.") from None
 
     def codec(self, kind: str) -> KindCodec:
@@ -99,9 +104,13 @@ class Session:
         on_done: Callable[[Outcome], None] | None = None,
         traceparent: str | None = None,
         session: str | None = None,
+        while_closing: bool = False,
     ) -> Pending:
-        """Number the command and send it as soon as there is room. Never blocks. Raises `BadArgument`."""
-        if self.closed:
+        """Number the command and send it as soon as there is room. Never blocks. Raises `BadArgument`.
+
+        `while_closing`: it undoes or gives back, so it is taken until the client is closed.
+        """
+        if self.closing and (self.closed or not while_closing):
             raise ClientClosed("The client is closed. Open another one.")
         if timeout_s is None:
             timeout_s = self.settings.timeout_s
@@ -165,6 +174,11 @@ class Session:
 
     # -- from the router -------------------------------------------------------------------------------------
 
+    def on_answers(self, link: Link, answers: Answers) -> None:
+        """Settle what is answered. Before `start` has returned nothing is open, whatever is pushed."""
+        if self._reception is not None:
+            self._reception.on_answers(link, answers)
+
     def on_refused(self, link: Link, refused: Refused) -> None:
         """Try again, or end the command."""
         self._retries.on_refused(link, refused)
@@ -182,7 +196,7 @@ class Session:
 
     @property
     def links(self) -> tuple[Link, ...]:
-        """All workers that were ever heard of."""
+        """The workers that are known."""
         return self.router.links
 
     def give_up(self, pending: Pending) -> None:
@@ -196,7 +210,7 @@ class Session:
         def done(_: Outcome) -> None:
             partition.probed = False
 
-        self.submit(partition, Barrier(partition.kind, partition.number), on_done=done)
+        self.submit(partition, Barrier(partition.kind, partition.number), on_done=done, while_closing=True)
 
     # -- the end ---------------------------------------------------------------------------------------------
 
@@ -206,13 +220,9 @@ class Session:
 
     async def close(self) -> None:
         """Close the connections; what is open fails."""
-        self.closed = True
+        self.closing = self.closed = True
         self._sweeper.close()
         self._retries.close()
         await self.router.close()
         for pending in self.open_commands():
-            if pending.uncertain or pending.phase is SENT:
-                why: TidelockError = unknown("the client was closed before the answer came")
-            else:
-                why = ClientClosed("The client was closed before this command was answered.")
-            self._ledger.finish(pending, why)
+            self._ledger.finish(pending, client_closed(pending))

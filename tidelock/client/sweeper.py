@@ -6,10 +6,10 @@ One timer a client, at the soonest deadline or sooner.
 from typing import Protocol
 
 from tidelock.client.clock import Clock, Timer
-from tidelock.client.errors import ConnectionLost, OutcomeUnknown, Overloaded, TidelockError, Unavailable
+from tidelock.client.errors import ConnectionLost
 from tidelock.client.link import Link
 from tidelock.client.partition import Partition
-from tidelock.client.pending import SENT, WAITING, Pending
+from tidelock.client.pending import WAITING, Pending
 from tidelock.client.settings import Settings
 
 SWEEP_S = 0.1
@@ -21,7 +21,7 @@ class Swept(Protocol):
 
     @property
     def links(self) -> tuple[Link, ...]:
-        """All workers that were ever heard of."""
+        """The workers that are known."""
 
     def open_commands(self) -> tuple[Pending, ...]:
         """Return all commands that are not done."""
@@ -80,23 +80,3 @@ class Sweeper:
         for link in self._swept.links:
             if link.is_open and link.in_flight and now - link.heard_s >= stall_s:
                 link.close(ConnectionLost(f"{link.address} did not answer for {stall_s} s."))
-
-
-def too_late(pending: Pending) -> TidelockError:
-    """Return why a command ends whose deadline has passed."""
-    if pending.uncertain or pending.answered or pending.phase is SENT:
-        return unknown("its deadline passed without an answer")
-    refused = pending.refusal
-    if refused is None:
-        return Unavailable(
-            "No worker could be reached before the deadline; nothing was sent. Is the cluster up?"
-        )
-    cls = Overloaded if refused.code == "OVERLOADED" else Unavailable
-    return cls(f"Refused until the deadline, nothing was decided: {refused.message}", code=refused.code)
-
-
-def unknown(why: str) -> OutcomeUnknown:
-    """Return the error for a command that may have been executed or not."""
-    return OutcomeUnknown(
-        f"The command may have been executed or not: {why}. Look at the resource, then decide."
-    )

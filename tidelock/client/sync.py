@@ -6,13 +6,15 @@
 
 Safe to use from several threads. A blocked call that is interrupted (Ctrl-C) is taken back like a cancelled
 one. Nobody can cancel a thread: call `held.check()` before what must not be done without the lock;
-leaving the block raises `LockLost`.
+leaving the block raises `LockLost`. `close` ends the calls of other threads; they and all later ones raise
+`ClientClosed`, or `OutcomeUnknown` where a command was sent and its answer did not come in time.
 """
 
 import asyncio
 import ssl
 import threading
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
+from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, TypeVar, Unpack
@@ -20,6 +22,7 @@ from typing import Any, TypeVar, Unpack
 from streams.domain.locks.replies import LockState
 from tidelock.client.client import Client as AsyncClient
 from tidelock.client.client import connect as async_connect
+from tidelock.client.errors import ClientClosed, LockLost
 from tidelock.client.held import HeldLock as AsyncHeldLock
 from tidelock.client.settings import Tap
 from tidelock.client.terms import LockOptions
@@ -27,28 +30,73 @@ from tidelock.client.terms import LockOptions
 _T = TypeVar("_T")
 
 
+END_S = 1.0
+"""How long calls that are under way may take to end by themselves once the client is closed."""
+
+
 class _Loop:
-    """An event loop in a thread of its own."""
+    """An event loop in a thread of its own. What is handed over to it ends before the loop does."""
 
     def __init__(self) -> None:
+        self.stopping = False
+        """Set once `stop` is called: nothing is taken any more."""
+        self._gate = threading.RLock()
+        """Makes "look at `stopping`, then hand over" one step. Reentrant, for signal handlers."""
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="tidelock", daemon=True)
+        self._thread = threading.Thread(target=self._turn, name="tidelock", daemon=True)
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, _T]) -> _T:
-        """Return what `work` returns. An interrupt cancels it."""
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        try:
-            return future.result()
-        except BaseException:
-            future.cancel()
-            raise
+        """Return what `work` returns. An interrupt cancels it. Raises `ClientClosed` after `stop`."""
+        with self._gate:
+            if self.stopping:
+                work.close()
+                raise _closed()
+            future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        return _result(future)
 
-    def stop(self) -> None:
-        """End the thread."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
+    def stop(self, last: Callable[[], Coroutine[Any, Any, None]] | None = None) -> None:
+        """Do `last` behind all that was handed over, then end the thread. Later calls wait until it has ended."""
+        with self._gate:
+            first, self.stopping = not self.stopping, True
+            work = asyncio.run_coroutine_threadsafe(last(), self._loop) if first and last else None
+        try:
+            if work is not None:
+                _result(work)
+        finally:
+            if first:
+                self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+
+    def _turn(self) -> None:
+        self._loop.run_forever()
+        self._loop.run_until_complete(_let_end(self._loop))
         self._loop.close()
+
+
+async def _let_end(loop: asyncio.AbstractEventLoop) -> None:
+    """Return when no other task is left: a thread may be blocked on each of them."""
+    tasks = asyncio.all_tasks(loop) - {asyncio.current_task()}
+    if tasks:
+        _, tasks = await asyncio.wait(tasks, timeout=END_S)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _result(future: Future[_T]) -> _T:
+    """Return what `future` gets. Only the loop's end cancels it, or an interrupt here."""
+    try:
+        return future.result()
+    except CancelledError as error:
+        raise _closed() from error
+    except BaseException:
+        future.cancel()
+        raise
+
+
+def _closed() -> ClientClosed:
+    return ClientClosed("The client is closed. Open another one.")
 
 
 class HeldLock:
@@ -113,7 +161,8 @@ class Client:
 
     def acquire(self, name: str, **options: Unpack[LockOptions]) -> HeldLock:
         """Take the lock `name`; release it yourself."""
-        return HeldLock(self._loop.run(self._client.lock(name, **options).acquire()), self._loop)
+        lock = self._client.lock(name, **options)
+        return HeldLock(self._loop.run(self._taken(lock.acquire, AsyncHeldLock.release)), self._loop)
 
     @contextmanager
     def lock(self, name: str, **options: Unpack[LockOptions]) -> Iterator[HeldLock]:
@@ -129,11 +178,15 @@ class Client:
         """Hold several locks for a block, taken in the order of their names, all or none."""
         options["cancel_on_loss"] = False
         several = self._client.acquire_all(names, **options)
-        held = self._loop.run(several.__aenter__())
+
+        async def leave(_: object = None) -> None:
+            await several.__aexit__(None, None, None)
+
+        held = self._loop.run(self._taken(several.__aenter__, leave))
         try:
             yield {name: HeldLock(each, self._loop) for name, each in held.items()}
         finally:
-            self._loop.run(several.__aexit__(None, None, None))
+            self._loop.run(leave())
 
     def inspect(self, name: str) -> LockState:
         """Return the holders and waiters of the lock `name`, never stale."""
@@ -144,11 +197,21 @@ class Client:
         return self._loop.run(self._client.command(kind, command, handle=handle, timeout=timeout))
 
     def close(self) -> None:
-        """Release what is held and disconnect."""
+        """Release what is held and disconnect. Of several calls the first does it; the others wait for it."""
+        self._loop.stop(self._client.close)
+
+    async def _taken(
+        self, take: Callable[[], Awaitable[_T]], give_back: Callable[[_T], Awaitable[None]]
+    ) -> _T:
+        """Return what `take` takes, unless it came only while the client was being closed."""
+        taken = await take()
+        if not self._loop.stopping:
+            return taken
         try:
-            self._loop.run(self._client.close())
-        finally:
-            self._loop.stop()
+            await give_back(taken)
+        except LockLost as error:
+            raise _closed() from error
+        raise _closed()
 
     def __enter__(self) -> "Client":
         return self
@@ -166,9 +229,17 @@ def _releasing(held: HeldLock) -> Iterator[None]:
         yield
     except BaseException:
         if not held.is_lost:
-            held.release()
+            _release_quietly(held)
         raise
     held.release()
+
+
+def _release_quietly(held: HeldLock) -> None:
+    """Release while another error is on its way. Closing the client meanwhile has given the lock back, too."""
+    try:
+        held.release()
+    except ClientClosed:
+        return
 
 
 def connect(

@@ -47,7 +47,7 @@ class Wire(asyncio.Protocol):
         """Nothing may be written: not connected, or the peer does not read."""
 
     def write(self, head: bytes, floor: bytes, tail: bytes) -> None:
-        """Write a record, which comes in three parts, in the next turn of the loop, with what else comes in this one."""
+        """Write a record, which comes in three parts, in the next turn of the loop, with what else comes now."""
         out = self._out
         if not out:
             self._loop.call_soon(self._flush)

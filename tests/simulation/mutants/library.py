@@ -1,12 +1,14 @@
 """Planted bugs of the client library."""
 
+from dataclasses import replace
 from typing import Any
 
 from tests.simulation.mutants.mutant import Mutant
 from tidelock.client.lease import Lease
+from tidelock.client.reception import Reception
 from tidelock.client.session import Session
 
-_learn, _on_lost = Session._learn, Session.on_lost
+_learn, _on_lost, _on_answers = Session._learn, Session.on_lost, Reception.on_answers
 
 
 def _by_wall_clock(self: Any) -> float:
@@ -19,11 +21,16 @@ def _by_wall_clock(self: Any) -> float:
 
 
 def _from_pushes(self: Any, partition: Any, answers: Any, newest_s: float, link: Any) -> None:
-    _learn(self, partition, answers, newest_s if newest_s > 0 else link.heard_s, link)
+    pushed = newest_s <= 0 and answers.offset >= 0
+    _learn(self, partition, answers, link.heard_s if pushed else newest_s, link)
 
 
 def _pair_at_receipt(self: Any, partition: Any, answers: Any, newest_s: float, link: Any) -> None:
     _learn(self, partition, answers, link.heard_s if newest_s > 0 else newest_s, link)
+
+
+def _from_every_answer(self: Any, link: Any, answers: Any) -> None:
+    _on_answers(self, link, replace(answers, offset=max(0, answers.offset)))
 
 
 def _renumbers(self: Any, link: Any, why: Any) -> list[Any]:
@@ -56,6 +63,11 @@ LIBRARY = (
         "pair at receipt",
         "the client counts a lease from when the answer came, not from before it asked",
         lambda: [(Session, "_learn", _pair_at_receipt)],
+    ),
+    Mutant(
+        "lease time of no commit",
+        "the client takes the lease time of an answer that no commit decided for one",
+        lambda: [(Reception, "on_answers", _from_every_answer)],
     ),
     Mutant(
         "retry under a new sequence",

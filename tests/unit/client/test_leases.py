@@ -78,22 +78,51 @@ async def test_any_first_answer_of_the_partition_tightens_every_lease_in_it(
     assert held.expires_in() > before
 
 
-@pytest.mark.parametrize("what", ["STALE", "SEQUENCE_REUSED", "of no partition"])
-async def test_an_answer_without_a_commit_makes_no_pair(
-    client: Client, worker: FakeWorker, clock: FakeClock, what: str
+@pytest.mark.parametrize("code", ["STALE", "SEQUENCE_REUSED", "SESSION_ENDED", "NEW_CODE"])
+async def test_an_answer_that_no_commit_decided_makes_no_pair_but_tells_the_mark(
+    client: Client, worker: FakeWorker, clock: FakeClock, code: str
 ) -> None:
     held = await hold(client, worker)
     before = held.trusted_until()
     clock.turn(5)
     looking = asyncio.create_task(client.inspect("a"))
     got = await worker.next(InspectLock)
-    answers = got.answers(Rejected(what if what.isupper() else "BAD_META", "no"), lease_ms=0)
-    if what == "of no partition":
-        answers = replace(answers, partition=-1, offset=-1)
-    got.connection.send(answers)  # as old as the grant: it says nothing of what came after the sending
+    got.undecided(code, mark_ms=worker.mark_ms() + 700)
     with pytest.raises(errors.TidelockError):
         await looking
     assert held.trusted_until() == before
+    assert client.now_ms() == worker.mark_ms() + 700
+
+
+async def test_a_deadline_too_far_that_no_commit_decided_makes_no_pair(
+    client: Client, worker: FakeWorker, clock: FakeClock
+) -> None:
+    held = await hold(client, worker)
+    before = held.trusted_until()
+    clock.turn(5)
+    looking = asyncio.create_task(client.inspect("a"))
+    (await worker.next(InspectLock)).undecided("DEADLINE_TOO_FAR")
+    again = await worker.next(InspectLock)
+    assert held.trusted_until() == before
+    again.answer(FREE, lease_ms=5_000)
+    await looking
+    assert held.trusted_until() == pytest.approx(before + 0.05)
+
+
+async def test_whatever_a_commit_decided_makes_a_pair_a_rejection_too(
+    client: Client, worker: FakeWorker, clock: FakeClock
+) -> None:
+    held = await hold(client, worker)
+    clock.turn(5)
+    looking = asyncio.create_task(client.inspect("a"))
+    got = await worker.next(InspectLock)
+    got.connection.drop()
+    await worker.back()
+    again = await worker.next(InspectLock)  # its stored answer, with the lease time of the newest commit
+    again.answer(Rejected("STALE", "stored so"), lease_ms=4_000)
+    with pytest.raises(errors.OutcomeUnknown):
+        await looking
+    assert held.trusted_until() == pytest.approx(1005 + 0.99 * 26)
 
 
 async def test_a_push_makes_no_pair(client: Client, worker: FakeWorker, clock: FakeClock) -> None:

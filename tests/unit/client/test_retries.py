@@ -9,7 +9,7 @@ from streams.domain.decider import Rejected
 from streams.domain.locks.commands import AcquireLock, InspectLock
 from streams.domain.locks.replies import LockHeld, LockState, LockWaiting
 from streams.wire.messages import Barrier, BarrierPassed, Route
-from tests.unit.client.worker import MARK_MS, PARTITIONS, FakeClock, FakeWorker, until
+from tests.unit.client.worker import MARK_MS, PARTITIONS, FakeClock, FakeWorker, Received, until
 from tidelock import errors
 from tidelock.client.client import Client, connect
 
@@ -156,12 +156,15 @@ async def test_refused_until_the_deadline_nothing_was_decided(
         await asking
 
 
-async def test_refused_by_a_leaving_owner_until_the_deadline_is_outcome_unknown(
-    client: Client, worker: FakeWorker, clock: FakeClock
+@pytest.mark.parametrize("code", ["NOT_OWNER", "PARTITION_CLOSED"])
+async def test_refused_by_an_owner_that_may_have_begun_it_until_the_deadline_is_outcome_unknown(
+    client: Client, worker: FakeWorker, clock: FakeClock, code: str
 ) -> None:
-    worker.auto = lambda received: received.refuse("NOT_OWNER", retry_after_ms=1000)
     asking = asyncio.create_task(client.inspect("a"))
-    await until(asking.done, clock)
+    (await worker.next(InspectLock)).refuse(code, retry_after_ms=100_000)
+    (pending,) = client._session.open_commands()
+    await until(lambda: pending.refusals == 1)
+    clock.turn(61)
     with pytest.raises(errors.OutcomeUnknown):
         await asking
 
@@ -206,19 +209,25 @@ async def test_expired_is_outcome_unknown_however_often_it_was_sent(
         await asking
 
 
+@pytest.mark.parametrize("decided", [True, False])
 async def test_a_deadline_too_far_sets_the_time_right_and_the_command_is_asked_once_more(
-    worker: FakeWorker, clock: FakeClock
+    worker: FakeWorker, clock: FakeClock, decided: bool
 ) -> None:
+    def refuse(received: Received) -> None:
+        if decided:
+            received.answer(Rejected("DEADLINE_TOO_FAR", "test says so"), mark_ms=MARK_MS + 5_000)
+        else:
+            received.undecided("DEADLINE_TOO_FAR", mark_ms=MARK_MS + 5_000)
+
     worker.ahead_ms = 3_600_000
     client = await connect(worker.address, clock=clock)
-    refusal = Rejected("DEADLINE_TOO_FAR", "too far")
     asking = asyncio.create_task(
         client.command("locks", InspectLock("a"), handle="h", timeout=20, traceparent="t", session="s")
     )
     first = await worker.next(InspectLock)
     assert first.meta.deadline_ms == MARK_MS + 3_600_000 + 20_000
     clock.turn(5)
-    first.answer(refusal, mark_ms=MARK_MS + 5_000)
+    refuse(first)
     again = await worker.next(InspectLock)
     assert again.command == first.command
     assert again.meta == replace(
@@ -228,8 +237,8 @@ async def test_a_deadline_too_far_sets_the_time_right_and_the_command_is_asked_o
         issued_ms=MARK_MS + 5_000,
         deadline_ms=MARK_MS + 20_000,
     )
-    again.answer(refusal, mark_ms=MARK_MS + 5_000)  # once, not for ever
-    with pytest.raises(errors.BadArgument, match="too far"):
+    refuse(again)  # once, not for ever
+    with pytest.raises(errors.BadArgument, match="test says"):
         await asking
     asking = asyncio.create_task(client.inspect("a"))
     got = await worker.next(InspectLock)

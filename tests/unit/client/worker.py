@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from itertools import count
 from typing import Any, TypeVar
@@ -112,6 +112,11 @@ class Received:
         answer = Answer(self.meta.sequence, waiting, REPLIES.encode(reply), ())
         mark = self.connection.worker.mark_ms() if mark_ms is None else mark_ms
         return Answers("locks", self.partition, 7, lease_ms, mark, (answer,))
+
+    def undecided(self, code: str, *, mark_ms: int | None = None) -> None:
+        """Answer what no commit decided."""
+        answers = self.answers(Rejected(code, f"test says {code}"), mark_ms=mark_ms)
+        self.connection.send(replace(answers, offset=-1, lease_ms=0))
 
     def refuse(self, code: str, *, address: str | None = None, retry_after_ms: int | None = None) -> None:
         """Say that nothing was decided."""
