@@ -18,13 +18,13 @@ def name_problem(name: str) -> Rejected | None:
     """Return why `name` cannot name a resource, or None."""
     if not name:
         return Rejected("BAD_NAME", "The name is empty. Give it at least one character.")
+    if len(name) <= MAX_NAME_BYTES and not name.isprintable():
+        return Rejected("BAD_NAME", "The name holds characters that cannot be printed. Leave them out.")
     if len(name) > MAX_NAME_BYTES or len(name.encode()) > MAX_NAME_BYTES:
         return Rejected(
             "BAD_NAME",
             f"The name is longer than {MAX_NAME_BYTES} bytes (UTF-8). Use a shorter one, or its digest.",
         )
-    if not name.isprintable():
-        return Rejected("BAD_NAME", "The name holds characters that cannot be printed. Leave them out.")
     return None
 
 

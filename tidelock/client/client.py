@@ -119,6 +119,11 @@ class Client:
         """Whether workers answered, but none that leads a partition."""
         return self._session.router.met_standbys_only
 
+    @property
+    def why(self) -> TidelockError | None:
+        """Why the latest attempt to reach a worker failed, if one did."""
+        return self._session.router.why
+
     async def open(self) -> None:
         """Connect. `connect` does it."""
         await self._session.start()
@@ -187,9 +192,10 @@ class Connecting:
                 f"No worker led a partition within {self._timeout_s} s (asked from {workers}). "
                 "The cluster is starting, or it cannot reach its broker: see `tidelock status`, try again."
             )
+        why = "" if client.why is None else f" The latest attempt: {client.why}"
         return ConnectionLost(
             f"No worker answered within {self._timeout_s} s ({workers}). "
-            "Is TIDELOCK_WORKERS right? `tidelock env` knows."
+            f"Is TIDELOCK_WORKERS right? `tidelock env` knows. Do the workers serve TLS?{why}"
         )
 
     def __await__(self) -> Generator[Any, None, Client]:

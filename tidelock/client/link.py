@@ -59,6 +59,9 @@ class Link:
                 await loop.create_connection(lambda: wire, host, port, ssl=tls)
                 wire.write(frames().encode(Hello(PROTOCOL, token, client)), b"", b"")
                 welcome = await self._welcome
+        except ssl.SSLError as error:
+            reason = f"{self.address}: TLS failed ({error.reason or error}). Check what `tls` (TIDELOCK_TLS_CA) trusts."
+            raise self._failed(wire, ConnectionLost(reason)) from error
         except (OSError, TimeoutError) as error:
             reason = str(error) or f"no answer within {timeout_s} s"
             raise self._failed(
@@ -181,6 +184,6 @@ class Link:
 def split_address(address: str) -> tuple[str, int]:
     """Return host and port of `host:port`; an IPv6 host stands in brackets. Raises `ConnectionLost`."""
     host, colon, port = address.rpartition(":")
-    if not colon or not port.isdecimal():
+    if not colon or not port.isdecimal() or not 0 < int(port[:6]) < 65_536:
         raise ConnectionLost(f"{address!r} is no address. Write host:port, such as 127.0.0.1:7400.")
     return host.strip("[]"), int(port)

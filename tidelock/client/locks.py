@@ -35,7 +35,7 @@ from tidelock.client.partition import Partition
 from tidelock.client.pending import DONE, Outcome, Pending
 from tidelock.client.rejections import rejection_error
 from tidelock.client.session import Session
-from tidelock.client.terms import Terms
+from tidelock.client.terms import Terms, ms_of
 
 KIND = "locks"
 MAX_PLACES = 65_536
@@ -178,7 +178,7 @@ class Locks:
     async def renew(self, lease: Lease, ttl: float | None = None) -> None:
         """Let the lease run `ttl` s (default: as before) from now, never shorter. Raises `NotHeld`."""
         if ttl is not None:
-            lease.ttl_ms = round(ttl * 1000)
+            lease.ttl_ms = ms_of(ttl, "ttl")
         command = RenewLock(lease.name, lease.token, lease.ttl_ms)
         reply = await self._session.outcome(self._session.submit(lease.partition, command, lease.handle))
         if type(reply) is not LeaseExtended:
@@ -190,7 +190,7 @@ class Locks:
 
         Raises `LockBusy`, `NotHeld`, `LockError` (UPGRADE_CONFLICT: another sharer waits for its upgrade).
         """
-        wait_ms = MAX_WAIT_MS if wait is None else round(wait * 1000)
+        wait_ms = MAX_WAIT_MS if wait is None else ms_of(wait, "wait")
         command = UpgradeLock(lease.name, lease.token, wait_ms)
         pending = self._session.submit(
             lease.partition, command, lease.handle, on_done=lambda o: took(lease, o)

@@ -20,7 +20,7 @@ from tidelock.client.ledger import Ledger
 from tidelock.client.link import Link
 from tidelock.client.partition import Partition
 from tidelock.client.pending import DONE, QUEUED, Pending
-from tidelock.client.settings import Settings, Tap
+from tidelock.client.settings import Settings, Tap, ask_token
 
 PARALLEL = 3
 """So many workers are tried at once when none is open."""
@@ -64,6 +64,8 @@ class Router:
         self._cluster: Cluster | None = None
         self._marked = False
         """Whether a worker that leads something told the time; until then no deadline can be named."""
+        self.why: TidelockError | None = None
+        """Why the latest attempt to reach a worker failed."""
         self._announced: dict[str, None] = dict.fromkeys(settings.addresses)
         """The addresses of the settings and of the last welcome's routes."""
         self.on_answers = tapped(traffic.on_answers, settings.on_answers, client_id)
@@ -145,6 +147,7 @@ class Router:
             await self._attempt(link)
         except TidelockError as error:
             del self._opening[link.address]
+            self.why = error
             self._back_off(link)
             self._reroute(link)
             self._forget_unnamed()
@@ -159,7 +162,9 @@ class Router:
     async def _attempt(self, link: Link) -> None:
         settings = self._settings
         await sleep_until(self._clock, link.not_before_s)
-        welcome = await link.open(settings.token(), self._client_id, settings.tls, settings.connect_timeout_s)
+        welcome = await link.open(
+            ask_token(settings.token), self._client_id, settings.tls, settings.connect_timeout_s
+        )
         self._learn(link, welcome)
         if not self._marked:
             why = ConnectionLost(f"{link.address} leads no partition, so it cannot tell the time.")

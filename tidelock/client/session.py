@@ -8,6 +8,7 @@ import asyncio
 import secrets
 from collections.abc import Callable, Sequence
 
+from schemas.errors import InvalidValue
 from streams.catalog import KINDS
 from streams.wire.keys import key_of
 from streams.wire.messages import Answers, Barrier, Refused
@@ -67,9 +68,14 @@ class Session:
         return str(self._handles)
 
     def partition_of(self, kind: str, name: str) -> Partition:
-        """Return the partition that decides on `name`."""
+        """Return the partition that decides on `name`. Raises `BadArgument`."""
         partitions = self._partitions(kind)
-        return partitions[partition_of(key_of(self.cluster.tenant, name), len(partitions))]
+        if not isinstance(name, str):
+            raise BadArgument(f"{name!r:.100} is no name. Give text.")
+        try:
+            return partitions[partition_of(key_of(self.cluster.tenant, name), len(partitions))]
+        except UnicodeEncodeError:
+            raise BadArgument(f"{name!r:.100} is no name: it cannot be written as UTF-8.") from None
 
     def partition(self, kind: str, number: int) -> Partition:
         """Return a partition by number. Raises `BadArgument`."""
@@ -116,12 +122,20 @@ class Session:
             timeout_s = self.settings.timeout_s
         ledger = self._ledger
         codec = self._codecs[partition.kind]
-        header, body = codec.write(command)
+        try:
+            header, body = codec.write(command)
+        except InvalidValue as error:
+            raise BadArgument(f"{type(command).__name__} cannot be sent: {error}") from None
         now = self.clock.now()
         issued_ms = partition.wall_ms(now)
         deadline_ms = issued_ms + int(timeout_s * 1000)
         sequence = ledger.next_sequence
-        tail = self._meta.write(sequence, handle, issued_ms, deadline_ms, traceparent, session) + body
+        try:
+            tail = self._meta.write(sequence, handle, issued_ms, deadline_ms, traceparent, session) + body
+        except (UnicodeEncodeError, AttributeError):
+            raise BadArgument(
+                f"The handle {handle!r:.100} is no text that can be written as UTF-8."
+            ) from None
         if len(tail) > MAX_COMMAND_BYTES:
             raise BadArgument(
                 f"The command has {len(tail)} bytes, the limit is {MAX_COMMAND_BYTES}. Split it."

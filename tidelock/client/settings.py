@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from streams.wire.messages import Answers
-from tidelock.client.errors import BadArgument
+from tidelock.client.errors import BadArgument, ConnectionLost
 from tidelock.client.link import split_address
 
 DEFAULT_WORKERS = "127.0.0.1:7400"
@@ -65,13 +65,29 @@ def addresses_of(addresses: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def token_of(token: str | Callable[[], str] | None) -> Callable[[], str]:
-    """Return what gives the token: the caller's, or TIDELOCK_TOKEN."""
+    """Return what gives the token: the caller's, or TIDELOCK_TOKEN. Raises `BadArgument`."""
     if token is None:
         token = os.environ.get("TIDELOCK_TOKEN", "")
     if callable(token):
         return token
-    fixed: str = token
+    fixed = _checked(token)
     return lambda: fixed
+
+
+def ask_token(token: Callable[[], str]) -> str:
+    """Return the token of now. Raises `ConnectionLost` if the caller's own callback fails: it is asked again later."""
+    try:
+        return _checked(token())
+    except Exception as error:
+        raise ConnectionLost(
+            f"The callback that gives the token failed ({error!r:.200}). It is asked again at the next attempt."
+        ) from error
+
+
+def _checked(token: str) -> str:
+    if not isinstance(token, str) or not token.isprintable():
+        raise BadArgument("The token is no printable text. Give the token itself, or what returns it.")
+    return token
 
 
 def check_timeout(timeout_s: float) -> float:
@@ -85,5 +101,7 @@ def check_identity(client_id: str | None, first_sequence: int) -> None:
     """Raise `BadArgument` if no client can have this id or count from there."""
     if client_id is not None and not 0 < len(client_id) <= MAX_CLIENT_ID_LENGTH:
         raise BadArgument(f"A client id has 1 to {MAX_CLIENT_ID_LENGTH} characters, not {len(client_id)}.")
+    if client_id is not None and not client_id.isprintable():
+        raise BadArgument(f"The client id {client_id!r} holds characters that cannot be printed.")
     if not 0 < first_sequence <= MAX_FIRST_SEQUENCE:
         raise BadArgument(f"first_sequence {first_sequence} is out of range. Choose 1 to 2**62.")

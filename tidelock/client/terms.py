@@ -5,6 +5,16 @@ from typing import TypedDict
 from streams.domain.locks.commands import EXCLUSIVE, SHARED, AcquireLock, Transaction
 from streams.domain.locks.limits import MAX_WAIT_MS
 from streams.domain.value import value
+from tidelock.client.errors import BadArgument
+
+LONGEST_S = 1e9
+
+
+def ms_of(seconds: float, what: str) -> int:
+    """Return `seconds` in milliseconds. Raises `BadArgument` if it is no number of seconds."""
+    if isinstance(seconds, int | float) and -LONGEST_S < seconds < LONGEST_S:
+        return round(seconds * 1000)
+    raise BadArgument(f"{what} is {str(seconds)[:40]!r}. Give a number of seconds.")
 
 
 class LockOptions(TypedDict, total=False):
@@ -41,9 +51,9 @@ class Terms:
         return AcquireLock(
             name,
             SHARED if self.shared else EXCLUSIVE,
-            round(self.ttl * 1000),
-            MAX_WAIT_MS if self.wait is None else round(self.wait * 1000),
+            ms_of(self.ttl, "ttl"),
+            MAX_WAIT_MS if self.wait is None else ms_of(self.wait, "wait"),
             self.priority,
-            round(self.lock_delay * 1000),
+            ms_of(self.lock_delay, "lock_delay"),
             self.transaction,
         )

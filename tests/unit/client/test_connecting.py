@@ -108,6 +108,29 @@ async def test_a_token_that_is_no_longer_good_fails_what_is_open(client: Client,
         await asking
 
 
+async def test_a_token_callback_that_fails_once_costs_one_attempt(
+    worker: FakeWorker, clock: FakeClock
+) -> None:
+    asked = 0
+
+    def token() -> str:
+        nonlocal asked
+        asked += 1
+        if asked == 2:
+            raise OSError("the vault is sealed")
+        return "t"
+
+    client = await connect(worker.address, token=token, clock=clock)
+    await worker.hellos.get()
+    asking = asyncio.create_task(client.inspect("a"))
+    (await worker.next(InspectLock)).connection.drop()
+    await worker.back()
+    (await worker.next(InspectLock)).answer(FREE)
+    await asking
+    assert asked == 3
+    await client.close()
+
+
 async def test_a_token_is_asked_for_at_each_connect(worker: FakeWorker, clock: FakeClock) -> None:
     tokens = iter(["one", "two"])
     client = await connect(worker.address, token=lambda: next(tokens), clock=clock)
