@@ -10,7 +10,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class WorkerSettings(BaseSettings):
     """What a worker process is told. Every name is an environment variable with the prefix `TIDELOCK_`."""
 
-    model_config = SettingsConfigDict(env_prefix="TIDELOCK_", env_file=None, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="TIDELOCK_", env_file=None, extra="ignore", hide_input_in_errors=True
+    )
 
     kafka: str = Field(description="Bootstrap servers of Kafka, host:port[,host:port].")
     partitions: int = Field(

@@ -144,3 +144,15 @@ def test_settings_that_are_not_usable_are_refused(wrong: dict[str, str]) -> None
     with pytest.raises(ValidationError):
         settings(**wrong)
     assert settings(operator_token="").operator_token is None
+
+
+def test_settings_that_are_not_usable_are_told_without_secrets(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TIDELOCK_KAFKA", "127.0.0.1:1")
+    monkeypatch.setenv("TIDELOCK_DEV_TOKEN", "very-secret-token")
+    monkeypatch.setenv("TIDELOCK_PARTITIONS", "none")
+    assert worker.main() == worker.EXIT_CONFIGURATION
+    said = capsys.readouterr().err
+    assert "partitions" in said
+    assert "secret" not in said
