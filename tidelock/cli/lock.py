@@ -1,6 +1,7 @@
 """`tidelock lock`: take, give back and look at one lock."""
 
 import asyncio
+import os
 from typing import Annotated
 
 import typer
@@ -20,7 +21,19 @@ lock_app = typer.Typer(
     epilog=exits.HELP, rich_markup_mode="rich",
 )  # fmt: skip
 
-Name = Annotated[str, typer.Argument(help="The lock's name, such as orders/42.", metavar="NAME")]
+
+def _text(argument: str) -> str:
+    """Return `argument` if it is text. COMMAND may hold any bytes, what goes to the cluster may not."""
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        raise typer.BadParameter(f"{os.fsencode(argument)!r} is not UTF-8. Write it in UTF-8.") from None
+    return argument
+
+
+Name = Annotated[
+    str, typer.Argument(help="The lock's name, such as orders/42.", metavar="NAME", callback=_text)
+]
 
 
 @lock_app.command()
@@ -34,11 +47,11 @@ def acquire(
         float, typer.Option(help="Length of the lease, s; renewed while held.", min=0.1, max=86_400)
     ] = 30.0,
     wait: Annotated[
-        float | None, typer.Option(help="Queue so long, s; 0 only tries. Default: a day.", min=0)
+        float | None, typer.Option(help="Queue so long, s; 0 only tries. Default: a day.", min=0, max=86_400)
     ] = None,
     priority: Annotated[int, typer.Option(help="9 is served first.", min=0, max=9)] = 0,
     lock_delay: Annotated[
-        float, typer.Option(help="After an expiry nobody gets it for so long, s.", min=0)
+        float, typer.Option(help="After an expiry nobody gets it for so long, s.", min=0, max=3_600)
     ] = 0.0,
     hold: Annotated[float | None, typer.Option(help="Release after so many s.", min=0)] = None,
     detach: Annotated[
@@ -65,8 +78,8 @@ def acquire(
 def release(
     name: Name,
     token: Annotated[int, typer.Option(help="The fencing token that the acquire printed.")],
-    client: Annotated[str, typer.Option(help="The client id that it printed.")],
-    handle: Annotated[str, typer.Option(help="The handle that it printed.")] = "1",
+    client: Annotated[str, typer.Option(help="The client id that it printed.", callback=_text)],
+    handle: Annotated[str, typer.Option(help="The handle that it printed.", callback=_text)] = "1",
     home: options.Home = options.HOME,
     json: options.AsJson = False,
 ) -> None:

@@ -1,8 +1,10 @@
 """The entry point: builds the application, and turns every expected error into one line and an exit code."""
 
+import errno
 import logging
+import os
 import sys
-from typing import NoReturn
+from typing import Final, NoReturn
 
 import typer
 
@@ -17,12 +19,30 @@ from tidelock.cli.up import up
 from tidelock.cli.verify import verify
 from tidelock.cli.workload import workload_app
 
+UNWRITTEN: Final = 74
+"""Nobody got what was printed (EX_IOERR of sysexits.h)."""
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+class OutputLost(exits.CliProblem):
+    """What was to be written could not be: the disk is full, or the output is gone."""
+
+    code = "OUTPUT"
+    exit_code = UNWRITTEN
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(
+            f"The output cannot be written ({error.strerror or error}); what was asked may have been done all the "
+            "same. Make room where it goes, or send it elsewhere."
+        )
+
+
 app = typer.Typer(
     name="tidelock",
     help="Tidelock: locks on a log you can rewind.\n\n"
     "Start with `tidelock up`, then `tidelock lock acquire orders/42` in another terminal, `tidelock status`, "
     "and `tidelock log tail` to see what was logged.",
-    epilog=exits.HELP,
+    epilog=f"{exits.HELP} 74: the output cannot be written.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -45,7 +65,7 @@ def main() -> NoReturn:
             logging.CRITICAL
         )  # what matters arrives as an error, told once
     try:
-        app()
+        _run()
     except exits.EXPECTED as error:
         if debugging():
             raise
@@ -57,6 +77,38 @@ def main() -> NoReturn:
         complain("BUG", f"{error!r}. Please report it, with what TIDELOCK_DEBUG=1 shows.")
         sys.exit(exits.BUG)
     sys.exit(exits.OK)
+
+
+def _run() -> None:
+    """Run the application until all that it printed is written. Raises `OutputLost`, `WrongUse`, and its errors."""
+    try:
+        app()
+    except OSError as error:
+        if error.errno in _FULL:
+            raise OutputLost(error) from error
+        raise
+    except UnicodeEncodeError as error:
+        if not _is_undecoded(error.object[error.start : error.end]):
+            raise
+        raise exits.WrongUse(
+            "An argument or a TIDELOCK_ variable is not UTF-8. Write it in UTF-8."
+        ) from error
+    finally:
+        _flush()
+
+
+def _is_undecoded(text: str) -> bool:
+    """Whether `text` stands for bytes of an argument or of the environment that are not UTF-8 (PEP 383)."""
+    return all("\udc80" <= each <= "\udcff" for each in text)
+
+
+def _flush() -> None:
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        # else the interpreter tries once more when it ends, fails again, and makes its own exit code of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise OutputLost(error) from error
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ def locks(
     clients: Annotated[int, typer.Option("--clients", "-n", min=1, help="Client connections.")] = 8,
     in_flight: Annotated[int, typer.Option(min=1, help="Requests under way, each client.")] = 32,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many requests.")] = None,
-    ttl: Annotated[float, typer.Option(min=0.1, help="Length of the leases, s.")] = 30.0,
+    ttl: Annotated[float, typer.Option(min=0.1, max=86_400, help="Length of the leases, s.")] = 30.0,
     home: options.Home = options.HOME,
     json: options.AsJson = False,
 ) -> None:

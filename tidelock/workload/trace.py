@@ -1,10 +1,11 @@
 """A block I/O trace as a workload of locks: reads share, writes exclude, one lock an extent of 2,048 blocks.
 
-Columns: version, time, op (SCSI operation code, hex), size (bytes), lbn (first block of 512 bytes).
+Columns: version, time, op (SCSI operation code, hex), size (bytes), lbn (first block of 512 bytes); version and
+time are not looked at.
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -13,6 +14,15 @@ BLOCK_BYTES = 512
 EXTENT_BLOCKS = 2048
 READS = frozenset({"28", "88", "a8"})
 WRITES = frozenset({"2a", "8a", "aa"})
+MAX_SIZE_BYTES = 2**30
+"""1,025 locks at most for one request: a size beyond it is a damaged line, not an I/O."""
+MAX_LBN = 2**44 - 1
+"""8 PiB: the number of an extent fits the ten digits of its name, so that names sort like numbers."""
+COLUMNS = ("op", "size", "lbn")
+CURE = (
+    "Expected columns version,time,op,size,lbn: op 28 (read) or 2a (write), "
+    f"size 0 to {MAX_SIZE_BYTES} bytes, lbn 0 to {MAX_LBN}. Correct the line or leave it out."
+)
 
 
 class TraceProblem(Exception):
@@ -30,28 +40,52 @@ class Request:
 
 
 def read_trace(path: Path, limit: int | None = None, prefix: str = "extent") -> list[Request]:
-    """Return the first `limit` requests. Raises `TraceProblem`."""
+    """Return the first `limit` requests, at least one. Raises `TraceProblem`."""
     try:
         with path.open(newline="") as file:
-            return list(islice(_requests(path, csv.DictReader(file), prefix), limit))
+            requests = list(islice(_requests(path, csv.DictReader(file), prefix), limit))
     except (OSError, UnicodeDecodeError) as error:
         raise TraceProblem(f"{path} cannot be read ({error}). Give the path of a CSV trace.") from error
+    if not requests:
+        raise TraceProblem(f"There are no requests in {path} below its first line. {CURE}")
+    return requests
 
 
-def _requests(path: Path, rows: Iterator[dict[str, str]], prefix: str) -> Iterator[Request]:
-    for line, row in enumerate(rows, 2):
-        try:
+def _requests(path: Path, rows: "csv.DictReader[str]", prefix: str) -> Iterator[Request]:
+    try:
+        _check_columns(path, rows.fieldnames or ())
+        for row in rows:
             yield _request(row, prefix)
-        except (KeyError, TypeError, ValueError) as error:
-            raise TraceProblem(
-                f"{path}:{line} is no request ({error!r}). Expected columns version,time,op,size,lbn with op 28 or 2a."
-            ) from error
+    except UnicodeDecodeError:
+        raise  # a ValueError, but it says nothing of a line
+    except (csv.Error, ValueError) as error:
+        line = rows.line_num + isinstance(error, csv.Error)  # which comes before the line is counted
+        raise TraceProblem(f"{path}:{line} is no request ({error}). {CURE}") from error
 
 
-def _request(row: dict[str, str], prefix: str) -> Request:
-    op, size, lbn = row["op"].lower(), int(row["size"]), int(row["lbn"])
+def _check_columns(path: Path, found: Sequence[str]) -> None:
+    missing = [column for column in COLUMNS if column not in found]
+    if missing:
+        raise TraceProblem(
+            f"There are no requests in {path}: its first line does not name the columns {', '.join(missing)}. {CURE}"
+        )
+
+
+def _request(row: dict[str, str | None], prefix: str) -> Request:
+    given = {column: row[column] or "" for column in COLUMNS}
+    missing = [column for column, text in given.items() if not text]
+    if missing:
+        raise ValueError(f"it has no {', '.join(missing)}")
+    op, size, lbn = given["op"].lower(), int(given["size"]), int(given["lbn"])
     if op not in READS | WRITES:
-        raise ValueError(f"op {op} neither reads nor writes")
+        raise ValueError(f"op {op!r} neither reads nor writes")
+    _check_range("size", size, MAX_SIZE_BYTES)
+    _check_range("lbn", lbn, MAX_LBN)
     last = lbn + max(1, -(-size // BLOCK_BYTES)) - 1
     extents = range(lbn // EXTENT_BLOCKS, last // EXTENT_BLOCKS + 1)
     return Request(op in READS, tuple(f"{prefix}/{extent:010d}" for extent in extents))
+
+
+def _check_range(column: str, number: int, most: int) -> None:
+    if not 0 <= number <= most:
+        raise ValueError(f"{column} {number} is not within 0 to {most}")

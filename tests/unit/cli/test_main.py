@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,12 +14,16 @@ import pytest
 from streams.log.ports import LogUnavailable
 from streams.log.positions import PartitionId, Position
 from streams.log.reader import UnknownEvent
+from streams.replay.findings import Report
 from tests.unit.cli.conftest import Cli
 from tidelock import errors
 from tidelock.cli import exits
 from tidelock.cli.exits import NothingToTalkTo, WrongUse, exit_code_of
-from tidelock.cli.main import main
+from tidelock.cli.main import UNWRITTEN, main
+from tidelock.cli.status_gather import Overview
 
+NOT_UTF8 = os.fsdecode(b"\xff\xfe")
+FULL = Path("/dev/full")
 COMMANDS = (
     ("up",), ("status",), ("verify",), ("lock", "acquire"), ("lock", "release"), ("lock", "show"), ("log", "tail"),
     ("workload", "locks"), ("workload", "demo"), ("feature", "status"), ("feature", "activate"),
@@ -69,10 +77,21 @@ def test_a_bug_is_told_in_one_line(cli: Cli, monkeypatch: pytest.MonkeyPatch) ->
         ("lock", "acquire"),
         ("lock", "acquire", "x", "--detach", "--hold", "1"),
         ("lock", "acquire", "x", "--priority", "10"),
+        ("lock", "acquire", "x", "--wait", "inf"),
+        ("lock", "acquire", "x", "--wait", "nan"),
+        ("lock", "acquire", "x", "--lock-delay", "inf"),
+        ("lock", "acquire", NOT_UTF8),
+        ("lock", "show", NOT_UTF8),
+        ("lock", "release", NOT_UTF8, "--token", "1", "--client", "c"),
+        ("lock", "release", "x", "--token", "1", "--client", NOT_UTF8),
+        ("lock", "release", "x", "--token", "1", "--client", "c", "--handle", NOT_UTF8),
         ("verify", "unicorns"),
+        ("verify", NOT_UTF8),
+        ("workload", "locks", "--trace", "/dev/null"),
+        ("workload", "locks", "--trace", "/dev/null", "--ttl", "inf"),
         ("workload", "locks", "--trace", "/nowhere.csv"),
     ],
-    ids=" ".join,
+    ids=lambda args: ascii(" ".join(args)),
 )
 def test_wrong_use_is_2(cli: Cli, monkeypatch: pytest.MonkeyPatch, args: tuple[str, ...]) -> None:
     monkeypatch.setenv("TIDELOCK_KAFKA", "127.0.0.1:1")
@@ -102,6 +121,64 @@ def test_each_error_has_its_exit_code() -> None:
     assert exit_code_of(errors.BadArgument("wrong")) == exits.USAGE
     assert exit_code_of(WrongUse("wrong")) == exits.USAGE
     assert exit_code_of(UnknownEvent(position, "new")) == exits.NO
+
+
+def test_a_name_that_is_not_utf8_is_shown_as_bytes(cli: Cli) -> None:
+    ran = cli("lock", "show", NOT_UTF8)
+    assert ran.code == exits.USAGE
+    assert r"b'\xff\xfe' is not UTF-8" in " ".join(ran.err.split())
+
+
+def test_what_cannot_be_encoded_is_of_an_argument_or_a_bug(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def encode(text: str) -> Callable[[], object]:
+        return partial(text.encode, "ascii")
+
+    monkeypatch.setattr("tidelock.cli.main.app", encode(NOT_UTF8))
+    ran = cli("log", "tail")
+    assert (ran.code, "not UTF-8" in ran.err) == (exits.USAGE, True)
+    monkeypatch.setattr("tidelock.cli.main.app", encode("ä"))
+    assert cli("log", "tail").code == exits.BUG
+
+
+async def overview(*_: object) -> Overview:
+    return Overview([], [])
+
+
+async def no_reports(*_: object) -> list[Report]:
+    return []
+
+
+@pytest.mark.parametrize("buffering", [1, 8192], ids=["lines", "blocks"])
+@pytest.mark.parametrize(
+    "args", [("status",), ("status", "--json"), ("verify",), ("verify", "--json")], ids=" ".join
+)
+def test_an_output_that_is_full_is_told(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, args: tuple[str, ...], buffering: int
+) -> None:
+    monkeypatch.setenv("TIDELOCK_KAFKA", "127.0.0.1:1")
+    monkeypatch.setattr("tidelock.cli.status.gather", overview)
+    monkeypatch.setattr("tidelock.cli.verify._verify", no_reports)
+    with FULL.open("w", buffering=buffering) as full:
+        monkeypatch.setattr("sys.stdout", full)
+        ran = cli(*args)
+    assert (ran.code, ran.err.count("\n")) == (UNWRITTEN, 1)
+    assert ran.err.startswith("OUTPUT: The output cannot be written (No space left on device)")
+
+
+def test_an_output_that_fills_up_at_the_end_is_told(tmp_path: Path) -> None:
+    place = {"TIDELOCK_KAFKA": "127.0.0.1:1", "TIDELOCK_WORKERS": "127.0.0.1:1"}
+    with FULL.open("w") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "tidelock.cli.main", "env", "--home", str(tmp_path)],
+            env=os.environ | place, stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert (ran.returncode, ran.stderr.count("\n")) == (UNWRITTEN, 1)
+
+
+def test_the_docs_have_every_exit_code() -> None:
+    page = (Path(__file__).parents[3] / "docs/getting-started.md").read_text()
+    codes = (exits.OK, exits.NO, exits.USAGE, exits.NOBODY, exits.UNKNOWN, exits.LOST, exits.BUG, UNWRITTEN)
+    assert all(f"\n| {code} | " in page for code in codes)
 
 
 def subclasses(cls: type[Exception]) -> Iterator[type[Exception]]:

@@ -45,10 +45,58 @@ def test_only_so_many_are_read(tmp_path: Path) -> None:
     assert len(read_trace(trace(tmp_path, *["1,0,28,512,0"] * 5), limit=3)) == 3
 
 
-@pytest.mark.parametrize("row", ["1,0,99,512,0", "1,0,28,x,0", "1,0,28", "1,0,,512,0"])
+@pytest.mark.parametrize("row", ["1,0,99,512,0", "1,0,28,x,0", "1,0,28", "1,0,,512,0", "1", "1,0,28,512,\0"])
 def test_what_is_no_request_is_refused_with_its_line(tmp_path: Path, row: str) -> None:
     with pytest.raises(TraceProblem, match=r"trace\.csv:3 is no request"):
         read_trace(trace(tmp_path, "1,0,28,512,0", row))
+
+
+@pytest.mark.parametrize(
+    ("size", "lbn"), [(10**17, 0), (2**30 + 1, 0), (-1, 0), (512, 2**44), (512, 10**30), (512, -1)]
+)
+def test_a_request_beyond_every_disk_is_refused(tmp_path: Path, size: int, lbn: int) -> None:
+    with pytest.raises(TraceProblem, match=r"trace\.csv:2 is no request .* is not within 0 to .*Correct"):
+        read_trace(trace(tmp_path, f"1,0,28,{size},{lbn}"))
+
+
+def test_the_largest_request_has_names_in_order(tmp_path: Path) -> None:
+    (request,) = read_trace(trace(tmp_path, f"1,0,28,{2**30},{2**44 - 1}"))
+    assert len(request.names) == 1025
+    assert list(request.names) == sorted(request.names)
+
+
+@pytest.mark.parametrize("text", ["", "\0" * 100, HEADER, "time,lbn\n1,2\n", "1,0,28,512,0\n", "\n\n"])
+def test_a_file_without_requests_is_refused_and_says_what_is_expected(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "trace.csv"
+    path.write_text(text)
+    with pytest.raises(TraceProblem, match=r"no requests in .*version,time,op,size,lbn"):
+        read_trace(path)
+
+
+def test_the_null_device_holds_no_requests() -> None:
+    with pytest.raises(TraceProblem, match="no requests in /dev/null"):
+        read_trace(Path("/dev/null"))
+
+
+def test_a_field_too_large_for_csv_is_refused_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(TraceProblem, match=r"trace\.csv:3 is no request .*field larger"):
+        read_trace(trace(tmp_path, "1,0,28,512,0", "9" * 200_000))
+    path = tmp_path / "header.csv"
+    path.write_text("9" * 200_000)
+    with pytest.raises(TraceProblem, match=r"header\.csv:1 is no request .*field larger"):
+        read_trace(path)
+
+
+def test_lines_are_counted_as_an_editor_does(tmp_path: Path) -> None:
+    with pytest.raises(TraceProblem, match=r"trace\.csv:4 is no request"):
+        read_trace(trace(tmp_path, "1,0,28,512,0", "", "1,0,28,x,0"))
+
+
+def test_bytes_that_are_no_text_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "trace.csv"
+    path.write_bytes(HEADER.encode() + b"\xff\xfe\n")
+    with pytest.raises(TraceProblem, match="cannot be read"):
+        read_trace(path)
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:

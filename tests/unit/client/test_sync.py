@@ -2,7 +2,9 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from inspect import signature
 from typing import Any
 
@@ -10,22 +12,37 @@ import pytest
 
 import tidelock
 from streams.domain.decider import Rejected
-from streams.domain.locks.commands import AcquireLock, InspectLock
-from streams.domain.locks.replies import LockState
+from streams.domain.locks.commands import AcquireLock, InspectLock, WithdrawLock
+from streams.domain.locks.replies import LockState, LockWaiting, LockWithdrawn
 from streams.wire.messages import Answers
 from tests.unit.client.test_several import obliging
 from tests.unit.client.worker import FakeWorker, Received
+from tidelock.client.errors import ClientClosed
 
 FREE = LockState("FREE", (), (), 0, 0, None)
 
 
-def answer(received: Received) -> None:
-    if isinstance(received.command, InspectLock):
-        received.answer(FREE)
-    elif isinstance(received.command, AcquireLock) and received.command.name == "busy":
-        received.answer(Rejected("LOCK_BUSY", "busy"))
-    else:
-        obliging(received)
+class Answering:
+    """Grants everything but "busy"; "waited for" is never granted, and "waiters" counts who waits for it."""
+
+    def __init__(self) -> None:
+        self.waiters = 0
+
+    def __call__(self, received: Received) -> None:
+        match received.command:
+            case InspectLock(name="waiters"):
+                received.answer(replace(FREE, waiter_count=self.waiters))
+            case InspectLock():
+                received.answer(FREE)
+            case AcquireLock(name="busy"):
+                received.answer(Rejected("LOCK_BUSY", "busy"))
+            case AcquireLock(name="waited for"):
+                self.waiters += 1
+                received.answer(LockWaiting(1, 1), waiting=True)
+            case WithdrawLock():
+                received.answer(LockWithdrawn("NOTHING", None))
+            case _:
+                obliging(received)
 
 
 @pytest.fixture
@@ -34,7 +51,7 @@ def address() -> Iterator[str]:
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     worker = FakeWorker()
-    worker.auto = answer
+    worker.auto = Answering()
     asyncio.run_coroutine_threadsafe(worker.start(), loop).result()
     yield worker.address
     asyncio.run_coroutine_threadsafe(worker.stop(), loop).result()
@@ -120,3 +137,87 @@ def test_nobody_there_leaves_no_thread() -> None:
     with pytest.raises(tidelock.ConnectionLost):
         tidelock.sync.connect("127.0.0.1:1", connect_timeout=0.05)
     assert threading.active_count() == before
+
+
+def test_closing_ends_the_calls_of_other_threads(address: str) -> None:
+    client = tidelock.sync.connect(address, timeout=3)
+    ended: list[BaseException] = []
+    under_way = threading.Semaphore(0)
+
+    def work() -> None:
+        try:
+            while True:
+                with client.lock("ham", wait=1):
+                    under_way.release()
+        except BaseException as error:
+            ended.append(error)
+
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for _ in range(100):
+        assert under_way.acquire(timeout=10)
+    client.close()
+    for thread in threads:
+        thread.join(timeout=10)
+    assert [type(error) for error in ended] == [ClientClosed] * 20
+
+
+def test_closing_ends_the_waits_of_other_threads(address: str) -> None:
+    client = tidelock.sync.connect(address)
+    ended: list[BaseException] = []
+
+    def wait() -> None:
+        try:
+            client.acquire("waited for")
+        except BaseException as error:
+            ended.append(error)
+
+    threads = [threading.Thread(target=wait, daemon=True) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    deadline_s = time.monotonic() + 10
+    while client.inspect("waiters").waiter_count < 5:
+        assert time.monotonic() < deadline_s
+    client.close()
+    for thread in threads:
+        thread.join(timeout=10)
+    assert [type(error) for error in ended] == [ClientClosed] * 5
+
+
+def test_a_closed_client_says_so_and_is_closed_again_for_nothing(address: str) -> None:
+    client = tidelock.sync.connect(address)
+    held, dropped = client.acquire("x"), client.acquire("y")
+    client.close()
+    client.close()
+    calls: list[Callable[[], object]] = [
+        lambda: client.acquire("x"),
+        lambda: client.inspect("x"),
+        lambda: client.command("locks", InspectLock("x")),
+        lambda: client.acquire_all(["x"]).__enter__(),
+        held.renew,
+        dropped.release,
+    ]
+    for call in calls:
+        with pytest.raises(ClientClosed, match="Open another one"):
+            call()
+    assert held.is_lost
+
+
+def test_a_client_that_is_closed_in_a_block_ends_the_block(address: str) -> None:
+    with tidelock.sync.connect(address) as client, pytest.raises(ClientClosed), client.lock("x"):
+        client.close()
+    with tidelock.sync.connect(address) as client, pytest.raises(KeyError), client.lock("x"):
+        client.close()
+        raise KeyError("mine")
+
+
+def test_several_threads_may_close(address: str) -> None:
+    client = tidelock.sync.connect(address)
+    before = threading.active_count()
+    threads = [threading.Thread(target=client.close, daemon=True) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=10)
+    assert threading.active_count() == before - 1
