@@ -24,6 +24,7 @@ from streams.domain.locks.commands import (
 )
 from streams.domain.locks.replies import LeaseExtended, LockHeld
 from streams.engine.direct_lane import FRAMES
+from streams.engine.outbox import NO_COMMIT
 from streams.wire.frames import PROTOCOL, FrameSplitter, frame
 from streams.wire.messages import Answers, Hello, Refused, Welcome
 from tests.simulation.invariants import Sent
@@ -145,7 +146,9 @@ class Client:
         faults, random, now = self.world.faults, self.random, self.now_ms()
         deadline = now + 60_000
         if faults.p_odd_deadline and random.random() < faults.p_odd_deadline:
-            deadline = now + random.choice((-1000, 20, 200, 1000, 3000, 5000, 3_600_000))
+            deadline = now + random.choice((-1000, 20, 200, 1000, 3000, 5000))
+        if faults.p_far_deadline and random.random() < faults.p_far_deadline:
+            deadline = now + random.choice((601_000, 3_600_000))
         floor = min(self.open, default=sequence)
         return CommandMeta(min(floor, sequence), TENANT, self.name, sequence, handle, now, deadline)
 
@@ -323,6 +326,7 @@ class Client:
 
     def answers(self, answers: Answers) -> None:
         """Take answers and pushes."""
+        decided = answers.offset != NO_COMMIT
         for answer in answers.answers:
             call = self.open.get(answer.sequence)
             if answer.sequence in self._impostors:
@@ -332,18 +336,26 @@ class Client:
             self.replies += 1
             if not call.answered:
                 call.answered = True
-                self._pairs = [*self._pairs[-7:], (call.first_sent_ms, answers.lease_ms)]
+                if decided:
+                    self._learn(call.first_sent_ms, answers.lease_ms)
             call.waiting, call.repeat = answer.waiting, False
             if not answer.waiting:
                 del self.open[answer.sequence]
                 self._done = [*self._done[-9:], (call.sequence, call.frame)]
                 reply = self.world.vocabulary.decode_reply(answer.reply)
                 call.answer.set_result(reply)
-                if isinstance(reply, Rejected) and reply.code in {"DEADLINE_TOO_FAR", "STALE"}:
+                if isinstance(reply, Rejected) and (
+                    reply.code == "STALE" or (reply.code == "DEADLINE_TOO_FAR" and decided)
+                ):
                     self._give_up_below(answer.sequence)
 
+    def _learn(self, sent_ms: float, lease_ms: int) -> None:
+        self._pairs = [*self._pairs[-7:], (sent_ms, lease_ms)]
+        judge = self.world.judge
+        judge.learnt(self.name, self.until(judge.lease_ms))
+
     def _give_up_below(self, sequence: int) -> None:
-        """A deadline out of bounds raised this client's floor, which STALE may be the first to tell.
+        """A deadline out of bounds raised this client's floor if it is logged; STALE may be the first to tell.
 
         What is open below it will not be answered again, but a wait's push may still come.
         """

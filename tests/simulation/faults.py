@@ -31,6 +31,8 @@ class Faults:
     r_flap: float = 0.0
     r_two_owners: float = 0.0
     p_old_version: float = 0.0
+    r_activate: float = 0.0
+    """An operator asks an owner to activate a feature level, one that it knows or not."""
     p_code_failure: float = 0.0
     p_huge_decision: float = 0.0
     """A kind decides more on a command than a commit holds, whoever decides it."""
@@ -55,6 +57,8 @@ class Faults:
     r_client_freeze: float = 0.0
     p_reused_sequence: float = 0.0
     p_odd_deadline: float = 0.0
+    p_far_deadline: float = 0.0
+    """A command names a deadline that is too far ahead to be accepted."""
     p_late_repeat: float = 0.0
     p_topic_lane: float = 0.0
     p_undecodable: float = 0.0
@@ -86,6 +90,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "r_flap": (0.05, 0.5),
     "r_two_owners": (0.05, 0.5),
     "p_old_version": (0.2, 0.6),
+    "r_activate": (0.2, 3.0),
     "p_code_failure": (0.01, 0.1),
     "p_huge_decision": (0.01, 0.05),
     "p_start_failure": (0.1, 0.5),
@@ -102,6 +107,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "r_client_freeze": (0.05, 0.3),
     "p_reused_sequence": (0.02, 0.1),
     "p_odd_deadline": (0.02, 0.15),
+    "p_far_deadline": (0.02, 0.2),
     "p_late_repeat": (0.02, 0.2),
     "p_topic_lane": (0.2, 1.0),
     "p_undecodable": (0.05, 0.3),

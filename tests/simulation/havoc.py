@@ -29,6 +29,7 @@ class Havoc:
             (faults.r_freeze, self._freeze),
             (faults.r_flap, self._flap),
             (faults.r_two_owners, self._two_owners),
+            (faults.r_activate, self._operate),
             (faults.r_broker_skew, self._broker_skew),
             (faults.r_disconnect, self._disconnect),
             (faults.r_client_freeze, self._freeze_client),
@@ -54,8 +55,13 @@ class Havoc:
 
     def _activate_level(self) -> None:
         for worker in self.world.alive():
-            if worker.owner is not None and worker.max_level == 2:
-                worker.process.call(worker.owner.activate, 2)
+            if worker.max_level == 2:
+                worker.process.call(worker.activate, 2)
+
+    def _operate(self) -> None:
+        worker = self._victim()
+        if worker is not None:
+            worker.process.call(worker.activate, self.world.random.choice((1, 2, 2, 2, 3)))
 
     # ── processes ───────────────────────────────────────────────────────────────────────────────────────────
 

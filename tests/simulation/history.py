@@ -9,12 +9,15 @@ from functools import cache
 from hashlib import sha256
 from random import Random
 from typing import Any
+from unittest.mock import patch
 
+from streams.log import answers
 from streams.log.reader import PartitionReader
 from streams.wire.keys import key_of
 from tests.simulation.clients import Client
 from tests.simulation.faults import draw
 from tests.simulation.havoc import Havoc
+from tests.simulation.invariants import MAX_FAR_CLIENTS
 from tests.simulation.loop import Livelock
 from tests.simulation.network import TENANT
 from tests.simulation.worker import WHERE
@@ -58,7 +61,8 @@ def _history(seed: int, trace: bool) -> Result:
     outer = module_random.getstate()
     module_random.seed(seed)  # the client library draws its pauses there
     try:
-        return _world(seed, trace)
+        with patch.object(answers, "MAX_FAR_CLIENTS", MAX_FAR_CLIENTS):
+            return _world(seed, trace)
     finally:
         module_random.setstate(outer)
 

@@ -13,11 +13,12 @@ from schemas.errors import SchemaError
 from streams.domain.decider import Rejected
 from streams.domain.locks.events import LockDowngraded
 from streams.engine.errors import ClockSkew, OwnerError
+from streams.engine.outbox import NO_COMMIT
 from streams.engine.owner import Owner
 from streams.engine.pending import Pending
 from streams.log.ports import Stored
 from streams.log.reader import LogHalt, PartitionReader
-from streams.log.records import Claim, Commit, LoggedDecision
+from streams.log.records import Claim, Commit, FeatureActivated, LoggedDecision
 from streams.log.vocabulary import Vocabulary
 from streams.wire.messages import Answer
 from tests.simulation.clocks import Begun, Clocks
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 
 REFUSALS = ("EXPIRED", "DEADLINE_TOO_FAR", "STALE", "SEQUENCE_REUSED", "SESSION_ENDED", "WRONG_PARTITION")
 MAX_AHEAD_MS = 10 * 60_000
+MAX_FAR_CLIENTS = 2
+"""So few clients are remembered for a far deadline while a history runs."""
+ROUNDING_S = 0.002
+"""What whole milliseconds may add to a trust that is right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,8 @@ class Judge:
         self.workers: dict[str, Worker] = {}
         self.dead_letters: list[int] = []
         self.answers = 0
+        self.lease_ms = 0
+        """The lease time of the newest commit that counts."""
         self._loop = loop
         self._vocabulary = vocabulary
         self._commands = commands
@@ -66,6 +73,8 @@ class Judge:
         self._clocks = Clocks(self.fail)
         self._decided_source = -1
         self._accepted: set[int] = set()
+        self._activations: set[tuple[bytes, int]] = set()
+        """What an operator asked for: (the claim of the ownership that heard it, level)."""
         self._acquires: dict[tuple[str, str], int] = {}
         """Of the real library's handles, which it never uses again: the sequence that acquired."""
 
@@ -82,6 +91,18 @@ class Judge:
         known = self.sent.setdefault((PRINCIPAL, pending.meta.client, pending.meta.sequence), [])
         if sent not in known:
             known.append(sent)
+
+    def activating(self, owner: bytes, level: int) -> None:
+        """An operator asks the ownership that claimed as `owner` to activate a level."""
+        self._activations.add((owner, level))
+
+    def learnt(self, client: str, until: float) -> None:
+        """A client believes that lease time will not come to where it stands in the log before true time `until`."""
+        if until > self._loop.now + ROUNDING_S:
+            self.fail(
+                f"{client} takes lease time {self.lease_ms}, which is logged, "
+                f"for {until - self._loop.now:.3f} s ahead"
+            )
 
     def undecided(self) -> int:
         """Return how many commands of the topic lane the log does not cover."""
@@ -120,11 +141,22 @@ class Judge:
         if isinstance(record, Claim):
             skew = self._broker_skew(stored)
             self._clocks.claim(record, Begun(self._loop.now, stored.timestamp_ms, skew))
+        elif isinstance(record, FeatureActivated):
+            self._activated(stored.offset, record, landing)
         elif isinstance(record, Commit):
             if landing is None:
                 self.fail(f"commit {stored.offset} counts, but no owner sent it there")
             else:
                 self._commit(stored.offset, record, landing)
+
+    def _activated(self, offset: int, record: FeatureActivated, landing: Landing | None) -> None:
+        if landing is None or (record.owner, record.level) not in self._activations:
+            self.fail(
+                f"level {record.level} is activated at offset {offset}, "
+                "though nobody asked the ownership that wrote it"
+            )
+        elif self.workers[landing.writer.process.name].max_level < record.level:
+            self.fail(f"{landing.writer.process.name} activates level {record.level}, which it does not know")
 
     def _broker_skew(self, stored: Stored) -> int:
         return stored.timestamp_ms - EPOCH_MS - int(self._loop.now * 1000)
@@ -137,6 +169,7 @@ class Judge:
             self.fail(f"{worker.name} of level {worker.max_level} decides at level {commit.level}")
         if len(landing.value) > 512 * 1024:
             self.fail(f"a commit of {len(landing.value)} bytes")
+        self.lease_ms = commit.lease_ms
         self._source(commit)
         for decision in commit.decisions:
             self._decision(offset, commit, decision, landing.sent_at)
@@ -152,6 +185,8 @@ class Judge:
             client = (decision.principal, decision.client)
             if decision.hash:
                 oracle.floors[client] = max(oracle.floors.get(client, 0), decision.floor)
+                if decision.deadline_ms > commit.mark_ms + MAX_AHEAD_MS:
+                    oracle.far.add(client)
             if decision.hash and (
                 bool(decision.events) or _code(self._vocabulary, decision.reply) not in REFUSALS
             ):
@@ -264,8 +299,11 @@ class Judge:
     def answered(
         self, principal: str, client: str, offset: int, lease_ms: int, answers: list[Answer]
     ) -> None:
-        """An owner hands answers to a connection: each must be in the accepted log by now."""
-        if offset > self.oracle.offset or offset not in self._accepted:
+        """An owner hands answers to a connection: each must be in the accepted log by now, or say that it is not."""
+        if offset == NO_COMMIT:
+            if lease_ms:
+                self.fail(f"answers that no commit decided tell lease time {lease_ms}")
+        elif offset > self.oracle.offset or offset not in self._accepted:
             self.fail(
                 f"answers of offset {offset} leave while the log counts nothing there (end {self.oracle.offset})"
             )
@@ -279,14 +317,16 @@ class Judge:
                 (one.waiting, one.reply) == (answer.waiting, answer.reply) for one in (*before[-1:], *now)
             ):
                 continue
-            if not self._refusal(who, answer):
+            if offset != NO_COMMIT or not self._refusal(who, answer):
                 self.fail(f"{who} is answered {answer} at offset {offset}, the log says {past}")
 
     def _refusal(self, who: CommandId, answer: Answer) -> bool:
         """Say whether the log bears out an answer that is not logged itself."""
         reply = self._vocabulary.decode_reply(answer.reply)
         if not isinstance(reply, Rejected):
-            return type(reply).__name__ == "LockState"
+            return False
+        if reply.code == "DEADLINE_TOO_FAR":
+            return len(self.oracle.far - {who[:2]}) >= MAX_FAR_CLIENTS
         if reply.code == "STALE":
             return who[2] < self.oracle.floors.get(who[:2], 0)
         if reply.code == "SEQUENCE_REUSED":
@@ -322,6 +362,7 @@ class Judge:
             ),
             ("clocks", lambda r: (r.state.lease_ms, r.state.mark_ms, r.state.events, r.state.generation)),
             ("keys", lambda r: r.state.keys),
+            ("far clients", lambda r: r.state.answers.far),
             ("parked", lambda r: (r.state.parked, r.state.ended_sessions)),
         ]
         for name, view in views:

@@ -106,7 +106,8 @@ class SimLoop(asyncio.AbstractEventLoop):
         self.steps = 0
         self.max_steps = max_steps
         self.ready: list[Process] = []
-        self.tasks: list[asyncio.Task[Any]] = []
+        self.tasks: list[tuple[asyncio.Task[Any], Process]] = []
+        """All tasks, each with whose it is."""
         self.errors: list[str] = []
         self.closed = False
         self.halted = False
@@ -141,7 +142,8 @@ class SimLoop(asyncio.AbstractEventLoop):
         **_: object,
     ) -> "asyncio.Task[_T]":
         task: asyncio.Task[_T] = asyncio.Task(coro, loop=self, context=context)
-        self.tasks.append(task)
+        process = _PROCESS.get(self.world) if context is None else context.get(_PROCESS, self.world)
+        self.tasks.append((task, process))
         return task
 
     def call_soon(
@@ -270,13 +272,17 @@ class SimLoop(asyncio.AbstractEventLoop):
         self.closed = True
         self.ready.clear()
         self._timers.clear()
-        for task in self.tasks:
+        for task, _ in self.tasks:
             task._log_destroy_pending = False  # type: ignore[attr-defined]
             with suppress(RuntimeError):  # it awaits something while it ends
                 task.get_coro().close()
         self.tasks.clear()
 
     def forgotten_errors(self) -> list[str]:
-        """Return the exceptions of tasks that nobody looked at: an engine task died unnoticed."""
-        lost = [t for t in self.tasks if t.done() and not t.cancelled() and t._log_traceback]
+        """Return the exceptions of tasks that nobody looked at: an engine task died unnoticed.
+
+        Whoever was to look may have died with the process before its turn came: that is no oversight.
+        """
+        ended = [task for task, process in self.tasks if task.done() and not process.dead]
+        lost = [task for task in ended if not task.cancelled() and task._log_traceback]
         return [f"task {t.get_coro()!r} died unseen: {t.exception()!r}" for t in lost]

@@ -41,6 +41,8 @@ class Oracle:
     hashes: dict[CommandId, tuple[bytes, int]] = field(default_factory=dict)
     """Of each command that was decided: its hash and its deadline."""
     floors: dict[tuple[str, str], int] = field(default_factory=dict)
+    far: set[tuple[str, str]] = field(default_factory=set)
+    """Clients that are remembered for a deadline too far ahead."""
     decisions: int = 0
 
     def judge(self, offset: int, stored: bytes | None) -> Record | None:

@@ -14,6 +14,7 @@ from tests.simulation.log import EPOCH_MS
 from tests.simulation.loop import Process, SimLoop
 from tests.simulation.network import TENANT, TOKEN
 from tests.simulation.trust import Hold
+from tests.simulation.worker import WHERE
 from tidelock.client.client import Client
 from tidelock.client.clock import Timer
 from tidelock.client.errors import LockLost, TidelockError
@@ -82,6 +83,8 @@ class User:
         await asyncio.sleep(random.random())
         while not self.stopping:
             try:
+                if random.random() < world.faults.p_far_deadline * 2:
+                    self._be_far_ahead()
                 async with asyncio.timeout(random.choice((0.5, 2.0, 6.0, None))):
                     held = await self._acquire()
             except (TidelockError, TimeoutError) as error:
@@ -103,6 +106,18 @@ class User:
         held = await lock.acquire()
         self._believe(held)
         return held
+
+    def _be_far_ahead(self) -> None:
+        """Take the partition for an hour ahead of itself, as after a mark that was: all deadlines are too far.
+
+        Not while a command is open: the refusal raises the floor above it, and if it waits, and its owner changes,
+        nobody tells the library any more how it ended. It learns that no earlier than a minute after the wait.
+        """
+        if self.client._session.open_commands():
+            return
+        now = self.clock.now()
+        partition = self.client._session.partition(WHERE.kind, WHERE.partition)
+        partition.reset_mark(partition.wall_ms(now) + 3_600_000, now)
 
     async def _use(self, held: HeldLock) -> None:
         try:
@@ -145,6 +160,8 @@ class User:
     def _believe(self, held: HeldLock) -> None:
         """Trust the lease as long as the library says now. Raises `LockLost`."""
         held.check()
+        judge, partition = self.world.judge, self.client._session.partition(WHERE.kind, WHERE.partition)
+        judge.learnt(self.name, partition.trusted_until(judge.lease_ms) / self.clock.rate)
         until = held.trusted_until() / self.clock.rate
         hold = Hold(held.token, held.mode == "EXCLUSIVE", until)
         self.world.judge.trust.hold(held.name, (self.name, held.handle), hold)

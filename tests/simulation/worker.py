@@ -146,6 +146,14 @@ class Worker(Silent):
             self.process.spawn(self.roster.assigned(owned, routes))
             self.world.trace("assigned" if mine else "relieved", self.name)
 
+    def activate(self, level: int) -> None:
+        """Have the owner here, if it leads, activate `level`: an operator asked for it."""
+        owner = self.owner
+        if owner is not None and owner.phase == "leading" and (claim := owner.reader.head.claim) is not None:
+            self.world.trace("asked to activate", level, self.name)
+            self.world.judge.activating(claim.owner, level)
+            owner.activate(level)
+
     def serve(self) -> Served:
         """Take a connection."""
         return Served(self)

@@ -128,6 +128,18 @@ def _newest_level(self: PartitionState, lease_ms: int, level: int) -> Any:
     return replace(_context(self, lease_ms, level), level=2)
 
 
+def _keep_request(self: Any) -> None:
+    level = self._activate
+    _take_back(self)
+    self._activate = level
+
+
+def _as_the_last_commit(directory: Any, where: Any, offset: int, batch: Batch) -> None:
+    batch.deliveries += batch.undecided
+    batch.undecided = []
+    deliver(directory, where, offset, batch)
+
+
 def _silence(self: Any) -> None:
     """Leave waiting clients alone."""
 
@@ -238,6 +250,16 @@ ENGINE = (
         "unlogged refusals",
         "a rejection is answered without being logged",
         lambda: [(Batch, "_log", _unlogged_reject)],
+    ),
+    Mutant(
+        "activation survives its ownership",
+        "what an operator asked one ownership the next one does",
+        lambda: [(Owner, "_take_back", _keep_request)],
+    ),
+    Mutant(
+        "pair from an answer without a commit",
+        "an answer that no commit decided tells the lease time of the last one",
+        lambda: [(owner_module, "deliver", _as_the_last_commit)],
     ),
     Mutant(
         "lost waits",
