@@ -192,6 +192,7 @@ ENGINE = (
         "hash ignored",
         "another command under a used sequence gets the first one's answer",
         lambda: [(admission, "_known", _no_hash)],
+        first_history=3980,
     ),
     Mutant(
         "claim not read back",

@@ -14,6 +14,8 @@ class Mutant:
     name: str
     breaks: str
     patches: Callable[[], list[tuple[Any, str, Any]]]
+    first_history: int = 0
+    """Where to begin to look for a rare one; all histories before it are looked at when it is not found from there."""
 
     @contextmanager
     def planted(self) -> Iterator[None]:

@@ -69,6 +69,7 @@ TIME = (
         "lease time through stalls",
         "lease time runs on while the oldest commit is unacknowledged",
         lambda: [(LeaseClock, "advance", _no_stall)],
+        first_history=3940,
     ),
     Mutant(
         "lease time jumps",
