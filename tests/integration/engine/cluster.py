@@ -149,11 +149,16 @@ class Cluster:
         await worker.start()
         return worker
 
-    async def led_by(self, *workers: WorkerProcess, idle: bool = False) -> None:
-        """Return once these workers (without `idle`: all of these) decide every partition between them."""
+    async def led_by(self, *workers: WorkerProcess, idle: bool = False) -> dict[int, WorkerProcess]:
+        """Return who decides what, once these workers (without `idle`: all of these) decide every partition."""
+        found: dict[int, WorkerProcess] = {}
 
         async def settled() -> bool:
             led = [await worker.leads() for worker in workers]
+            found.clear()
+            found.update(
+                {number: worker for worker, each in zip(workers, led, strict=True) for number in each}
+            )
             return (idle or all(led)) and sorted(number for each in led for number in each) == [0, 1, 2, 3]
 
         try:
@@ -161,6 +166,7 @@ class Cluster:
         except TimeoutError:
             told = {worker.name: await worker.status() for worker in workers}
             raise AssertionError(f"not every partition is led, or not by all: {told}") from None
+        return found
 
     def connect(self, *workers: WorkerProcess, timeout: float = 60.0) -> Any:
         addresses = [worker.address for worker in workers or self.workers]
