@@ -1,13 +1,30 @@
 """How every Kafka client of the platform is set up. aiokafka, bounded and explicit."""
 
+import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError
 
 MAX_RECORD_BYTES = 1024 * 1024
 LETTER_RECORD_BYTES = 2 * MAX_RECORD_BYTES
 """Dead letters take whole what the commands topic takes."""
+END_S = 2.0
+"""How long a broker that is away is waited for when a client ends."""
+
+
+def name_of(at: TopicPartition) -> str:
+    """Return what errors call the partition."""
+    return f"{at.topic}/{at.partition}"
+
+
+async def finish(ending: Coroutine[Any, Any, None], within_s: float = END_S) -> None:
+    """Await a client's own way to end; whatever is still queued in it may or may not land."""
+    with suppress(KafkaError, TimeoutError, OSError):
+        await asyncio.wait_for(ending, within_s)
 
 
 def connection(bootstrap: str, request_timeout_ms: int) -> AIOKafkaClient:

@@ -2,19 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from hashlib import sha256
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from storage.kafka.client import consumer
+from storage.kafka.client import consumer, finish, name_of
 from storage.kafka.writer import KafkaLogWriter, open_writer
 from streams.log.ports import LogUnavailable, Stored
 from streams.log.positions import DEAD_LETTERS, PartitionId
 
 LETTER_BYTES = 1536 * 1024
-STOP_S = 15.0
+PRODUCER_END_S = 15.0
 """What a producer still has to send may take its request timeout."""
 MAX_IDLE_FETCHES = 10
 """Fetches of a second each without a record, below an end that was told: the tail may be gone."""
@@ -39,7 +38,7 @@ class KafkaTopicReader:
         try:
             return await self._bounds(self._lookups)
         except KafkaError as error:
-            raise LogUnavailable(f"{self._at.topic}/{self._at.partition}: {error!r}") from error
+            raise LogUnavailable(f"{name_of(self._at)}: {error!r}") from error
 
     async def _bounds(self, lookups: AIOKafkaConsumer) -> tuple[int, int]:
         first = await lookups.beginning_offsets([self._at])
@@ -66,9 +65,7 @@ class KafkaTopicReader:
                     return
                 idle = 0 if records else idle + 1
                 if end is not None and idle >= MAX_IDLE_FETCHES:
-                    raise LogUnavailable(
-                        f"{self._at.topic}/{self._at.partition}: nothing comes up to offset {end}."
-                    )
+                    raise LogUnavailable(f"{name_of(self._at)}: nothing comes up to offset {end}.")
 
 
 class _opened:  # noqa: N801 - reads as a verb at its place of use
@@ -84,13 +81,13 @@ class _opened:  # noqa: N801 - reads as a verb at its place of use
             self._consumer.assign([self._at])
         except KafkaError as error:
             await self._consumer.stop()
-            raise LogUnavailable(f"{self._at.topic}/{self._at.partition}: {error!r}") from error
+            raise LogUnavailable(f"{name_of(self._at)}: {error!r}") from error
         return self._consumer
 
     async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         await self._consumer.stop()
         if isinstance(error, KafkaError):
-            raise LogUnavailable(f"{self._at.topic}/{self._at.partition}: {error!r}") from error
+            raise LogUnavailable(f"{name_of(self._at)}: {error!r}") from error
 
 
 class KafkaDeadLetters:
@@ -149,7 +146,7 @@ class KafkaDeadLetters:
                 try:
                     await producer.start()
                 except BaseException as error:
-                    await _end(producer)
+                    await finish(producer.stop(), PRODUCER_END_S)
                     if isinstance(error, KafkaError):
                         raise LogUnavailable(f"{DEAD_LETTERS}: {error!r}") from error
                     raise
@@ -158,16 +155,12 @@ class KafkaDeadLetters:
 
     def _discard(self, producer: AIOKafkaProducer) -> None:
         """Have the next letter make another one. What others have under way on it ends as it may."""
-        if producer is self._producer:
+        if self._producer is producer:
             self._producer = None
-            closing = asyncio.create_task(_end(producer), name="end a dead-letter producer")
+            ending = finish(producer.stop(), PRODUCER_END_S)
+            closing = asyncio.create_task(ending, name="end a dead-letter producer")
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
-
-
-async def _end(producer: AIOKafkaProducer) -> None:
-    with suppress(KafkaError, TimeoutError, OSError):
-        await asyncio.wait_for(producer.stop(), STOP_S)
 
 
 class KafkaPartitionPorts:

@@ -6,7 +6,6 @@ chain says the rest (docs/adr/0008).
 """
 
 import asyncio
-from contextlib import suppress
 
 from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient
@@ -15,7 +14,7 @@ from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.protocol.transaction import InitProducerIdRequest
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
-from storage.kafka.client import MAX_RECORD_BYTES, connection
+from storage.kafka.client import MAX_RECORD_BYTES, connection, finish, name_of
 from streams.log.ports import Appended, AppendUnknown, LogUnavailable, RecordTooLarge
 
 ACKS_ALL = -1
@@ -23,7 +22,6 @@ NO_TIMESTAMP = -1
 """What a broker answers for a topic that keeps the producers' time."""
 MAX_SEQUENCE = 2**31 - 1
 """The largest sequence number of an epoch; behind it comes 0 again."""
-CLOSE_TIMEOUT_S = 2.0
 APPEND_TIMEOUT_MS = 30_000
 """How long an append may go unacknowledged before its ownership ends: a broker that pauses comes back sooner."""
 
@@ -42,7 +40,7 @@ class KafkaLogWriter:
     async def append(self, record: bytes) -> "asyncio.Future[Appended]":
         """Queue `record` behind all earlier ones; the future fails with `AppendUnknown`."""
         if self._broken is not None:
-            raise AppendUnknown(f"{_name(self._at)}: it ended: {self._broken!r}")
+            raise AppendUnknown(f"{name_of(self._at)}: it ended: {self._broken!r}")
         builder = DefaultRecordBatchBuilder(
             magic=2, compression_type=0, is_transactional=0, producer_id=self._producer[0],
             producer_epoch=self._producer[1], base_sequence=self._sequence, batch_size=MAX_RECORD_BYTES,
@@ -61,7 +59,7 @@ class KafkaLogWriter:
             return self._landed(response.topics[0][1][0])
         except KafkaError as error:
             self._broken = error
-            raise AppendUnknown(f"{_name(self._at)}: {error!r}") from error
+            raise AppendUnknown(f"{name_of(self._at)}: {error!r}") from error
         except Exception as error:
             self._broken = error
             raise
@@ -71,16 +69,16 @@ class KafkaLogWriter:
         if code:
             error = for_code(code)
             if error is MessageSizeTooLargeError:
-                raise RecordTooLarge(f"{_name(self._at)}: the record does not fit.")
+                raise RecordTooLarge(f"{name_of(self._at)}: the record does not fit.")
             raise error(f"answered by the broker for producer {self._producer}")
         if timestamp_ms == NO_TIMESTAMP:
-            raise AppendUnknown(f"{_name(self._at)} does not stamp LogAppendTime; repair the topic.")
+            raise AppendUnknown(f"{name_of(self._at)} does not stamp LogAppendTime; repair the topic.")
         return Appended(offset, timestamp_ms)
 
     async def close(self) -> None:
         """Stop, without waiting long for a broker that is away: what is still queued may or may not land."""
         self._broken = self._broken or ConnectionAbortedError("the writer was closed")
-        await _close(self._client)
+        await finish(self._client.close())
 
 
 async def open_writer(bootstrap: str, topic: str, partition: int) -> KafkaLogWriter:
@@ -91,22 +89,13 @@ async def open_writer(bootstrap: str, topic: str, partition: int) -> KafkaLogWri
         await client.set_topics([topic])
         leader = client.cluster.leader_for_partition(at)
         if leader is None or leader < 0:
-            raise LogUnavailable(f"{_name(at)} has no leader now.")
+            raise LogUnavailable(f"{name_of(at)} has no leader now.")
         answer = await client.send(leader, InitProducerIdRequest(None, APPEND_TIMEOUT_MS))
         if answer.error_code:
             raise for_code(answer.error_code)()
     except BaseException as error:
-        await _close(client)
+        await finish(client.close())
         if isinstance(error, KafkaError):
-            raise LogUnavailable(f"{_name(at)}: {error!r}") from error
+            raise LogUnavailable(f"{name_of(at)}: {error!r}") from error
         raise
     return KafkaLogWriter(client, at, (answer.producer_id, answer.producer_epoch))
-
-
-async def _close(client: AIOKafkaClient) -> None:
-    with suppress(KafkaError, asyncio.TimeoutError, OSError):
-        await asyncio.wait_for(client.close(), CLOSE_TIMEOUT_S)
-
-
-def _name(at: TopicPartition) -> str:
-    return f"{at.topic}/{at.partition}"

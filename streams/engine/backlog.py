@@ -1,7 +1,7 @@
 """Commands that wait for their decision, in order, and how many bytes they took on the way here."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from streams.engine.pending import Pending
 
@@ -31,11 +31,6 @@ class Backlog:
         """Put `pending` first."""
         self.bytes += pending.size
         self._commands.appendleft(pending)
-
-    def extendleft(self, pendings: Iterable[Pending]) -> None:
-        """Put each before the ones before it, as a deque does."""
-        for pending in pendings:
-            self.appendleft(pending)
 
     def popleft(self) -> Pending:
         """Take the first one."""

@@ -18,7 +18,7 @@ from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
 from streams.wire.answers import answers_prefix, answers_record, split_answers
 from streams.wire.frames import MAX_FRAME_BYTES, PROTOCOL, FrameSplitter, FrameTooLarge, frame
-from streams.wire.messages import Answer, Answers, Hello, KindInfo, Refused, Route, Welcome
+from streams.wire.messages import NO_COMMIT, Answer, Answers, Hello, KindInfo, Refused, Route, Welcome
 
 FRAMES: Messages = bind("wire", (Hello, Welcome, Answers, Refused))
 MAX_UNSENT_BYTES = 8 * 1024 * 1024
@@ -183,7 +183,7 @@ class Connection(asyncio.Protocol):
         elif partition < 0 and pending.refusal is not None:
             reply = vocabulary.encode_reply(pending.refusal)
             self.answer(
-                PartitionId(where.kind, -1), -1, 0, service.mark_ms(), [Answer(sequence, False, reply)]
+                PartitionId(where.kind, -1), NO_COMMIT, 0, service.mark_ms(), [Answer(sequence, False, reply)]
             )
         else:
             service.submit(where, pending)

@@ -8,7 +8,7 @@ from streams.engine.batch import Batch
 from streams.engine.ports import ReplyTo
 from streams.log.answers import Answers
 from streams.log.positions import PartitionId
-from streams.wire.messages import Answer
+from streams.wire.messages import NO_COMMIT, Answer
 
 
 @value
@@ -30,10 +30,6 @@ class Directory(Protocol):
 
     def topic_identity(self) -> Identity:
         """Return who commands of the topic lane act for."""
-
-
-NO_COMMIT = -1
-"""The offset in frames whose answers no commit decided; their lease time means nothing."""
 
 
 def deliver(directory: Directory, where: PartitionId, offset: int, batch: Batch) -> None:

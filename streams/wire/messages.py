@@ -58,9 +58,13 @@ class Answer:
     payloads: tuple[bytes, ...] = ()
 
 
+NO_COMMIT = -1
+"""The offset of frames whose answers no commit decided; their lease time means nothing."""
+
+
 @value
 class Answers:
-    """Answers and pushes of one accepted commit to one connection."""
+    """Answers and pushes of one accepted commit to one connection, or (`NO_COMMIT`) what no commit had to decide."""
 
     kind: str
     partition: int
@@ -68,6 +72,11 @@ class Answers:
     lease_ms: int
     mark_ms: int
     answers: tuple[Answer, ...]
+
+    @property
+    def decided(self) -> bool:
+        """Whether a commit decided them."""
+        return self.offset > NO_COMMIT
 
 
 @value

@@ -24,7 +24,6 @@ from streams.domain.locks.commands import (
 )
 from streams.domain.locks.replies import LeaseExtended, LockHeld
 from streams.engine.direct_lane import FRAMES
-from streams.engine.outbox import NO_COMMIT
 from streams.wire.frames import PROTOCOL, FrameSplitter, frame
 from streams.wire.messages import Answers, Hello, Refused, Welcome
 from tests.simulation.invariants import Sent
@@ -326,7 +325,7 @@ class Client:
 
     def answers(self, answers: Answers) -> None:
         """Take answers and pushes."""
-        decided = answers.offset != NO_COMMIT
+        decided = answers.decided
         for answer in answers.answers:
             call = self.open.get(answer.sequence)
             if answer.sequence in self._impostors:

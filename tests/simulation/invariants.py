@@ -13,14 +13,13 @@ from schemas.errors import SchemaError
 from streams.domain.decider import Rejected
 from streams.domain.locks.events import LockDowngraded
 from streams.engine.errors import ClockSkew, OwnerError
-from streams.engine.outbox import NO_COMMIT
 from streams.engine.owner import Owner
 from streams.engine.pending import Pending
 from streams.log.ports import Stored
 from streams.log.reader import LogHalt, PartitionReader
 from streams.log.records import Claim, Commit, FeatureActivated, LoggedDecision
 from streams.log.vocabulary import Vocabulary
-from streams.wire.messages import Answer
+from streams.wire.messages import NO_COMMIT, Answer
 from tests.simulation.clocks import Begun, Clocks
 from tests.simulation.leases import Leases
 from tests.simulation.log import EPOCH_MS, Landing, Topic

@@ -48,7 +48,7 @@ class Reception:
         partitions, number = self._kinds.get(answers.kind, ()), answers.partition
         # None: it was refused before it reached a partition
         partition = partitions[number] if 0 <= number < len(partitions) else None
-        newest_s, decided = NEVER, answers.offset >= 0
+        newest_s, decided = NEVER, answers.decided
         ledger = self._ledger
         for answer in answers.answers:
             pending = ledger.open.get(answer.sequence)

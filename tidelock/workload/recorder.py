@@ -31,7 +31,7 @@ class Recorder:
     def hear(self, client_id: str, answers: Answers) -> None:
         """Note what a client is told, before it takes it: `tidelock.connect(..., on_answers=recorder.hear)`."""
         self.clients.add(client_id)
-        if answers.offset < 0:  # no commit decided these, so they are in no log
+        if not answers.decided:  # so they are in no log
             return
         heard, partition, offset = self.heard, answers.partition, answers.offset
         for answer in answers.answers:

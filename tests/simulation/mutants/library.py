@@ -21,7 +21,7 @@ def _by_wall_clock(self: Any) -> float:
 
 
 def _from_pushes(self: Any, partition: Any, answers: Any, newest_s: float, link: Any) -> None:
-    pushed = newest_s <= 0 and answers.offset >= 0
+    pushed = newest_s <= 0 and answers.decided
     _learn(self, partition, answers, link.heard_s if pushed else newest_s, link)
 
 

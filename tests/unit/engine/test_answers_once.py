@@ -3,8 +3,7 @@
 import pytest
 
 from streams.domain.decider import Rejected
-from streams.engine.outbox import NO_COMMIT
-from streams.wire.messages import Barrier, BarrierPassed, Done, EndSession
+from streams.wire.messages import NO_COMMIT, Barrier, BarrierPassed, Done, EndSession
 from tests.unit.engine.harness import WALL, World, running, until
 from tests.unit.engine.toy import Add, Arm, Counted
 

@@ -13,7 +13,7 @@ from tests.unit.engine.toy import Put
 WORLD = World()
 COMMANDS = [WORLD.pending(Put("k", bytes(size))) for size in (0, 10, 5_000)]
 STEPS = st.lists(
-    st.tuples(st.sampled_from(["append", "appendleft", "extendleft", "popleft", "clear"]), st.integers(0, 2)),
+    st.tuples(st.sampled_from(["append", "appendleft", "popleft", "clear"]), st.integers(0, 2)),
     max_size=40,
 )
 
@@ -28,9 +28,6 @@ def test_it_is_a_deque_that_knows_its_bytes(steps: list[tuple[str, int]]) -> Non
         elif name == "popleft":
             if model:
                 assert backlog.popleft() is model.popleft()
-        elif name == "extendleft":
-            backlog.extendleft(COMMANDS[number:])
-            model.extendleft(COMMANDS[number:])
         else:
             getattr(backlog, name)(COMMANDS[number])
             getattr(model, name)(COMMANDS[number])
