@@ -157,10 +157,13 @@ class KafkaDeadLetters:
         """Have the next letter make another one. What others have under way on it ends as it may."""
         if self._producer is producer:
             self._producer = None
-            ending = finish(producer.stop(), PRODUCER_END_S)
-            closing = asyncio.create_task(ending, name="end a dead-letter producer")
-            self._closing.add(closing)
-            closing.add_done_callback(self._closing.discard)
+            self._end_beside(producer)
+
+    def _end_beside(self, producer: AIOKafkaProducer) -> None:
+        ending = finish(producer.stop(), PRODUCER_END_S)
+        closing = asyncio.create_task(ending, name="end a dead-letter producer")
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
 
 
 class KafkaPartitionPorts:
