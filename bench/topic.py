@@ -17,9 +17,9 @@ from storage.kafka.log import KafkaTopicReader
 from streams.domain.locks.commands import EXCLUSIVE, AcquireLock, ReleaseLock
 from streams.domain.locks.kind import LOCKS
 from streams.domain.locks.replies import LockHeld
+from streams.log.judged import Judge
 from streams.log.records import Commit
 from streams.log.vocabulary import Vocabulary
-from streams.replay.judged import Judge
 
 TENANT = "dev"
 TTL_MS = 30_000

@@ -23,10 +23,10 @@ from uuid import uuid4
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from schema_files import Schemas
 
+from streams.log.judged import Judge
 from streams.log.ports import Stored
 from streams.log.positions import PartitionId
 from streams.log.records import Commit
-from streams.replay.judged import Judge
 
 KAFKA = os.environ.get("TIDELOCK_KAFKA", "127.0.0.1:9092")
 TENANT = "dev"

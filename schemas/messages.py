@@ -109,6 +109,10 @@ class Messages:
         parts: tuple[CommandMeta, Any, int] = decode(data)
         return parts
 
+    def knows(self, data: bytes) -> bool:
+        """Say whether `data` starts as an event, reply or frame of these does."""
+        return data[:HEADER] in self._decoders
+
     def type_name(self, data: bytes) -> str:
         """Return the full name of the record that `data` encodes, which is one of these. UnknownSchema."""
         try:

@@ -8,7 +8,7 @@ Errors:
 """
 
 from asyncio import Future
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Protocol
 
 from streams.domain.value import value
@@ -74,6 +74,13 @@ class TopicReader(Protocol):
 
     def read(self, start: int, end: int | None = None) -> AsyncIterator[list[Stored]]:
         """Yield batches in order from `start`, up to `end` (exclusive), or for ever. Raises `LogUnavailable`."""
+
+
+class LogTail(Protocol):
+    """Reads the logs of many partitions side by side by offset; no group, no commits."""
+
+    def read(self, starts: Mapping[PartitionId, int]) -> AsyncIterator[Mapping[PartitionId, list[Stored]]]:
+        """Yield what comes, in order within each partition, for ever. Raises `LogUnavailable`."""
 
 
 class DeadLetters(Protocol):

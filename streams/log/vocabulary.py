@@ -30,8 +30,11 @@ class Vocabulary:
         """bytes -> (CommandMeta, command, where in the bytes the meta ends). Raises `SchemaError`."""
         self.encode_event = self._events.encode
         self.decode_event = self._events.decode
+        self.knows_event = self._events.knows
         self.encode_reply = self._replies.encode
         self.decode_reply = self._replies.decode
+        self.reply_name = self._replies.type_name
+        """bytes -> the full name of the reply's record, without decoding it. Raises `UnknownSchema`."""
 
     def encode_command(self, meta: CommandMeta, command: Any) -> bytes:
         """Return the single-object encoding of `command` under `meta`."""

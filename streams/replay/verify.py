@@ -9,13 +9,13 @@ from typing import Any
 from schemas.errors import SchemaError
 from streams.domain.decider import GENERATION_SHIFT, Rejected
 from streams.domain.value import value
+from streams.log.judged import Judge, Judged
 from streams.log.ports import Stored
 from streams.log.positions import PartitionId, Position
 from streams.log.reader import MAX_LEVEL, LogHalt
 from streams.log.records import MAX_COMMIT_BYTES, Claim, Commit, FeatureActivated, Genesis, LoggedDecision
 from streams.log.vocabulary import Vocabulary
 from streams.replay.findings import Report
-from streams.replay.judged import Judge, Judged
 from streams.replay.lock_invariants import Invariants, LockInvariants
 from streams.replay.once import OncePerCommand
 from streams.replay.ownership import Ownership

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 
+from streams.log.judged import Judged, read_partition
 from streams.log.ports import TopicReader
 from streams.log.positions import PartitionId
-from streams.replay.judged import Judged, read_partition
 
 Open = Callable[[PartitionId], TopicReader]
 AHEAD = 100

@@ -7,10 +7,10 @@ from typing import Any
 from rich.text import Text
 
 from schemas.errors import SchemaError
+from streams.log.judged import Judged
 from streams.log.reader import UnknownEvent
 from streams.log.records import Claim, Commit, FeatureActivated, Genesis, LoggedDecision
 from streams.log.vocabulary import Vocabulary
-from streams.replay.judged import Judged
 from tidelock.cli import show
 
 _WHO = frozenset({"principal", "client", "handle", "sequence"})

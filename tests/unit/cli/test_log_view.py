@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
+from streams.log.judged import Judge
 from streams.log.ports import Stored
 from streams.log.positions import PartitionId
 from streams.log.reader import UnknownEvent
-from streams.replay.judged import Judge
 from tests.unit.replay.logbook import WHERE, WORDS, Logbook, grant, release, waiting
 from tidelock.cli.log_merge import following, merged
 from tidelock.cli.log_view import RecordView

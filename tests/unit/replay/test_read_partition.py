@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from streams.log.judged import read_partition
 from streams.log.ports import LogUnavailable, Stored
 from streams.log.reader import NotContiguous
-from streams.replay.judged import read_partition
 from streams.replay.walk import verify_partition
 from tests.unit.replay.logbook import WHERE, WORDS, Logbook, grant, release
 

@@ -1,6 +1,7 @@
 """Every record of one partition's log with the accept rule's verdict, without folding its state.
 
-`PartitionReader` folds what is accepted; whoever only shows or checks records needs the verdict alone.
+`PartitionReader` folds what is accepted, `CommitReader` hands it out; whoever shows or checks all records, void ones
+too, needs the verdict alone.
 """
 
 from collections.abc import AsyncIterator

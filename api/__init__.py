@@ -1,0 +1,1 @@
+"""The GraphQL API: queries, mutations, subscriptions. Never imports the engine or Faust."""

@@ -1,0 +1,94 @@
+"""Where read models are kept. Adapters: `storage.postgres`, `storage.redis`, `storage.influx`, `storage.memory`.
+
+Errors:
+    SinkError
+    ├── SinkUnavailable    it cannot be reached now: wait and try again, nothing is lost
+    ├── CheckpointMoved    somebody else wrote this partition meanwhile: load again, and go on from there
+    └── RowRefused         it will never take these rows: find the event, and put it aside
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from streams.domain.value import value
+from streams.log.checkpoint import Checkpoint
+from streams.log.positions import PartitionId
+from streams.projections.projection import Projection
+from streams.projections.table import Changes, Row, Table
+
+
+class SinkError(Exception):
+    """A sink did not do what it was asked."""
+
+    code = "SINK_ERROR"
+
+
+class SinkUnavailable(SinkError):
+    """The sink cannot be reached, or not now."""
+
+    code = "SINK_UNAVAILABLE"
+
+
+class CheckpointMoved(SinkError):
+    """The checkpoint beside the rows is not the one the writer goes on from."""
+
+    code = "CHECKPOINT_MOVED"
+
+
+class RowRefused(SinkError):
+    """The sink can never take one of these rows."""
+
+    code = "ROW_REFUSED"
+
+
+@value
+class Loaded:
+    """Where a read model of one partition stands, and the rows its fold needs to go on."""
+
+    checkpoint: Checkpoint
+    rows: Mapping[Table, Sequence[Row]]
+
+
+class ProjectionStore(Protocol):
+    """Rows and checkpoints of read models, written together (PostgreSQL)."""
+
+    async def load(self, projection: Projection, where: PartitionId) -> Loaded:
+        """Return the checkpoint (`START` if there is none, or of another version) and the rows to restore."""
+
+    async def write(
+        self,
+        projection: Projection,
+        where: PartitionId,
+        expected: Checkpoint,
+        reached: Checkpoint,
+        changes: Changes,
+    ) -> None:
+        """Write rows and checkpoint in one transaction, if the stored checkpoint is still `expected`.
+
+        A first write over rows of another version deletes those. Raises `SinkError`.
+        """
+
+    async def reset(self, projection: Projection) -> None:
+        """Delete its rows and checkpoints, in one transaction: whoever runs it builds it anew."""
+
+    async def positions(self, projection: Projection) -> Mapping[PartitionId, Checkpoint]:
+        """Return how far each partition is."""
+
+
+class HotStore(Protocol):
+    """The newest rows of a table, a copy that may be lost at any time (Redis)."""
+
+    async def apply(
+        self, table: Table, where: PartitionId, start: int, end: int, rows: Mapping[str, str | None]
+    ) -> bool:
+        """Move the copy from offset `start` to `end`. False: it does not stand at `start`; `replace` it."""
+
+    async def replace(self, table: Table, where: PartitionId, end: int, rows: Mapping[str, str]) -> None:
+        """Make `rows` the whole copy of the partition, at `end`; nothing happens if it stands further on already."""
+
+
+class PointStore(Protocol):
+    """Time series (InfluxDB). Writing a point twice changes nothing."""
+
+    async def write(self, table: Table, rows: Sequence[Row]) -> None:
+        """Write one point a row. Raises `SinkUnavailable`."""

@@ -1,0 +1,77 @@
+"""Tables and what changes in them: the one language between folds and sinks.
+
+A row is a tuple in the order of its table's columns; its first `key` values are its primary key. Sinks know nothing
+of locks: a table's name, columns and key are all they need.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias
+
+from streams.domain.value import value
+
+Row: TypeAlias = tuple[Any, ...]
+"""Values are str, int, bool, bytes, None, tuples of int, and JSON as text."""
+Key: TypeAlias = tuple[Any, ...]
+
+
+@value
+class Table:
+    """One table of a read model. Its first column is always `partition`."""
+
+    name: str
+    columns: tuple[str, ...]
+    key: int
+    """How many leading columns are the primary key."""
+    open_column: str | None = None
+    """Rows whose `open_column` is null come back to the fold after a restart; see `restores`."""
+    restores: bool = False
+    """True: all rows of the partition come back to the fold after a restart."""
+
+    def key_of(self, row: Row) -> Key:
+        """Return the primary key of `row`."""
+        return row[: self.key]
+
+
+class Changes:
+    """The row changes of one stretch of log; of several to one row, the last counts."""
+
+    __slots__ = ("inserted", "put")
+
+    def __init__(self) -> None:
+        self.inserted: dict[Table, dict[Key, Row]] = {}
+        """Rows under keys that have no row now, so that a sink may copy them in."""
+        self.put: dict[Table, dict[Key, Row | None]] = {}
+        """Rows to be inserted or replaced; None: to be deleted if there."""
+
+    def insert(self, table: Table, row: Row) -> None:
+        """Add a row under a key that has none."""
+        key, put = table.key_of(row), self.put.get(table)
+        if put is not None and key in put:
+            put[key] = row
+        else:
+            self.inserted.setdefault(table, {})[key] = row
+
+    def upsert(self, table: Table, row: Row) -> None:
+        """Add a row or replace the one under its key."""
+        key, fresh = table.key_of(row), self.inserted.get(table)
+        if fresh is not None and key in fresh:
+            fresh[key] = row
+        else:
+            self.put.setdefault(table, {})[key] = row
+
+    def delete(self, table: Table, key: Key) -> None:
+        """Remove the row under `key`, if there is one."""
+        fresh = self.inserted.get(table)
+        if fresh is not None and key in fresh:
+            del fresh[key]
+        else:
+            self.put.setdefault(table, {})[key] = None
+
+    def rows(self, table: Table) -> Iterator[tuple[Key, Row | None]]:
+        """Yield every (key, row or None for deleted) of `table`."""
+        empty: Mapping[Key, Row | None] = {}
+        yield from self.inserted.get(table, empty).items()
+        yield from self.put.get(table, empty).items()
+
+    def __bool__(self) -> bool:
+        return any(self.inserted.values()) or any(self.put.values())
