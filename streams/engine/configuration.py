@@ -6,6 +6,8 @@ from typing import Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from streams.ops.addresses import host_port
+
 
 class WorkerSettings(BaseSettings):
     """What a worker process is told. Every name is an environment variable with the prefix `TIDELOCK_`."""
@@ -110,11 +112,3 @@ class WorkerSettings(BaseSettings):
     def advertised(self) -> str:
         """The address others reach the direct lane at."""
         return self.worker_advertise or self.worker_listen
-
-
-def host_port(address: str) -> tuple[str, int]:
-    """Split `host:port`. Raises `ValueError` with the expected form."""
-    host, separator, port = address.rpartition(":")
-    if not separator or not port.isdigit():
-        raise ValueError(f"'{address}' is no address; expected host:port, such as 127.0.0.1:7400.")
-    return host, int(port)

@@ -1,37 +1,27 @@
 """What a worker shows of itself over HTTP: /metrics (Prometheus), /status (JSON), /ready. Threads of its own.
 
 One thing can be asked of it: `POST /features/LEVEL`, with the operator's token as bearer, activates a feature level.
-
-One thread a connection, so that an idle one blocks nobody. What belongs to the event loop is copied before it is read.
 """
 
 import asyncio
-import json
 import re
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from itertools import islice
-from socketserver import ThreadingMixIn
-from threading import Thread
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.simple_server import WSGIServer
 
-from prometheus_client import make_wsgi_app
-
-from streams.engine.configuration import host_port
 from streams.engine.features import FeatureRefused, WorkerBusy, activate
 from streams.engine.owner import Owner
 from streams.engine.roster import Roster
 from streams.engine.telemetry import CONNECTIONS, QUEUED, QUEUED_BYTES, Trouble
 from streams.log.positions import PartitionId
+from streams.ops.http import OK, UNAVAILABLE, StartResponse, pages, respond, serve
 
-IDLE_S = 5.0
 ASK_S = 5.0
 FEATURES = "/features/"
 Troubles = Callable[[], Mapping[PartitionId, Trouble]]
 """Tells what ended the last ownership of each partition that is not decided now."""
-_Start = Callable[[str, list[tuple[str, str]]], Any]
 
 
 def no_troubles() -> Mapping[PartitionId, Trouble]:
@@ -49,30 +39,21 @@ def serve_status(
 
     Raises `OSError` if it cannot listen there.
     """
-    metrics = make_wsgi_app()
+    shown = pages(
+        {
+            "/status": lambda: (OK, status_of(roster, troubles)),
+            "/ready": lambda: (OK if roster.ready else UNAVAILABLE, _ready(roster, troubles)),
+        },
+        before_metrics=lambda: _observe(roster),
+    )
 
-    def application(environ: dict[str, Any], start: _Start) -> Iterable[bytes]:
+    def application(environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
         if environ["REQUEST_METHOD"] == "POST" and loop is not None and path.startswith(FEATURES):
-            return _json(start, *_activate(path.removeprefix(FEATURES), environ, roster, loop))
-        if path == "/metrics":
-            _observe(roster)
-            return list(metrics(environ, start))
-        if path == "/status":
-            return _json(start, "200 OK", status_of(roster, troubles))
-        if path == "/ready":
-            ready = roster.ready
-            return _json(
-                start, "200 OK" if ready else "503 Service Unavailable", _ready(ready, roster, troubles)
-            )
-        return _json(
-            start, "404 Not Found", {"error": f"{path} is not served; try /status, /metrics or /ready"}
-        )
+            return respond(start, *_activate(path.removeprefix(FEATURES), environ, roster, loop))
+        return shown(environ, start)
 
-    host, port = host_port(address)
-    server = make_server(host, port, application, server_class=_Server, handler_class=_Quiet)
-    Thread(target=server.serve_forever, name="status", daemon=True).start()
-    return server
+    return serve(address, application)
 
 
 def status_of(roster: Roster, troubles: Troubles = no_troubles) -> dict[str, Any]:
@@ -89,11 +70,11 @@ def status_of(roster: Roster, troubles: Troubles = no_troubles) -> dict[str, Any
     }
 
 
-def _ready(ready: bool, roster: Roster, troubles: Troubles) -> dict[str, Any]:
+def _ready(roster: Roster, troubles: Troubles) -> dict[str, Any]:
     """Return whether it is ready, and the code of what keeps each partition here from being decided."""
     owned, last = roster.owners.copy(), troubles()
     return {
-        "ready": ready,
+        "ready": roster.ready,
         "troubles": {str(where): last[where].code for where in sorted(last, key=str) if where in owned},
     }
 
@@ -182,24 +163,3 @@ def _observe(roster: Roster) -> None:
     for where, owner in roster.owners.copy().items():
         QUEUED.labels(where.kind, str(where.partition)).set(owner.queued)
         QUEUED_BYTES.labels(where.kind, str(where.partition)).set(owner.queued_bytes)
-
-
-def _json(start: _Start, status: str, body: object) -> Iterable[bytes]:
-    start(status, [("Content-Type", "application/json")])
-    return [json.dumps(body).encode()]
-
-
-class _Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a peer that fell silent or hung up; the rest is a defect."""
-        if not isinstance(sys.exc_info()[1], OSError):
-            super().handle_error(request, client_address)
-
-
-class _Quiet(WSGIRequestHandler):
-    timeout = IDLE_S
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's own name
-        """Say nothing of each request."""

@@ -1,9 +1,4 @@
-"""JSON logs (structlog) and Prometheus metrics of a worker."""
-
-import json
-import logging
-import sys
-from datetime import UTC, datetime
+"""Logs and Prometheus metrics of a worker."""
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
@@ -37,46 +32,6 @@ QUARANTINED = Gauge("tidelock_quarantined", "1 when the partition is closed here
 QUEUED = Gauge("tidelock_queued_commands", "Commands waiting for their decision", _LABELS)
 QUEUED_BYTES = Gauge("tidelock_queued_bytes", "Bytes of the commands waiting for their decision", _LABELS)
 CONNECTIONS = Gauge("tidelock_connections", "Direct-lane connections")
-
-
-def configure_logs(level: str, **fixed: str) -> None:
-    """Write one JSON object a line to standard error; `fixed` goes into each."""
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.dict_tracebacks,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
-    structlog.contextvars.bind_contextvars(**fixed)
-    others = logging.StreamHandler(sys.stderr)
-    others.setFormatter(_JsonLine(fixed))
-    logging.basicConfig(level=logging.WARNING, handlers=[others])
-
-
-class _JsonLine(logging.Formatter):
-    """The standard library's records, in the shape of ours."""
-
-    def __init__(self, fixed: dict[str, str]) -> None:
-        super().__init__()
-        self._fixed = fixed
-
-    def format(self, record: logging.LogRecord) -> str:
-        line = {
-            "logger": record.name,
-            "event": record.getMessage(),
-            "level": record.levelname.lower(),
-            **self._fixed,
-        }
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        line["timestamp"] = datetime.fromtimestamp(record.created, UTC).isoformat()
-        return json.dumps(line)
 
 
 REPEAT_MS = 30_000

@@ -32,14 +32,14 @@ from storage.kafka.log import KafkaDeadLetters
 from storage.kafka.membership import Membership
 from storage.kafka.topics import TopicProblem, TopicSettings, check_topics, create_topics
 from streams.catalog import KINDS
-from streams.engine.configuration import WorkerSettings, host_port
+from streams.engine.configuration import WorkerSettings
 from streams.engine.direct_lane import HELLO_TIMEOUT_S, Connection
 from streams.engine.outbox import Identity
 from streams.engine.owner import Owner
 from streams.engine.roster import Access, Roster
 from streams.engine.settings import OwnerSettings
 from streams.engine.status import serve_status
-from streams.engine.telemetry import WorkerWatch, configure_logs
+from streams.engine.telemetry import WorkerWatch
 from streams.engine.tls import TlsUnusable, listener_tls
 from streams.engine.world import SystemClock, SystemEntropy
 from streams.log.assignment import Member
@@ -47,6 +47,8 @@ from streams.log.ports import PortError
 from streams.log.positions import PartitionId
 from streams.log.reader import MAX_LEVEL
 from streams.log.vocabulary import Vocabulary
+from streams.ops.addresses import host_port
+from streams.ops.logs import configure_logs
 
 EXIT_CONFIGURATION = 2
 EXIT_TOPICS = 3

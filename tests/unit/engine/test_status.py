@@ -8,10 +8,10 @@ import urllib.request
 
 import pytest
 
-from streams.engine import status
 from streams.engine.status import serve_status, status_of
 from streams.engine.telemetry import Trouble
 from streams.log.positions import PartitionId
+from streams.ops import http
 from tests.unit.engine.harness import PATIENCE_S, World
 from tests.unit.engine.lane import LOCKS_0, Lane, serving
 from tests.unit.engine.toy import Put
@@ -46,7 +46,7 @@ async def test_an_idle_connection_blocks_nobody() -> None:
 def test_a_peer_that_falls_silent_is_hung_up_on_without_a_word(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(status._Quiet, "timeout", 0.05)
+    monkeypatch.setattr(http.QuietHandler, "timeout", 0.05)
     server = serve_status("127.0.0.1:0", Lane().roster)
     try:
         with socket.create_connection(("127.0.0.1", server.server_port), timeout=PATIENCE_S) as idle:

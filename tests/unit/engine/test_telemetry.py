@@ -17,7 +17,7 @@ WHERE, OTHER = PartitionId("toys", 0), PartitionId("toys", 1)
 
 PROGRAM = """
 import logging, structlog
-from streams.engine.telemetry import configure_logs
+from streams.ops.logs import configure_logs
 configure_logs("INFO", worker="w1")
 structlog.get_logger("tidelock").info("started", at="127.0.0.1:1")
 logging.getLogger("aiokafka").warning('Unable to "connect" to %s', "'it'")
