@@ -43,6 +43,12 @@ class Addresses:
     redis: str | None
     influx: InfluxAddress | None
     workers: tuple[str, ...]
+    apis: tuple[str, ...] = ()
+
+    @property
+    def graphql(self) -> str | None:
+        """The address of the first API node's GraphQL, for clients and browsers."""
+        return f"http://{self.apis[0]}/graphql" if self.apis else None
 
     def as_environment(self) -> dict[str, str]:
         """Return the TIDELOCK_* variables that point a program at this stack."""

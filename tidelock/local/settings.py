@@ -19,6 +19,10 @@ class StackSettings:
     home: Path = Path(".tidelock")
     brokers: int = 1
     workers: int = 1
+    projectors: int = 0
+    processes: int = 0
+    """Deadlock detectors; any number may run."""
+    apis: int = 0
     parts: frozenset[str] = ALL_PARTS
     session_timeout_ms: int = 3000
     demo: bool = False
@@ -27,15 +31,15 @@ class StackSettings:
     redis: str | None = None
     influx: InfluxAddress | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
-    """More variables for the workers."""
+    """More variables for our own processes."""
     worker_module: str = "streams.engine.worker"
     start_timeout_s: float = 90.0
     jvm_cache: bool = True
     """Build, once per machine and in the background, the JVM cache that halves Kafka's start."""
 
     def __post_init__(self) -> None:
-        if self.brokers < 1 or self.workers < 0:
-            raise ValueError("a stack has at least one broker and no negative number of workers")
+        if self.brokers < 1 or min(self.workers, self.projectors, self.processes, self.apis) < 0:
+            raise ValueError("a stack has at least one broker and no negative number of processes")
         unknown = self.parts - ALL_PARTS
         if unknown:
             raise ValueError(f"unknown parts {sorted(unknown)}: choose from {sorted(ALL_PARTS)}")
@@ -50,12 +54,15 @@ class StackSettings:
         demo: bool = False,
         env: Mapping[str, str] = os.environ,
     ) -> StackSettings:
-        """Return settings with external addresses from TIDELOCK_KAFKA, _POSTGRES, _REDIS and _INFLUX."""
+        """Return the whole stack, with external addresses from TIDELOCK_KAFKA, _POSTGRES, _REDIS and _INFLUX."""
         influx = env.get("TIDELOCK_INFLUX")
         return cls(
             home=home,
             brokers=brokers,
             workers=workers,
+            projectors=1,
+            processes=2,
+            apis=1,
             demo=demo,
             session_timeout_ms=int(env.get("TIDELOCK_SESSION_TIMEOUT_MS", "3000")),
             kafka=env.get("TIDELOCK_KAFKA") or None,

@@ -61,7 +61,7 @@ class LocalStack:
         self._java: JavaProgram | None = None
         self._training: asyncio.Task[None] | None = None
         self._roster = roster(
-            settings, PortBook(settings.home / "ports.json"), self._kafka_program, self._worker_env
+            settings, PortBook(settings.home / "ports.json"), self._kafka_program, self._environment
         )
 
     @property
@@ -95,7 +95,7 @@ class LocalStack:
         return self.addresses
 
     async def stop(self, *, at_once: bool = False) -> None:
-        """End all parts, workers first; the data stays. `at_once` is for data that nobody will want again."""
+        """End all parts, our own processes first; the data stays. `at_once` is for data that nobody will want again."""
         if self._training is not None:
             self._training.cancel()
             await asyncio.gather(self._training, return_exceptions=True)
@@ -168,13 +168,18 @@ class LocalStack:
             raise RuntimeError("Kafka's class path is found before a broker starts")
         return self._java
 
-    def _worker_env(self) -> Mapping[str, str]:
+    def _environment(self) -> Mapping[str, str]:
+        """Return what our own processes are told: where all is, and the tokens of this machine."""
+        token, addresses = dev_token.chosen(self.settings.home), self._collect()
         own = {
             "TIDELOCK_SESSION_TIMEOUT_MS": str(self.settings.session_timeout_ms),
-            dev_token.VARIABLE: dev_token.chosen(self.settings.home),
+            "TIDELOCK_WORKERS": ",".join(addresses.workers),
+            "TIDELOCK_TOKEN": token,
+            dev_token.VARIABLE: token,
             operator_token.VARIABLE: operator_token.chosen(self.settings.home),
+            "TIDELOCK_API_DEV": "1",
         }
-        return {**self._collect().as_environment(), **own, **self.settings.environment}
+        return {**addresses.as_environment(), **own, **self.settings.environment}
 
     def _collect(self) -> Addresses:
         local, given = self._roster, self.settings
@@ -184,6 +189,7 @@ class LocalStack:
             redis=given.redis or (local.redis.address if local.redis else None),
             influx=given.influx or (local.influx.credentials if local.influx else None),
             workers=tuple(worker.address for worker in local.workers),
+            apis=tuple(api.address for api in local.apis),
         )
 
     def _clear_leftovers(self) -> None:

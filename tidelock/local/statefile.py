@@ -53,6 +53,7 @@ def running(home: Path) -> Addresses | None:
         redis=saved["redis"],
         influx=InfluxAddress(**influx) if influx else None,
         workers=tuple(saved["workers"]),
+        apis=tuple(saved["apis"]),
     )
 
 
@@ -67,7 +68,7 @@ def worker_metrics(home: Path) -> dict[str, str]:
         ports = json.loads((home / "ports.json").read_text())
     except (FileNotFoundError, ValueError):
         return {}
-    keys = {part.name: f"{part.name}-metrics" for part in parts(home)}
+    keys = {part.name: f"{part.name}-metrics" for part in parts(home) if part.name.startswith("worker-")}
     return {name: f"127.0.0.1:{ports[key]}" for name, key in keys.items() if key in ports}
 
 

@@ -13,7 +13,15 @@ from tidelock.local.stack import LocalStack
 
 @asynccontextmanager
 async def stack_for_tests(
-    home: Path, parts: Iterable[str] = ("kafka",), *, brokers: int = 1, workers: int = 0, keep: bool = False
+    home: Path,
+    parts: Iterable[str] = ("kafka",),
+    *,
+    brokers: int = 1,
+    workers: int = 0,
+    projectors: int = 0,
+    processes: int = 0,
+    apis: int = 0,
+    keep: bool = False,
 ) -> AsyncIterator[LocalStack]:
     """Start only `parts` under `home` and end them; the directory goes too, unless `keep`.
 
@@ -23,8 +31,9 @@ async def stack_for_tests(
     ...     await stack.part("kafka-0").wait_ready()
     """
     settings = StackSettings(
-        home=home, brokers=brokers, workers=workers, parts=frozenset(parts), jvm_cache=False
-    )
+        home=home, brokers=brokers, workers=workers, projectors=projectors, processes=processes, apis=apis,
+        parts=frozenset(parts), jvm_cache=False,
+    )  # fmt: skip
     stack = LocalStack(settings, print)
     await stack.start()
     try:

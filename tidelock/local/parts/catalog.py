@@ -15,10 +15,14 @@ from tidelock.local.parts.influx import Influx, find_binary
 from tidelock.local.parts.kafka import KafkaCluster
 from tidelock.local.parts.part import Part
 from tidelock.local.parts.postgres import Postgres
+from tidelock.local.parts.process import ProcessPart, Program
 from tidelock.local.parts.redis import Redis
-from tidelock.local.parts.worker import Worker
 from tidelock.local.ports import PortBook
 from tidelock.local.settings import StackSettings
+
+PROJECTOR = Program("projector", "streams.projector.worker", listens=False)
+PROCESSES = Program("processes", "streams.processes.worker", listens=False)
+API = Program("api", "api.server")
 
 Group = tuple[Part, ...]
 Wave = tuple[Group, ...]
@@ -32,7 +36,10 @@ class Roster:
     postgres: Postgres | None
     redis: Redis | None
     influx: Influx | None
-    workers: tuple[Worker, ...]
+    workers: tuple[ProcessPart, ...]
+    readers: tuple[ProcessPart, ...]
+    """Projectors and processes: they need topics, which workers make."""
+    apis: tuple[ProcessPart, ...]
 
     def waves(self) -> tuple[Wave, ...]:
         """Return all parts in starting order."""
@@ -41,20 +48,24 @@ class Roster:
         ]
         if self.kafka is not None:
             servers.insert(0, tuple(self.kafka.parts()))
-        return tuple(servers), tuple((worker,) for worker in self.workers)
+        ours = (self.workers, (*self.readers, *self.apis))
+        return tuple(servers), *(tuple((part,) for part in parts) for parts in ours)
 
 
 def roster(
     settings: StackSettings,
     ports: PortBook,
     java: Callable[[], JavaProgram],
-    worker_env: Callable[[], Mapping[str, str]],
+    env: Callable[[], Mapping[str, str]],
 ) -> Roster:
-    """Return the parts that `settings` ask for and that are not external."""
+    """Return the parts that `settings` ask for and that are not external; `env` is what our own processes are told."""
     home = settings.home
 
     def local(name: str, external: object) -> bool:
         return name in settings.parts and external is None
+
+    def several(program: Program, count: int) -> tuple[ProcessPart, ...]:
+        return tuple(ProcessPart(home, program, number, ports, env) for number in range(count))
 
     influx = find_binary() if local("influx", settings.influx) else None
     return Roster(
@@ -62,7 +73,7 @@ def roster(
         postgres=Postgres(home, ports) if local("postgres", settings.postgres) else None,
         redis=Redis(home, ports) if local("redis", settings.redis) else None,
         influx=Influx(home, ports, influx) if influx else None,
-        workers=tuple(
-            Worker(home, n, ports, worker_env, settings.worker_module) for n in range(settings.workers)
-        ),
+        workers=several(Program("worker", settings.worker_module), settings.workers),
+        readers=several(PROJECTOR, settings.projectors) + several(PROCESSES, settings.processes),
+        apis=several(API, settings.apis),
     )
