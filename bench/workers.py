@@ -9,8 +9,10 @@ import httpx
 
 from tidelock.local.child import Child, Watcher
 from tidelock.local.journal import tail
-from tidelock.local.parts.worker import Worker
+from tidelock.local.parts.process import ProcessPart, Program
 from tidelock.local.ports import PortBook
+
+WORKER = Program("worker", "streams.engine.worker")
 
 
 class WorkerProcess:
@@ -19,7 +21,7 @@ class WorkerProcess:
     def __init__(self, home: Path, number: int, ports: PortBook, env: Mapping[str, str]) -> None:
         self.name = f"worker-{number}"
         named = {**env, "TIDELOCK_WORKER_NAME": self.name}
-        self._part = Worker(home, number, ports, lambda: named, "streams.engine.worker")
+        self._part = ProcessPart(home, WORKER, number, ports, lambda: named)
         self._part.place()
         self._log = home / "logs" / f"{self.name}.log"
         self._child: Child | None = None

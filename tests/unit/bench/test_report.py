@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from bench.report import FIGURES, Figure, lines, markdown, number
+from bench.locks.figures import FIGURES
+from bench.report import Figure, lines, markdown, number
 
 RESULTS = {
     "direct": {
@@ -27,18 +28,18 @@ RESULTS = {
 
 
 def test_only_what_was_measured_has_a_line() -> None:
-    assert [line.name for line in lines(RESULTS)] == [
+    assert [line.name for line in lines(FIGURES, RESULTS)] == [
         "direct, 1 client: p50",
         "direct, 1 client: p99",
         "direct, 256 clients",
         "direct, 256 clients: p99",
         "take-over, SIGKILL, session 3 s",
     ]
-    assert lines({}) == []
+    assert lines(FIGURES, {}) == []
 
 
 def test_a_reach_is_reached_at_its_edge_and_missed_beyond_it() -> None:
-    found = {line.name: line.reached for line in lines(RESULTS)}
+    found = {line.name: line.reached for line in lines(FIGURES, RESULTS)}
     assert found["direct, 1 client: p50"] is False
     assert found["direct, 256 clients"] is True
     assert found["take-over, SIGKILL, session 3 s"] is True
@@ -51,14 +52,14 @@ def test_no_measurement_reaches_nothing(reach: dict[str, float]) -> None:
 
 
 def test_a_line_says_spread_reach_and_who_used_the_processors() -> None:
-    first, _, third, *_ = lines(RESULTS)
+    first, _, third, *_ = lines(FIGURES, RESULTS)
     assert (first.value, first.spread, first.reach) == ("1.02 ms", "0.98 .. 1.40", "≤ 1 ms")
     assert (third.value, third.reach, third.cpu) == ("18,000 pairs/s", "≥ 18,000 pairs/s", "25/10/20, 4 %")
 
 
 def test_markdown_has_a_row_a_line_and_marks_what_was_missed() -> None:
-    rows = markdown(RESULTS).splitlines()
-    assert len(rows) == 2 + len(lines(RESULTS))
+    rows = markdown(FIGURES, RESULTS).splitlines()
+    assert len(rows) == 2 + len(lines(FIGURES, RESULTS))
     assert rows[2] == "| direct, 1 client: p50 | 1.02 ms | 0.98 .. 1.40 | ≤ 1 ms | **missed** |"
 
 

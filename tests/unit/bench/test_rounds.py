@@ -6,11 +6,12 @@ import math
 
 import pytest
 
-from bench import contended, replay, takeover
 from bench.cpu import CpuUse
-from bench.locks import SECTIONS, arguments
+from bench.locks import contended, replay, takeover
+from bench.locks.__main__ import LOCKS
+from bench.locks.takeover import TakeOver
 from bench.rounds import Round, Tally, median_of, percentile, row
-from bench.takeover import TakeOver
+from bench.run import arguments
 
 CPU = CpuUse({"worker": 25.04, "broker": 10.0, "client": 20.0}, 0.1)
 
@@ -84,8 +85,8 @@ def test_take_overs_are_medians() -> None:
 
 
 def test_sections_are_chosen_by_name(capsys: pytest.CaptureFixture[str]) -> None:
-    assert arguments(["--only", "replay,memory"]).only == ("replay", "memory")
-    assert arguments([]).only == SECTIONS
+    assert arguments(LOCKS, ["--only", "replay,memory"]).only == ("replay", "memory")
+    assert arguments(LOCKS, []).only == LOCKS.sections
     with pytest.raises(SystemExit):
-        arguments(["--only", "reply"])
+        arguments(LOCKS, ["--only", "reply"])
     assert "no section reply" in capsys.readouterr().err

@@ -9,7 +9,7 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-from bench.direct import open_clients
+from bench.locks.direct import open_clients
 from bench.plan import Plan
 from bench.stack import SESSION_MS, BenchStack
 from bench.workers import WorkerProcess

@@ -6,7 +6,7 @@ from time import perf_counter
 from typing import Any
 
 from bench.cpu import CpuUse
-from bench.direct import open_clients
+from bench.locks.direct import open_clients
 from bench.plan import Plan
 from bench.rounds import median_of
 from bench.stack import BenchStack

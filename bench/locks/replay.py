@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from time import perf_counter, process_time
 from typing import Any
 
-from bench.direct import measure_row
+from bench.locks.direct import measure_row
 from bench.plan import CLIENTS, WHERE, Plan
 from bench.rounds import median_of
 from bench.stack import BenchStack

@@ -6,7 +6,7 @@ from time import thread_time
 from typing import Any
 
 from bench.clock import TurnedClock
-from bench.hostile_input import CASES, DRIPS, STREAMS, VALID, client_hello
+from bench.locks.hostile_input import CASES, DRIPS, STREAMS, VALID, client_hello
 from bench.plan import Plan
 from storage.memory.log import MemoryPartitionPorts
 from streams.domain.locks.kind import LOCKS

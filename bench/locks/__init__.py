@@ -1,0 +1,1 @@
+"""What the write side is measured by, on locks."""
