@@ -18,10 +18,10 @@ from bench.workers import WorkerProcess, leads
 from storage.kafka.topics import TopicProblem, TopicSettings, check_topics, create_topics
 from tidelock.client.client import Connecting
 from tidelock.local.child import Watcher
-from tidelock.local.dev_token import VARIABLE
 from tidelock.local.ports import PortBook
 from tidelock.local.stack import LocalStack
 from tidelock.local.testing import kafka_for_tests
+from tidelock.local.tokens import DEV
 
 TOKEN = "bench"
 SESSION_MS = 3000
@@ -48,7 +48,7 @@ class BenchStack:
             "TIDELOCK_DURABILITY": durability,
             "TIDELOCK_SESSION_TIMEOUT_MS": str(SESSION_MS),
             "TIDELOCK_LOG_LEVEL": "WARNING",
-            VARIABLE: TOKEN,
+            DEV.variable: TOKEN,
         }
         ports = PortBook(self.home / "worker-ports.json")
         self.workers = [WorkerProcess(self.home, number, ports, env) for number in range(workers)]

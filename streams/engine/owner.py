@@ -240,9 +240,8 @@ class Owner:
                 else:
                     await self._wait(self._patience_ms())
         finally:
-            topic.remove_done_callback(
-                self._topic_ended
-            )  # what it says from here on concerns no later ownership
+            # what it says from here on concerns no later ownership
+            topic.remove_done_callback(self._topic_ended)
             topic.cancel()
             self._take_back()
             self._send_waiters_back()

@@ -10,7 +10,7 @@ from rich.console import Console
 from tidelock.cli.tls import client_tls
 from tidelock.client.errors import TidelockError
 from tidelock.local.addresses import Addresses
-from tidelock.local.dev_token import dev_token
+from tidelock.local.tokens import DEV
 from tidelock.workload.demo import Demo
 
 SUMMARY_S = 30.0
@@ -22,7 +22,7 @@ def demo_beside(home: Path, console: Console) -> Callable[[Addresses], Awaitable
     tls = client_tls()
 
     async def run(addresses: Addresses) -> None:
-        demo = Demo(addresses.workers, dev_token(home) or "dev", tls=tls)
+        demo = Demo(addresses.workers, DEV.known(home) or "dev", tls=tls)
         telling = asyncio.create_task(_tell(demo, console))
         try:
             await demo.run()

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tidelock.cli.exits import NothingToTalkTo
-from tidelock.local import operator_token, statefile
-from tidelock.local.dev_token import dev_token
+from tidelock.local import statefile
+from tidelock.local.tokens import DEV, OPERATOR
 
 CURE = "Start one with `tidelock up`, or set TIDELOCK_KAFKA, TIDELOCK_WORKERS and TIDELOCK_TOKEN."
 
@@ -45,16 +45,16 @@ def find(home: Path, env: Mapping[str, str] = os.environ) -> Running:
         return Running(
             local.kafka,
             local.workers,
-            dev_token(home, env) or "dev",
+            DEV.known(home, env) or "dev",
             metrics,
-            operator_token.operator_token(home, env),
+            OPERATOR.known(home, env),
         )
     kafka, workers = env.get("TIDELOCK_KAFKA", ""), _list(env.get("TIDELOCK_WORKERS", ""))
     if not kafka and not workers:
         raise NothingToTalkTo(f"No stack runs in {home}. {CURE}")
     token = env.get("TIDELOCK_TOKEN") or env.get("TIDELOCK_DEV_TOKEN") or "dev"
     metrics = tuple((address, address) for address in _list(env.get("TIDELOCK_METRICS", "")))
-    return Running(kafka, workers, token, metrics, env.get(operator_token.VARIABLE) or None)
+    return Running(kafka, workers, token, metrics, env.get(OPERATOR.variable) or None)
 
 
 def _list(text: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import typer
 
 from tidelock.cli.discovery import find
 from tidelock.cli.options import HOME, Home
-from tidelock.local import operator_token
+from tidelock.local.tokens import OPERATOR
 
 
 def environment(
@@ -31,7 +31,7 @@ def environment(
     if operator:
         settings |= {
             "TIDELOCK_METRICS": ",".join(address for _, address in running.metrics),
-            operator_token.VARIABLE: running.operator or "",
+            OPERATOR.variable: running.operator or "",
         }
     for name, text in settings.items():
         if text:

@@ -28,14 +28,20 @@ class Ledger:
 
     def settle(self, pending: Pending, outcome: Outcome) -> None:
         """End the command; `raise_floor` is to follow."""
-        if self.open.pop(pending.sequence, None) is None:
+        if not self.take(pending):
             return
-        if pending.phase is SENT and pending.link is not None and pending.link.is_open:
-            pending.link.settled()
         pending.settle(outcome)
         if self._drains and not self.open:
             for drained in self._drains:
                 drained.set()
+
+    def take(self, pending: Pending) -> bool:
+        """Take the command out of the open ones, and out of what is in flight. False: it was not there any more."""
+        if self.open.pop(pending.sequence, None) is None:
+            return False
+        if pending.phase is SENT and pending.link is not None and pending.link.is_open:
+            pending.link.settled()
+        return True
 
     def finish(self, pending: Pending, outcome: Outcome) -> None:
         """End the command."""

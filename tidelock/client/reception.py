@@ -113,9 +113,7 @@ class Reception:
         now = self._clock.now()
         if pending.renumbered or pending.abandoned or pending.deadline_s <= now:
             return False
-        del ledger.open[pending.sequence]
-        if pending.phase is SENT and pending.link is not None and pending.link.is_open:
-            pending.link.settled()
+        ledger.take(pending)
         record = pending.head + ledger.floor_bytes + pending.tail
         issued_ms = partition.wall_ms(now)
         deadline_ms = issued_ms + int((pending.deadline_s - now) * 1000)

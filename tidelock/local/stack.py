@@ -12,7 +12,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
-from tidelock.local import dev_token, operator_token, statefile
+from tidelock.local import statefile
 from tidelock.local.addresses import Addresses, InfluxAddress
 from tidelock.local.child import Watcher, end_leftover
 from tidelock.local.errors import LocalStackError, PortTaken
@@ -25,6 +25,7 @@ from tidelock.local.parts.catalog import Group, Wave, roster
 from tidelock.local.ports import PortBook
 from tidelock.local.settings import StackSettings
 from tidelock.local.supervisor import SupervisedPart, Surroundings
+from tidelock.local.tokens import DEV, OPERATOR
 
 __all__ = ["Addresses", "InfluxAddress", "LocalStack"]
 
@@ -170,13 +171,13 @@ class LocalStack:
 
     def _environment(self) -> Mapping[str, str]:
         """Return what our own processes are told: where all is, and the tokens of this machine."""
-        token, addresses = dev_token.chosen(self.settings.home), self._collect()
+        token, addresses = DEV.chosen(self.settings.home), self._collect()
         own = {
             "TIDELOCK_SESSION_TIMEOUT_MS": str(self.settings.session_timeout_ms),
             "TIDELOCK_WORKERS": ",".join(addresses.workers),
             "TIDELOCK_TOKEN": token,
-            dev_token.VARIABLE: token,
-            operator_token.VARIABLE: operator_token.chosen(self.settings.home),
+            DEV.variable: token,
+            OPERATOR.variable: OPERATOR.chosen(self.settings.home),
             "TIDELOCK_API_DEV": "1",
         }
         return {**addresses.as_environment(), **own, **self.settings.environment}

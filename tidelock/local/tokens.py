@@ -32,3 +32,9 @@ class LocalToken:
             file.touch(mode=0o600)
             file.write_text(token)
         return token
+
+
+DEV = LocalToken("TIDELOCK_DEV_TOKEN", "dev-token")
+"""Lets programs of this machine's developer talk to the local workers and API."""
+OPERATOR = LocalToken("TIDELOCK_OPERATOR_TOKEN", "operator-token")
+"""Lets whoever runs the local stack do what no client may: activate a feature level."""

@@ -10,10 +10,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from tidelock.local import operator_token
 from tidelock.local.addresses import Addresses
 from tidelock.local.banner import banner
-from tidelock.local.dev_token import chosen, dev_token
 from tidelock.local.errors import BrokerCountChanged
 from tidelock.local.jars import pins
 from tidelock.local.java import JavaProgram
@@ -23,6 +21,7 @@ from tidelock.local.parts.kafka import KafkaCluster, broker_ids
 from tidelock.local.ports import PortBook
 from tidelock.local.settings import StackSettings
 from tidelock.local.supervisor import Backoff
+from tidelock.local.tokens import DEV, OPERATOR
 
 
 def _cluster(home: Path, brokers: int) -> KafkaCluster:
@@ -123,17 +122,17 @@ def test_the_developers_token_is_chosen_once_and_the_environment_wins(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("TIDELOCK_DEV_TOKEN", raising=False)
-    assert dev_token(tmp_path, {}) is None
-    first = chosen(tmp_path)
-    assert chosen(tmp_path) == first == dev_token(tmp_path, {})
-    assert dev_token(tmp_path, {"TIDELOCK_DEV_TOKEN": "mine"}) == "mine"
+    assert DEV.known(tmp_path, {}) is None
+    first = DEV.chosen(tmp_path)
+    assert DEV.chosen(tmp_path) == first == DEV.known(tmp_path, {})
+    assert DEV.known(tmp_path, {"TIDELOCK_DEV_TOKEN": "mine"}) == "mine"
 
 
 def test_the_operators_token_is_another_and_nobody_else_may_read_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for variable in ("TIDELOCK_DEV_TOKEN", operator_token.VARIABLE):
+    for variable in ("TIDELOCK_DEV_TOKEN", OPERATOR.variable):
         monkeypatch.delenv(variable, raising=False)
-    token = operator_token.chosen(tmp_path)
-    assert token == operator_token.operator_token(tmp_path, {}) != chosen(tmp_path)
+    token = OPERATOR.chosen(tmp_path)
+    assert token == OPERATOR.known(tmp_path, {}) != DEV.chosen(tmp_path)
     assert (tmp_path / "operator-token").stat().st_mode & 0o777 == 0o600
