@@ -1,6 +1,6 @@
 """What a read model is to the platform: a name, its tables, and a pure fold. The projector knows nothing else of it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Protocol
 
 from streams.domain.value import value
@@ -8,6 +8,23 @@ from streams.log.accepted import AcceptedCommit
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
 from streams.projections.table import Changes, Row, Table
+
+
+class PoisonDecision(Exception):
+    """A decision does not fit what came before it. Nothing of it was folded, all before it in its commit was.
+
+    To go on without it, give `commit` the same commit again, without this decision and all before it.
+    """
+
+    code = "POISON_DECISION"
+
+    def __init__(self, accepted: AcceptedCommit, index: int, cause: Exception) -> None:
+        super().__init__(
+            f"{accepted.position}, decision {index}: {cause}. Put it aside, go on without it, and find the "
+            "release that wrote it."
+        )
+        self.position = accepted.position
+        self.index = index
 
 
 class Fold(Protocol):
@@ -19,11 +36,26 @@ class Fold(Protocol):
     def restore(self, table: Table, rows: Iterable[Row]) -> None:
         """Take back the rows of `table` that a fold needs to go on. Called before the first commit, if at all."""
 
-    def commit(self, accepted: AcceptedCommit) -> None:
-        """Fold one accepted commit."""
+    def commit(self, accepted: AcceptedCommit, without: Collection[int] = ()) -> None:
+        """Fold one accepted commit, but for the decisions whose index is in `without`: they were put aside.
+
+        Raises `PoisonDecision`.
+        """
 
     def take(self) -> Changes:
         """Return what changed since the last call."""
+
+
+@value
+class Points:
+    """Windows that all partitions keep for themselves, and the time series that they make together."""
+
+    windows: Table
+    """One of the projection's tables. Its key is (partition, and what `table` has as its key in any order)."""
+    table: Table
+    """Its key columns are `start_ms`, the point's time, and the point's tags; the rest are fields."""
+    merge: Callable[[Sequence[Row]], Row]
+    """All partitions' rows of one window (at least one) -> the row of `table`."""
 
 
 @value
@@ -38,5 +70,5 @@ class Projection:
     fold: Callable[[PartitionId, Vocabulary], Fold]
     hot: Table | None = None
     """The one of `tables` that is mirrored in Redis."""
-    points: Table | None = None
-    """The one of `tables` whose rows go to InfluxDB, in the order of `sequence`."""
+    points: Points | None = None
+    """What goes to InfluxDB."""

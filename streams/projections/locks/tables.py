@@ -17,7 +17,7 @@ LOCKS = Table(
         "holder_count", "waiter_count",
         "delay_until_lease_ms",  # null: no lock-delay
         "token",              # the greatest granted and still held, or null
-        "holders",            # JSON list, oldest first: see `holder_document`
+        "holders",            # JSON list, oldest first: see `documents.holder_document`
         "waiting",            # tickets, next in line first
         "spells",             # history rows since the lock was last free
         "since_ms",           # when it stopped being free
@@ -47,11 +47,16 @@ LOCK_HISTORY = Table(
         "partition", "from_event",
         "tenant", "name",
         "role",               # HOLDER, WAITER
-        "principal", "client", "handle", "sequence",
+        "principal", "client", "handle",
+        "sequence",           # of the acquire or upgrade that asked for it
         "token",              # of a waiter: its ticket
-        "mode", "priority", "ttl_ms",
+        "mode",
+        "priority",           # of a waiter; of a holder null
+        "ttl_ms",
         "until_lease_ms",     # when the lease, or the wait, would end by itself
-        "upgrade_of", "lock_delay_ms", "transaction_id", "transaction_started_ms",
+        "upgrade_of",         # the token that the upgrade is to replace, or replaced; else null
+        "lock_delay_ms",      # 0: none
+        "transaction_id", "transaction_started_ms",  # null without a transaction
         "from_offset", "from_ms",
         "spell",              # its place among the spells since the lock was last free, from 1
         "keyframe",           # on every 64th: `from_event` of all that are open after it began; else null
@@ -71,9 +76,10 @@ DEADLOCKS = Table(
     "deadlocks",
     (
         "partition", "event",
-        "tenant", "name", "ticket", "transaction_id",  # of the victim
+        "tenant", "name", "ticket",
+        "transaction_id",     # null if the victim's wait had none
         "principal", "client", "handle", "sequence",
-        "cycle",              # JSON list of edges, in order
+        "cycle",              # JSON list of edges, in order: see `documents.edge_document`
         "offset_", "at_ms",
     ),
     key=2,
@@ -85,14 +91,33 @@ LOCK_WINDOWS = Table(
     (
         "partition", "tenant", "start_ms",
         "grants", "refusals",
-        "waits", "holds",     # JSON sketches of what ended in the window, ms
+        "waits", "holds",     # JSON sketches of what ended in the window, ms: see `streams.projections.sketch`
         "changed_offset",
         "closed",             # true; null while the partition's event time is inside it
     ),
     key=3,
     open_column="closed",
 )  # fmt: skip
-"""Tumbling windows of 10 s of event time, a tenant and a partition each."""
+"""Tumbling windows of 10 s of event time, a tenant and a partition each.
+
+A refusal is an acquire or upgrade that was rejected at once, or whose wait timed out or was aborted. A hold is as long
+as from the grant to the release or expiry, whatever was renewed or upgraded in between.
+"""
+
+LOCK_POINTS = Table(
+    "lock_points",
+    (
+        "start_ms", "tenant",
+        "grants", "refusals",
+        "waits", "wait_p50_ms", "wait_p95_ms", "wait_p99_ms",
+        "holds", "hold_p50_ms", "hold_p95_ms", "hold_p99_ms",
+    ),
+    key=2,
+)  # fmt: skip
+"""Points of InfluxDB, not a table: `LOCK_WINDOWS` over all partitions.
+
+`waits` and `holds` count; of none, the percentiles are null.
+"""
 
 AUDIT = Table(
     "audit",
@@ -101,7 +126,7 @@ AUDIT = Table(
         "tenant", "name", "command",
         "principal", "client", "handle", "sequence", "lane",
         "accepted",           # false: refused
-        "outcome",            # the reply's name, or the refusal's code
+        "outcome",            # the reply's name, or the refusal's code; empty where nobody is answered (timers)
         "reason",             # the refusal's words, or null
         "events",             # their names, joined by commas
         "event",              # number of the first, or null
