@@ -14,7 +14,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 import tidelock
 from bench.cpu import CpuMeter
 from bench.plan import WHERE
-from bench.workers import WorkerProcess, leads
+from bench.processes import WORKER, OwnProcess, leads
 from storage.kafka.topics import TopicProblem, TopicSettings, check_topics, create_topics
 from tidelock.client.client import Connecting
 from tidelock.local.child import Watcher
@@ -34,7 +34,7 @@ class BenchStack:
     def __init__(self, kafka: LocalStack, home: Path, watcher: Watcher) -> None:
         self.kafka = kafka.addresses.kafka
         self.home = home
-        self.workers: list[WorkerProcess] = []
+        self.workers: list[OwnProcess] = []
         self._stack = kafka
         self._watcher = watcher
 
@@ -51,16 +51,16 @@ class BenchStack:
             DEV.variable: TOKEN,
         }
         ports = PortBook(self.home / "worker-ports.json")
-        self.workers = [WorkerProcess(self.home, number, ports, env) for number in range(workers)]
+        self.workers = [OwnProcess(WORKER, self.home, number, ports, env) for number in range(workers)]
         for worker in self.workers:
             await worker.start(self._watcher)
             await self.wait_for(worker, leading=worker is self.workers[0])
 
-    async def start(self, worker: WorkerProcess) -> None:
+    async def start(self, worker: OwnProcess) -> None:
         """Start a worker again."""
         await worker.start(self._watcher)
 
-    async def wait_for(self, worker: WorkerProcess, *, leading: bool) -> None:
+    async def wait_for(self, worker: OwnProcess, *, leading: bool) -> None:
         """Wait until `worker` answers, and if `leading` until it decides."""
         until = monotonic() + PATIENCE_S
         async with httpx.AsyncClient(timeout=2.0) as asking:
@@ -71,7 +71,7 @@ class BenchStack:
                 await asyncio.sleep(0.05)
         raise RuntimeError(f"{worker.name} was not ready after {PATIENCE_S:.0f} s")
 
-    async def leader(self) -> WorkerProcess:
+    async def leader(self) -> OwnProcess:
         """Return the worker that decides, once one does."""
         until = monotonic() + PATIENCE_S
         async with httpx.AsyncClient(timeout=2.0) as asking:

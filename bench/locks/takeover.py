@@ -11,8 +11,8 @@ from typing import Any
 
 from bench.locks.direct import open_clients
 from bench.plan import Plan
+from bench.processes import OwnProcess
 from bench.stack import SESSION_MS, BenchStack
-from bench.workers import WorkerProcess
 from streams.domain.locks.commands import EXCLUSIVE, AcquireLock
 from tidelock import Client, TidelockError
 from tidelock.client.lease import Lease
@@ -81,7 +81,7 @@ async def _take_over(stack: BenchStack, number: signal.Signals) -> TakeOver:
     return found
 
 
-async def _settled_leader(stack: BenchStack) -> WorkerProcess:
+async def _settled_leader(stack: BenchStack) -> OwnProcess:
     """Return the deciding worker once it has stayed the same for a session: nobody is joining any more."""
     leader, since = await stack.leader(), perf_counter()
     while perf_counter() - since < SESSION_MS / 1000:

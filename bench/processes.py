@@ -1,4 +1,4 @@
-"""One worker as a process of its own, started and ended at will."""
+"""Our own processes, started and ended at will."""
 
 import signal
 from collections.abc import Mapping
@@ -15,20 +15,22 @@ from tidelock.local.ports import PortBook
 WORKER = Program("worker", "streams.engine.worker")
 
 
-class WorkerProcess:
-    """One worker, under nobody's supervision: what is ended stays down."""
+class OwnProcess:
+    """One worker, projector, detector or API node under nobody's supervision: what is ended stays down."""
 
-    def __init__(self, home: Path, number: int, ports: PortBook, env: Mapping[str, str]) -> None:
-        self.name = f"worker-{number}"
-        named = {**env, "TIDELOCK_WORKER_NAME": self.name}
-        self._part = ProcessPart(home, WORKER, number, ports, lambda: named)
+    def __init__(
+        self, program: Program, home: Path, number: int, ports: PortBook, env: Mapping[str, str]
+    ) -> None:
+        self._program = program
+        self._part = ProcessPart(home, program, number, ports, lambda: env)
+        self.name = self._part.name
         self._part.place()
         self._log = home / "logs" / f"{self.name}.log"
         self._child: Child | None = None
 
     @property
     def address(self) -> str:
-        """Its direct lane."""
+        """Where it listens."""
         return self._part.address
 
     @property
@@ -58,7 +60,7 @@ class WorkerProcess:
             raise RuntimeError(
                 f"{self.name} ended with {self._child.returncode}:\n" + "\n".join(tail(self._log))
             )
-        metrics = self._part.launch().env["TIDELOCK_WORKER_METRICS"]
+        metrics = self._part.launch().env[self._program.variable("METRICS")]
         try:
             answer = await asking.get(f"http://{metrics}/status")
         except httpx.TransportError:
