@@ -4,6 +4,7 @@
 and keeps no key's state: that is its consumers' business. Events are decoded when they are first asked for.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -66,15 +67,20 @@ class AcceptedCommit:
     def decided(self) -> tuple[Decided, ...]:
         """The decisions with their events decoded. Raises `SchemaError` on an event that is malformed."""
         if self._decoded is None:
-            self._decoded = tuple(self._decode())
+            self._decoded = tuple(self._decode(None))
         return self._decoded
 
-    def _decode(self) -> Iterator[Decided]:
+    def decided_on(self, key: str) -> Iterator[Decided]:
+        """Yield the decisions on `key`; the others are not decoded. Raises `SchemaError` as `decided` does."""
+        return self._decode(key)
+
+    def _decode(self, key: str | None) -> Iterator[Decided]:
         decode_event, number = self._vocabulary.decode_event, self.number
         for index, decision in enumerate(self.commit.decisions):
-            events = tuple([decode_event(event) for event in decision.events])
-            yield Decided(index, number, decision, events)
-            number += len(events)
+            if key is None or decision.key == key:
+                events = tuple([decode_event(event) for event in decision.events])
+                yield Decided(index, number, decision, events)
+            number += len(decision.events)
 
 
 class CommitReader:
@@ -89,6 +95,8 @@ class CommitReader:
     ) -> None:
         self.where = where
         self.next_offset = start.next_offset
+        self.voids: Counter[str] = Counter()
+        """What it met that does not count, by reason; what stands before `start` is not among it."""
         self._head = head_at(start)
         self._events = start.events
         self._time_ms = start.time_ms
@@ -123,6 +131,7 @@ class CommitReader:
         self.next_offset = offset + 1
         self._time_ms = max(self._time_ms, stored.timestamp_ms)
         if void is not None:
+            self.voids[void] += 1
             return None
         match record:
             case Commit():

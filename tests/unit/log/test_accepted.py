@@ -7,6 +7,7 @@ import pytest
 from streams.log.accepted import AcceptedCommit, CommitReader
 from streams.log.checkpoint import START, Checkpoint, decode_checkpoint, encode_checkpoint
 from streams.log.reader import NotContiguous
+from tests.unit.log.records import with_changes
 from tests.unit.replay.logbook import WHERE, WORDS, Logbook, grant, release
 
 
@@ -61,3 +62,19 @@ def test_a_hole_halts() -> None:
     reader = CommitReader(WHERE, WORDS)
     with pytest.raises(NotContiguous):
         reader.read(book().records[1])
+
+
+def test_what_does_not_count_is_counted_by_reason() -> None:
+    reader = CommitReader(WHERE, WORDS)
+    for record in book().commit(seq=99).records:
+        reader.read(record)
+    assert reader.voids == {"malformed": 1, "sequence": 1}
+
+
+def test_the_decisions_on_one_key_keep_their_places_and_numbers() -> None:
+    other = with_changes(grant(1, 2, "b"), key="dev/other")
+    reader = CommitReader(WHERE, WORDS)
+    *_, commit = map(reader.read, Logbook().begun().commit(grant(1, 1), other, release(2, 1)).records)
+    assert commit is not None
+    assert list(commit.decided_on("dev/other")) == [commit.decided[1]]
+    assert [one.number for one in commit.decided_on("dev/orders/42")] == [1, 3]
