@@ -91,10 +91,10 @@ class _opened:  # noqa: N801 - reads as a verb at its place of use
 
 
 class KafkaDeadLetters:
-    """Copies of undecodable commands, in `tidelock.dead-letters`.
+    """Copies of undecodable commands, and of decisions that a read model put aside, in `tidelock.dead-letters`.
 
     What is larger than a letter (a compressed record may be) is cut; size and SHA-256 of the whole are in the
-    headers, and the whole stays in the commands topic.
+    headers, and the whole stays where it was.
 
     An idempotent producer may fail for good: after every failure the next letter makes another.
     """
@@ -107,19 +107,31 @@ class KafkaDeadLetters:
 
     async def put(self, partition: PartitionId, record: Stored, code: str, reason: str) -> None:
         """Store the copy durably, with position and reason in its headers."""
+        topic = partition.commands_topic
+        await self._put(topic, partition, record, f"{record.offset}", _told(code, reason))
+
+    async def put_decision(
+        self, reader: str, partition: PartitionId, record: Stored, index: int, code: str, reason: str
+    ) -> None:
+        """Store the record durably that holds the decision, with position, reader and reason in its headers."""
+        headers = [("decision", str(index).encode()), ("reader", reader.encode()), *_told(code, reason)]
+        await self._put(partition.log_topic, partition, record, f"{record.offset}.{index}/{reader}", headers)
+
+    async def _put(
+        self, topic: str, partition: PartitionId, record: Stored, place: str, told: list[tuple[str, bytes]]
+    ) -> None:
         headers = [
-            ("topic", partition.commands_topic.encode()),
+            ("topic", topic.encode()),
             ("partition", str(partition.partition).encode()),
             ("offset", str(record.offset).encode()),
             ("timestamp", str(record.timestamp_ms).encode()),
-            ("code", code.encode()),
-            ("reason", reason[:1000].encode()),
+            *told,
         ]
         body = record.value
         if body is not None and len(body) > LETTER_BYTES:
             headers += [("bytes", str(len(body)).encode()), ("sha256", sha256(body).hexdigest().encode())]
             body = body[:LETTER_BYTES]
-        key = f"{partition.commands_topic}/{partition.partition}@{record.offset}".encode()
+        key = f"{topic}/{partition.partition}@{place}".encode()
         producer = await self._started()
         try:
             await producer.send_and_wait(DEAD_LETTERS, body, key=key, headers=headers)
@@ -164,6 +176,10 @@ class KafkaDeadLetters:
         closing = asyncio.create_task(ending, name="end a dead-letter producer")
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
+
+
+def _told(code: str, reason: str) -> list[tuple[str, bytes]]:
+    return [("code", code.encode()), ("reason", reason[:1000].encode())]
 
 
 class KafkaPartitionPorts:

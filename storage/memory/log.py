@@ -90,6 +90,19 @@ class MemoryDeadLetters:
         self.letters.append((partition, record, code, reason))
 
 
+class MemoryPoisonLetters:
+    """Decisions that were put aside, in a list of (reader, partition, record, index, code, reason)."""
+
+    def __init__(self) -> None:
+        self.letters: list[tuple[str, PartitionId, Stored, int, str, str]] = []
+
+    async def put_decision(
+        self, reader: str, partition: PartitionId, record: Stored, index: int, code: str, reason: str
+    ) -> None:
+        """Keep the copy."""
+        self.letters.append((reader, partition, record, index, code, reason))
+
+
 class MemoryPartitionPorts:
     """Everything one partition's owner touches."""
 

@@ -5,7 +5,7 @@ and keeps no key's state: that is its consumers' business. Events are decoded wh
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from streams.domain.decider import GENERATION_SHIFT
@@ -35,7 +35,17 @@ class Decided:
 class AcceptedCommit:
     """One accepted commit: where and when it stands, and its decisions."""
 
-    __slots__ = ("_decoded", "_vocabulary", "commit", "number", "offset", "stored", "time_ms", "where")
+    __slots__ = (
+        "_aside",
+        "_decoded",
+        "_vocabulary",
+        "commit",
+        "number",
+        "offset",
+        "stored",
+        "time_ms",
+        "where",
+    )
 
     def __init__(
         self,
@@ -57,6 +67,7 @@ class AcceptedCommit:
         self.stored = stored
         self._vocabulary = vocabulary
         self._decoded: tuple[Decided, ...] | None = None
+        self._aside: frozenset[int] = frozenset()
 
     @property
     def position(self) -> Position:
@@ -70,6 +81,14 @@ class AcceptedCommit:
             self._decoded = tuple(self._decode(None))
         return self._decoded
 
+    def without(self, aside: Collection[int]) -> "AcceptedCommit":
+        """Return the commit as if the decisions at these indexes had not been made; the others keep their numbers."""
+        rest = AcceptedCommit(
+            self.where, self.offset, self.time_ms, self.number, self.commit, self.stored, self._vocabulary
+        )
+        rest._aside = frozenset(aside)
+        return rest
+
     def decided_on(self, key: str) -> Iterator[Decided]:
         """Yield the decisions on `key`; the others are not decoded. Raises `SchemaError` as `decided` does."""
         return self._decode(key)
@@ -77,7 +96,7 @@ class AcceptedCommit:
     def _decode(self, key: str | None) -> Iterator[Decided]:
         decode_event, number = self._vocabulary.decode_event, self.number
         for index, decision in enumerate(self.commit.decisions):
-            if key is None or decision.key == key:
+            if (key is None or decision.key == key) and index not in self._aside:
                 events = tuple([decode_event(event) for event in decision.events])
                 yield Decided(index, number, decision, events)
             number += len(decision.events)

@@ -90,6 +90,15 @@ class DeadLetters(Protocol):
         """Store the copy durably. Raises `LogUnavailable`."""
 
 
+class PoisonLetters(Protocol):
+    """Where decisions are copied that a read model could not take, each with its whole record."""
+
+    async def put_decision(
+        self, reader: str, partition: PartitionId, record: Stored, index: int, code: str, reason: str
+    ) -> None:
+        """Store durably what `reader` put aside: decision `index` of `record`. Raises `LogUnavailable`."""
+
+
 class PartitionPorts(Protocol):
     """Everything one partition's owner touches."""
 

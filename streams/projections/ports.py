@@ -3,6 +3,7 @@
 Errors:
     SinkError
     ├── SinkUnavailable    it cannot be reached now: wait and try again, nothing is lost
+    │   └── BuiltByNewer   a later release keeps this read model there
     ├── CheckpointMoved    somebody else wrote this partition meanwhile: load again, and go on from there
     └── RowRefused         it will never take these rows: find the event, and put it aside
 """
@@ -29,10 +30,35 @@ class SinkUnavailable(SinkError):
     code = "SINK_UNAVAILABLE"
 
 
+class BuiltByNewer(SinkUnavailable):
+    """The rows are of a later version of the read model: this release must neither read on from them nor delete them."""
+
+    code = "BUILT_BY_NEWER"
+
+    def __init__(self, projection: str, stored: int, own: int) -> None:
+        super().__init__(
+            f"{projection} was built in version {stored}, this release knows version {own}. Run the later release, "
+            f"or go back for good: `tidelock projection rebuild {projection}`."
+        )
+        self.projection = projection
+        self.stored = stored
+        self.own = own
+
+
 class CheckpointMoved(SinkError):
     """The checkpoint beside the rows is not the one the writer goes on from."""
 
     code = "CHECKPOINT_MOVED"
+
+    def __init__(self, projection: str, where: PartitionId, expected: int, stored: int | None) -> None:
+        stands = "is being begun by another" if stored is None else f"stands at offset {stored}"
+        super().__init__(
+            f"{projection} {where} {stands}; offset {expected} of the same log was expected. Load it, and go on from there."
+        )
+        self.projection = projection
+        self.where = where
+        self.expected = expected
+        self.stored = stored
 
 
 class RowRefused(SinkError):
@@ -67,6 +93,11 @@ class ProjectionStore(Protocol):
 
         A first write over rows of another version deletes those. Raises `SinkError`.
         """
+
+    async def rehearse(
+        self, projection: Projection, where: PartitionId, expected: Checkpoint, changes: Changes
+    ) -> None:
+        """Write rows as `write` would, and undo it: whether they would be taken. Raises `SinkError`."""
 
     async def reset(self, projection: Projection) -> None:
         """Delete its rows and checkpoints, in one transaction: whoever runs it builds it anew."""
