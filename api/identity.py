@@ -1,0 +1,45 @@
+"""Who asks. One small port; until identity exists, a development token fixes tenant and principal."""
+
+from hmac import compare_digest
+from typing import Protocol
+
+from api.errors import NotAuthenticated
+from streams.domain.value import value
+
+
+@value
+class Identity:
+    """Who asks: every question is for this tenant, every lock is held by this principal."""
+
+    tenant: str
+    principal: str
+    token: str
+    """What the caller showed; mutations show it to the workers."""
+
+
+class Authenticator(Protocol):
+    """Tells who a bearer token speaks for."""
+
+    def identify(self, token: str) -> Identity:
+        """Return whose token it is. Raises `NotAuthenticated`."""
+
+
+class DevelopmentToken:
+    """One token for one tenant and principal."""
+
+    def __init__(self, token: str, tenant: str, principal: str) -> None:
+        self._identity = Identity(tenant, principal, token)
+
+    def identify(self, token: str) -> Identity:
+        """Return whose token it is. Raises `NotAuthenticated`."""
+        if compare_digest(token.encode(), self._identity.token.encode()):
+            return self._identity
+        raise NotAuthenticated("The token is not valid here. Check TIDELOCK_DEV_TOKEN.")
+
+
+def bearer(header: str | None) -> str:
+    """Return the token of an Authorization header. Raises `NotAuthenticated`."""
+    scheme, _, token = (header or "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise NotAuthenticated("No token came with the request. Send the header Authorization: Bearer TOKEN.")
+    return token.strip()

@@ -1,0 +1,28 @@
+"""To-one edges, asked for together: a page costs the same number of statements whatever its length.
+
+A loader lives as long as one operation, or forgets after each batch: nothing read is kept.
+"""
+
+from collections.abc import Sequence
+
+from strawberry.dataloader import DataLoader
+
+from streams.projections.locks.reads import LockReads, LockRow, WaiterRow
+
+
+class Loaders:
+    """All loaders of one operation, for one tenant."""
+
+    def __init__(self, reads: LockReads, tenant: str) -> None:
+        self._reads = reads
+        self._tenant = tenant
+        self.locks: DataLoader[tuple[int, str], LockRow] = DataLoader(self._locks, cache=False)
+        self.waiters: DataLoader[LockRow, Sequence[WaiterRow]] = DataLoader(self._waiters, cache=False)
+
+    async def _locks(self, keys: list[tuple[int, str]]) -> Sequence[LockRow]:
+        rows = await self._reads.locks_by_name(self._tenant, sorted(set(keys)))
+        return [rows[key] for key in keys]
+
+    async def _waiters(self, locks: list[LockRow]) -> Sequence[Sequence[WaiterRow]]:
+        rows = await self._reads.waiters_of(self._tenant, locks)
+        return [rows.get((lock.partition, lock.name), ()) for lock in locks]

@@ -1,0 +1,70 @@
+"""How a subscription ends before its subscriber wants it to. `extensions.code` is stable, `extensions.cursor` resumes.
+
+ApiError
+├── BadCursor              CURSOR_INVALID: no cursor of this log, tenant and subscription
+├── CursorExpired          the log no longer holds what comes after it
+├── CursorAhead            this node has not read so far, and waited long enough
+├── TooManySubscriptions   of this connection, or of this process
+└── Ended                  it was under way; its `cursor` goes on
+    ├── SubscriberTooSlow  it did not take what came
+    ├── ServerStopping     this node ends: resume on another
+    ├── LogHalted          this release cannot read on in a partition
+    └── LogAway            the log cannot be read now
+"""
+
+from api.errors import ApiError, BadCursor
+
+__all__ = [
+    "BadCursor", "CursorAhead", "CursorExpired", "Ended", "LogAway", "LogHalted", "ServerStopping",
+    "SubscriberTooSlow", "TooManySubscriptions",
+]  # fmt: skip
+
+
+class CursorExpired(ApiError):
+    """The log no longer holds what comes after the cursor."""
+
+    code = "CURSOR_EXPIRED"
+
+
+class CursorAhead(ApiError):
+    """The cursor is ahead of what this node has read."""
+
+    code = "CURSOR_AHEAD"
+
+
+class TooManySubscriptions(ApiError):
+    """This connection, or this process, serves no more."""
+
+    code = "TOO_MANY_SUBSCRIPTIONS"
+
+
+class Ended(ApiError):
+    """A subscription that was under way ends. With no cursor, nothing was sent yet: ask anew."""
+
+    def __init__(self, message: str, cursor: str | None, retry_after_ms: int | None = None) -> None:
+        super().__init__(message, cursor=cursor, retry_after_ms=retry_after_ms)
+        self.cursor = cursor
+
+
+class SubscriberTooSlow(Ended):
+    """Its queue was full."""
+
+    code = "SUBSCRIBER_TOO_SLOW"
+
+
+class ServerStopping(Ended):
+    """This node ends."""
+
+    code = "SERVER_STOPPING"
+
+
+class LogHalted(Ended):
+    """A partition holds what this release cannot read."""
+
+    code = "LOG_HALTED"
+
+
+class LogAway(Ended):
+    """The log cannot be read now."""
+
+    code = "LOG_UNAVAILABLE"

@@ -1,0 +1,361 @@
+"""What can be asked of the read models of locks. Adapter: `storage.postgres.reads`.
+
+Every answer says how far the projection was (`Standing`). A tenant is part of every question: nothing of another one
+is ever looked at.
+
+Errors:
+    ReadsUnavailable    the store cannot be asked now; worth a retry
+    ReadTooSlow         the question takes longer than one may: narrow it
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
+
+from streams.domain.value import value
+from streams.log.positions import PartitionId, Position
+
+KIND = "locks"
+SHOWN = 100
+"""Holders and waiters of one lock that a read shows, each; the counts tell of the rest."""
+
+Role: TypeAlias = Literal["HOLDER", "WAITER"]
+
+
+class ReadsUnavailable(Exception):
+    """The store of the read models cannot be reached, or not now."""
+
+    code = "READS_UNAVAILABLE"
+
+
+class ReadTooSlow(Exception):
+    """The question took longer than one may."""
+
+    code = "READ_TOO_SLOW"
+
+
+@value
+class Stand:
+    """How far a projection of one partition is."""
+
+    partition: int
+    next_offset: int
+    time_ms: int
+    """Event time of the last record that it has seen."""
+    head: bytes = b""
+
+    @property
+    def where(self) -> PartitionId:
+        """The partition."""
+        return PartitionId(KIND, self.partition)
+
+    @property
+    def position(self) -> Position:
+        """The last record that it has seen."""
+        return Position(self.where, self.next_offset - 1)
+
+
+@value
+class AsOf:
+    """Of when an answer is."""
+
+    stands: tuple[Stand, ...]
+
+    @property
+    def positions(self) -> tuple[Position, ...]:
+        """The last record of each partition that the answer knows."""
+        return tuple([stand.position for stand in self.stands])
+
+    @property
+    def time_ms(self) -> int | None:
+        """The event time up to which all of it is known for certain; None before the first record."""
+        return min([stand.time_ms for stand in self.stands], default=None)
+
+
+@value
+class TransactionRow:
+    """A client-made transaction."""
+
+    id: str
+    started_ms: int
+
+
+@value
+class HolderRow:
+    """One holder of a lock."""
+
+    principal: str
+    client: str
+    handle: str
+    sequence: int
+    token: int
+    mode: str
+    ttl_ms: int
+    until_lease_ms: int
+    lock_delay_ms: int
+    transaction: TransactionRow | None
+    since_ms: int | None
+    since_offset: int | None
+
+
+@value
+class WaiterRow:
+    """One waiter of a lock."""
+
+    partition: int
+    name: str
+    place: int
+    """1 is next in line."""
+    ticket: int
+    principal: str
+    client: str
+    handle: str
+    sequence: int
+    mode: str
+    priority: int
+    ttl_ms: int
+    wait_until_lease_ms: int
+    upgrade_of: int | None
+    transaction: TransactionRow | None
+    since_offset: int
+    since_ms: int
+
+    @property
+    def position(self) -> Position:
+        """The commit that it queued in."""
+        return Position(PartitionId(KIND, self.partition), self.since_offset)
+
+
+@value
+class LockRow:
+    """One lock as a read model has it. A free lock is one without holders and waiters."""
+
+    partition: int
+    name: str
+    mode: str
+    holder_count: int
+    waiter_count: int
+    delay_until_lease_ms: int | None
+    token: int | None
+    held: "str | bytes | tuple[HolderRow, ...]"
+    """Holders, or the JSON list of their documents, which is read only when asked for."""
+    waiting: tuple[int, ...]
+    since_ms: int | None
+    changed_offset: int | None
+    changed_ms: int | None
+    as_of: AsOf
+    queue: "tuple[WaiterRow, ...] | None" = None
+    """The first waiters, if they were read along."""
+
+    @property
+    def holders(self) -> "tuple[HolderRow, ...]":
+        """The first holders, oldest first."""
+        if isinstance(self.held, tuple):
+            return self.held
+        return tuple([holder_row(document) for document in json.loads(self.held)[:SHOWN]])
+
+    @property
+    def position(self) -> Position | None:
+        """The commit that changed it last; None for a lock that is free."""
+        if self.changed_offset is None:
+            return None
+        return Position(PartitionId(KIND, self.partition), self.changed_offset)
+
+
+def holder_row(document: Mapping[str, Any]) -> HolderRow:
+    """Return the holder that `documents.holder_document` wrote."""
+    started = document.get("transaction_started_ms")
+    transaction = None if started is None else TransactionRow(document["transaction_id"], started)
+    return HolderRow(
+        document["principal"],
+        document["client"],
+        document["handle"],
+        document["sequence"],
+        document["token"],
+        document["mode"],
+        document["ttl_ms"],
+        document["until_lease_ms"],
+        document["lock_delay_ms"],
+        transaction,
+        document.get("since_ms"),
+        document.get("since_offset"),
+    )
+
+
+def free_lock(partition: int, name: str, as_of: AsOf) -> LockRow:
+    """Return the row of a lock that nobody knows."""
+    return LockRow(partition, name, "FREE", 0, 0, None, None, (), (), None, None, None, as_of)
+
+
+@value
+class SpellRow:
+    """One stretch in which one holder held, or one waiter waited, on unchanged terms."""
+
+    partition: int
+    from_event: int
+    name: str
+    role: Role
+    principal: str
+    client: str
+    handle: str
+    sequence: int
+    token: int
+    mode: str
+    priority: int | None
+    ttl_ms: int
+    until_lease_ms: int
+    upgrade_of: int | None
+    lock_delay_ms: int
+    transaction: TransactionRow | None
+    from_offset: int
+    from_ms: int
+    to_offset: int | None
+    to_ms: int | None
+    ended: str | None
+
+    @property
+    def from_position(self) -> Position:
+        """The commit that began it."""
+        return Position(PartitionId(KIND, self.partition), self.from_offset)
+
+    @property
+    def to_position(self) -> Position | None:
+        """The commit that ended it, if one did."""
+        return None if self.to_offset is None else Position(PartitionId(KIND, self.partition), self.to_offset)
+
+
+@value
+class EdgeRow:
+    """One edge of a deadlock's cycle."""
+
+    transaction: str
+    lock: str
+    ticket: int
+    blocker: str
+    blocker_token: int
+
+
+@value
+class DeadlockRow:
+    """One deadlock that was broken, with its victim."""
+
+    partition: int
+    event: int
+    name: str
+    ticket: int
+    transaction_id: str | None
+    principal: str
+    client: str
+    handle: str
+    sequence: int
+    cycle: tuple[EdgeRow, ...]
+    offset: int
+    at_ms: int
+
+    @property
+    def position(self) -> Position:
+        """The commit that broke it."""
+        return Position(PartitionId(KIND, self.partition), self.offset)
+
+
+@value
+class AuditRow:
+    """One decision: who asked for what, when, and what became of it."""
+
+    partition: int
+    offset: int
+    index: int
+    name: str
+    command: str
+    principal: str
+    client: str
+    handle: str
+    sequence: int
+    lane: str
+    accepted: bool
+    outcome: str
+    reason: str | None
+    events: str
+    at_ms: int
+    lease_ms: int
+
+    @property
+    def position(self) -> Position:
+        """The commit that it is in."""
+        return Position(PartitionId(KIND, self.partition), self.offset)
+
+    @property
+    def event_names(self) -> tuple[str, ...]:
+        """What it caused."""
+        return tuple(self.events.split(",")) if self.events else ()
+
+
+@value
+class LockFilter:
+    """Which locks a page shows. All that is given must hold."""
+
+    name_prefix: str | None = None
+    mode: str | None = None
+    contended: bool | None = None
+    """Whether somebody waits."""
+    principal: str | None = None
+    """Of a holder; `client` and `handle` narrow it."""
+    client: str | None = None
+    handle: str | None = None
+    partition: int | None = None
+
+
+@value
+class AuditFilter:
+    """Which decisions a page shows. All that is given must hold."""
+
+    name: str | None = None
+    principal: str | None = None
+    client: str | None = None
+    command: str | None = None
+    accepted: bool | None = None
+    from_ms: int | None = None
+    to_ms: int | None = None
+    """Before this time."""
+
+
+@value
+class WaitEdgeRow:
+    """`waiter` waits on a lock for a holder, or for an earlier waiter that it cannot share the lock with."""
+
+    waiter: WaiterRow
+    blocker: HolderRow | WaiterRow
+
+
+Rows = TypeVar("Rows")
+
+
+@value
+class Answer(Generic[Rows]):
+    """What was found, and of when it is. Both are of one snapshot."""
+
+    found: Rows
+    as_of: AsOf
+
+
+class LockReads(Protocol):
+    """The read models of locks. Every method raises `ReadsUnavailable` and `ReadTooSlow`."""
+
+    async def stands(self, projection: str) -> Mapping[int, Stand]:
+        """Return how far each partition of a projection is; those without any record are missing."""
+
+    async def lock(self, tenant: str, name: str, partition: int) -> LockRow:
+        """Return the lock as it is now; `free_lock` if nobody knows it."""
+
+    async def lock_at(self, tenant: str, name: str, partition: int, at: int | Position) -> "LockRow":
+        """Return the lock as it was after a commit, or at an event time, with its waiters. Both must be projected."""
+
+    async def locks_by_name(
+        self, tenant: str, keys: Sequence[tuple[int, str]]
+    ) -> Mapping[tuple[int, str], LockRow]:
+        """Return the locks of the given (partition, name), free ones too. One statement."""
+
+    async def waiters_of(
+        self, tenant: str, locks: Sequence[LockRow]
+    ) -> Mapping[tuple[int, str], Sequence[WaiterRow]]:
+        """Return the first waiters of each lock, next in line first. One statement."""
