@@ -31,7 +31,7 @@ class SinkUnavailable(SinkError):
 
 
 class BuiltByNewer(SinkUnavailable):
-    """The rows are of a later version of the read model: this release must neither read on from them nor delete them."""
+    """The rows are of a later version of the read model: an earlier one neither goes on from them nor deletes them."""
 
     code = "BUILT_BY_NEWER"
 
@@ -53,7 +53,8 @@ class CheckpointMoved(SinkError):
     def __init__(self, projection: str, where: PartitionId, expected: int, stored: int | None) -> None:
         stands = "is being begun by another" if stored is None else f"stands at offset {stored}"
         super().__init__(
-            f"{projection} {where} {stands}; offset {expected} of the same log was expected. Load it, and go on from there."
+            f"{projection} {where} {stands}; offset {expected} of the same log was expected. "
+            "Load it again, and go on from there."
         )
         self.projection = projection
         self.where = where

@@ -1,0 +1,1 @@
+"""Read models in PostgreSQL: migrations, pool, and the adapters of `streams.projections.ports`."""

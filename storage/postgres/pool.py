@@ -1,0 +1,81 @@
+"""Connections to PostgreSQL. Every wait is bounded: a server or a peer that hangs must not hang us."""
+
+from typing import TypeAlias
+
+from psycopg import AsyncConnection
+from psycopg.conninfo import make_conninfo
+from psycopg.types.json import set_json_loads
+from psycopg_pool import AsyncConnectionPool
+
+from storage.postgres.rows import speak_rows
+from streams.domain.value import value
+
+Pool: TypeAlias = AsyncConnectionPool[AsyncConnection]
+
+
+@value
+class PoolSettings:
+    """How many connections, and how long anything may take."""
+
+    application: str = "tidelock"
+    """Shown by `pg_stat_activity`."""
+    max_size: int = 8
+    connect_s: int = 5
+    wait_s: float = 5.0
+    """How long somebody waits for a connection."""
+    statement_ms: int = 60_000
+    lock_ms: int = 15_000
+    idle_in_transaction_ms: int = 15_000
+    """A writer that is frozen in its transaction holds up the next one no longer than this."""
+
+
+DEFAULT = PoolSettings()
+
+
+def pool(url: str, settings: PoolSettings = DEFAULT) -> Pool:
+    """Return a pool, not open yet: `async with pool(url) as connections`.
+
+    It opens whether the server is there or not.
+    """
+    return AsyncConnectionPool(
+        bounded(url, settings),
+        connection_class=AsyncConnection,
+        kwargs={"autocommit": True},
+        min_size=1,
+        max_size=settings.max_size,
+        open=False,
+        configure=_configure,
+        check=AsyncConnectionPool.check_connection,
+        timeout=settings.wait_s,
+        # beyond this the pool's own pauses would double; whoever asks next makes it try again at once
+        reconnect_timeout=2.0,
+        name=settings.application,
+    )
+
+
+def bounded(url: str, settings: PoolSettings = DEFAULT) -> str:
+    """Return `url` with the parameters that bound every wait."""
+    limits = {
+        "statement_timeout": settings.statement_ms,
+        "lock_timeout": settings.lock_ms,
+        "idle_in_transaction_session_timeout": settings.idle_in_transaction_ms,
+    }
+    return make_conninfo(
+        url,
+        application_name=settings.application,
+        connect_timeout=settings.connect_s,
+        tcp_user_timeout=settings.idle_in_transaction_ms,
+        keepalives_idle=10,
+        keepalives_interval=5,
+        options=" ".join(f"-c {name}={number}" for name, number in limits.items()),
+    )
+
+
+async def _configure(connection: AsyncConnection) -> None:
+    """Have the connection speak rows; in them, JSON is text."""
+    set_json_loads(_text, connection)
+    speak_rows(connection)
+
+
+def _text(data: str | bytes) -> str:
+    return data if isinstance(data, str) else data.decode()

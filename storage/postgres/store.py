@@ -1,0 +1,212 @@
+"""`ProjectionStore` on PostgreSQL: rows and checkpoint in one transaction, compared and moved.
+
+The checkpoint's row is the lock: whoever holds it writes, whoever comes second finds it moved. After a lost COMMIT the
+writer does not know; it loads, and the checkpoint tells.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, LiteralString, TypeAlias
+from weakref import WeakKeyDictionary
+
+from psycopg import AsyncConnection, AsyncCursor
+
+from storage.postgres.errors import translated
+from storage.postgres.pool import Pool
+from storage.postgres.rows import as_row, copy_in
+from storage.postgres.statements import Statements, statements
+from streams.log.checkpoint import START, Checkpoint, decode_checkpoint, encode_checkpoint
+from streams.log.positions import PartitionId
+from streams.projections.ports import BuiltByNewer, CheckpointMoved, Loaded
+from streams.projections.projection import Projection
+from streams.projections.table import Changes, Key, Row, Table
+
+CHANNEL = "tidelock_projected"
+"""Notified at each write: 'PROJECTION KIND/PARTITION NEXT_OFFSET'."""
+
+_FETCH = 2000
+_Cursor: TypeAlias = AsyncCursor[Any]
+
+_FIND = """
+SELECT version, checkpoint FROM tidelock.checkpoints
+WHERE projection = %s AND kind = %s AND partition = %s
+"""
+_FIND_TO_WRITE = _FIND + " FOR UPDATE"
+_PLACE = """
+INSERT INTO tidelock.checkpoints (projection, kind, partition, version, next_offset, time_ms, head, checkpoint)
+VALUES (%s, %s, %s, %s, 0, 0, '', '') ON CONFLICT DO NOTHING
+"""
+_MOVE = """
+WITH moved AS (
+    UPDATE tidelock.checkpoints
+    SET version = %(version)s, next_offset = %(next_offset)s, time_ms = %(time_ms)s, head = %(head)s,
+        checkpoint = %(checkpoint)s, updated_at = now()
+    WHERE projection = %(projection)s AND kind = %(kind)s AND partition = %(partition)s
+), marked AS (
+    INSERT INTO tidelock.log_marks (kind, partition, next_offset, time_ms, checkpoint)
+    SELECT %(kind)s, %(partition)s, %(next_offset)s, %(time_ms)s, %(checkpoint)s WHERE %(mark)s
+    ON CONFLICT DO NOTHING
+)
+SELECT pg_notify(%(channel)s, %(told)s)
+"""
+_POSITIONS = """
+SELECT kind, partition, checkpoint FROM tidelock.checkpoints WHERE projection = %s AND version = %s
+"""
+_FORGET_PUBLISHED = "DELETE FROM tidelock.publications WHERE name = %s AND partition = %s"
+MARK_EVERY = 4096
+"""Offsets between two of `log_marks`, about."""
+
+
+@lru_cache(maxsize=256)
+def _said(table: Table) -> Statements:
+    return statements(table)
+
+
+class PostgresProjectionStore:
+    """Read models in one database. It knows tables by their description only."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._staged: WeakKeyDictionary[AsyncConnection, set[Table]] = WeakKeyDictionary()
+
+    async def load(self, projection: Projection, where: PartitionId) -> Loaded:
+        """Return checkpoint and rows as one snapshot shows them."""
+        with translated(f"load of {projection.name} {where}"):
+            async with self._pool.connection() as connection, connection.transaction():
+                await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                checkpoint = await _stored(connection.cursor(), _FIND, projection, where) or START
+                if checkpoint == START:
+                    return Loaded(START, {})
+                rows = {
+                    table: await _restored(connection, table, where)
+                    for table in projection.tables
+                    if _said(table).restore is not None
+                }
+                return Loaded(checkpoint, rows)
+
+    async def write(
+        self,
+        projection: Projection,
+        where: PartitionId,
+        expected: Checkpoint,
+        reached: Checkpoint,
+        changes: Changes,
+    ) -> None:
+        """Write rows and checkpoint in one transaction, if the stored checkpoint is still `expected`."""
+        with translated(f"write of {projection.name} {where}"):
+            async with self._pool.connection() as connection:
+                staged = self._staged.setdefault(connection, set())
+                fresh: set[Table] = set()
+                async with connection.transaction(), connection.cursor() as cursor:
+                    await _take(cursor, projection, where, expected)
+                    for table, inserted in changes.inserted.items():
+                        if inserted:
+                            await copy_in(cursor, _said(table).copy, inserted.values())
+                    for table, put in changes.put.items():
+                        if put:
+                            if table not in staged:
+                                await cursor.execute(_said(table).stage)
+                                fresh.add(table)
+                            await _put(cursor, table, put)
+                    await _move(cursor, projection, where, expected, reached)
+                staged |= fresh  # only now: a rollback takes the waiting rooms along
+
+    async def reset(self, projection: Projection) -> None:
+        """Delete its rows and checkpoints, in one transaction."""
+        with translated(f"reset of {projection.name}"):
+            async with (
+                self._pool.connection() as connection,
+                connection.transaction(),
+                connection.cursor() as cursor,
+            ):
+                await cursor.execute("SET LOCAL statement_timeout = 0")
+                await cursor.execute(
+                    "DELETE FROM tidelock.checkpoints WHERE projection = %s", (projection.name,)
+                )
+                for table in projection.tables:
+                    await cursor.execute(_said(table).truncate)
+                    await cursor.execute("DELETE FROM tidelock.publications WHERE name = %s", (table.name,))
+
+    async def positions(self, projection: Projection) -> Mapping[PartitionId, Checkpoint]:
+        """Return how far each partition is."""
+        with translated(f"positions of {projection.name}"):
+            async with self._pool.connection() as connection:
+                found = await connection.execute(_POSITIONS, (projection.name, projection.version))
+                return {
+                    PartitionId(kind, partition): decode_checkpoint(stored)
+                    for kind, partition, stored in await found.fetchall()
+                }
+
+
+async def _stored(
+    cursor: _Cursor, statement: LiteralString, projection: Projection, where: PartitionId
+) -> Checkpoint | None:
+    """Return the checkpoint there is: None if there is none, `START` if its rows are of an older version."""
+    await cursor.execute(statement, (projection.name, where.kind, where.partition))
+    found = await cursor.fetchone()
+    if found is None:
+        return None
+    version, stored = found
+    if version > projection.version:
+        raise BuiltByNewer(projection.name, version, projection.version)
+    return decode_checkpoint(stored) if version == projection.version else START
+
+
+async def _take(cursor: _Cursor, projection: Projection, where: PartitionId, expected: Checkpoint) -> None:
+    """Lock the checkpoint's row and compare it; a first write finds the place empty of rows."""
+    found = await _stored(cursor, _FIND_TO_WRITE, projection, where)
+    stored = START if found is None else found
+    if (stored.next_offset, stored.head) != (expected.next_offset, expected.head):
+        raise CheckpointMoved(projection.name, where, expected.next_offset, stored.next_offset)
+    if found is None:
+        key = (projection.name, where.kind, where.partition)
+        placed = await cursor.execute(_PLACE, (*key, projection.version))
+        if placed.rowcount == 0:  # somebody began meanwhile
+            raise CheckpointMoved(projection.name, where, expected.next_offset, None)
+    if expected.next_offset == START.next_offset:
+        await cursor.execute("SET LOCAL statement_timeout = 0")
+        for table in projection.tables:
+            await cursor.execute(_said(table).delete_partition, (where.partition,))
+            await cursor.execute(_FORGET_PUBLISHED, (table.name, where.partition))
+
+
+async def _put(cursor: _Cursor, table: Table, put: Mapping[Key, Row | None]) -> None:
+    """Insert or replace, and delete, by way of the waiting rooms."""
+    said = _said(table)
+    rows = [row for row in put.values() if row is not None]
+    if rows:
+        await copy_in(cursor, said.copy_put, rows)
+        await cursor.execute(said.put)
+    if len(rows) < len(put):
+        await copy_in(cursor, said.copy_gone, [key for key, row in put.items() if row is None])
+        await cursor.execute(said.delete_gone)
+
+
+async def _move(
+    cursor: _Cursor, projection: Projection, where: PartitionId, expected: Checkpoint, reached: Checkpoint
+) -> None:
+    """Move the checkpoint, leave a mark if one is due, and tell whoever listens."""
+    due = expected.next_offset // MARK_EVERY != reached.next_offset // MARK_EVERY
+    await cursor.execute(
+        _MOVE,
+        {
+            "projection": projection.name,
+            "version": projection.version,
+            "kind": where.kind,
+            "partition": where.partition,
+            "next_offset": reached.next_offset,
+            "time_ms": reached.time_ms,
+            "head": reached.head,
+            "checkpoint": encode_checkpoint(reached),
+            "mark": due or expected.next_offset == START.next_offset,
+            "channel": CHANNEL,
+            "told": f"{projection.name} {where} {reached.next_offset}",
+        },
+    )
+
+
+async def _restored(connection: AsyncConnection, table: Table, where: PartitionId) -> list[Row]:
+    statement = _said(table).restore
+    assert statement is not None
+    async with connection.cursor() as cursor:
+        return [as_row(row) async for row in cursor.stream(statement, (where.partition,), size=_FETCH)]
