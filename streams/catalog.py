@@ -1,8 +1,12 @@
-"""What there is: every kind of resource the platform knows, in one explicit list."""
+"""What there is: every kind of resource the platform knows and every read model, in explicit lists."""
 
 from typing import Final
 
 from streams.domain.kind import KindSpec
 from streams.domain.locks.kind import LOCKS
+from streams.projections.locks import projections as locks
+from streams.projections.projection import Projection
 
 KINDS: Final[tuple[KindSpec, ...]] = (LOCKS,)
+
+PROJECTIONS: Final[tuple[Projection, ...]] = (locks.LOCKS, locks.AUDIT)
