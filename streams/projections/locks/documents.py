@@ -71,9 +71,9 @@ def encode_documents(documents: list[dict[str, Any]]) -> str:
     return _encode(documents)
 
 
-def decode_documents(text: str | list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return what a column holds; a store may have parsed it already."""
-    documents: list[dict[str, Any]] = json.loads(text) if isinstance(text, str) else text
+def decode_documents(text: str) -> list[dict[str, Any]]:
+    """Return what a column holds."""
+    documents: list[dict[str, Any]] = json.loads(text)
     return documents
 
 

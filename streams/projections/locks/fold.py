@@ -1,45 +1,28 @@
 """The fold behind `locks`, `lock_waiters`, `lock_history`, `deadlocks` and `lock_windows`.
 
 A decision's events go through the domain's own `evolve` first, which changes nothing here and refuses what does not
-fit; only then are its spells begun and ended. So a decision is folded wholly or not at all.
+fit; only then do spells begin and end. So a decision is folded wholly or not at all.
 """
 
-from collections.abc import Callable, Collection, Iterable
-from typing import Any
+from collections.abc import Collection, Iterable
+from typing import Final
 
 from schemas.catalogue import HEADER
 from streams.domain.decider import GENERATION_SHIFT, Rejected
-from streams.domain.locks.commands import EXCLUSIVE, SHARED
-from streams.domain.locks.events import (
-    LockDelayEnded,
-    LockDowngraded,
-    LockExpired,
-    LockGranted,
-    LockReleased,
-    LockRenewed,
-    LockTerms,
-    LockUpgraded,
-    LockWaitAborted,
-    LockWaitStarted,
-    LockWaitTimedOut,
-    LockWaitWithdrawn,
-)
+from streams.domain.locks.events import LockGranted, LockUpgraded, LockWaitStarted
 from streams.domain.locks.evolve import evolve
 from streams.domain.locks.state import FREE, Lock
 from streams.log.accepted import AcceptedCommit, Decided
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import ENGINE_EVENTS, Vocabulary
-from streams.projections.locks.documents import edge_document, encode_documents
-from streams.projections.locks.spells import HOLDER, KEYFRAME_EVERY, TERMS, WAITER, Ending, Spell, SpellBook
+from streams.projections.locks.changing import Changing
 from streams.projections.locks.standing import Standing, restored
-from streams.projections.locks.tables import DEADLOCKS, LOCK_HISTORY, LOCK_WINDOWS, LOCKS
-from streams.projections.locks.windows import Windows
+from streams.projections.locks.tables import LOCK_WINDOWS, LOCKS
 from streams.projections.projection import PoisonDecision
 from streams.projections.table import Changes, Row, Table
 
-_ASKING = ("AcquireLock", "UpgradeLock")
-_NUMBER = (1 << GENERATION_SHIFT) - 1
-_NO_TERMS: Row = (0, None, None)
+_ASKING: Final = frozenset(("AcquireLock", "UpgradeLock"))
+_NUMBER: Final = (1 << GENERATION_SHIFT) - 1
 
 
 class LocksFold:
@@ -51,31 +34,16 @@ class LocksFold:
         self._restoring: dict[Table, list[Row]] = {}
         self._locks: dict[str, Standing] = {}
         self._touched: dict[str, Standing] = {}
-        self._book = SpellBook()
-        self._windows = Windows(where.partition)
-        self._deadlocks: list[Row] = []
+        self._changing = Changing(where.partition)
         self._offset = 0
         self._time_ms = 0
-        self._apply: dict[type, Callable[[Standing, Any, int], None]] = {
-            LockGranted: self._granted,
-            LockReleased: self._released,
-            LockRenewed: self._renewed,
-            LockWaitStarted: self._wait_started,
-            LockExpired: self._expired,
-            LockUpgraded: self._upgraded,
-            LockDowngraded: self._downgraded,
-            LockWaitTimedOut: self._timed_out,
-            LockWaitWithdrawn: self._withdrawn,
-            LockWaitAborted: self._aborted,
-            LockDelayEnded: self._delay_ended,
-        }
 
     def restore(self, table: Table, rows: Iterable[Row]) -> None:
-        """Take back what stands, from `LOCKS`, `LOCK_HISTORY` and `LOCK_WINDOWS`, in any order."""
+        """Take back what stands, from rows of `LOCKS`, open `LOCK_HISTORY` and open `LOCK_WINDOWS`, in any order."""
         if table is LOCK_WINDOWS:
             for row in rows:
-                self._windows.restore(row)
-        elif table in (LOCKS, LOCK_HISTORY):
+                self._changing.windows.restore(row)
+        else:
             self._restoring.setdefault(table, []).extend(rows)
 
     def commit(self, accepted: AcceptedCommit, without: Collection[int] = ()) -> None:
@@ -83,30 +51,27 @@ class LocksFold:
         if self._restoring:
             self._locks, self._restoring = restored(self._restoring), {}
         self._offset, self._time_ms = accepted.offset, accepted.time_ms
-        self._windows.reach(accepted.offset, accepted.time_ms)
+        self._changing.reach(accepted.offset, accepted.time_ms)
         for decided in accepted.decided:
             if decided.index in without:
                 continue
             if decided.events:
                 self._decided(accepted, decided)
-            elif decided.decision.reply[:HEADER] == self._rejected and decided.decision.command in _ASKING:
-                self._refused(decided)
+            elif decided.decision.command in _ASKING:
+                self._answered(decided)
 
     def take(self) -> Changes:
         """Return what changed since the last call."""
-        changes = Changes()
-        self._book.take(changes)
-        self._windows.take(changes)
-        for row in self._deadlocks:
-            changes.insert(DEADLOCKS, row)
+        changes = self._changing.take()
         for key, standing in self._touched.items():
-            self._take_lock(changes, key, standing)
-        self._touched, self._deadlocks = {}, []
+            if standing.lock is FREE:
+                del self._locks[key]
+            self._put(changes, standing)
+        self._touched = {}
         return changes
 
-    def _take_lock(self, changes: Changes, key: str, standing: Standing) -> None:
+    def _put(self, changes: Changes, standing: Standing) -> None:
         if standing.lock is FREE:
-            del self._locks[key]
             if standing.stored:
                 changes.delete(LOCKS, (self._partition, standing.tenant, standing.name))
             return
@@ -114,130 +79,35 @@ class LocksFold:
         put(LOCKS, standing.row(self._partition))
         standing.stored = True
 
-    def _refused(self, decided: Decided) -> None:
-        tenant, slash, _ = decided.decision.key.partition("/")
-        if slash:
-            self._windows.of(tenant).refusals += 1
+    def _answered(self, decided: Decided) -> None:
+        """Count an acquire or upgrade that was refused. One that names no key is nobody's."""
+        decision = decided.decision
+        tenant, slash, _ = decision.key.partition("/")
+        if slash and decision.reply[:HEADER] == self._rejected:
+            self._changing.windows.of(tenant).refusals += 1
 
     def _decided(self, accepted: AcceptedCommit, decided: Decided) -> None:
+        """Fold the events of one decision. Raises `PoisonDecision`, and has then changed nothing."""
         key, number = decided.decision.key, decided.number
         standing = self._locks.get(key)
+        before = FREE if standing is None else standing.lock
         try:
-            after = _after(FREE if standing is None else standing.lock, decided)
+            after = _after(before, decided)
         except LookupError as error:
             raise PoisonDecision(accepted, decided.index, error) from error
         if after is None:
             return
         if standing is None:
-            tenant, _, name = key.partition("/")
-            standing = self._locks[key] = Standing(tenant, name)
-        if standing.lock is FREE:
+            standing = self._locks[key] = Standing(*_tenant_and_name(key))
+        if before is FREE:
             standing.spell, standing.since_ms = 0, self._time_ms
+        apply = self._changing.apply
         for event in decided.events:
-            apply = self._apply.get(type(event))
-            if apply is not None:
-                apply(standing, event, number)
+            apply(standing, event, number)
             number += 1
         standing.lock = after
         standing.changed_offset, standing.changed_ms = self._offset, self._time_ms
         self._touched[key] = standing
-
-    def _granted(self, standing: Standing, e: LockGranted, number: int) -> None:
-        window = self._windows.of(standing.tenant)
-        window.grants += 1
-        if e.ticket is not None:
-            self._end_wait(standing, e.ticket, number, "GRANTED")
-        terms = (
-            e.principal, e.client, e.handle, e.sequence, e.token, e.mode, None, e.ttl_ms, e.expires_at, None,
-            *(_NO_TERMS if e.terms is None else _terms(e.terms)),
-        )  # fmt: skip
-        self._begin(standing, number, HOLDER, terms, self._offset, self._time_ms)
-
-    def _wait_started(self, standing: Standing, e: LockWaitStarted, number: int) -> None:
-        terms = (
-            e.principal, e.client, e.handle, e.sequence, e.ticket, e.mode, e.priority, e.ttl_ms, e.wait_until,
-            e.upgrade_of, *(_NO_TERMS if e.terms is None else _terms(e.terms)),
-        )  # fmt: skip
-        self._begin(standing, number, WAITER, terms, self._offset, self._time_ms)
-
-    def _released(self, standing: Standing, e: LockReleased, number: int) -> None:
-        self._end_hold(standing, e.token, number, "RELEASED")
-
-    def _expired(self, standing: Standing, e: LockExpired, number: int) -> None:
-        self._end_hold(standing, e.token, number, "EXPIRED")
-
-    def _renewed(self, standing: Standing, e: LockRenewed, number: int) -> None:
-        old = self._end(standing, e.token, number, "RENEWED")
-        (*who, mode, _, ttl_ms, _, upgrade_of, delay, transaction, started) = old.begun[TERMS]
-        terms = (*who, mode, None, ttl_ms, e.expires_at, upgrade_of, delay, transaction, started)
-        self._begin(standing, number, HOLDER, terms, old.since_offset, old.since_ms)
-
-    def _downgraded(self, standing: Standing, e: LockDowngraded, number: int) -> None:
-        old = self._end(standing, e.token, number, "DOWNGRADED")
-        (*who, _, priority, ttl_ms, until, upgrade_of, delay, transaction, started) = old.begun[TERMS]
-        terms = (*who, SHARED, priority, ttl_ms, until, upgrade_of, delay, transaction, started)
-        self._begin(standing, number, HOLDER, terms, old.since_offset, old.since_ms)
-
-    def _upgraded(self, standing: Standing, e: LockUpgraded, number: int) -> None:
-        self._windows.of(standing.tenant).grants += 1
-        if e.ticket is not None:
-            self._end_wait(standing, e.ticket, number, "GRANTED")
-        old = self._end(standing, e.from_token, number, "UPGRADED")
-        (principal, client, handle, _, _, _, _, ttl_ms, _, _, *asked) = old.begun[TERMS]
-        terms = (
-            principal, client, handle, e.sequence, e.token, EXCLUSIVE, None, ttl_ms, e.expires_at, e.from_token,
-            *asked,
-        )  # fmt: skip
-        self._begin(standing, number, HOLDER, terms, old.since_offset, old.since_ms)
-
-    def _timed_out(self, standing: Standing, e: LockWaitTimedOut, number: int) -> None:
-        self._windows.of(standing.tenant).refusals += 1
-        self._end_wait(standing, e.ticket, number, "TIMED_OUT")
-
-    def _withdrawn(self, standing: Standing, e: LockWaitWithdrawn, number: int) -> None:
-        self._end_wait(standing, e.ticket, number, "WITHDRAWN")
-
-    def _aborted(self, standing: Standing, e: LockWaitAborted, number: int) -> None:
-        self._windows.of(standing.tenant).refusals += 1
-        victim = self._end_wait(standing, e.ticket, number, "ABORTED")
-        transaction = victim.begun[TERMS][-2]
-        self._deadlocks.append((
-            self._partition, number, standing.tenant, standing.name, e.ticket, transaction,
-            e.principal, e.client, e.handle, e.sequence,
-            encode_documents([edge_document(edge) for edge in e.cycle]), self._offset, self._time_ms,
-        ))  # fmt: skip
-
-    def _delay_ended(self, standing: Standing, e: LockDelayEnded, number: int) -> None:
-        """Nobody's spell begins or ends."""
-
-    def _begin(
-        self, standing: Standing, number: int, role: str, terms: Row, since_offset: int, since_ms: int
-    ) -> None:
-        standing.spell = place = standing.spell + 1
-        keyframe = None
-        if place % KEYFRAME_EVERY == 0:
-            keyframe = (*sorted(spell.begun[1] for spell in standing.spells.values()), number)
-        begun = (
-            self._partition, number, standing.tenant, standing.name, role,
-            *terms,
-            self._offset, self._time_ms, place, keyframe,
-        )  # fmt: skip
-        spell = standing.spells[terms[4]] = Spell(begun, since_offset, since_ms)
-        self._book.begin(spell)
-
-    def _end(self, standing: Standing, token: int, number: int, how: Ending) -> Spell:
-        spell = standing.spells.pop(token)
-        self._book.end(spell, number, self._offset, self._time_ms, how)
-        return spell
-
-    def _end_hold(self, standing: Standing, token: int, number: int, how: Ending) -> None:
-        spell = self._end(standing, token, number, how)
-        self._windows.of(standing.tenant).holds.add(self._time_ms - spell.since_ms)
-
-    def _end_wait(self, standing: Standing, ticket: int, number: int, how: Ending) -> Spell:
-        spell = self._end(standing, ticket, number, how)
-        self._windows.of(standing.tenant).waits.add(self._time_ms - spell.since_ms)
-        return spell
 
 
 def _after(lock: Lock, decided: Decided) -> Lock | None:
@@ -256,12 +126,11 @@ def _after(lock: Lock, decided: Decided) -> Lock | None:
 
 
 def _check(token: int, number: int) -> None:
+    """Every token and ticket is the number of its event; rows rely on it."""
     if token & _NUMBER != number:
-        raise LookupError(f"token {token} is not that of the event {number}, which grants it")
+        raise LookupError(f"token {token} is given by event {number}, whose number it does not have")
 
 
-def _terms(terms: LockTerms) -> Row:
-    transaction = terms.transaction
-    if transaction is None:
-        return (terms.lock_delay_ms, None, None)
-    return (terms.lock_delay_ms, transaction.id, transaction.started_ms)
+def _tenant_and_name(key: str) -> tuple[str, str]:
+    tenant, _, name = key.partition("/")
+    return tenant, name

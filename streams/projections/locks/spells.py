@@ -9,12 +9,13 @@ from typing import Final, Literal, TypeAlias
 from streams.projections.locks.tables import LOCK_HISTORY, LOCK_WAITERS
 from streams.projections.table import Changes, Row
 
-HOLDER: Final = "HOLDER"
-WAITER: Final = "WAITER"
+Role: TypeAlias = Literal["HOLDER", "WAITER"]
 Ending: TypeAlias = Literal[
     "RELEASED", "EXPIRED", "RENEWED", "UPGRADED", "DOWNGRADED", "GRANTED", "TIMED_OUT", "WITHDRAWN", "ABORTED"
 ]
 
+HOLDER: Final = "HOLDER"
+WAITER: Final = "WAITER"
 KEYFRAME_EVERY: Final = 64
 
 _COLUMN = {name: index for index, name in enumerate(LOCK_HISTORY.columns)}
@@ -22,6 +23,7 @@ FROM_EVENT: Final = _COLUMN["from_event"]
 ROLE: Final = _COLUMN["role"]
 TERMS: Final = slice(_COLUMN["principal"], _COLUMN["from_offset"])
 TOKEN: Final = _COLUMN["token"]
+TRANSACTION: Final = _COLUMN["transaction_id"]
 FROM_OFFSET: Final = _COLUMN["from_offset"]
 FROM_MS: Final = _COLUMN["from_ms"]
 BEGUN: Final = _COLUMN["to_event"]
