@@ -1,15 +1,18 @@
 """The sinks of `streams.projections.ports` in memory: complete, for pure tests and single-process use."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 from streams.domain.value import value
 from streams.log.checkpoint import START, Checkpoint
 from streams.log.positions import PartitionId
-from streams.projections.ports import BuiltByNewer, CheckpointMoved, Loaded, RowRefused
+from streams.projections.ports import BuiltByNewer, CheckpointMoved, Loaded, RowRefused, Unpublished
 from streams.projections.projection import Projection
 from streams.projections.table import Changes, Key, Row, Table
 
 _INT64 = 1 << 63
+MARK_EVERY = 4096
+"""Offsets between two marks, about."""
 
 
 @value
@@ -23,6 +26,10 @@ class MemoryProjectionStore:
 
     def __init__(self) -> None:
         self.rows: dict[Table, dict[Key, Row]] = {}
+        self.marks: dict[PartitionId, dict[int, Checkpoint]] = {}
+        """By partition and stretch of the log, the first checkpoint reached in it."""
+        self.published: dict[tuple[Table, int], int] = {}
+        """By table and partition, the `changed_offset` up to which its rows are out."""
         self._checkpoints: dict[tuple[str, PartitionId], _Stored] = {}
 
     async def load(self, projection: Projection, where: PartitionId) -> Loaded:
@@ -52,11 +59,16 @@ class MemoryProjectionStore:
         for table in (*changes.inserted, *changes.put):
             self._change(table, changes)
         self._checkpoints[projection.name, where] = _Stored(projection.version, reached)
+        stretch = reached.next_offset // MARK_EVERY
+        if expected == START or expected.next_offset // MARK_EVERY != stretch:
+            self.marks.setdefault(where, {}).setdefault(stretch, reached)
 
     async def reset(self, projection: Projection) -> None:
         """Delete its rows and checkpoints."""
         for table in projection.tables:
             self.rows.pop(table, None)
+            for at in [at for at in self.published if at[0] == table]:
+                del self.published[at]
         for name, where in list(self._checkpoints):
             if name == projection.name:
                 del self._checkpoints[name, where]
@@ -102,6 +114,7 @@ class MemoryProjectionStore:
         rows = self.rows.get(table, {})
         for key in [key for key in rows if key[0] == where.partition]:
             del rows[key]
+        self.published.pop((table, where.partition), None)
 
     def _change(self, table: Table, changes: Changes) -> None:
         rows = self.rows.setdefault(table, {})
@@ -110,6 +123,93 @@ class MemoryProjectionStore:
                 rows.pop(key, None)
             else:
                 rows[key] = row
+
+
+class MemoryLogMarks:
+    """The marks that writing to a `MemoryProjectionStore` left."""
+
+    def __init__(self, store: MemoryProjectionStore) -> None:
+        self._store = store
+
+    async def marks(self, where: PartitionId) -> list[Checkpoint]:
+        """Return all of a partition, in order."""
+        return [mark for _, mark in sorted(self._store.marks.get(where, {}).items())]
+
+    async def mark_before(self, where: PartitionId, offset: int) -> Checkpoint:
+        """Return the latest from which reading on comes to the record at `offset`."""
+        return max(
+            (m for m in await self.marks(where) if m.next_offset <= offset), key=_offset, default=START
+        )
+
+    async def mark_before_time(self, where: PartitionId, time_ms: int) -> Checkpoint:
+        """Return the latest from which reading on comes to every record of `time_ms` or later."""
+        return max((m for m in await self.marks(where) if m.time_ms < time_ms), key=_offset, default=START)
+
+
+def _offset(mark: Checkpoint) -> int:
+    return mark.next_offset
+
+
+class MemoryPublications:
+    """What is left to publish of a `MemoryProjectionStore`."""
+
+    def __init__(self, store: MemoryProjectionStore) -> None:
+        self._store = store
+        self._taken: set[Table] = set()
+
+    @asynccontextmanager
+    async def turn(self, projection: Projection) -> "AsyncIterator[MemoryTurn | None]":
+        """Take the turn, or yield None if another has it."""
+        assert projection.points is not None, f"{projection.name} has no points"
+        windows = projection.points.windows
+        if windows in self._taken:
+            yield None
+            return
+        self._taken.add(windows)
+        try:
+            yield MemoryTurn(self._store, windows)
+        finally:
+            self._taken.discard(windows)
+
+
+class MemoryTurn:
+    """The right to publish one read model's windows."""
+
+    def __init__(self, store: MemoryProjectionStore, windows: Table) -> None:
+        self._store = store
+        self._windows = windows
+        self._changed = windows.columns.index("changed_offset")
+
+    async def unpublished(self, limit: int) -> Unpublished:
+        """Return about `limit` windows a partition that changed since, oldest change first."""
+        rows = list(self._store.rows.get(self._windows, {}).values())
+        fresh = [row for partition in {row[0] for row in rows} for row in self._fresh(rows, partition, limit)]
+        reached: dict[int, int] = {}
+        for row in fresh:
+            reached[row[0]] = max(row[self._changed], reached.get(row[0], 0))
+        touched = {row[1 : self._windows.key] for row in fresh}
+        whole = sorted(
+            (row for row in rows if row[1 : self._windows.key] in touched), key=self._windows.key_of
+        )
+        return Unpublished(
+            tuple(
+                tuple(row for row in whole if row[1 : self._windows.key] == window)
+                for window in sorted(touched)
+            ),
+            reached,
+        )
+
+    async def published(self, what: Unpublished) -> None:
+        """Move the marks: `what` is out."""
+        for partition, changed in what.reached.items():
+            self._store.published[self._windows, partition] = changed
+
+    def _fresh(self, rows: Iterable[Row], partition: int, limit: int) -> list[Row]:
+        after = self._store.published.get((self._windows, partition), -1)
+        mine = [row for row in rows if row[0] == partition and row[self._changed] > after]
+        mine.sort(key=lambda row: int(row[self._changed]))
+        last = mine[limit - 1][self._changed] if len(mine) > limit else None
+        return [row for row in mine if last is None or row[self._changed] <= last]
 
 
 def refuse(table: Table, row: Row) -> None:

@@ -9,6 +9,7 @@ Errors:
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from streams.domain.value import value
@@ -107,8 +108,51 @@ class ProjectionStore(Protocol):
         """Return how far each partition is."""
 
 
+class LogMarks(Protocol):
+    """Places between records, about one in 4,096, from which a log can be read on without its beginning."""
+
+    async def marks(self, where: PartitionId) -> Sequence[Checkpoint]:
+        """Return all of a partition, in order."""
+
+    async def mark_before(self, where: PartitionId, offset: int) -> Checkpoint:
+        """Return the latest from which reading on comes to the record at `offset`; `START` if there is none."""
+
+    async def mark_before_time(self, where: PartitionId, time_ms: int) -> Checkpoint:
+        """Return the latest from which reading on comes to every record of `time_ms` or later, or `START`."""
+
+
+@value
+class Unpublished:
+    """Windows that changed since they were last published."""
+
+    windows: Sequence[Sequence[Row]]
+    """Of each window, all partitions' rows."""
+    reached: Mapping[int, int]
+    """By partition, the `changed_offset` up to which that is everything."""
+
+
+class Turn(Protocol):
+    """The right to publish the windows of one read model. Raises `SinkUnavailable` once it is lost."""
+
+    async def unpublished(self, limit: int) -> Unpublished:
+        """Return about `limit` windows a partition, oldest change first; none: all is out."""
+
+    async def published(self, what: Unpublished) -> None:
+        """Remember that `what` is out."""
+
+
+class Publications(Protocol):
+    """What is left to publish of `Projection.points` (PostgreSQL)."""
+
+    def turn(self, projection: Projection) -> AbstractAsyncContextManager[Turn | None]:
+        """Take the turn for as long as the context lasts; None: another has it. One has it at a time."""
+
+
 class HotStore(Protocol):
-    """The newest rows of a table, a copy that may be lost at any time (Redis)."""
+    """The newest rows of a table, a copy that may be lost at any time (Redis).
+
+    What keys and rows look like as text: `streams.projections.hot`.
+    """
 
     async def apply(
         self, table: Table, where: PartitionId, start: int, end: int, rows: Mapping[str, str | None]
@@ -118,9 +162,14 @@ class HotStore(Protocol):
     async def replace(self, table: Table, where: PartitionId, end: int, rows: Mapping[str, str]) -> None:
         """Make `rows` the whole copy of the partition, at `end`; nothing happens if it stands further on already."""
 
+    async def get(
+        self, table: Table, where: PartitionId, keys: Sequence[str]
+    ) -> tuple[int | None, Mapping[str, str]]:
+        """Return where the copy stands (None: there is none) and what it has under `keys`, at one moment."""
+
 
 class PointStore(Protocol):
     """Time series (InfluxDB). Writing a point twice changes nothing."""
 
     async def write(self, table: Table, rows: Sequence[Row]) -> None:
-        """Write one point a row. Raises `SinkUnavailable`."""
+        """Write one point a row. Raises `SinkUnavailable`, `RowRefused`."""
