@@ -9,6 +9,7 @@ from typing import Final
 
 from streams.log.ports import PortError
 from streams.log.reader import LogHalt
+from streams.replay import errors as replay_errors
 from tidelock.client import errors as client_errors
 from tidelock.local.errors import LocalStackError
 
@@ -53,7 +54,14 @@ class WrongUse(CliProblem):
     exit_code = USAGE
 
 
-EXPECTED: Final = (CliProblem, client_errors.TidelockError, LocalStackError, PortError, LogHalt)
+EXPECTED: Final = (
+    CliProblem,
+    client_errors.TidelockError,
+    LocalStackError,
+    PortError,
+    LogHalt,
+    replay_errors.RewindError,
+)
 """Errors that are told in one line; anything else is a bug of ours."""
 
 _CODES: Final[tuple[tuple[type[Exception], int], ...]] = (
@@ -63,6 +71,9 @@ _CODES: Final[tuple[tuple[type[Exception], int], ...]] = (
     (client_errors.ConnectionLost, NOBODY),
     (client_errors.Unavailable, NOBODY),
     (PortError, NOBODY),
+    (replay_errors.InTheFuture, USAGE),
+    (replay_errors.BeyondTheEnd, USAGE),
+    (replay_errors.OtherPartition, USAGE),
 )
 
 

@@ -10,9 +10,11 @@ import typer
 
 from tidelock.cli import exits
 from tidelock.cli.env import environment
+from tidelock.cli.explain import explain
 from tidelock.cli.feature import feature_app
 from tidelock.cli.lock import lock_app
 from tidelock.cli.log import log_app
+from tidelock.cli.rewind import rewind
 from tidelock.cli.show import complain, debugging
 from tidelock.cli.status import status
 from tidelock.cli.up import up
@@ -54,6 +56,8 @@ app.command("env")(environment)
 app.add_typer(feature_app, name="feature")
 app.add_typer(lock_app, name="lock")
 app.add_typer(log_app, name="log")
+app.command("rewind")(rewind)
+app.command("explain")(explain)
 app.command("verify")(verify)
 app.add_typer(workload_app, name="workload")
 

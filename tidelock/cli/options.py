@@ -1,5 +1,6 @@
 """Options that several commands share, with one wording."""
 
+import os
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -21,9 +22,38 @@ Partition: TypeAlias = Annotated[
 HOME = Path(".tidelock")
 
 
+def text(argument: str) -> str:
+    """Return `argument` if it is text: what goes to the cluster may not be any bytes."""
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        raise typer.BadParameter(f"{os.fsencode(argument)!r} is not UTF-8. Write it in UTF-8.") from None
+    return argument
+
+
 def check_kind(kind: str) -> str:
     """Return `kind` if there is one. Raises `WrongUse`."""
     known = [spec.name for spec in KINDS]
     if kind not in known:
         raise WrongUse(f"There is no kind {kind!r}. Choose from: {', '.join(known)}.")
     return kind
+
+
+What: TypeAlias = Annotated[str, typer.Argument(help="What it is: lock.", metavar="lock")]
+OldName: TypeAlias = Annotated[
+    str, typer.Argument(help="The lock's name, such as orders/42.", metavar="NAME", callback=text)
+]
+Tenant: TypeAlias = Annotated[
+    str, typer.Option("--tenant", envvar="TIDELOCK_TENANT", help="Whose lock it is.", callback=text)
+]
+Utc: TypeAlias = Annotated[
+    bool, typer.Option("--utc", help="Read and show times in UTC, not in this machine's zone.")
+]
+AT_HELP = "2026-11-17T14:03:07, 14:03:07 of today, -5m, or a position: locks/3@1205."
+TENANT = "dev"
+
+
+def check_what(what: str) -> None:
+    """Raise `WrongUse` if `what` is nothing that can be rewound."""
+    if what not in {"lock", "locks"}:
+        raise WrongUse(f"There is no {what!r} to look back at. Choose: lock.")

@@ -31,7 +31,7 @@ def complain(code: str, text: str) -> None:
     err.print(f"{code}: {' '.join(text.split())}", style="red", markup=False, soft_wrap=True)
 
 
-_WHOLE = frozenset({"partition", "owner", "health", "token or ticket"})
+_WHOLE = frozenset({"partition", "owner", "health", "token or ticket", "since", "from", "to", "position"})
 """Columns that are useless when broken."""
 
 

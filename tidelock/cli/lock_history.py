@@ -1,0 +1,96 @@
+"""`tidelock lock history`: who held a lock and who waited for it, spell by spell, from the log alone."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+
+from streams.domain.value import value
+from streams.replay.moment import AtEnd, AtTime, Moment
+from streams.replay.phrases import duration
+from streams.replay.rewind import LockName
+from streams.replay.spells import Spell
+from tidelock.cli import show
+from tidelock.cli.rewind import rewound_with_bar
+from tidelock.cli.spell_facts import spell_facts
+from tidelock.cli.when import Calendar
+
+
+@value
+class Span:
+    """Which spells are wanted: those that touch [since, until], the latest `limit` of them."""
+
+    since_ms: int
+    until_ms: int | None
+    limit: int
+
+
+class Spells:
+    """Gathers the ended spells that are wanted."""
+
+    def __init__(self, span: Span) -> None:
+        self.kept: deque[Spell] = deque(maxlen=span.limit)
+        self.count = 0
+        self._since_ms = span.since_ms
+
+    def add(self, spell: Spell) -> None:
+        """Take one that has ended."""
+        if spell.to_ms is not None and spell.to_ms >= self._since_ms:
+            self.kept.append(spell)
+            self.count += 1
+
+
+def history(kafka: str, lock: LockName, span: Span, calendar: Calendar, json: bool) -> None:
+    """Print the spells of `lock` within `span`, oldest first."""
+    spells = Spells(span)
+    target = AtEnd() if span.until_ms is None else AtTime(span.until_ms)
+    rewound = asyncio.run(rewound_with_bar(kafka, lock, target, quiet=json, ended=spells.add))
+    still = [*rewound.at.holds, *rewound.at.waits]
+    found = sorted([*spells.kept, *still], key=_place)[-span.limit :]
+    left_out = spells.count + len(still) - len(found)
+    if json:
+        for spell in found:
+            show.as_json(spell_facts(spell, rewound.moment.last_ms))
+        return
+    _show(found, left_out, rewound.moment, lock, calendar)
+
+
+def _place(spell: Spell) -> tuple[int, int, int]:
+    return (spell.began.position.offset, spell.began.index, spell.party.number)
+
+
+def _show(found: Sequence[Spell], left_out: int, moment: Moment, lock: LockName, calendar: Calendar) -> None:
+    last = moment.last_ms
+    show.say(f"{lock.name} up to {moment.last}, {calendar.shown(last)} ({calendar.zone(last)})", "bold")
+    if left_out:
+        show.say(f"{left_out:,} older spells are left out; --limit shows more", "dim")
+    if not found:
+        show.say("nobody held it or waited for it in this time")
+        return
+    columns = ("who", "mode", "from", "to", "for", "ended", "token or ticket", "client", "handle", "position")
+    table = show.table(None, *columns, right=frozenset({"for"}))
+    for spell in found:
+        table.add_row(*_row(spell, last, calendar))
+    show.out.print(table)
+
+
+def _row(spell: Spell, last_ms: int, calendar: Calendar) -> tuple[str, ...]:
+    one, began = spell.party, spell.began
+    return (
+        "held" if one.role == "HOLDER" else "waited",
+        one.mode if one.role == "HOLDER" or spell.upgrade_of is None else "upgrade",
+        calendar.short(began.time_ms),
+        "-" if spell.to_ms is None else calendar.short(spell.to_ms)[11:],
+        duration(spell.lasted_ms(last_ms)),
+        _ended(spell),
+        str(one.number),
+        f"{one.principal}/{one.client}",
+        one.handle,
+        str(began.position),
+    )
+
+
+def _ended(spell: Spell) -> str:
+    renewed = f", renewed {spell.renewals:,} x" if spell.renewals else ""
+    if spell.ended is None:
+        return ("holds" if spell.party.role == "HOLDER" else "waits") + renewed
+    return spell.ended.how.lower().replace("_", " ") + renewed
