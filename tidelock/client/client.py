@@ -10,6 +10,8 @@ from typing import Any, Unpack
 from streams.domain.decider import Rejected
 from streams.domain.locks.commands import Transaction
 from streams.domain.locks.replies import LockState
+from streams.domain.value import value
+from streams.log.positions import Position
 from streams.wire.keys import name_problem
 from streams.wire.messages import Barrier, EndSession
 from tidelock.client.clock import BootClock, Clock
@@ -23,6 +25,16 @@ from tidelock.client.settings import Settings, Tap, addresses_of, check_identity
 from tidelock.client.several import SeveralLocks
 from tidelock.client.terms import LockOptions, Terms
 from tidelock.client.transactions import LockTransaction
+
+
+@value
+class Answered:
+    """What a command came to."""
+
+    reply: Any
+    position: Position | None
+    """The commit that decided it; None if it was answered without one."""
+
 
 CLOSE_S = 2.0
 """How long closing waits for what was released to be confirmed."""
@@ -48,6 +60,10 @@ class Client:
     def tenant(self) -> str:
         """The tenant whose names this client uses; the token fixes it."""
         return self._session.cluster.tenant
+
+    def partitions(self, kind: str) -> int:
+        """Return how many partitions `kind` has in this cluster. Raises `BadArgument`."""
+        return len(self._session.partitions(kind))
 
     def lock(self, name: str, **options: Unpack[LockOptions]) -> Lock:
         """Return the lock `name`: `async with client.lock("orders/42", ttl=30, wait=10) as held: ...`."""
@@ -82,6 +98,22 @@ class Client:
 
         `handle`: which of this client's handles asks. `session`: registration token of the node it acts for.
         """
+        answer = await self.ask(
+            kind, command, handle=handle, timeout=timeout, traceparent=traceparent, session=session
+        )
+        return answer.reply
+
+    async def ask(
+        self,
+        kind: str,
+        command: object,
+        *,
+        handle: str = "",
+        timeout: float | None = None,
+        traceparent: str | None = None,
+        session: str | None = None,
+    ) -> Answered:
+        """Do as `command` does; tell too which commit decided it. A refusal's is in its `position`."""
         pending = self._session.submit(
             self._partition(kind, command),
             command,
@@ -91,11 +123,16 @@ class Client:
             session=session,
         )
         reply = await self._session.outcome(pending)
-        if isinstance(reply, Rejected):
-            raise rejection_error(reply)
-        if isinstance(reply, TidelockError):
-            raise reply
-        return reply
+        error = rejection_error(reply) if isinstance(reply, Rejected) else reply
+        if isinstance(error, TidelockError):
+            error.position = pending.position
+            raise error
+        return Answered(reply, pending.position)
+
+    def held_for(self, name: str, expires_at: int) -> float:
+        """Return for how many seconds a lease of the lock `name` that ends at `expires_at` lasts for certain."""
+        partition = self._session.partition_of("locks", name)
+        return max(0.0, partition.trusted_until(expires_at) - self._clock.now())
 
     def _partition(self, kind: str, command: object) -> Any:
         session = self._session

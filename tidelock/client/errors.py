@@ -23,6 +23,8 @@ TidelockError
 Each has a stable `code`, typed attributes, and a message that ends with the cure.
 """
 
+from streams.log.positions import Position
+
 
 class TidelockError(Exception):
     """Root of the tree. `code` is stable; `details` are (name, value) pairs from the server."""
@@ -42,6 +44,8 @@ class TidelockError(Exception):
             self.code = code
         self.details = details
         self.retry_after_s = retry_after_s
+        self.position: Position | None = None
+        """The commit that refused it, if one did."""
 
     def detail(self, name: str) -> str | None:
         """Return the first detail called `name`."""

@@ -25,6 +25,8 @@ class Lease:
         self.expires_at_ms = grant.expires_at
         """In lease time of the lock's partition, not in wall time."""
         self.partition = pending.partition
+        self.position = pending.position
+        """The commit that granted it."""
         self._clock = clock
 
     def trusted_until(self) -> float:

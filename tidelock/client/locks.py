@@ -110,7 +110,9 @@ class Locks:
             return reply
         if isinstance(reply, OutcomeUnknown):
             self.withdraw_nowait(pending)
-        raise problem(reply, pending.asked[0])
+        error = problem(reply, pending.asked[0])
+        error.position = pending.position
+        raise error
 
     async def freshen(self, lease: Lease) -> None:
         """Renew a lease whose grant came late, before the caller relies on it."""

@@ -6,6 +6,7 @@ from enum import Enum, auto
 from typing import Any, Final, Protocol, TypeAlias
 
 from streams.domain.decider import Rejected
+from streams.log.positions import PartitionId, Position
 from streams.wire.messages import Refused
 from tidelock.client.errors import TidelockError
 from tidelock.client.partition import Partition
@@ -89,6 +90,12 @@ class Pending:
         self.offset = -1
         self.outcome: Outcome = None
         self.future: asyncio.Future[Outcome] | None = None
+
+    @property
+    def position(self) -> Position | None:
+        """The commit that its answer is in; None without one."""
+        where = PartitionId(self.partition.kind, self.partition.number)
+        return Position(where, self.offset) if self.offset >= 0 else None
 
     def renumber(self, sequence: int, tail: bytes) -> None:
         """Become another command that asks for the same; nothing of it was sent yet."""

@@ -69,7 +69,7 @@ class Session:
 
     def partition_of(self, kind: str, name: str) -> Partition:
         """Return the partition that decides on `name`. Raises `BadArgument`."""
-        partitions = self._partitions(kind)
+        partitions = self.partitions(kind)
         if not isinstance(name, str):
             raise BadArgument(f"{name!r:.100} is no name. Give text.")
         try:
@@ -79,12 +79,13 @@ class Session:
 
     def partition(self, kind: str, number: int) -> Partition:
         """Return a partition by number. Raises `BadArgument`."""
-        partitions = self._partitions(kind)
+        partitions = self.partitions(kind)
         if not 0 <= number < len(partitions):
             raise BadArgument(f"Kind {kind} has no partition {number}, only 0 to {len(partitions) - 1}.")
         return partitions[number]
 
-    def _partitions(self, kind: str) -> Sequence[Partition]:
+    def partitions(self, kind: str) -> Sequence[Partition]:
+        """Return the partitions of `kind`, in order. Raises `BadArgument`."""
         try:
             return self.cluster.kinds[kind]
         except KeyError:
