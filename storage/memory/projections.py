@@ -49,10 +49,7 @@ class MemoryProjectionStore:
         changes: Changes,
     ) -> None:
         """Write rows and checkpoint, if the stored checkpoint is still `expected`."""
-        stored = self._checkpoint(projection, where)
-        if (stored.next_offset, stored.head) != (expected.next_offset, expected.head):
-            raise CheckpointMoved(projection.name, where, expected.next_offset, stored.next_offset)
-        self._refuse(changes, where, begins=expected == START)
+        await self.rehearse(projection, where, expected, changes)
         if expected == START:
             for table in projection.tables:
                 self._forget(table, where)
@@ -62,6 +59,15 @@ class MemoryProjectionStore:
         stretch = reached.next_offset // MARK_EVERY
         if expected == START or expected.next_offset // MARK_EVERY != stretch:
             self.marks.setdefault(where, {}).setdefault(stretch, reached)
+
+    async def rehearse(
+        self, projection: Projection, where: PartitionId, expected: Checkpoint, changes: Changes
+    ) -> None:
+        """Find out whether `write` would take the rows."""
+        stored = self._checkpoint(projection, where)
+        if (stored.next_offset, stored.head) != (expected.next_offset, expected.head):
+            raise CheckpointMoved(projection.name, where, expected.next_offset, stored.next_offset)
+        self._refuse(changes, where, begins=expected == START)
 
     async def reset(self, projection: Projection) -> None:
         """Delete its rows and checkpoints."""

@@ -95,21 +95,36 @@ class PostgresProjectionStore:
         """Write rows and checkpoint in one transaction, if the stored checkpoint is still `expected`."""
         with translated(f"write of {projection.name} {where}"):
             async with self._pool.connection() as connection:
-                staged = self._staged.setdefault(connection, set())
-                fresh: set[Table] = set()
                 async with connection.transaction(), connection.cursor() as cursor:
                     await _take(cursor, projection, where, expected)
-                    for table, inserted in changes.inserted.items():
-                        if inserted:
-                            await copy_in(cursor, _said(table).copy, inserted.values())
-                    for table, put in changes.put.items():
-                        if put:
-                            if table not in staged:
-                                await cursor.execute(_said(table).stage)
-                                fresh.add(table)
-                            await _put(cursor, table, put)
+                    fresh = await self._change(cursor, changes)
                     await _move(cursor, projection, where, expected, reached)
-                staged |= fresh  # only now: a rollback takes the waiting rooms along
+                # only now: a rollback takes the waiting rooms along
+                self._staged.setdefault(connection, set()).update(fresh)
+
+    async def rehearse(
+        self, projection: Projection, where: PartitionId, expected: Checkpoint, changes: Changes
+    ) -> None:
+        """Write rows as `write` would, and roll back."""
+        with translated(f"rehearsal of {projection.name} {where}"):
+            async with self._pool.connection() as connection:
+                async with connection.transaction(force_rollback=True), connection.cursor() as cursor:
+                    await _take(cursor, projection, where, expected)
+                    await self._change(cursor, changes)
+
+    async def _change(self, cursor: _Cursor, changes: Changes) -> set[Table]:
+        """Change the rows; return the tables for which the connection got waiting rooms."""
+        staged, fresh = self._staged.get(cursor.connection, set()), set()
+        for table, inserted in changes.inserted.items():
+            if inserted:
+                await copy_in(cursor, _said(table).copy, inserted.values())
+        for table, put in changes.put.items():
+            if put and table not in staged:
+                await cursor.execute(_said(table).stage)
+                fresh.add(table)
+            if put:
+                await _put(cursor, table, put)
+        return fresh
 
     async def reset(self, projection: Projection) -> None:
         """Delete its rows and checkpoints, in one transaction."""

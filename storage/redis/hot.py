@@ -7,6 +7,8 @@ from typing import cast
 from uuid import uuid4
 
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from storage.redis.scripts import APPLY, SWAP
@@ -29,6 +31,7 @@ def client(url: str) -> "Redis":
         socket_timeout=5.0,
         socket_connect_timeout=2.0,
         health_check_interval=15,
+        retry=Retry(NoBackoff(), 1),  # for a connection that went stale; whoever calls waits in its own way
     )
 
 

@@ -74,7 +74,7 @@ CREATE TABLE tidelock.lock_waiters (
     since_ms               bigint NOT NULL,
     PRIMARY KEY (partition, ticket)
 ) WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.05);
-CREATE INDEX lock_waiters_by_name ON tidelock.lock_waiters (tenant, name);
+CREATE INDEX lock_waiters_by_name ON tidelock.lock_waiters (tenant, name, ticket);
 
 CREATE TABLE tidelock.lock_history (
     partition              bigint NOT NULL,
