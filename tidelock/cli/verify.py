@@ -74,9 +74,9 @@ async def _verify(kafka: str, kind: str, partition: int | None, quiet: bool) -> 
 
 
 def bar(quiet: bool) -> Progress:
-    """Return a bar of records read."""
+    """Return a bar of records read, for those who watch."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=show.err, transient=True, disable=quiet)
+    return Progress(*columns, console=show.err, transient=True, disable=quiet or not show.err.is_terminal)
 
 
 def as_facts(report: Report) -> dict[str, object]:

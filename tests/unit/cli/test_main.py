@@ -26,6 +26,7 @@ NOT_UTF8 = os.fsdecode(b"\xff\xfe")
 FULL = Path("/dev/full")
 COMMANDS = (
     ("up",), ("status",), ("verify",), ("lock", "acquire"), ("lock", "release"), ("lock", "show"), ("log", "tail"),
+    ("rewind",), ("explain",), ("lock", "history"),
     ("workload", "locks"), ("workload", "demo"), ("feature", "status"), ("feature", "activate"),
 )  # fmt: skip
 
@@ -43,7 +44,17 @@ def test_the_help_documents_the_exit_codes(cli: Cli) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [("status",), ("env",), ("verify",), ("log", "tail"), ("lock", "show", "x"), ("lock", "acquire", "x")],
+    [
+        ("status",),
+        ("env",),
+        ("verify",),
+        ("log", "tail"),
+        ("lock", "show", "x"),
+        ("lock", "acquire", "x"),
+        ("rewind", "--at", "-1s", "lock", "x"),
+        ("explain", "lock", "x"),
+        ("lock", "history", "x"),
+    ],
     ids=" ".join,
 )
 def test_without_a_stack_the_cure_is_told_in_one_line(
@@ -85,6 +96,10 @@ def test_a_bug_is_told_in_one_line(cli: Cli, monkeypatch: pytest.MonkeyPatch) ->
         ("lock", "release", NOT_UTF8, "--token", "1", "--client", "c"),
         ("lock", "release", "x", "--token", "1", "--client", NOT_UTF8),
         ("lock", "release", "x", "--token", "1", "--client", "c", "--handle", NOT_UTF8),
+        ("rewind", "--at", "-1s", "lock", NOT_UTF8),
+        ("rewind", "lock", "x"),
+        ("explain", "lock", "x", "--tenant", NOT_UTF8),
+        ("lock", "history", "x", "--limit", "0"),
         ("verify", "unicorns"),
         ("verify", NOT_UTF8),
         ("workload", "locks", "--trace", "/dev/null"),
