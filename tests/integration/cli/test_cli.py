@@ -7,12 +7,15 @@ import json
 import os
 import signal
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
 
+import tidelock
 from storage.kafka.client import producer
+from streams.wire.murmur2 import partition_of
 from tests.integration.cli.conftest import TIMEOUT_S, Cli
 
 pytestmark = [
@@ -200,3 +203,42 @@ async def test_verify_proves_the_log_and_counts_what_strangers_wrote(cli: Cli) -
     assert (table.code, table.out.count("holds"), "1 malformed" in table.out) == (0, 1, True)
     assert "VOID bytes: malformed" in (await cli("log", "tail", "-p", "2", "--void", "--from", "start")).out
     assert (await cli("verify", "--partition", "9")).code == 2
+
+
+async def test_a_lock_is_rewound_to_what_its_clients_saw(cli: Cli) -> None:
+    """Acquired, waited for, refused, expired and granted, with a stranger's record in between."""
+    name = next(n for n in (f"rewound/{i}" for i in range(100)) if partition_of(f"dev/{n}", 4) == 1)
+    token = (cli.stack.settings.home / "dev-token").read_text()
+    async with (
+        tidelock.connect(*cli.stack.addresses.workers, token=token) as first,
+        tidelock.connect(*cli.stack.addresses.workers, token=token) as second,
+        producer(cli.stack.addresses.kafka) as stranger,
+    ):
+        expiring = await first.locks.acquire(name, ttl=3, wait=0)
+        granting = asyncio.create_task(second.locks.acquire(name, ttl=60, wait=60))
+        async with asyncio.timeout(TIMEOUT_S):
+            while not (await first.inspect(name)).waiters:
+                pass
+        await stranger.send_and_wait("tidelock.locks.log", b"not ours", partition=1)
+        with pytest.raises(tidelock.errors.LockBusy):
+            await first.locks.acquire(name, handle="another", wait=0)
+        then = datetime.now(UTC).isoformat()
+        lease = await granting
+    ran = await cli("rewind", "--at", then, "lock", name, "--json")
+    (holder,), (waiter,), proof = ran.json["holders"], ran.json["waiters"], ran.json["proof"]
+    assert (holder["token"], holder["client"], holder["left_ms"] <= 3000) == (expiring.token, first.id, True)
+    assert (waiter["client"], waiter["left_ms"] <= 60_000, ran.json["settled"]) == (second.id, True, True)
+    assert proof["voids"]["malformed"] >= 1
+    tail = await cli("log", "tail", "--json", "--from", f"locks/1@{int(proof['after'].split('@')[1]) + 1}")
+    assert json.loads(tail.out.splitlines()[0])["prev"] == proof["head"]
+    history = [json.loads(line) for line in (await cli("lock", "history", name, "--json")).out.splitlines()]
+    ends = [(one["role"], one["client"], one["to"] and one["to"]["how"]) for one in history]
+    assert ends == [
+        ("HOLDER", first.id, "EXPIRED"),
+        ("WAITER", second.id, "GRANTED"),
+        ("HOLDER", second.id, None),
+    ]
+    assert history[0]["lasted_ms"] >= 3000
+    told = (await cli("explain", "lock", name)).out
+    for words in (f"The lease of dev/{first.id}/1 expired", f"with fencing token {lease.token}", "LOCK_BUSY"):
+        assert words in told
