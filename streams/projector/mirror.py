@@ -1,0 +1,102 @@
+"""The hot copy of a lane's table (Redis): follows what the store has, and never holds the lane up.
+
+What the copy misses collects by key, so it is bounded by the table itself; a copy that does not stand where it should
+(flushed, expired, another projector's) is replaced as a whole.
+"""
+
+import asyncio
+from contextlib import suppress
+
+from streams.log.checkpoint import Checkpoint
+from streams.log.positions import PartitionId
+from streams.projections.hot import hot_key, hot_row
+from streams.projections.ports import HotStore, Loaded, SinkUnavailable
+from streams.projections.table import Changes, Key, Row, Table
+from streams.projector.backoff import Backoff, Pause
+from streams.projector.settings import LaneSettings
+
+DOCUMENTS_A_TURN = 2000
+
+
+class Mirror:
+    """One partition's hot copy of one table."""
+
+    def __init__(
+        self,
+        store: HotStore,
+        table: Table,
+        where: PartitionId,
+        settings: LaneSettings,
+        pause: Pause = asyncio.sleep,
+    ) -> None:
+        self.table = table
+        self.trouble: Exception | None = None
+        self._store, self._where, self._settings, self._pause = store, where, settings, pause
+        self._backoff = Backoff(settings.first_pause_s, settings.longest_pause_s, pause)
+        self._rows: dict[Key, Row] = {}
+        self._changed: dict[Key, Row | None] = {}
+        self._stored: int | None = None
+        """Where the store stands."""
+        self._at: int | None = None
+        """Where the copy stands, as far as is known."""
+        self._news = asyncio.Event()
+
+    def loaded(self, loaded: Loaded) -> None:
+        """The lane begins anew: so does the copy."""
+        self._rows = {self.table.key_of(row): row for row in loaded.rows.get(self.table, ())}
+        self._changed = {}
+        self._stored, self._at = loaded.checkpoint.next_offset, None
+        self._news.set()
+
+    def committed(self, reached: Checkpoint, changes: Changes) -> None:
+        """Rows up to `reached` are in the store."""
+        for key, row in changes.rows(self.table):
+            self._changed[key] = row
+            if row is None:
+                self._rows.pop(key, None)
+            else:
+                self._rows[key] = row
+        self._stored = reached.next_offset
+        self._news.set()
+
+    async def run(self) -> None:
+        """Keep the copy up to date, until cancelled."""
+        while True:
+            with suppress(TimeoutError):  # then look whether the copy is still there
+                await asyncio.wait_for(self._news.wait(), self._settings.mirror_look_s)
+            self._news.clear()
+            try:
+                await self._bring()
+            except SinkUnavailable as error:
+                self.trouble, self._at = error, None
+                self._news.set()
+                await self._backoff.pause()
+
+    async def _bring(self) -> None:
+        end, changed = self._stored, self._changed
+        if end is None:
+            return
+        self._changed = {}
+        if self._at is None or not await self._applied(self._at, end, changed):
+            await self._replace()
+        elif self._at is not None:
+            self._at = end
+        self.trouble = None
+        self._backoff.succeeded()
+
+    async def _applied(self, start: int, end: int, changed: dict[Key, Row | None]) -> bool:
+        documents = {hot_key(key): None if row is None else hot_row(row) for key, row in changed.items()}
+        return await self._store.apply(self.table, self._where, start, end, documents)
+
+    async def _replace(self) -> None:
+        end, rows = self._stored, dict(self._rows)
+        assert end is not None
+        self._changed = {}
+        documents = {}
+        for done, (key, row) in enumerate(rows.items(), 1):
+            documents[hot_key(key)] = hot_row(row)
+            if not done % DOCUMENTS_A_TURN:
+                await asyncio.sleep(0)
+        await self._store.replace(self.table, self._where, end, documents)
+        self._at = end
+        await self._pause(self._settings.mirror_pause_s)

@@ -1,0 +1,123 @@
+"""Logs and Prometheus metrics of a projector."""
+
+import time
+
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+
+from streams.domain.value import value
+from streams.log.positions import Position
+from streams.projector.ends import Ends
+from streams.projector.lane import Lane
+from streams.projector.projector import Projector
+from streams.projector.watch import LaneName
+
+_LABELS = ("projection", "kind", "partition")
+POSITION = Gauge("tidelock_projection_position", "Offset that the read model has next", _LABELS)
+LAG = Gauge("tidelock_projection_lag_records", "Records of the log that the read model lacks", _LABELS)
+LAG_SECONDS = Gauge(
+    "tidelock_projection_lag_seconds", "Age of the newest record in a read model that lacks some", _LABELS
+)
+HEALTHY = Gauge("tidelock_projection_healthy", "1 while nothing keeps the read model from going on", _LABELS)
+WRITES = Counter("tidelock_projection_writes_total", "Transactions into the store", _LABELS)
+DECISIONS = Counter("tidelock_projection_decisions_total", "Decisions in the store", _LABELS)
+WRITE_SECONDS = Histogram(
+    "tidelock_projection_write_seconds", "One transaction into the store", _LABELS,
+    buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30),
+)  # fmt: skip
+TROUBLES = Counter("tidelock_projection_troubles_total", "What kept a lane from going on", (*_LABELS, "code"))
+POISON = Counter("tidelock_projection_poison_total", "Decisions put aside", _LABELS)
+REPEAT_S = 30.0
+"""A trouble that is told again and again, in the same words, is a log line this often."""
+
+
+@value
+class Standing:
+    """How far a lane is, and how far the log."""
+
+    lane: Lane
+    offset: int | None
+    lag: int | None
+    lag_ms: int | None
+    """How old the newest record that it has is, if it lacks some."""
+
+
+def standings(projector: Projector, ends: Ends) -> list[Standing]:
+    """Return how all lanes stand, in order."""
+    now_ms = time.time_ns() // 1_000_000
+    lanes = sorted(projector.lanes.copy().items(), key=lambda item: str(item[0]))
+    return [_standing(lane, ends.known.get(name.where), now_ms) for name, lane in lanes]
+
+
+def _standing(lane: Lane, end: int | None, now_ms: int) -> Standing:
+    written = lane.written
+    if written is None:
+        return Standing(lane, None, None, None)
+    lag = None if end is None else max(0, end - written.next_offset)
+    lag_ms = None if lag is None else max(0, now_ms - written.time_ms) if lag and written.time_ms else 0
+    return Standing(lane, written.next_offset, lag, lag_ms)
+
+
+def observe(projector: Projector, ends: Ends) -> None:
+    """Set the gauges."""
+    for standing in standings(projector, ends):
+        labels = _labels(standing.lane.name)
+        HEALTHY.labels(*labels).set(standing.lane.trouble is None)
+        if standing.offset is not None:
+            POSITION.labels(*labels).set(standing.offset)
+        if standing.lag is not None and standing.lag_ms is not None:
+            LAG.labels(*labels).set(standing.lag)
+            LAG_SECONDS.labels(*labels).set(standing.lag_ms / 1000)
+
+
+class ProjectorWatch:
+    """The lanes' news as log lines and metrics. What only repeats itself is counted, and seldom written."""
+
+    def __init__(self) -> None:
+        self._log = structlog.get_logger("tidelock.projection")
+        self._written: dict[tuple[LaneName, str], tuple[str, float]] = {}
+        """(message, when) of the last line of each code."""
+
+    def phase(self, lane: LaneName, phase: str) -> None:
+        """The lane entered `phase`."""
+        self._log.debug("phase", projection=lane.projection, partition=str(lane.where), phase=phase)
+
+    def wrote(self, lane: LaneName, decisions: int, seconds: float) -> None:
+        """A transaction is in the store."""
+        labels = _labels(lane)
+        WRITES.labels(*labels).inc()
+        DECISIONS.labels(*labels).inc(decisions)
+        WRITE_SECONDS.labels(*labels).observe(seconds)
+
+    def trouble(self, lane: LaneName, error: Exception) -> None:
+        """Something keeps it from going on now, or for good."""
+        code = getattr(error, "code", type(error).__name__)
+        TROUBLES.labels(*_labels(lane), code).inc()
+        if self._is_news(lane, code, str(error)):
+            self._log.warning(
+                "trouble",
+                projection=lane.projection,
+                partition=str(lane.where),
+                code=code,
+                error=str(error),
+                exc_info=error if code == type(error).__name__ else None,
+            )
+
+    def poison(self, lane: LaneName, position: Position, index: int, error: Exception) -> None:
+        """A decision was put aside."""
+        POISON.labels(*_labels(lane)).inc()
+        self._log.error(
+            "poison", projection=lane.projection, position=str(position), decision=index, error=str(error)
+        )
+
+    def _is_news(self, lane: LaneName, code: str, message: str) -> bool:
+        now_s = time.monotonic()
+        written = self._written.get((lane, code))
+        if written is not None and written[0] == message and now_s - written[1] < REPEAT_S:
+            return False
+        self._written[lane, code] = message, now_s
+        return True
+
+
+def _labels(lane: LaneName) -> tuple[str, str, str]:
+    return lane.projection, lane.where.kind, str(lane.where.partition)

@@ -1,0 +1,333 @@
+"""The projector process: `python -m streams.projector.worker`. The composition root of the read side.
+
+Joins the group, folds the logs that it is assigned into PostgreSQL, keeps hot copies in Redis and publishes windows to
+InfluxDB if it is told where those are; serves /metrics, /status and /ready.
+
+It exits with 0 after SIGTERM or SIGINT; 2: its settings are not usable, or a port that they name is taken; 3: there
+are no logs, or Kafka cannot be reached; 4: the database is not fit; 5: its place in the group is lost; 6: it stood
+still. After 5 and 6 its supervisor should start it again. PostgreSQL, Redis and InfluxDB are waited for.
+"""
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from typing import Any
+
+import structlog
+import uvloop
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+from pydantic import ValidationError
+
+from storage.influx.points import InfluxPointStore, InfluxSettings
+from storage.kafka.client import consumer, finish, producer
+from storage.kafka.log import KafkaDeadLetters, KafkaTopicReader
+from storage.kafka.topic_facts import ends_of
+from storage.postgres.migrations import MigrationError, migrate
+from storage.postgres.pool import Pool, PoolSettings, pool
+from storage.postgres.publications import PostgresPublications
+from storage.postgres.store import PostgresProjectionStore
+from storage.redis.hot import RedisHotStore, client
+from streams.catalog import KINDS, PROJECTIONS
+from streams.log.ports import LogUnavailable
+from streams.log.positions import PartitionId
+from streams.log.vocabulary import Vocabulary
+from streams.ops.logs import configure_logs
+from streams.projections.ports import HotStore, SinkUnavailable
+from streams.projector.app import GroupSettings, ProjectorApp
+from streams.projector.backoff import Backoff
+from streams.projector.configuration import ProjectorSettings, influx_parts
+from streams.projector.ends import Ends
+from streams.projector.lane import LanePorts
+from streams.projector.projector import Projector
+from streams.projector.publisher import Publisher
+from streams.projector.settings import LaneSettings
+from streams.projector.status import Shown, serve_status
+from streams.projector.telemetry import ProjectorWatch
+from streams.projector.watchdog import LoopGuard, Watchdog
+
+EXIT_CONFIGURATION = 2
+EXIT_LOGS = 3
+EXIT_DATABASE = 4
+EXIT_GROUP = 5
+EXIT_STALLED = 6
+END_S = 10.0
+"""How long the end may take before it is cut short."""
+LOOK_S = 1.0
+
+
+class CannotStart(Exception):
+    """Something the projector needs is not usable; the message says what, and how to mend it."""
+
+    def __init__(self, exit_code: int, event: str, code: str, message: str) -> None:
+        super().__init__(message)
+        self.exit_code, self.event, self.code = exit_code, event, code
+
+
+class Ending:
+    """Why and when the projector ends: a signal, the loss of its place in the group, or a standstill."""
+
+    def __init__(self, log: structlog.BoundLogger) -> None:
+        self.exit_code = 0
+        self.asked = asyncio.Event()
+        self._log = log
+
+    def on_signals(self) -> None:
+        """End on SIGTERM and SIGINT."""
+        for signalled in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(signalled, self.asked.set)
+
+    def lost(self, error: BaseException | None) -> None:
+        """End, for the group has no place for this projector any more."""
+        self._end(EXIT_GROUP, "the place in the group is lost; start again", repr(error))
+
+    def stalled(self, what: str) -> None:
+        """End, for there is something to do and it is not done."""
+        self._end(EXIT_STALLED, "standing still; start again", what)
+
+    def _end(self, exit_code: int, event: str, error: str) -> None:
+        if not self.asked.is_set():
+            self._log.error(event, error=error)
+            self.exit_code = exit_code
+            self.asked.set()
+
+
+async def run(settings: ProjectorSettings) -> int:
+    """Run a projector until SIGTERM or SIGINT, or until it can do no more. Return the exit code."""
+    log = structlog.get_logger("tidelock.projector")
+    ending = Ending(log)
+    ending.on_signals()
+    opened = AsyncExitStack()
+    starting = asyncio.create_task(_start(settings, opened, ending), name="start")
+    asked = asyncio.create_task(ending.asked.wait(), name="wait for the end")
+    try:
+        await asyncio.wait((starting, asked), return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+            await asked
+        log.info("stopping")
+    except CannotStart as error:
+        log.error(error.event, code=error.code, error=str(error))
+        ending.exit_code = error.exit_code
+    finally:
+        await _close(opened, starting, asked, ending.exit_code)
+    return ending.exit_code
+
+
+async def _close(opened: AsyncExitStack, starting: Any, asked: Any, exit_code: int) -> None:
+    """Let all go; what hangs is cut short, for checkpoints say where to go on."""
+    for task in (starting, asked):
+        task.cancel()
+    await asyncio.wait((starting, asked))
+    try:
+        async with asyncio.timeout(END_S):
+            await opened.aclose()
+    except TimeoutError:
+        structlog.get_logger("tidelock.projector").warning("the end took too long, and was cut short")
+        os._exit(exit_code)
+
+
+async def _start(settings: ProjectorSettings, opened: AsyncExitStack, ending: Ending) -> None:
+    """Open everything, in the reverse of the order in which it is closed again. Raises `CannotStart`."""
+    shown = Shown(settings.projector_name)
+    _serve(settings, shown, opened)
+    await _logs_are_there(settings)
+    connections = await _database(settings, shown, opened)
+    projector = Projector(
+        PROJECTIONS,
+        {kind.name: Vocabulary(kind) for kind in KINDS},
+        _ports(settings, connections, opened),
+        LaneSettings(ring_bytes=settings.projector_buffer_bytes),
+        _hot(settings, opened),
+    )
+    ends = Ends(await _look_up(settings, opened), projector.tails.keys)
+    shown.publishers = _publishers(settings, connections, opened)
+    app = ProjectorApp(GroupSettings(settings.kafka, settings.session_timeout_ms), projector)
+    shown.projector, shown.ends, shown.waits_for = projector, ends, None
+    await opened.enter_async_context(_beside("ends of the logs", ends.run()))
+    await opened.enter_async_context(_in_group(app, projector, ending))
+    dog = Watchdog(projector, ends, lambda: bool(app.rebalancing), settings.projector_stall_s)
+    await opened.enter_async_context(_beside("watchdog", _watch(dog, settings.projector_stall_s, ending)))
+    structlog.get_logger("tidelock.projector").info("started", metrics=settings.projector_metrics)
+
+
+def _serve(settings: ProjectorSettings, shown: Shown, opened: AsyncExitStack) -> None:
+    with _listening("TIDELOCK_PROJECTOR_METRICS", settings.projector_metrics):
+        status = serve_status(settings.projector_metrics, shown)
+    opened.callback(status.server_close)
+    opened.callback(status.shutdown)
+
+
+async def _logs_are_there(settings: ProjectorSettings) -> None:
+    topics = [PartitionId(kind.name, 0).log_topic for kind in KINDS]
+    try:
+        found = await ends_of(settings.kafka, topics)
+    except (LogUnavailable, OSError) as error:
+        told = f"TIDELOCK_KAFKA={settings.kafka} does not answer: {error}"
+        raise CannotStart(EXIT_LOGS, "Kafka cannot be reached", "KAFKA_UNREACHABLE", told) from error
+    missing = sorted(set(topics) - {topic for topic, _ in found})
+    if missing:
+        told = f"{', '.join(missing)}: no such topic. Start a worker first; it creates the topics."
+        raise CannotStart(EXIT_LOGS, "there are no logs", "NO_LOGS", told)
+
+
+async def _database(settings: ProjectorSettings, shown: Shown, opened: AsyncExitStack) -> Pool:
+    """Wait for PostgreSQL, however long it takes, and bring it to this release."""
+    log, backoff = structlog.get_logger("tidelock.projector"), Backoff(0.2, 5.0)
+    while True:
+        try:
+            for name in await migrate(settings.postgres):
+                log.info("migrated", migration=name)
+            break
+        except MigrationError as error:
+            raise CannotStart(EXIT_DATABASE, "the database is not fit", error.code, str(error)) from error
+        except SinkUnavailable as error:
+            if not backoff.attempts:
+                log.warning("PostgreSQL is waited for", error=str(error))
+            shown.waits_for = f"PostgreSQL: {error}"
+            await backoff.pause()
+    made = pool(settings.postgres, PoolSettings(f"tidelock {settings.projector_name}"))
+    return await opened.enter_async_context(made)
+
+
+def _ports(settings: ProjectorSettings, connections: Pool, opened: AsyncExitStack) -> LanePorts:
+    letters = KafkaDeadLetters(lambda: producer(settings.kafka))
+    opened.push_async_callback(letters.close)
+
+    def log(where: PartitionId) -> KafkaTopicReader:
+        return KafkaTopicReader(settings.kafka, where.log_topic, where.partition)
+
+    return LanePorts(PostgresProjectionStore(connections), letters, log, ProjectorWatch())
+
+
+def _hot(settings: ProjectorSettings, opened: AsyncExitStack) -> HotStore | None:
+    if settings.redis is None:
+        structlog.get_logger("tidelock.projector").info("no Redis is named: there are no hot copies")
+        return None
+    redis = client(settings.redis)
+    opened.push_async_callback(redis.aclose)
+    return RedisHotStore(redis)
+
+
+def _publishers(
+    settings: ProjectorSettings, connections: Pool, opened: AsyncExitStack
+) -> tuple[Publisher, ...]:
+    if settings.influx is None:
+        structlog.get_logger("tidelock.projector").info("no InfluxDB is named: there are no points")
+        return ()
+    store = InfluxPointStore(InfluxSettings(*influx_parts(settings.influx)))
+    opened.push_async_callback(store.close)
+    publications = PostgresPublications(connections)
+    made = tuple(Publisher(one, publications, store) for one in PROJECTIONS if one.points is not None)
+    for publisher in made:
+        task = asyncio.create_task(publisher.run(), name=f"publish {publisher.projection.name}")
+        opened.push_async_callback(_end, task)
+    return made
+
+
+async def _look_up(settings: ProjectorSettings, opened: AsyncExitStack) -> Any:
+    """Return what asks where logs end, by a consumer of its own."""
+    asking: AIOKafkaConsumer = consumer(settings.kafka)
+    opened.push_async_callback(lambda: finish(asking.stop()))
+    try:
+        await asking.start()
+    except KafkaError as error:
+        told = f"TIDELOCK_KAFKA={settings.kafka} does not answer: {error!r}"
+        raise CannotStart(EXIT_LOGS, "Kafka cannot be reached", "KAFKA_UNREACHABLE", told) from error
+
+    async def look_up(wheres: Collection[PartitionId]) -> Mapping[PartitionId, int]:
+        asked = {TopicPartition(where.log_topic, where.partition): where for where in wheres}
+        try:
+            found = await asking.end_offsets(list(asked))
+        except KafkaError as error:
+            raise LogUnavailable(f"the ends of the logs are not told: {error!r}") from error
+        return {asked[at]: end for at, end in found.items()}
+
+    return look_up
+
+
+@asynccontextmanager
+async def _in_group(app: ProjectorApp, projector: Projector, ending: Ending) -> AsyncIterator[None]:
+    """Take a place in the group. The lanes end before it is given back."""
+    app.subscribe()
+    living = asyncio.create_task(_live(app, ending), name="faust")
+    try:
+        yield
+    finally:
+        await projector.close()
+        with suppress(TimeoutError):
+            await app.stop()
+        await _end(living)
+
+
+async def _live(app: ProjectorApp, ending: Ending) -> None:
+    try:
+        await app.start()
+        await app.wait_until_stopped()
+    except Exception as error:
+        ending.lost(error)
+    else:
+        ending.lost(app.crash_reason)
+
+
+async def _watch(dog: Watchdog, stall_s: float, ending: Ending) -> None:
+    guard = LoopGuard(EXIT_STALLED, looks=int(stall_s))
+    guard.start()
+    while True:
+        await asyncio.sleep(LOOK_S)
+        guard.beat()
+        what = dog.look(time.monotonic())
+        if what is not None:
+            ending.stalled(what)
+
+
+@asynccontextmanager
+async def _beside(name: str, work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    task = asyncio.create_task(work, name=name)
+    try:
+        yield
+    finally:
+        await _end(task)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
+
+
+@contextmanager
+def _listening(setting: str, address: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        told = f"{setting}={address}: cannot listen there ({error.strerror or error}). "
+        cure = "End what listens there, or set another host:port of this machine."
+        raise CannotStart(
+            EXIT_CONFIGURATION, "settings are not usable", "CANNOT_LISTEN", told + cure
+        ) from error
+
+
+GC_THRESHOLDS = (50_000, 20, 100)
+"""Decoded decisions are many objects and hardly a cycle: the collector looks less often than by default."""
+
+
+def main() -> int:
+    """Run a projector with the settings of the environment."""
+    try:
+        settings = ProjectorSettings()
+    except ValidationError as error:
+        sys.stderr.write(f"The projector's settings are not usable (environment, TIDELOCK_*):\n{error}\n")
+        return EXIT_CONFIGURATION
+    configure_logs(settings.log_level, projector=settings.projector_name)
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
+    return uvloop.run(run(settings))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
