@@ -4,7 +4,7 @@ Pure. `LockChronicle.commit` takes what counts, commit by commit: from a walk, o
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -165,8 +165,8 @@ class LockChronicle:
 
     def _wait_started(self, event: e.LockWaitStarted, cause: Cause) -> None:
         lock = self._lock
-        before = [_holding(h) for h in lock.holders if h.token != event.upgrade_of]
-        before += map(_waiting, lock.waiters[: event.position - 1])
+        holders = [h for h in lock.holders if h.token != event.upgrade_of]
+        waiters = lock.waiters[: event.position - 1]
         self._waits[event.ticket] = Spell(
             Party("WAITER", event.ticket, event.principal, event.client, event.handle, event.mode),
             event.sequence,
@@ -178,8 +178,8 @@ class LockChronicle:
             priority=event.priority,
             transaction=None if event.terms is None else event.terms.transaction,
             upgrade_of=event.upgrade_of,
-            ahead=tuple(before[:AHEAD_KEPT]),
-            ahead_count=len(before),
+            ahead=_first(holders, waiters),
+            ahead_count=len(holders) + len(waiters),
             delay_until=lock.delay_until,
         )
 
@@ -226,6 +226,11 @@ def lock_after(commits: Iterable[AcceptedCommit], key: str, vocabulary: Vocabula
     for accepted in commits:
         chronicle.commit(accepted)
     return chronicle.at()
+
+
+def _first(holders: Sequence[Holder], waiters: Sequence[Waiter]) -> tuple[Party, ...]:
+    named = tuple(map(_holding, holders[:AHEAD_KEPT]))
+    return named + tuple(map(_waiting, waiters[: AHEAD_KEPT - len(named)]))
 
 
 def _holding(holder: Holder) -> Party:

@@ -175,7 +175,8 @@ def _waiting(at: LockAt, moment: Moment) -> Iterator[Line]:
 
 def _behind(them: list[Party], at: LockAt) -> str:
     if them:
-        verb = "holds" if them[0].role == "HOLDER" else "waits"
+        verb = "hold" if them[0].role == "HOLDER" else "wait"
+        verb += "s" if len(them) == 1 else ""
         return f"behind {parties(them, len(them))}, who {verb}"
     return "for the lock-delay to end" if at.lock.delay_until else "and is granted next"
 

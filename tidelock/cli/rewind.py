@@ -51,6 +51,8 @@ def lock_name(tenant: str, name: str) -> LockName:
     problem = name_problem(name)
     if problem is not None:
         raise WrongUse(problem.message)
+    if not tenant or "/" in tenant:
+        raise WrongUse(f"{tenant!r} is no tenant: it has at least one character, and no '/'.")
     return LockName(tenant, name)
 
 

@@ -123,6 +123,7 @@ def test_machines_get_one_object(
         (("--at", "queues/0@3", "lock", "orders/42"), "OTHER_PARTITION", exits.USAGE),
         (("--at", "-1s", "lock", "orders/43"), "NEVER_USED", exits.NO),
         (("--at", "-1s", "lock", "orders/42", "--tenant", "acme"), "NEVER_USED", exits.NO),
+        (("--at", "-1s", "lock", "42", "--tenant", "dev/orders"), "USAGE", exits.USAGE),
         (("--at", "soon", "lock", "orders/42"), "USAGE", exits.USAGE),
         (("--at", "-1s", "queue", "orders/42"), "USAGE", exits.USAGE),
         (("--at", "-1s", "lock", ""), "USAGE", exits.USAGE),
