@@ -231,6 +231,12 @@ async def test_a_lock_is_rewound_to_what_its_clients_saw(cli: Cli) -> None:
     assert proof["voids"]["malformed"] >= 1
     tail = await cli("log", "tail", "--json", "--from", f"locks/1@{int(proof['after'].split('@')[1]) + 1}")
     assert json.loads(tail.out.splitlines()[0])["prev"] == proof["head"]
+    example = await asyncio.create_subprocess_exec(
+        sys.executable, str(EXAMPLES / "chain_head.py"), proof["after"],
+        env=os.environ | {"TIDELOCK_KAFKA": cli.stack.addresses.kafka}, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    out, _ = await asyncio.wait_for(example.communicate(), TIMEOUT_S)
+    assert out.decode().startswith(f"{proof['head']} after {proof['after']}: ")
     history = [json.loads(line) for line in (await cli("lock", "history", name, "--json")).out.splitlines()]
     ends = [(one["role"], one["client"], one["to"] and one["to"]["how"]) for one in history]
     assert ends == [
