@@ -102,6 +102,11 @@ class Lane:
         return self._folded.next_offset
 
     @property
+    def needs(self) -> int:
+        """The offset from which it would have to read again if its write under way failed."""
+        return self.position if self.written is None else self.written.next_offset
+
+    @property
     def moving(self) -> bool:
         """Whether it folds and writes now, and has done so of late."""
         late = time.monotonic() - self.moved_s > self._settings.patience_s

@@ -27,6 +27,10 @@ class Follower(Protocol):
         """The offset that it folds next."""
 
     @property
+    def needs(self) -> int:
+        """The offset from which it would have to read again if its write under way failed."""
+
+    @property
     def moving(self) -> bool:
         """Whether it folds and writes now, and has done so of late."""
 
@@ -165,7 +169,7 @@ class Tail:
         """Whether a lane that moves is not past it. While none moves nothing is given up: nobody gains by it."""
         near = [each for each in self._followers if each.position >= oldest.start]
         waited = [each for each in near if each.moving] or near
-        return any(each.position < oldest.end for each in waited)
+        return any(each.needs < oldest.end for each in waited)
 
     def _clear(self) -> None:
         self._ring.clear()
