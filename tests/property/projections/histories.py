@@ -15,11 +15,21 @@ from streams.log.accepted import AcceptedCommit, CommitReader
 from streams.log.ports import Stored
 from streams.log.records import LoggedDecision
 from streams.wire.messages import SessionEnded, TimerFailed
-from tests.property.locks.test_properties import VERBS
 from tests.property.locks.world import Limits, Step, World
 from tests.unit.replay.logbook import WHERE, WORDS, Logbook, decision, timer
 
 KEYS = ("acme/a", "acme/b/c", "zeta/a")
+VERBS = (
+    *("acquire",) * 12,
+    *("release",) * 7,
+    *("upgrade",) * 3,
+    *("renew", "downgrade") * 2,
+    *("withdraw", "inspect"),
+    *("abort",) * 3,
+    *("pass",) * 4,
+    *("tick",) * 2,
+    *("session", "failed", "poison", "stranger"),
+)
 LIMITS = Limits(events=5)
 NOBODYS = 1 << 40
 """A token that was never given."""
@@ -41,8 +51,8 @@ def _step(verb: st.SearchStrategy[str]) -> st.SearchStrategy[Step]:
         actor=st.integers(0, 5),
         pick=st.integers(0, 120),
         mode=st.sampled_from(["SHARED", "SHARED", "EXCLUSIVE"]),
-        ttl_ms=st.sampled_from([100, 150, 100_000]),
-        wait_ms=st.sampled_from([0, 60, 100_000]),
+        ttl_ms=st.sampled_from([100, 100_000, 100_000]),
+        wait_ms=st.sampled_from([0, 60, 100_000, 100_000]),
         priority=st.sampled_from([0, 0, 1, 9]),
         lock_delay_ms=st.sampled_from([0, 0, 70]),
     )
@@ -51,11 +61,11 @@ def _step(verb: st.SearchStrategy[str]) -> st.SearchStrategy[Step]:
 MOVES = st.lists(
     st.builds(
         Move,
-        key=st.sampled_from((*KEYS, KEYS[0])),
-        step=_step(st.sampled_from((*VERBS, "session", "failed", "poison", "stranger"))),
+        key=st.sampled_from((*KEYS, *KEYS[:1] * 3)),
+        step=_step(st.sampled_from(VERBS)),
         commit_after_ms=st.sampled_from([None, None, 0, 7, 3_000, 12_000, 25_000, -4_000]),
     ),
-    min_size=15,
+    min_size=25,
     max_size=60,
 )
 
@@ -105,6 +115,7 @@ class _Play:
         self._worlds = {key: _Lock(key, self) for key in KEYS}
         self._number, self._now, self._sequence = 1, 0, 0
         self._open: list[LoggedDecision] = []
+        self._spoiled: set[int] = set()
         self._poison: set[tuple[int, int]] = set()
         self._states: dict[int, dict[str, Lock]] = {}
 
@@ -141,11 +152,13 @@ class _Play:
 
     def commit(self, after_ms: int) -> None:
         self._stamp(after_ms)
-        self._states[len(self._book.records)] = {
+        offset = len(self._book.records)
+        self._poison |= {(offset, index) for index in self._spoiled}
+        self._states[offset] = {
             key: world.state for key, world in self._worlds.items() if world.state is not FREE
         }
         self._book.commit(*self._open)
-        self._open = []
+        self._open, self._spoiled = [], set()
 
     def read(self) -> History:
         reader, made = CommitReader(WHERE, WORDS), History(poison=self._poison)
@@ -169,6 +182,6 @@ class _Play:
         events: tuple[Any, ...] = (grant, LockReleased(NOBODYS))
         if move.step.pick % 3 == 0:
             events = (replace(grant, token=self._number + 1),)
-        self._poison.add((len(self._book.records), len(self._open)))
+        self._spoiled.add(len(self._open))
         self._open.append(decision(0, *events, key=move.key))
         self._number += len(events)

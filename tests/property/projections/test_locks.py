@@ -33,7 +33,7 @@ from tests.property.projections.histories import KEYS, MOVES, History, Move, his
 from tests.property.projections.sink import Sink, fold_on, project
 from tests.unit.replay.logbook import WHERE, WORDS
 
-EXAMPLES = settings(max_examples=60, deadline=None)
+EXAMPLES = settings(max_examples=40, deadline=None)
 ENDINGS = (LockWaitTimedOut, LockWaitAborted, LockWaitWithdrawn, LockGranted, LockUpgraded)
 _AT = {name: index for index, name in enumerate(LOCK_HISTORY.columns)}
 
