@@ -65,10 +65,11 @@ def _table(rewound: Rewound, calendar: Calendar) -> object:
 
 def _row(spell: Spell, moment: Moment, calendar: Calendar) -> tuple[str, ...]:
     one, since = spell.party, spell.since.time_ms
+    now_ms = moment.last_ms if moment.commit is None else moment.commit.time_ms
     left = spell.until_lease_ms - lease_ms(moment)
     mode = one.mode if spell.upgrade_of is None or one.role == "HOLDER" else "upgrade"
     return (
-        mode, str(one.number), calendar.short(since), duration(moment.last_ms - since),
+        mode, str(one.number), calendar.short(since), duration(now_ms - since),
         duration(left) if left > 0 else "over", one.principal, one.client, one.handle,
     )  # fmt: skip
 

@@ -80,8 +80,8 @@ def test_a_lock_is_shown_as_it_stood(cli: Cli) -> None:
         exits.OK,
         "orders/42 at 2020-11-17 14:03:05.000 +00:00 (UTC): EXCLUSIVE, 1 holding, 1 waiting",
     )
-    assert lines[2].split()[:6] == ["holds", "EXCLUSIVE", "1", "2020-11-17", "14:03:01.000", "3.0"]
-    assert lines[3].split()[:6] == ["waits", "EXCLUSIVE", "2", "2020-11-17", "14:03:02.000", "2.0"]
+    assert lines[2].split()[:6] == ["holds", "EXCLUSIVE", "1", "2020-11-17", "14:03:01.000", "2.0"]
+    assert lines[3].split()[:6] == ["waits", "EXCLUSIVE", "2", "2020-11-17", "14:03:02.000", "1.0"]
     for words in ("changed last at locks/0@3", "commit locks/0@4 of 2020-11-17 14:03:03.000", "3 commits that count",
                   "1 void (1 malformed)", "again  tidelock rewind --at locks/0@5 lock orders/42"):  # fmt: skip
         assert words in ran.out

@@ -1,4 +1,5 @@
-"""Logs of simulated histories, with zombies, lost appends, crashes and forgeries: the verifier raises no false alarm.
+"""Logs of simulated histories, with zombies, lost appends, crashes and forgeries: the verifier raises no false alarm,
+and a lock rewound to any of their records is what its partition's fold holds there.
 
 Only CHAIN_BROKEN may come up, very rarely: the histories' strangers forge commits in the name of the owner in force.
 """
@@ -9,6 +10,10 @@ from collections import Counter
 
 import pytest
 
+from streams.log.accepted import AcceptedCommit
+from streams.log.reader import PartitionReader
+from streams.replay.chronicle import LockChronicle
+from streams.replay.moment import AtEnd, Walk
 from streams.replay.sources import SourceCheck
 from streams.replay.verify import Verification
 from tests.simulation import history
@@ -19,21 +24,28 @@ SEEDS = range(40)
 NEWEST_LEVEL = 2
 
 
-@pytest.mark.simulation
-def test_sound_histories_leave_sound_logs(monkeypatch: pytest.MonkeyPatch) -> None:
-    worlds: list[World] = []
+@pytest.fixture(scope="module")
+def worlds() -> list[World]:
+    """Sound histories, with the logs they left."""
+    kept: list[World] = []
 
     class Watched(World):
         def __init__(self, *args: object, **options: object) -> None:
             super().__init__(*args, **options)  # type: ignore[arg-type]
-            worlds.append(self)
+            kept.append(self)
 
-    monkeypatch.setattr(history, "World", Watched)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(history, "World", Watched)
+        for seed in SEEDS:
+            assert history.run(seed).violations == []
+    return kept
+
+
+@pytest.mark.simulation
+def test_sound_histories_leave_sound_logs(worlds: list[World]) -> None:
     codes: Counter[str] = Counter()
     decisions = 0
-    for seed in SEEDS:
-        assert history.run(seed).violations == []
-        world = worlds.pop()
+    for world in worlds:
         walk = Verification(WHERE, world.vocabulary, NEWEST_LEVEL)
         for stored in world.log.records:
             walk.record(stored)
@@ -46,3 +58,41 @@ def test_sound_histories_leave_sound_logs(monkeypatch: pytest.MonkeyPatch) -> No
     assert decisions > 1000
     assert codes.keys() <= {"CHAIN_BROKEN"}
     assert codes.total() <= 1
+
+
+class Chronicles:
+    """One chronicle for each key that the log names."""
+
+    def __init__(self, world: World) -> None:
+        self.words = world.vocabulary
+        self.of: dict[str, LockChronicle] = {}
+
+    def commit(self, accepted: AcceptedCommit) -> None:
+        for decision in accepted.commit.decisions:
+            if decision.key not in self.of:
+                self.of[decision.key] = LockChronicle(decision.key, self.words)
+        for chronicle in self.of.values():
+            chronicle.commit(accepted)
+
+
+@pytest.mark.simulation
+def test_a_lock_rewound_anywhere_is_what_the_fold_holds(worlds: list[World]) -> None:
+    held = voids = 0
+    for world in worlds:
+        chronicles, fold = Chronicles(world), PartitionReader(WHERE, world.vocabulary, NEWEST_LEVEL)
+        walk = Walk(WHERE, world.vocabulary, AtEnd(), chronicles.commit, NEWEST_LEVEL)
+        for stored in world.log.records:
+            walk.take(stored)
+            fold.read(stored.offset, stored.value)
+            for key, chronicle in chronicles.of.items():
+                assert chronicle.at().lock == fold.state.state_of(key)
+            held += len(fold.state.keys)
+        moment = walk.arrived()
+        assert (moment.head, moment.commits, dict(moment.voids)) == (
+            fold.head.head,
+            fold.head.n,
+            dict(fold.voids),
+        )
+        voids += fold.voids.total()
+    assert held > 1000
+    assert voids > 10
