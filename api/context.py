@@ -1,12 +1,17 @@
 """What every resolver may use. Made for each request (or connection) by `app`; types and resolvers know only this."""
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from strawberry.types.info import Info as StrawberryInfo
 
 from api.identity import Identity
 from api.loaders import Loaders
+from api.paging import Seal
+from api.services import Services
+
+if TYPE_CHECKING:
+    from api.subscriptions.live import Live
 
 
 @dataclass(slots=True)
@@ -14,7 +19,28 @@ class Context:
     """One request, or one WebSocket connection."""
 
     identity: Identity
+    services: Services
     loaders: Loaders
+
+    @property
+    def tenant(self) -> str:
+        """Of whoever asks: in every question."""
+        return self.identity.tenant
+
+    @property
+    def live(self) -> "Live":
+        """What subscriptions ask."""
+        assert self.services.live is not None, "only who serves streams runs subscriptions"
+        return self.services.live
+
+    def seal(self, of: str, *types: type) -> Seal:
+        """Return what seals the cursors of one list for whoever asks."""
+        return Seal(self.services.page_key, of, self.identity.tenant, types)
+
+
+def context_of(services: Services, identity: Identity) -> Context:
+    """Return the context of one request."""
+    return Context(identity, services, Loaders(services.reads, identity.tenant))
 
 
 Info: TypeAlias = StrawberryInfo[Context, Any]

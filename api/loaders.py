@@ -20,9 +20,9 @@ class Loaders:
         self.waiters: DataLoader[LockRow, Sequence[WaiterRow]] = DataLoader(self._waiters, cache=False)
 
     async def _locks(self, keys: list[tuple[int, str]]) -> Sequence[LockRow]:
-        rows = await self._reads.locks_by_name(self._tenant, sorted(set(keys)))
-        return [rows[key] for key in keys]
+        asked = list(dict.fromkeys(keys))
+        found = dict(zip(asked, await self._reads.locks_by_name(self._tenant, asked), strict=True))
+        return [found[key] for key in keys]
 
     async def _waiters(self, locks: list[LockRow]) -> Sequence[Sequence[WaiterRow]]:
-        rows = await self._reads.waiters_of(self._tenant, locks)
-        return [rows.get((lock.partition, lock.name), ()) for lock in locks]
+        return await self._reads.waiters_of(self._tenant, locks)

@@ -10,8 +10,9 @@ class AsOf:
     """Of when an answer is. Comes as `reads.AsOf`."""
 
     positions: list[Position] = strawberry.field(
-        description="The last record known, partition by partition; one that has no record yet is at offset -1."
+        description="The last record known of each partition; of an answer `at` a position, that one; of a time, none."
     )
     time_ms: DateTime | None = strawberry.field(
-        name="time", description="Everything up to this event time is known; null before the first record."
+        name="time",
+        description="All that was committed by this time is known; null where only a position tells it.",
     )

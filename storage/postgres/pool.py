@@ -27,6 +27,8 @@ class PoolSettings:
     lock_ms: int = 15_000
     idle_in_transaction_ms: int = 15_000
     """A writer that is frozen in its transaction holds up the next one no longer than this."""
+    check: bool = True
+    """Ask the server for a sign of life before a connection is handed out; who reads may rather ask twice."""
 
 
 DEFAULT = PoolSettings()
@@ -45,10 +47,10 @@ def pool(url: str, settings: PoolSettings = DEFAULT) -> Pool:
         max_size=settings.max_size,
         open=False,
         configure=_configure,
-        check=AsyncConnectionPool.check_connection,
+        check=AsyncConnectionPool.check_connection if settings.check else None,
         timeout=settings.wait_s,
-        # beyond this the pool's own pauses would double; whoever asks next makes it try again at once
-        reconnect_timeout=2.0,
+        # the pool's own pauses double; whoever asks next makes it try again at once
+        reconnect_timeout=settings.wait_s,
         name=settings.application,
     )
 

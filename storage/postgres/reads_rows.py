@@ -1,8 +1,7 @@
 """PostgreSQL's rows of locks as the values of `streams.projections.locks.reads`."""
 
 import json
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from streams.projections.locks.documents import decode_documents
 from streams.projections.locks.reads import (
@@ -17,7 +16,8 @@ from streams.projections.locks.reads import (
     WaiterRow,
 )
 
-Fetched = Sequence[Any]
+Fetched: TypeAlias = Any
+"""One row as it comes: a tuple."""
 
 
 def as_of(stands: str | None) -> AsOf:
@@ -58,18 +58,18 @@ def transaction(id_: str | None, started_ms: int | None) -> TransactionRow | Non
 
 def waiter(row: Fetched, place: int) -> WaiterRow:
     """Return the waiter of `reads_sql.WAITER`."""
-    return WaiterRow(row[0], row[1], place, *row[2:12], transaction(row[12], row[13]), row[14], row[15])
+    return WaiterRow(*(*row[:2], place, *row[2:12], transaction(row[12], row[13]), *row[14:16]))
 
 
 def spell(row: Fetched) -> SpellRow:
     """Return the spell of `reads_sql.SPELL`."""
-    return SpellRow(*row[:15], transaction(row[15], row[16]), *row[17:22])
+    return SpellRow(*(*row[:15], transaction(row[15], row[16]), *row[17:22]))
 
 
 def deadlock(row: Fetched) -> DeadlockRow:
     """Return the deadlock of `reads_sql.DEADLOCKS`."""
     cycle = tuple([EdgeRow(**edge) for edge in decode_documents(row[9])])
-    return DeadlockRow(*row[:9], cycle, row[10], row[11])
+    return DeadlockRow(*(*row[:9], cycle, *row[10:12]))
 
 
 def audited(row: Fetched) -> AuditRow:

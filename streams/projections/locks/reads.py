@@ -10,7 +10,7 @@ Errors:
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
+from typing import Any, Literal, Protocol, TypeAlias
 
 from streams.domain.value import value
 from streams.log.positions import PartitionId, Position
@@ -20,6 +20,8 @@ SHOWN = 100
 """Holders and waiters of one lock that a read shows, each; the counts tell of the rest."""
 
 Role: TypeAlias = Literal["HOLDER", "WAITER"]
+Moment: TypeAlias = int | Position
+"""An event time in ms: what was committed by then; or a position: what its commit left."""
 
 
 class ReadsUnavailable(Exception):
@@ -60,15 +62,21 @@ class AsOf:
     """Of when an answer is."""
 
     stands: tuple[Stand, ...]
+    moment: Moment | None = None
+    """That was asked for; None: now."""
 
     @property
     def positions(self) -> tuple[Position, ...]:
-        """The last record of each partition that the answer knows."""
+        """The last record of each partition that the answer knows; none if it is of a time."""
+        if self.moment is not None:
+            return (self.moment,) if isinstance(self.moment, Position) else ()
         return tuple([stand.position for stand in self.stands])
 
     @property
     def time_ms(self) -> int | None:
-        """The event time up to which all of it is known for certain; None before the first record."""
+        """The event time up to which all is known; None before the first record, and of a position."""
+        if self.moment is not None:
+            return self.moment if isinstance(self.moment, int) else None
         return min([stand.time_ms for stand in self.stands], default=None)
 
 
@@ -94,8 +102,9 @@ class HolderRow:
     until_lease_ms: int
     lock_delay_ms: int
     transaction: TransactionRow | None
-    since_ms: int | None
-    since_offset: int | None
+    since_ms: int
+    """When it was granted, before all renewals, upgrades and downgrades."""
+    since_offset: int
 
 
 @value
@@ -114,7 +123,7 @@ class WaiterRow:
     mode: str
     priority: int
     ttl_ms: int
-    wait_until_lease_ms: int
+    wait_until_lease_ms: int | None
     upgrade_of: int | None
     transaction: TransactionRow | None
     since_offset: int
@@ -164,8 +173,7 @@ class LockRow:
 
 def holder_row(document: Mapping[str, Any]) -> HolderRow:
     """Return the holder that `documents.holder_document` wrote."""
-    started = document.get("transaction_started_ms")
-    transaction = None if started is None else TransactionRow(document["transaction_id"], started)
+    transaction = document["transaction"]
     return HolderRow(
         document["principal"],
         document["client"],
@@ -174,11 +182,11 @@ def holder_row(document: Mapping[str, Any]) -> HolderRow:
         document["token"],
         document["mode"],
         document["ttl_ms"],
-        document["until_lease_ms"],
+        document["expires_lease_ms"],
         document["lock_delay_ms"],
-        transaction,
-        document.get("since_ms"),
-        document.get("since_offset"),
+        None if transaction is None else TransactionRow(transaction["id"], transaction["started_ms"]),
+        document["since_ms"],
+        document["since_offset"],
     )
 
 
@@ -320,42 +328,76 @@ class AuditFilter:
 
 
 @value
-class WaitEdgeRow:
-    """`waiter` waits on a lock for a holder, or for an earlier waiter that it cannot share the lock with."""
+class WaitRow:
+    """A waiter, and whom it waits for: holders, and earlier waiters that it cannot share the lock with."""
 
     waiter: WaiterRow
-    blocker: HolderRow | WaiterRow
-
-
-Rows = TypeVar("Rows")
+    blockers: tuple[HolderRow | WaiterRow, ...]
 
 
 @value
-class Answer(Generic[Rows]):
-    """What was found, and of when it is. Both are of one snapshot."""
+class ProjectedRow:
+    """How far one projection of one partition is."""
 
-    found: Rows
-    as_of: AsOf
+    projection: str
+    stand: Stand
 
 
 class LockReads(Protocol):
-    """The read models of locks. Every method raises `ReadsUnavailable` and `ReadTooSlow`."""
+    """The read models of locks. Every method raises `ReadsUnavailable` and `ReadTooSlow`.
 
-    async def stands(self, projection: str) -> Mapping[int, Stand]:
-        """Return how far each partition of a projection is; those without any record are missing."""
+    Methods that list return one row more than `first` if there is one: then there is a next page. `after` is the key
+    of the last row of the page before. What a method returns is of one snapshot.
+    """
+
+    async def projected(self) -> Sequence[ProjectedRow]:
+        """Return how far each partition of each projection is; those without any record are missing."""
 
     async def lock(self, tenant: str, name: str, partition: int) -> LockRow:
         """Return the lock as it is now; `free_lock` if nobody knows it."""
 
-    async def lock_at(self, tenant: str, name: str, partition: int, at: int | Position) -> "LockRow":
-        """Return the lock as it was after a commit, or at an event time, with its waiters. Both must be projected."""
+    async def lock_at(self, tenant: str, name: str, partition: int, at: Moment) -> LockRow:
+        """Return the lock as it was, with its waiters. `at` must be projected."""
 
-    async def locks_by_name(
-        self, tenant: str, keys: Sequence[tuple[int, str]]
-    ) -> Mapping[tuple[int, str], LockRow]:
-        """Return the locks of the given (partition, name), free ones too. One statement."""
+    async def locks(
+        self, tenant: str, wanted: LockFilter, first: int, after: str | None
+    ) -> tuple[Sequence[LockRow], AsOf]:
+        """Return locks that are not free, by name."""
 
-    async def waiters_of(
-        self, tenant: str, locks: Sequence[LockRow]
-    ) -> Mapping[tuple[int, str], Sequence[WaiterRow]]:
+    async def locks_at(
+        self, tenant: str, wanted: LockFilter, first: int, after: str | None, at: Moment
+    ) -> tuple[Sequence[LockRow], AsOf]:
+        """Return locks that were not free, by name. `at` must be projected."""
+
+    async def locks_by_name(self, tenant: str, keys: Sequence[tuple[int, str]]) -> Sequence[LockRow]:
+        """Return the locks of the given (partition, name), in that order, free ones too. One statement."""
+
+    async def waiters_of(self, tenant: str, locks: Sequence[LockRow]) -> Sequence[Sequence[WaiterRow]]:
         """Return the first waiters of each lock, next in line first. One statement."""
+
+    async def waits(
+        self, tenant: str, name_prefix: str | None, first: int, after: tuple[str, int] | None
+    ) -> tuple[Sequence[WaitRow], AsOf]:
+        """Return waiters with whom they wait for, by lock and ticket. One statement."""
+
+    async def history(
+        self, tenant: str, name: str, first: int, after: tuple[int, int] | None
+    ) -> tuple[Sequence[SpellRow], AsOf]:
+        """Return the spells of a lock, newest first. `after`: (offset, event) of a spell's beginning."""
+
+    async def deadlocks(
+        self, tenant: str, first: int, after: tuple[int, int, int] | None
+    ) -> tuple[Sequence[DeadlockRow], AsOf]:
+        """Return the deadlocks that were broken, newest first. `after`: (time, partition, event)."""
+
+    async def audit(
+        self, tenant: str, wanted: AuditFilter, first: int, after: tuple[int, int, int, int] | None
+    ) -> tuple[Sequence[AuditRow], AsOf]:
+        """Return decisions, newest first. `after`: (time, partition, offset, index)."""
+
+
+class Progress(Protocol):
+    """Tells when a projection gets somewhere."""
+
+    async def reach(self, projection: str, where: PartitionId, next_offset: int, within_s: float) -> bool:
+        """Return whether the projection of a partition is at `next_offset` or further, as soon as it is."""

@@ -1,0 +1,175 @@
+"""GraphQL over HTTP: one POST, one JSON answer. Plain ASGI; what streams is `live`'s.
+
+A body is refused before it is read, or as soon as it grows too long. One request a body: a list of them is none.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, TypeAlias
+
+from graphql import GraphQLError
+from strawberry import Schema
+from strawberry.types.graphql import OperationType
+
+from api.context import Context, context_of
+from api.errors import ApiError, BadRequest, NotAuthenticated, TooSlow
+from api.identity import bearer
+from api.present import present
+from api.services import Services
+from streams.domain.value import value
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+MAX_BODY_BYTES = 256 * 1024
+QUERY_S = 10.0
+MUTATION_S = 60.0
+"""A wait for a lock takes up to half of it."""
+_ALLOWED = (OperationType.QUERY, OperationType.MUTATION)
+
+
+@value
+class Asked:
+    """One request."""
+
+    query: str
+    variables: dict[str, Any] | None
+    operation: str | None
+
+
+class GraphQLOverHttp:
+    """Answers POST requests."""
+
+    def __init__(self, schema: Schema, services: Services) -> None:
+        self._schema = schema
+        self._services = services
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request (ASGI)."""
+        try:
+            context = self._context(scope)
+            asked = asked_of(await body_of(scope, receive))
+        except ApiError as error:
+            status, headers = _STATUS.get(type(error), (400, ()))
+            if error.extensions and error.extensions["code"] == TOO_LARGE:
+                status = 413
+            await answer(send, status, {"data": None, "errors": [error.formatted]}, headers)
+            return
+        except _Gone:
+            return
+        body = await self._run(asked, context, receive)
+        if body is not None:
+            await answer(send, 200, body)
+
+    def _context(self, scope: Scope) -> Context:
+        headers = scope["headers"]
+        token = next((text for name, text in headers if name == b"authorization"), None)
+        kind = next((text for name, text in headers if name == b"content-type"), b"")
+        identity = self._services.authenticator.identify(bearer(token and token.decode("latin-1")))
+        if kind.split(b";")[0].strip().lower() not in (b"application/json", b"application/graphql+json"):
+            raise BadRequest("Send the request as JSON: Content-Type: application/json.", code="CONTENT_TYPE")
+        return context_of(self._services, identity)
+
+    async def _run(self, asked: Asked, context: Context, receive: Receive) -> dict[str, Any] | None:
+        """Return the answer; None if nobody is there any more to take it."""
+        if "mutation" not in asked.query:
+            return await self._answered(asked, context, QUERY_S)
+        answering = asyncio.create_task(self._answered(asked, context, MUTATION_S))
+        leaving = asyncio.create_task(_left(receive))
+        try:
+            await asyncio.wait((answering, leaving), return_when=asyncio.FIRST_COMPLETED)
+            return answering.result() if answering.done() else None
+        finally:
+            leaving.cancel()
+            answering.cancel()  # a wait whose asker is gone is taken back
+            await asyncio.wait((answering, leaving))
+
+    async def _answered(self, asked: Asked, context: Context, within_s: float) -> dict[str, Any]:
+        try:
+            async with asyncio.timeout(within_s):
+                result = await self._schema.execute(
+                    asked.query, asked.variables, context, None, asked.operation, _ALLOWED
+                )
+        except TimeoutError:
+            late = TooSlow(f"The answer takes longer than {within_s:.0f} s. Ask for less at a time.")
+            return {"data": None, "errors": [late.formatted]}
+        except Exception as error:
+            failed = present(GraphQLError(str(error), original_error=error))
+            return {"data": None, "errors": [failed.formatted]}
+        if result.errors:
+            return {"data": result.data, "errors": [present(error).formatted for error in result.errors]}
+        return {"data": result.data}
+
+
+TOO_LARGE = "REQUEST_TOO_LARGE"
+_CHALLENGE = ((b"www-authenticate", b"Bearer"),)
+_STATUS: dict[type, tuple[int, tuple[tuple[bytes, bytes], ...]]] = {NotAuthenticated: (401, _CHALLENGE)}
+
+
+class _Gone(Exception):
+    """The caller hung up."""
+
+
+async def body_of(scope: Scope, receive: Receive) -> bytes:
+    """Return the whole body. Raises `BadRequest` once it is too long."""
+    length = next((text for name, text in scope["headers"] if name == b"content-length"), b"0")
+    if not length.isdigit() or len(length) > 12 or int(length) > MAX_BODY_BYTES:
+        raise _too_large()
+    message = await receive()
+    if message["type"] == "http.request" and not message.get("more_body"):
+        return bytes(message.get("body", b""))
+    body = bytearray()
+    while True:
+        if message["type"] == "http.disconnect":
+            raise _Gone
+        body += message.get("body", b"")
+        if len(body) > MAX_BODY_BYTES:
+            raise _too_large()
+        if not message.get("more_body"):
+            return bytes(body)
+        message = await receive()
+
+
+def _too_large() -> BadRequest:
+    return BadRequest(
+        f"The request is longer than {MAX_BODY_BYTES} bytes. Ask for less at a time.",
+        code=TOO_LARGE,
+        limit=MAX_BODY_BYTES,
+    )
+
+
+def asked_of(body: bytes) -> Asked:
+    """Return the request in a body. Raises `BadRequest`."""
+    try:
+        given = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(
+            'The body is no JSON. Send {"query": ..., "variables": ...}.', code="BAD_JSON"
+        ) from error
+    if isinstance(given, list):
+        raise BadRequest(
+            "One request a body: send them one by one, or ask for several fields.", code="BATCH_REFUSED"
+        )
+    if not isinstance(given, dict) or not isinstance(given.get("query"), str) or not given["query"].strip():
+        raise BadRequest('The body holds no query. Send {"query": ..., "variables": ...}.')
+    variables, operation = given.get("variables"), given.get("operationName")
+    if not isinstance(variables, dict | None) or not isinstance(operation, str | None):
+        raise BadRequest("`variables` must be an object, and `operationName` a text, if they are there.")
+    return Asked(given["query"], variables, operation)
+
+
+async def answer(
+    send: Send, status: int, body: object, headers: tuple[tuple[bytes, bytes], ...] = ()
+) -> None:
+    """Send one JSON answer."""
+    data = json.dumps(body, separators=(",", ":")).encode()
+    heads = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(data)), *headers]
+    await send({"type": "http.response.start", "status": status, "headers": heads})
+    await send({"type": "http.response.body", "body": data})
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

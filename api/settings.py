@@ -1,0 +1,54 @@
+"""An API node's settings, from the environment (`TIDELOCK_*`). One place, typed, checked at start."""
+
+import socket
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from streams.ops.addresses import host_port
+
+
+class ApiSettings(BaseSettings):
+    """What an API node is told. Every name is an environment variable with the prefix `TIDELOCK_`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TIDELOCK_", env_file=None, extra="ignore", hide_input_in_errors=True
+    )
+
+    kafka: str = Field(description="Bootstrap servers of Kafka, host:port[,host:port].")
+    postgres: str = Field(description="URL of PostgreSQL, where the read models are.")
+    workers: str = Field(
+        "127.0.0.1:7400", description="Direct lanes of one or more workers, comma-separated."
+    )
+    api_name: str = Field(
+        default_factory=lambda: f"{socket.gethostname()}", description="Stable name of this node."
+    )
+    api_listen: str = Field("127.0.0.1:7480", description="Where GraphQL is served, host:port.")
+    api_metrics: str = Field("127.0.0.1:7481", description="Where /metrics and /ready are served, host:port.")
+    api_dev: bool = Field(
+        False, description="Development: GraphiQL, with the development token, and introspection."
+    )
+    dev_token: str | None = Field(None, description="Development token; default: TIDELOCK_TOKEN, else `dev`.")
+    token: str | None = Field(None, description="What clients show, if TIDELOCK_DEV_TOKEN is not set.")
+    tenant: str = Field("dev", min_length=1, max_length=64, description="Tenant of the development token.")
+    principal: str = Field(
+        "dev", min_length=1, max_length=64, description="Principal of the development token."
+    )
+    cursor_key: str = Field(
+        "",
+        description="Secret that seals cursors, the same on all nodes. Default: none, so anybody can make one up.",
+    )
+    api_connections: int = Field(8, ge=1, le=100, description="Connections to PostgreSQL.")
+    api_sessions: int = Field(500, ge=1, description="Clients of the workers that mutations may have open.")
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+
+    @field_validator("api_listen", "api_metrics")
+    @classmethod
+    def _is_address(cls, address: str) -> str:
+        host_port(address)
+        return address
+
+    @property
+    def known_token(self) -> str:
+        """The one token that speaks for somebody, until identity exists."""
+        return self.dev_token or self.token or "dev"

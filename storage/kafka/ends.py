@@ -1,0 +1,75 @@
+"""Where logs end, and which offset a time has: looked up by one consumer that reads nothing."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from storage.kafka.client import consumer, finish
+from storage.kafka.topic_facts import ends_of
+from streams.log.ports import LogUnavailable
+from streams.log.positions import PartitionId
+
+WITHIN_S = 5.0
+_T = TypeVar("_T")
+
+
+class KafkaLogEnds:
+    """Looks up; connects when first asked, and anew after a failure."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self._consumer: AIOKafkaConsumer | None = None
+        self._starting = asyncio.Lock()
+
+    async def partitions(self, kind: str) -> int:
+        """Return how many partitions `kind` has. Raises `LogUnavailable`."""
+        topic = PartitionId(kind, 0).log_topic
+        found = len(await ends_of(self._bootstrap, [topic]))
+        if not found:
+            raise LogUnavailable(f"{topic} is not there. Start a worker: it makes the topics.")
+        return found
+
+    async def end(self, where: PartitionId) -> int:
+        """Return the offset that the next record will have. Raises `LogUnavailable`."""
+        return (await self.ends([where]))[where]
+
+    async def ends(self, several: list[PartitionId]) -> dict[PartitionId, int]:
+        """Return the offsets that the next records will have. Raises `LogUnavailable`."""
+        at = {where: TopicPartition(where.log_topic, where.partition) for where in several}
+        found = await self._asked(lambda lookups: lookups.end_offsets(list(at.values())))
+        return {where: found[each] for where, each in at.items()}
+
+    async def after(self, where: PartitionId, time_ms: int) -> int:
+        """Return the offset of the first record after a time; the end if there is none. Raises `LogUnavailable`."""
+        at = TopicPartition(where.log_topic, where.partition)
+        found = (await self._asked(lambda lookups: lookups.offsets_for_times({at: time_ms + 1})))[at]
+        return await self.end(where) if found is None else found.offset
+
+    async def close(self) -> None:
+        """Disconnect."""
+        lookups, self._consumer = self._consumer, None
+        if lookups is not None:
+            await finish(lookups.stop())
+
+    async def _asked(self, ask: Callable[[AIOKafkaConsumer], Awaitable[_T]]) -> _T:
+        try:
+            async with asyncio.timeout(WITHIN_S):
+                return await ask(await self._started())
+        except (KafkaError, TimeoutError) as error:
+            await self.close()
+            raise LogUnavailable(f"the logs cannot be looked up: {error!r}") from error
+
+    async def _started(self) -> AIOKafkaConsumer:
+        async with self._starting:
+            if self._consumer is None:
+                lookups = consumer(self._bootstrap)
+                try:
+                    await lookups.start()
+                except BaseException:
+                    await finish(lookups.stop())
+                    raise
+                self._consumer = lookups
+            return self._consumer

@@ -1,0 +1,257 @@
+"""`streams.projections.locks.reads.LockReads` on PostgreSQL: one statement a question, so that it has one snapshot."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg import errors
+from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
+
+from storage.postgres import reads_at as at_sql
+from storage.postgres import reads_rows as rows_of
+from storage.postgres import reads_sql as sql
+from storage.postgres.pool import Pool, PoolSettings
+from streams.log.positions import Position
+from streams.projections.locks.blockers import waits_of
+from streams.projections.locks.documents import decode_documents
+from streams.projections.locks.past import lock_of_spells
+from streams.projections.locks.reads import (
+    SHOWN,
+    AsOf,
+    AuditFilter,
+    AuditRow,
+    DeadlockRow,
+    LockFilter,
+    LockRow,
+    Moment,
+    ProjectedRow,
+    ReadsUnavailable,
+    ReadTooSlow,
+    SpellRow,
+    Stand,
+    WaiterRow,
+    WaitRow,
+    free_lock,
+    holder_row,
+)
+
+SETTINGS = PoolSettings(
+    application="tidelock-api", max_size=8, wait_s=2.0, statement_ms=5_000, lock_ms=2_000, check=False
+)
+LOCKS = "locks"
+AUDIT = "audit"
+MAX_NAME = "\U0010ffff"
+"""Above every name."""
+MAX_LONG = 2**63 - 1
+
+
+class PostgresLockReads:
+    """Reads of locks. `statements` counts what was asked."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self.statements = 0
+
+    async def projected(self) -> Sequence[ProjectedRow]:
+        """Return how far each partition of each projection is."""
+        rows = await self._rows(sql.PROJECTED, {})
+        return [
+            ProjectedRow(name, Stand(where, at, time_ms, head)) for name, where, at, time_ms, head in rows
+        ]
+
+    async def lock(self, tenant: str, name: str, partition: int) -> LockRow:
+        """Return the lock as it is now."""
+        (row,) = await self._rows(
+            sql.ONE_LOCK, {"projection": LOCKS, "tenant": tenant, "name": name, "partition": partition}
+        )
+        when = rows_of.as_of(row[-1])
+        return free_lock(partition, name, when) if row[0] is None else rows_of.lock(row, when)
+
+    async def lock_at(self, tenant: str, name: str, partition: int, at: Moment) -> LockRow:
+        """Return the lock as it was, with its waiters."""
+        by_offset = isinstance(at, Position)
+        statement = at_sql.ONE_AT_OFFSET if by_offset else at_sql.ONE_AT_TIME
+        rows, when = await self._listed(
+            statement, LOCKS, {"tenant": tenant, "name": name, "partition": partition, "at": _bound(at)}
+        )
+        changed = (rows[0][-3], rows[0][-2]) if rows else None
+        when = AsOf(when.stands, at)
+        return lock_of_spells(partition, name, [rows_of.spell(row) for row in rows], changed, when)
+
+    async def locks(
+        self, tenant: str, wanted: LockFilter, first: int, after: str | None
+    ) -> tuple[Sequence[LockRow], AsOf]:
+        """Return locks that are not free, by name."""
+        conditions, given = _conditions(wanted)
+        page = (
+            f"SELECT {sql.LOCK} FROM tidelock.locks l WHERE l.tenant = %(tenant)s AND l.name > %(after)s"
+            f"{conditions} ORDER BY l.name LIMIT %(limit)s"
+        )
+        given |= {"tenant": tenant, "after": after or "", "limit": first + 1}
+        rows, when = await self._listed(sql.with_stands(page, 12), LOCKS, given)
+        return [rows_of.lock(row, when) for row in rows], when
+
+    async def locks_at(
+        self, tenant: str, wanted: LockFilter, first: int, after: str | None, at: Moment
+    ) -> tuple[Sequence[LockRow], AsOf]:
+        """Return locks that were not free, by name."""
+        raise NotImplementedError
+
+    async def locks_by_name(self, tenant: str, keys: Sequence[tuple[int, str]]) -> Sequence[LockRow]:
+        """Return the locks of the given (partition, name), in that order."""
+        partitions, names = [key[0] for key in keys], [key[1] for key in keys]
+        given = {"projection": LOCKS, "tenant": tenant, "partitions": partitions, "names": names}
+        rows = await self._rows(sql.LOCKS_BY_NAME, given)
+        when = rows_of.as_of(rows[0][-1])
+        found = {(row[0], row[1]): rows_of.lock(row, when) for row in rows if row[0] is not None}
+        return [found.get(key) or free_lock(*key, when) for key in keys]
+
+    async def waiters_of(self, tenant: str, locks: Sequence[LockRow]) -> Sequence[Sequence[WaiterRow]]:
+        """Return the first waiters of each lock."""
+        asked = [(lock.partition, ticket) for lock in locks for ticket in lock.waiting[:SHOWN]]
+        found: dict[tuple[int, int], Any] = {}
+        if asked:
+            given = {
+                "tenant": tenant, "partitions": [each[0] for each in asked], "tickets": [each[1] for each in asked],
+            }  # fmt: skip
+            found = {(row[0], row[2]): row for row in await self._rows(sql.WAITERS_OF, given)}
+        return [
+            [
+                rows_of.waiter(found[lock.partition, ticket], place)
+                for place, ticket in enumerate(lock.waiting[:SHOWN], 1)
+                if (lock.partition, ticket) in found
+            ]
+            for lock in locks
+        ]
+
+    async def waits(
+        self, tenant: str, name_prefix: str | None, first: int, after: tuple[str, int] | None
+    ) -> tuple[Sequence[WaitRow], AsOf]:
+        """Return waiters with whom they wait for, by lock and ticket."""
+        name, ticket = after or ((name_prefix or ""), -1)
+        given = {
+            "tenant": tenant, "name": name, "ticket": ticket, "below": _above(name_prefix), "limit": first + 1,
+        }  # fmt: skip
+        rows, when = await self._listed(sql.with_stands(sql.QUEUES, 19), LOCKS, given)
+        queues: dict[str, list[Any]] = {}
+        for row in rows:
+            queues.setdefault(row[1], []).append(row)
+        return [wait for queue in queues.values() for wait in _waits(queue)], when
+
+    async def history(
+        self, tenant: str, name: str, first: int, after: tuple[int, int] | None
+    ) -> tuple[Sequence[SpellRow], AsOf]:
+        """Return the spells of a lock, newest first."""
+        offset, event = after or (MAX_LONG, MAX_LONG)
+        given = {"tenant": tenant, "name": name, "offset": offset, "event": event, "limit": first + 1}
+        rows, when = await self._listed(sql.with_stands(sql.HISTORY, at_sql.SPELL_COLUMNS), LOCKS, given)
+        return [rows_of.spell(row) for row in rows], when
+
+    async def deadlocks(
+        self, tenant: str, first: int, after: tuple[int, int, int] | None
+    ) -> tuple[Sequence[DeadlockRow], AsOf]:
+        """Return the deadlocks that were broken, newest first."""
+        at_ms, partition, event = after or (MAX_LONG, MAX_LONG, MAX_LONG)
+        given = {
+            "tenant": tenant, "at_ms": at_ms, "partition": partition, "event": event, "limit": first + 1,
+        }  # fmt: skip
+        rows, when = await self._listed(sql.with_stands(sql.DEADLOCKS, 12), LOCKS, given)
+        return [rows_of.deadlock(row) for row in rows], when
+
+    async def audit(
+        self, tenant: str, wanted: AuditFilter, first: int, after: tuple[int, int, int, int] | None
+    ) -> tuple[Sequence[AuditRow], AsOf]:
+        """Return decisions, newest first."""
+        raise NotImplementedError
+
+    async def _listed(
+        self, statement: LiteralString, projection: str, given: Mapping[str, Any]
+    ) -> tuple[list[Any], AsOf]:
+        """Return rows, and of when they are."""
+        stands, *rows = await self._rows(statement, {"projection": projection, **given})
+        return rows, rows_of.as_of(stands[-1])
+
+    async def _rows(self, statement: LiteralString, given: Mapping[str, Any]) -> list[Any]:
+        """Ask once more if the connection was lost: reading twice does no harm."""
+        for again in (True, False):
+            try:
+                async with self._pool.connection() as connection:
+                    self.statements += 1
+                    cursor = connection.cursor(binary=True)
+                    await cursor.execute(statement, given)
+                    return await cursor.fetchall()
+            except errors.QueryCanceled as error:
+                raise ReadTooSlow(
+                    "The question takes longer than it may. Narrow it, by a prefix or a name."
+                ) from error
+            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+                if again and not isinstance(error, PoolTimeout | TooManyRequests):
+                    continue
+                raise _away(error) from error
+            except (psycopg.Error, PoolClosed, OSError) as error:
+                raise _away(error) from error
+        raise AssertionError("either answered or raised")
+
+
+def _away(error: Exception) -> ReadsUnavailable:
+    words = (str(error).splitlines() or [type(error).__name__])[0]
+    return ReadsUnavailable(f"The read models cannot be asked now ({words[:200]}). Try again.")
+
+
+def _bound(at: Moment) -> int:
+    return at.offset if isinstance(at, Position) else at
+
+
+def _above(prefix: str | None) -> str:
+    """Return the least text above all that begin with `prefix`, by code points."""
+    while prefix:
+        last = ord(prefix[-1])
+        if last < 0x10FFFF:
+            return prefix[:-1] + chr(0xE000 if last == 0xD7FF else last + 1)
+        prefix = prefix[:-1]
+    return MAX_NAME
+
+
+def _conditions(wanted: LockFilter) -> tuple[LiteralString, dict[str, Any]]:
+    text: LiteralString = ""
+    given: dict[str, Any] = {}
+    if wanted.name_prefix:
+        text += " AND l.name >= %(prefix)s AND l.name < %(below)s"
+        given |= {"prefix": wanted.name_prefix, "below": _above(wanted.name_prefix)}
+    if wanted.mode is not None:
+        text += " AND l.mode = %(mode)s"
+        given["mode"] = wanted.mode
+    if wanted.contended is not None:
+        text += " AND l.waiter_count > 0" if wanted.contended else " AND l.waiter_count = 0"
+    if wanted.principal is not None:
+        held, of = _held(wanted)
+        text += held
+        given |= of
+    return text, given
+
+
+def _held(wanted: LockFilter) -> tuple[LiteralString, dict[str, Any]]:
+    text: LiteralString = """ AND (l.partition, l.name) IN (
+        SELECT h.partition, h.name FROM tidelock.lock_history h
+        WHERE h.tenant = %(tenant)s AND h.principal = %(principal)s AND h.to_event IS NULL AND h.role = 'HOLDER'"""
+    given: dict[str, Any] = {"principal": wanted.principal}
+    if wanted.client is not None:
+        text += " AND h.client = %(client)s"
+        given["client"] = wanted.client
+    if wanted.handle is not None:
+        text += " AND h.handle = %(handle)s"
+        given["handle"] = wanted.handle
+    return text + ")", given
+
+
+def _waits(queue: list[Any]) -> list[WaitRow]:
+    places = {ticket: place for place, ticket in enumerate(queue[0][16], 1)}
+    ordered = sorted((row for row in queue if row[2] in places), key=lambda row: places[row[2]])
+    holders = next((row[17] for row in ordered if row[17] is not None), "[]")
+    shown = {row[2] for row in ordered if row[18]}
+    waits = waits_of(
+        [holder_row(document) for document in decode_documents(holders)],
+        [rows_of.waiter(row, places[row[2]]) for row in ordered],
+        shown,
+    )
+    return sorted(waits, key=lambda wait: wait.waiter.ticket)
