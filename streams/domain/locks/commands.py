@@ -27,6 +27,7 @@ class WaitEdge:
     """One edge of a deadlock: `transaction` waits on `lock` with `ticket`, behind `blocker`."""
 
     transaction: str
+    """Empty for a wait without one, in whose queue others wait; so is `blocker`."""
     lock: str
     ticket: int
     blocker: str

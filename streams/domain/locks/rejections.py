@@ -17,6 +17,8 @@ Standard library only.
 from streams.domain.decider import Rejected
 from streams.domain.locks.commands import Mode, WaitEdge
 
+ANONYMOUS = "somebody"
+"""Who waits without a transaction, in the circle of others."""
 SHOWN = 100
 """How much of what was given a message repeats: an answer must not be as large as its command."""
 
@@ -97,10 +99,15 @@ def share_lost(ticket: int, cause: str) -> Rejected:
 
 def deadlock_victim(ticket: int, cycle: tuple[WaitEdge, ...]) -> Rejected:
     """The wait was ended to break a deadlock; `edge` details tell who waited for whom, in order."""
-    path = "".join(f"{edge.transaction} -[{edge.lock}]-> " for edge in cycle) + cycle[0].transaction
+    path = (
+        "".join(f"{edge.transaction or ANONYMOUS} -[{edge.lock}]-> " for edge in cycle) + cycle[0].transaction
+    )
     message = (
         f"deadlock: {path}; this is the youngest transaction: release all its locks and run it again, "
         "keeping its start stamp"
     )
-    edges = tuple(("edge", f"{e.transaction} waits on {e.lock} for {e.blocker}") for e in cycle)
+    edges = tuple(
+        ("edge", f"{e.transaction or ANONYMOUS} waits on {e.lock} for {e.blocker or ANONYMOUS}")
+        for e in cycle
+    )
     return Rejected("DEADLOCK_VICTIM", message, (("ticket", str(ticket)), ("cycle", path), *edges))

@@ -1,0 +1,121 @@
+"""The shell of the detector: logs in, commands out. The only clock here paces retries and measures."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Protocol, TypeVar
+
+from streams.log.accepted import AcceptedCommit, CommitReader
+from streams.log.ports import LogTail, LogUnavailable, Stored
+from streams.log.positions import PartitionId
+from streams.processes.deadlocks.detector import Abort, Counts, DeadlockDetector, Effect, SendBarrier
+from streams.processes.deadlocks.ports import CommandLane, LaneError, LaneUnavailable
+
+RETRY_S = 0.2
+REFUSED_RETRY_S = 5.0
+_T = TypeVar("_T")
+
+
+class Watch(Protocol):
+    """Whoever counts and logs."""
+
+    def counted(self, counts: Counts) -> None:
+        """What became of the circles so far."""
+
+    def aborted(self, abort: Abort, ended: bool, after_s: float) -> None:
+        """An abort was answered, so long after the circle was seen; `ended`: it is what ended the wait."""
+
+    def trouble(self, error: Exception) -> None:
+        """Something has to be tried again."""
+
+
+class DeadlockProcess:
+    """Tails the logs, feeds the detector, and does what it says until that is done or matters no more."""
+
+    def __init__(
+        self,
+        detector: DeadlockDetector,
+        tenant: str,
+        readers: Iterable[CommitReader],
+        tail: LogTail,
+        lane: CommandLane,
+        watch: Watch,
+    ) -> None:
+        self.detector = detector
+        self.readers = {reader.where: reader for reader in readers}
+        self.tailing = False
+        """Whether the logs could be read when it was last tried."""
+        self._own = f"{tenant}/"
+        self._tail = tail
+        self._lane = lane
+        self._watch = watch
+        self._seen_s: dict[int, float] = {}
+        """When each candidate was seen first."""
+
+    async def run(self) -> None:
+        """Work until cancelled. Raises `LogHalt`, `LookupError` where the log does not fit what it began with."""
+        async with asyncio.TaskGroup() as effects:
+            self._act(self.detector.look(), effects)
+            while True:
+                try:
+                    await self._follow(effects)
+                except LogUnavailable as error:
+                    self.tailing = False
+                    self._watch.trouble(error)
+                await asyncio.sleep(RETRY_S)
+
+    async def _follow(self, effects: asyncio.TaskGroup) -> None:
+        """Read on from where the readers stand. Raises `LogUnavailable`."""
+        self.tailing = True
+        starts = {where: reader.next_offset for where, reader in self.readers.items()}
+        async for batch in self._tail.read(starts):
+            self._fold(batch)
+            self._act(self.detector.look(), effects)
+
+    def _fold(self, batch: Mapping[PartitionId, list[Stored]]) -> None:
+        for where, records in batch.items():
+            read = self.readers[where].read
+            for stored in records:
+                accepted = read(stored)
+                if accepted is not None:
+                    self._fold_commit(accepted)
+
+    def _fold_commit(self, accepted: AcceptedCommit) -> None:
+        own, changes, events = self._own, [], accepted.number - 1
+        for one in accepted.decided:
+            events += len(one.events)
+            if one.events and one.decision.key.startswith(own):
+                changes += [(one.decision.key, event) for event in one.events]
+        self.detector.fold(accepted.where, events, changes)
+
+    def _act(self, effects: Iterable[Effect], group: asyncio.TaskGroup) -> None:
+        now = asyncio.get_running_loop().time()
+        for effect in effects:
+            self._seen_s.setdefault(effect.candidate, now)
+            doing = (
+                self._send_barrier(effect, group) if isinstance(effect, SendBarrier) else self._abort(effect)
+            )
+            group.create_task(doing)
+        if len(self._seen_s) > len(self.detector.candidates):
+            self._seen_s = {each: s for each, s in self._seen_s.items() if each in self.detector.candidates}
+        self._watch.counted(self.detector.counts)
+
+    async def _send_barrier(self, barrier: SendBarrier, group: asyncio.TaskGroup) -> None:
+        number = await self._insist(barrier, lambda: self._lane.barrier(barrier.where))
+        if number is not None:
+            self._act(self.detector.passed(barrier, number), group)
+
+    async def _abort(self, abort: Abort) -> None:
+        seen_s = self._seen_s[abort.candidate]
+        ended = await self._insist(abort, lambda: self._lane.abort(abort.name, abort.ticket, abort.cycle))
+        if ended is not None:
+            self._watch.aborted(abort, ended, asyncio.get_running_loop().time() - seen_s)
+
+    async def _insist(self, effect: Effect, send: Callable[[], Awaitable[_T]]) -> _T | None:
+        """Send until it is answered, or until the detector wants it no more."""
+        while self.detector.wants(effect):
+            try:
+                return await send()
+            except LaneError as error:
+                self._watch.trouble(error)
+                await asyncio.sleep(RETRY_S if isinstance(error, LaneUnavailable) else REFUSED_RETRY_S)
+        return None

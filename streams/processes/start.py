@@ -1,0 +1,58 @@
+"""Where the detector begins to read each partition: at its start, or where the read model `locks` stands."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+import structlog
+
+from streams.log.accepted import CommitReader
+from streams.log.positions import PartitionId
+from streams.log.vocabulary import Vocabulary
+from streams.processes.deadlocks.detector import DeadlockDetector
+from streams.processes.deadlocks.edges import tenant_of
+from streams.projections.locks.projections import LOCKS
+from streams.projections.locks.standing import restored_locks
+from streams.projections.ports import Loaded, SinkError
+from streams.projections.projection import Projection
+
+
+class ReadModels(Protocol):
+    """Of `streams.projections.ports.ProjectionStore`, what a reader needs."""
+
+    async def load(self, projection: Projection, where: PartitionId) -> Loaded:
+        """Return checkpoint and rows. Raises `SinkError`."""
+
+
+def begin_at_the_start(partitions: Iterable[PartitionId], vocabulary: Vocabulary) -> list[CommitReader]:
+    """Return readers of the whole logs."""
+    return [CommitReader(where, vocabulary) for where in partitions]
+
+
+async def begin_where_the_read_model_is(
+    store: ReadModels,
+    detector: DeadlockDetector,
+    tenant: str,
+    readers: Iterable[CommitReader],
+    vocabulary: Vocabulary,
+) -> list[CommitReader]:
+    """Restore the tenant's locks into `detector`; return readers from there on. Of what cannot be loaded: `readers`.
+
+    The read model only saves reading: it is not waited for.
+    """
+    begun = []
+    for reader in readers:
+        where = reader.where
+        try:
+            loaded = await store.load(LOCKS, where)
+        except SinkError as error:
+            log = structlog.get_logger("tidelock.processes")
+            log.warning(
+                "no read model; the log is read from its start", partition=str(where), error=str(error)
+            )
+            begun.append(reader)
+            continue
+        locks = restored_locks(loaded.rows)
+        own = {key: lock for key, lock in locks.items() if tenant_of(key) == tenant}
+        detector.restore(where, loaded.checkpoint.events, own)
+        begun.append(CommitReader(where, vocabulary, loaded.checkpoint))
+    return begun
