@@ -9,6 +9,8 @@ RewindError
 └── ForeignLog       the log is not the one of that partition, or none at all
 """
 
+from datetime import UTC, datetime
+
 from streams.log.positions import PartitionId, Position
 
 
@@ -33,10 +35,10 @@ class BeforeTheLog(RewindError):
     code = "BEFORE_THE_LOG"
 
     def __init__(self, where: PartitionId, begins_ms: int | None) -> None:
-        begins = "holds no record yet" if begins_ms is None else "began later than that"
-        super().__init__(
-            f"The log of {where} {begins}. `tidelock log tail --from start` shows what it holds."
+        begins = (
+            "holds no record yet" if begins_ms is None else f"began later than that, at {_utc(begins_ms)}"
         )
+        super().__init__(f"The log of {where} {begins}. Ask for a later moment.")
         self.where = where
         self.begins_ms = begins_ms
         """When it began, ms since 1970; None: it is empty."""
@@ -91,3 +93,7 @@ class ForeignLog(RewindError):
         super().__init__(f"What stands in {where.log_topic}, partition {where.partition}, {found}. "
                          "Check which Kafka is asked; `tidelock verify` says more.")  # fmt: skip
         self.where = where
+
+
+def _utc(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="milliseconds")
