@@ -218,10 +218,13 @@ class MemoryTurn:
         return [row for row in mine if last is None or row[self._changed] <= last]
 
 
-def refuse(table: Table, row: Row) -> None:
-    """Raise `RowRefused` for what no database takes: NUL, half a character, more than 64 bits."""
+def refuse(table: Table, row: Row, also: type | None = None) -> None:
+    """Raise `RowRefused` for what no database takes: NUL, half a character, more than 64 bits.
+
+    Values may be of the type `also`, beside those of rows.
+    """
     for column, each in zip(table.columns, row, strict=True):
-        problem = _problem(each)
+        problem = None if type(each) is also else _problem(each)
         if problem:
             raise RowRefused(f"{table.name}.{column}: {problem}")
 
@@ -292,7 +295,7 @@ class MemoryPointStore:
     async def write(self, table: Table, rows: Sequence[Row]) -> None:
         """Write one point a row."""
         for row in rows:
-            refuse(table, row)
+            refuse(table, row, also=float)
         self.points.setdefault(table, {}).update(_by_key(table, rows))
 
 

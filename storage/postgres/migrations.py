@@ -3,13 +3,15 @@
 Errors:
     MigrationError
     ├── MigrationChanged   a released file is not what was applied
-    └── DatabaseNewer      a later release has been here
+    ├── DatabaseNewer      a later release has been here
+    └── MigrationFailed    PostgreSQL refuses what a file says
 """
 
 from hashlib import sha256
 from importlib.resources import files
 from typing import ClassVar
 
+import psycopg
 from psycopg import AsyncConnection
 
 from storage.postgres.errors import translated
@@ -60,6 +62,19 @@ class DatabaseNewer(MigrationError):
             "it, or a later one; or give this one a database of its own: read models are built anew from the log."
         )
         self.name = name
+
+
+class MigrationFailed(MigrationError):
+    """PostgreSQL refused a file; nothing of it was done."""
+
+    code = "MIGRATION_FAILED"
+
+    def __init__(self, migration: "Migration", error: psycopg.Error) -> None:
+        super().__init__(
+            f"Migration {migration.name} cannot be applied: {error} Nothing of it was done. See whether something "
+            "else made its tables, or give Tidelock a database of its own."
+        )
+        self.migration = migration
 
 
 @value
@@ -124,9 +139,12 @@ def _missing(wanted: tuple[Migration, ...], applied: dict[int, tuple[str, str]])
 
 
 async def _apply(connection: AsyncConnection, migration: Migration) -> None:
-    async with connection.transaction():
-        await connection.execute(migration.text.encode())  # as it is: a `%` in it is no parameter
-        await connection.execute(
-            "INSERT INTO tidelock.migrations (number, name, sha256) VALUES (%s, %s, %s)",
-            (migration.number, migration.name, migration.sha256),
-        )
+    try:
+        async with connection.transaction():
+            await connection.execute(migration.text.encode())  # as it is: a `%` in it is no parameter
+            await connection.execute(
+                "INSERT INTO tidelock.migrations (number, name, sha256) VALUES (%s, %s, %s)",
+                (migration.number, migration.name, migration.sha256),
+            )
+    except (psycopg.ProgrammingError, psycopg.DataError, psycopg.IntegrityError) as error:
+        raise MigrationFailed(migration, error) from error

@@ -107,10 +107,13 @@ class PostgresProjectionStore:
     ) -> None:
         """Write rows as `write` would, and roll back."""
         with translated(f"rehearsal of {projection.name} {where}"):
-            async with self._pool.connection() as connection:
-                async with connection.transaction(force_rollback=True), connection.cursor() as cursor:
-                    await _take(cursor, projection, where, expected)
-                    await self._change(cursor, changes)
+            async with (
+                self._pool.connection() as connection,
+                connection.transaction(force_rollback=True),
+                connection.cursor() as cursor,
+            ):
+                await _take(cursor, projection, where, expected)
+                await self._change(cursor, changes)
 
     async def _change(self, cursor: _Cursor, changes: Changes) -> set[Table]:
         """Change the rows; return the tables for which the connection got waiting rooms."""

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
+import pytest
 from psycopg import AsyncConnection, sql
 
 from storage.memory.projections import MemoryLogMarks, MemoryProjectionStore, MemoryPublications
@@ -19,6 +20,8 @@ from storage.redis.hot import RedisHotStore, client
 from streams.projections.ports import LogMarks, ProjectionStore, Publications
 from streams.projections.table import Row, Table
 from tests.contract.sinks.toys import SQL
+from tidelock.local.addresses import InfluxAddress
+from tidelock.local.parts.influx import find_binary
 from tidelock.local.stack import LocalStack
 from tidelock.local.testing import stack_for_tests
 
@@ -100,3 +103,13 @@ async def redis_store(stack: LocalStack, ttl_ms: int = 60_000) -> AsyncIterator[
         yield RedisHotStore(redis, ttl_ms)
     finally:
         await redis.aclose()
+
+
+@asynccontextmanager
+async def influx_for_tests(home: Path) -> AsyncIterator[InfluxAddress]:
+    """Start InfluxDB, or skip."""
+    if find_binary() is None:
+        pytest.skip("InfluxDB: no influxd on PATH, and neither INFLUXD nor TIDELOCK_SHARED names one")
+    async with stack_for_tests(home, ("influx",)) as stack:
+        assert stack.addresses.influx is not None
+        yield stack.addresses.influx

@@ -1,0 +1,133 @@
+"""What every adapter of `HotStore` promises."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from storage.memory.projections import MemoryHotStore
+from streams.projections.ports import HotStore
+from tests.contract.sinks.conftest import redis_store
+from tests.contract.sinks.toys import HERE, ITEMS, SPELLS, THERE
+from tidelock.local.stack import LocalStack
+from tidelock.local.testing import stack_for_tests
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+HOSTILE = ("", "@", "=", "=a", "*", "a\r\n$3\r\nfoo", "日本語 🔒", "x" * 65_536, "nul\x00", '["a\\"b"]', "{}")
+
+
+@pytest_asyncio.fixture(
+    scope="module",
+    loop_scope="module",
+    params=[
+        "memory",
+        pytest.param("redis", marks=[pytest.mark.integration, pytest.mark.xdist_group("sinks")]),
+    ],
+)
+async def stack(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[LocalStack | None]:
+    """A real Redis; None: in memory."""
+    if request.param == "memory":
+        yield None
+        return
+    async with stack_for_tests(tmp_path_factory.mktemp("redis"), ("redis",)) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def hot(stack: LocalStack | None) -> AsyncIterator[HotStore]:
+    """A store without copies."""
+    if stack is None:
+        yield MemoryHotStore()
+        return
+    async with redis_store(stack) as store:
+        yield store
+
+
+async def test_where_there_is_no_copy_nothing_is_applied(hot: HotStore) -> None:
+    assert await hot.get(ITEMS, HERE, ["a"]) == (None, {})
+    assert not await hot.apply(ITEMS, HERE, 0, 5, {"a": "1"})
+    assert await hot.get(ITEMS, HERE, ["a"]) == (None, {})
+
+
+async def test_a_copy_moves_from_where_it_stands(hot: HotStore) -> None:
+    await hot.replace(ITEMS, HERE, 5, {"a": "1", "b": "1"})
+    assert await hot.get(ITEMS, HERE, ["a", "b", "c"]) == (5, {"a": "1", "b": "1"})
+    assert await hot.apply(ITEMS, HERE, 5, 9, {"a": None, "b": "2", "c": "3", "never there": None})
+    assert await hot.get(ITEMS, HERE, ["a", "b", "c"]) == (9, {"b": "2", "c": "3"})
+    assert await hot.apply(ITEMS, HERE, 9, 10, {})
+    assert await hot.get(ITEMS, HERE, ["b"]) == (10, {"b": "2"})
+    assert await hot.get(ITEMS, HERE, []) == (10, {})
+
+
+@pytest.mark.parametrize("start", [0, 4, 6, 50])
+async def test_a_copy_that_stands_elsewhere_is_left_alone(hot: HotStore, start: int) -> None:
+    await hot.replace(ITEMS, HERE, 5, {"a": "1"})
+    assert not await hot.apply(ITEMS, HERE, start, 60, {"a": "2", "b": "2"})
+    assert await hot.get(ITEMS, HERE, ["a", "b"]) == (5, {"a": "1"})
+
+
+async def test_a_move_repeated_because_its_outcome_is_unknown_answers_false(hot: HotStore) -> None:
+    await hot.replace(ITEMS, HERE, 5, {})
+    assert await hot.apply(ITEMS, HERE, 5, 6, {"a": "1"})
+    assert not await hot.apply(ITEMS, HERE, 5, 6, {"a": "1"})
+    await hot.replace(ITEMS, HERE, 6, {"a": "1"})
+    assert await hot.get(ITEMS, HERE, ["a"]) == (6, {"a": "1"})
+
+
+async def test_a_new_copy_takes_the_place_of_an_older_one_whole(hot: HotStore) -> None:
+    await hot.replace(ITEMS, HERE, 5, {"a": "1", "b": "1"})
+    await hot.replace(ITEMS, HERE, 6, {"b": "2"})
+    assert await hot.get(ITEMS, HERE, ["a", "b"]) == (6, {"b": "2"})
+    await hot.replace(ITEMS, HERE, 6, {"a": "3"})
+    assert await hot.get(ITEMS, HERE, ["a", "b"]) == (6, {"a": "3"})
+
+
+async def test_a_copy_that_stands_further_on_stays(hot: HotStore) -> None:
+    await hot.replace(ITEMS, HERE, 50, {"a": "new"})
+    await hot.replace(ITEMS, HERE, 7, {"a": "old", "b": "old"})
+    assert await hot.get(ITEMS, HERE, ["a", "b"]) == (50, {"a": "new"})
+
+
+async def test_tables_and_partitions_stand_for_themselves(hot: HotStore) -> None:
+    await hot.replace(ITEMS, HERE, 5, {"a": "1"})
+    await hot.replace(ITEMS, THERE, 6, {"a": "2"})
+    await hot.replace(SPELLS, HERE, 7, {"a": "3"})
+    found = [await hot.get(*copy, ["a"]) for copy in ((ITEMS, HERE), (ITEMS, THERE), (SPELLS, HERE))]
+    assert found == [(5, {"a": "1"}), (6, {"a": "2"}), (7, {"a": "3"})]
+
+
+async def test_keys_and_rows_are_any_text(hot: HotStore) -> None:
+    rows = {text: text[::-1] for text in HOSTILE}
+    await hot.replace(ITEMS, HERE, 5, rows)
+    assert await hot.get(ITEMS, HERE, HOSTILE) == (5, rows)
+    assert await hot.apply(ITEMS, HERE, 5, 6, dict.fromkeys(HOSTILE[1:]))
+    assert await hot.apply(ITEMS, HERE, 6, 7, {text: text for text in HOSTILE[:3]})
+    assert await hot.get(ITEMS, HERE, HOSTILE) == (7, {text: text for text in HOSTILE[:3]})
+
+
+async def test_ten_thousand_rows(hot: HotStore) -> None:
+    rows = {f"row {number}": str(number) for number in range(10_000)}
+    await hot.replace(ITEMS, HERE, 5, rows)
+    assert await hot.get(ITEMS, HERE, list(rows)) == (5, rows)
+    moved: dict[str, str | None] = dict.fromkeys(rows, "new") | dict.fromkeys(list(rows)[:9_000])
+    assert await hot.apply(ITEMS, HERE, 5, 6, moved)
+    assert await hot.get(ITEMS, HERE, list(rows)) == (6, dict.fromkeys(list(rows)[9_000:], "new"))
+
+
+async def test_of_two_that_move_a_copy_one_does(hot: HotStore) -> None:
+    await hot.replace(ITEMS, HERE, 5, {})
+    moves = [hot.apply(ITEMS, HERE, 5, 6, {"a": str(one), str(one): "x"}) for one in range(8)]
+    outcomes = await asyncio.gather(*moves)
+    assert sum(outcomes) == 1
+    winner = str(outcomes.index(True))
+    asked = ["a", *map(str, range(8))]
+    assert await hot.get(ITEMS, HERE, asked) == (6, {"a": winner, winner: "x"})
+
+
+async def test_of_those_that_replace_a_copy_the_one_furthest_on_stays(hot: HotStore) -> None:
+    await asyncio.gather(*[hot.replace(ITEMS, HERE, end, {"a": str(end)}) for end in (3, 9, 5, 7, 1)])
+    assert await hot.get(ITEMS, HERE, ["a"]) == (9, {"a": "9"})

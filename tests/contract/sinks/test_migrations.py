@@ -1,0 +1,101 @@
+"""How a database is brought to a release."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from itertools import count
+
+import pytest
+import pytest_asyncio
+from psycopg import AsyncConnection
+from psycopg.conninfo import make_conninfo
+
+from storage.postgres.migrations import (
+    DatabaseNewer,
+    Migration,
+    MigrationChanged,
+    MigrationFailed,
+    migrate,
+    released,
+)
+from streams.projections.ports import SinkUnavailable
+from tidelock.local.testing import stack_for_tests
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.xdist_group("sinks"),
+    pytest.mark.asyncio(loop_scope="module"),
+]
+
+ONE = Migration(
+    1, "0001_one", "CREATE TABLE tidelock.one (a bigint); INSERT INTO tidelock.one VALUES (5 % 3);"
+)
+TWO = Migration(2, "0002_two", "CREATE TABLE tidelock.two (a bigint);")
+BROKEN = Migration(
+    2, "0002_two", "CREATE TABLE tidelock.two (a bigint); CREATE TABLE tidelock.one (a bigint);"
+)
+
+_numbers = count()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    async with stack_for_tests(tmp_path_factory.mktemp("postgres"), ("postgres",)) as stack:
+        yield str(stack.addresses.postgres)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def url(server: str) -> str:
+    """A database with nothing in it."""
+    name = f"fresh{next(_numbers)}"
+    async with await AsyncConnection.connect(server, autocommit=True) as connection:
+        await connection.execute(f"CREATE DATABASE {name}".encode())
+    return make_conninfo(server, dbname=name)
+
+
+async def asked(url: str, question: str) -> list[tuple[object, ...]]:
+    async with await AsyncConnection.connect(url) as connection:
+        return await (await connection.execute(question.encode())).fetchall()
+
+
+async def test_what_is_missing_is_applied_once_and_in_order(url: str) -> None:
+    assert await migrate(url, (ONE,)) == ("0001_one",)
+    assert await migrate(url, (ONE,)) == ()
+    assert await migrate(url, (ONE, TWO)) == ("0002_two",)
+    assert await asked(url, "SELECT a FROM tidelock.one") == [(2,)]
+    recorded = await asked(url, "SELECT number, name, sha256 FROM tidelock.migrations ORDER BY 1")
+    assert recorded == [(1, "0001_one", ONE.sha256), (2, "0002_two", TWO.sha256)]
+
+
+async def test_of_processes_that_start_together_one_migrates(url: str) -> None:
+    applied = await asyncio.gather(*[migrate(url) for _ in range(5)])
+    assert sorted(applied) == [*[()] * 4, tuple(each.name for each in released())]
+
+
+async def test_a_released_file_that_was_changed_is_refused(url: str) -> None:
+    await migrate(url, (ONE,))
+    changed = Migration(1, "0001_one", ONE.text + " -- better")
+    with pytest.raises(MigrationChanged, match="put the change into a new one") as caught:
+        await migrate(url, (changed, TWO))
+    assert caught.value.code == "MIGRATION_CHANGED"
+    assert len(await asked(url, "SELECT 1 FROM tidelock.migrations")) == 1
+
+
+async def test_a_database_of_a_later_release_is_refused(url: str) -> None:
+    await migrate(url, (ONE, TWO))
+    with pytest.raises(DatabaseNewer, match="0002_two") as caught:
+        await migrate(url, (ONE,))
+    assert caught.value.code == "DATABASE_NEWER"
+
+
+async def test_a_migration_that_fails_leaves_nothing_of_itself(url: str) -> None:
+    with pytest.raises(MigrationFailed, match=r'0002_two.*"one" already exists') as caught:
+        await migrate(url, (ONE, BROKEN))
+    assert caught.value.code == "MIGRATION_FAILED"
+    assert await asked(url, "SELECT name FROM tidelock.migrations") == [("0001_one",)]
+    assert await asked(url, "SELECT to_regclass('tidelock.two')::text") == [(None,)]
+    assert await migrate(url, (ONE, TWO)) == ("0002_two",)
+
+
+async def test_a_server_that_is_away_is_unavailable() -> None:
+    with pytest.raises(SinkUnavailable):
+        await migrate("postgresql://nobody@127.0.0.1:1/none")

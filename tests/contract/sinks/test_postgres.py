@@ -1,0 +1,268 @@
+"""What PostgreSQL adds to the contract: the real tables, a server that dies, and writers that hang."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from psycopg import AsyncConnection
+from psycopg.conninfo import make_conninfo
+
+from storage.postgres.pool import PoolSettings, pool
+from storage.postgres.store import CHANNEL, PostgresProjectionStore
+from streams.catalog import PROJECTIONS
+from streams.log.checkpoint import START, Checkpoint
+from streams.log.positions import PartitionId
+from streams.projections.locks import tables
+from streams.projections.ports import CheckpointMoved, RowRefused, SinkUnavailable
+from streams.projections.table import Changes, Row, Table
+from tests.contract.sinks.conftest import PostgresDatabase, empty_database, postgres_for_tests
+from tests.contract.sinks.toys import HERE, SPELLS, TOY, at, inserted, put, spell
+from tidelock.local.stack import LocalStack
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.xdist_group("sinks"),
+    pytest.mark.asyncio(loop_scope="module"),
+]
+
+REAL = tuple(table for projection in PROJECTIONS for table in projection.tables)
+JSON = {("locks", "holders"), ("deadlocks", "cycle"), ("lock_windows", "waits"), ("lock_windows", "holds")}
+NUMBERS = {("locks", "waiting"), ("lock_history", "keyframe")}
+FLAGS = {("audit", "accepted"), ("lock_windows", "closed")}
+TEXT = {
+    "tenant", "name", "mode", "role", "principal", "client", "handle", "transaction_id", "ended", "command", "lane",
+    "outcome", "reason", "events",
+}  # fmt: skip
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalStack]:
+    async with postgres_for_tests(tmp_path_factory.mktemp("postgres")) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def database(stack: LocalStack) -> AsyncIterator[PostgresDatabase]:
+    async with empty_database(stack) as found:
+        yield found
+
+
+def type_of(table: Table, column: str) -> str:
+    """Return the type that a column of a real table has to have."""
+    for kind, columns in (("jsonb", JSON), ("bigint[]", NUMBERS), ("boolean", FLAGS)):
+        if (table.name, column) in columns:
+            return kind
+    return "text" if column in TEXT else "bigint"
+
+
+def example(table: Table, number: int) -> Row:
+    """Return a row of a real table with a value in each column."""
+    values: dict[str, Any] = {"bigint": number, "text": f"text {number}", "boolean": True}
+    values |= {"bigint[]": (1, number), "jsonb": f'[{{"é": "{number} \\\\ \\" \\n"}}]'}
+    return tuple(values[type_of(table, column)] for column in table.columns)
+
+
+def plain(table: Table, row: Row) -> Row:
+    """Return a row with its JSON as values: PostgreSQL keeps their meaning, not their spaces."""
+    return tuple(
+        json.loads(each) if type_of(table, column) == "jsonb" else each
+        for column, each in zip(table.columns, row, strict=True)
+    )
+
+
+async def test_the_tables_are_those_of_the_catalogue(database: PostgresDatabase) -> None:
+    async with database.pool.connection() as connection:
+        found = await connection.execute("""
+            SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_attribute AS a
+            JOIN pg_class AS c ON c.oid = a.attrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+            WHERE n.nspname = 'tidelock' AND c.relkind = 'r' AND a.attnum > 0 AND c.relname NOT LIKE 'toy%'
+            ORDER BY c.relname, a.attnum
+        """)
+        have: dict[str, dict[str, str]] = {}
+        for name, column, kind in await found.fetchall():
+            have.setdefault(name, {})[column] = kind
+    own = {"migrations", "checkpoints", "log_marks", "publications"}
+    want = {table.name: {column: type_of(table, column) for column in table.columns} for table in REAL}
+    assert {name: columns for name, columns in have.items() if name not in own} == want
+
+
+async def test_the_primary_keys_are_those_of_the_catalogue(database: PostgresDatabase) -> None:
+    async with database.pool.connection() as connection:
+        found = await connection.execute("""
+            SELECT c.relname, array_agg(a.attname ORDER BY array_position(i.indkey::int2[], a.attnum))::text[]
+            FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indrelid
+            JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey) WHERE i.indisprimary
+            GROUP BY c.relname
+        """)
+        have: dict[str, list[str]] = dict(await found.fetchall())
+    for table in REAL:
+        assert have[table.name] == list(table.columns[: table.key])
+
+
+@pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda projection: projection.name)
+async def test_the_real_tables_take_rows_and_give_them_back(
+    database: PostgresDatabase, projection: Any
+) -> None:
+    where = PartitionId(projection.kind, 1)
+    first, second = Changes(), Changes()
+    for table in projection.tables:
+        first.insert(table, example(table, 1))
+        second.upsert(table, example(table, 1)[: table.key] + example(table, 7)[table.key :])
+        second.upsert(table, example(table, 2))
+    await database.store.write(projection, where, START, at(1), first)
+    for table in projection.tables:
+        assert [plain(table, row) for row in await database.rows(table)] == [plain(table, example(table, 1))]
+    await database.store.write(projection, where, at(1), at(2), second)
+    for table in projection.tables:
+        rows = [example(table, 1)[: table.key] + example(table, 7)[table.key :], example(table, 2)]
+        assert [plain(table, row) for row in await database.rows(table)] == [
+            plain(table, row) for row in rows
+        ]
+
+
+async def test_json_comes_back_to_the_fold_as_text(database: PostgresDatabase) -> None:
+    (locks,) = [projection for projection in PROJECTIONS if projection.name == "locks"]
+    row = example(tables.LOCKS, 1)
+    await database.store.write(locks, PartitionId("locks", 1), START, at(1), inserted(tables.LOCKS, row))
+    (loaded,) = (await database.store.load(locks, PartitionId("locks", 1))).rows[tables.LOCKS]
+    holders = loaded[tables.LOCKS.columns.index("holders")]
+    assert isinstance(holders, str)
+    assert plain(tables.LOCKS, loaded) == plain(tables.LOCKS, row)
+
+
+async def test_a_name_that_no_index_takes_is_refused(database: PostgresDatabase) -> None:
+    (locks,) = [projection for projection in PROJECTIONS if projection.name == "locks"]
+    name = "".join(chr(33 + number * 7919 % 9000) for number in range(65_536))
+    row = (1, "acme", name, *example(tables.LOCKS, 1)[3:])
+    with pytest.raises(RowRefused, match="54000"):
+        await database.store.write(locks, PartitionId("locks", 1), START, at(1), inserted(tables.LOCKS, row))
+
+
+async def test_json_that_is_none_is_refused(database: PostgresDatabase) -> None:
+    (locks,) = [projection for projection in PROJECTIONS if projection.name == "locks"]
+    good, column = example(tables.LOCKS, 1), tables.LOCKS.columns.index("holders")
+    for bad in ("{", '"\\u0000"'):
+        row = (*good[:column], bad, *good[column + 1 :])
+        with pytest.raises(RowRefused):
+            await database.store.write(locks, PartitionId("locks", 1), START, at(1), put(tables.LOCKS, row))
+
+
+async def test_whoever_listens_is_told_of_each_write_once_it_counts(
+    database: PostgresDatabase, stack: LocalStack
+) -> None:
+    async with await AsyncConnection.connect(str(stack.addresses.postgres), autocommit=True) as listening:
+        await listening.execute(f"LISTEN {CHANNEL}".encode())
+        with pytest.raises(RowRefused):
+            await database.store.write(TOY, HERE, START, at(3), put(SPELLS, spell(1, note="\x00")))
+        await database.store.rehearse(TOY, HERE, START, put(SPELLS, spell(1)))
+        await database.store.write(TOY, HERE, START, at(5), Changes())
+        await database.store.write(TOY, HERE, at(5), at(6), put(SPELLS, spell(1)))
+        told = [notify.payload async for notify in listening.notifies(timeout=10, stop_after=2)]
+    assert told == ["toy toys/3 5", "toy toys/3 6"]
+
+
+async def test_a_server_that_cuts_connections_and_dies_loses_and_doubles_nothing(
+    database: PostgresDatabase, stack: LocalStack
+) -> None:
+    postgres, unavailable = stack.part("postgres"), 0
+
+    async def write_all(last: int) -> None:
+        nonlocal unavailable
+        stands = START
+        while stands.next_offset < last:
+            number = stands.next_offset + 1
+            try:
+                changes = inserted(SPELLS, spell(number))
+                changes.upsert(SPELLS, spell(number - 1, ended=number))
+                await database.store.write(TOY, HERE, stands, at(number), changes)
+                stands = at(number)
+            except SinkUnavailable:
+                unavailable += 1
+                stands = await loaded()
+            except CheckpointMoved:
+                stands = await loaded()
+
+    async def loaded() -> Checkpoint:
+        while True:
+            try:
+                return (await database.store.load(TOY, HERE)).checkpoint
+            except SinkUnavailable:
+                await postgres.wait_ready()
+
+    writing = asyncio.create_task(write_all(400))
+    await _reached(database, 100, writing)
+    async with await AsyncConnection.connect(str(stack.addresses.postgres), autocommit=True) as killer:
+        await killer.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+        )
+    await _reached(database, 250, writing)
+    postgres.kill()
+    await asyncio.wait_for(writing, 60)
+    assert unavailable >= 2
+    rows = await database.rows(SPELLS)
+    assert rows == [spell(number, ended=number + 1) for number in range(400)] + [spell(400)]
+    assert (await database.store.load(TOY, HERE)).checkpoint == at(400)
+
+
+async def _reached(database: PostgresDatabase, offset: int, writing: "asyncio.Task[None]") -> None:
+    positions: Mapping[PartitionId, Checkpoint] = {}
+    while not writing.done():
+        with suppress(SinkUnavailable):
+            positions = await database.store.positions(TOY)
+        if HERE in positions and positions[HERE].next_offset >= offset:
+            return
+
+
+async def test_a_server_that_is_away_is_waited_for_no_longer_than_the_setting(stack: LocalStack) -> None:
+    async with pool("postgresql://nobody@127.0.0.1:1/none", PoolSettings(wait_s=0.2)) as nowhere:
+        for does in (
+            PostgresProjectionStore(nowhere).load(TOY, HERE),
+            PostgresProjectionStore(nowhere).write(TOY, HERE, START, at(1), Changes()),
+            PostgresProjectionStore(nowhere).positions(TOY),
+        ):
+            with pytest.raises(SinkUnavailable, match="PostgreSQL cannot do it now"):
+                await does
+
+
+async def test_a_writer_frozen_in_its_transaction_is_thrown_out(stack: LocalStack) -> None:
+    async with empty_database(stack, PoolSettings(idle_in_transaction_ms=300)) as database:
+        await database.store.write(TOY, HERE, START, at(1), Changes())
+        async with database.pool.connection() as frozen:
+            await frozen.execute("BEGIN")
+            await frozen.execute("SELECT FROM tidelock.checkpoints FOR UPDATE")
+            await asyncio.wait_for(database.store.write(TOY, HERE, at(1), at(2), Changes()), 10)
+            await frozen.close()
+
+
+async def test_a_writer_that_is_refused_leaves_a_connection_that_works(database: PostgresDatabase) -> None:
+    before = START
+    for number in range(1, 13):  # more than there are connections
+        with pytest.raises(RowRefused):
+            await database.store.write(TOY, HERE, before, at(number), put(SPELLS, spell(1, note="\x00")))
+        await database.store.write(TOY, HERE, before, at(number), put(SPELLS, spell(number)))
+        before = at(number)
+    assert len(await database.rows(SPELLS)) == 12
+
+
+async def test_the_turn_to_publish_ends_with_its_connection(database: PostgresDatabase) -> None:
+    with pytest.raises(SinkUnavailable):
+        async with database.publications.turn(TOY) as turn:
+            assert turn is not None
+            async with database.pool.connection() as other:
+                await other.execute("""
+                    SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' AND granted
+                """)
+            async with database.publications.turn(TOY) as successor:
+                assert successor is not None
+                await turn.unpublished(10)
+
+
+async def test_a_database_that_was_not_migrated_is_named_with_the_cure(stack: LocalStack) -> None:
+    address = make_conninfo(str(stack.addresses.postgres), dbname="postgres")
+    async with pool(address) as bare:
+        with pytest.raises(SinkUnavailable, match="run this release's migrations"):
+            await PostgresProjectionStore(bare).load(TOY, HERE)
