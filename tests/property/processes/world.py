@@ -1,4 +1,4 @@
-"""Partitions that decide by the real decider, detectors that hear of it late, and a naive judge that sees all at once."""
+"""Partitions that decide by the real decider, detectors that hear of it late, and a naive judge who sees all."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -116,7 +116,8 @@ class World:
     def settle(self) -> None:
         """Let everything arrive and be done, in turns, until nothing more happens."""
         for _ in range(10_000):
-            if not any([self._settle(observer) for observer in self.observers]):
+            busy = [self._settle(observer) for observer in self.observers]
+            if not any(busy):
                 return
         raise AssertionError("detectors never come to rest")
 
@@ -262,8 +263,8 @@ class World:
     def _edges(
         self, where: PartitionId, key: str, lock: Lock, place: int, waiter: Waiter
     ) -> Iterator[tuple[WaitEdge, Any, Any]]:
-        earlier = lock.waiters[:place]
-        for other in (*lock.holders, *earlier):
+        others: list[Holder | Waiter] = [*lock.holders, *lock.waiters[:place]]
+        for other in others:
             both_share = waiter.mode == other.mode == "SHARED"
             own_share = isinstance(other, Holder) and other.token == waiter.upgrade_of
             me, them = _node(where, waiter), _node(where, other)
