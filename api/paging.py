@@ -77,10 +77,12 @@ class Page(Generic[Row]):
         key: Callable[[Row], Sequence[Any]],
         seal: Seal,
         after: str | None,
+        resume: Sequence[Any] | None = None,
     ) -> None:
-        """`found` has one row more than `first` if there is a next page."""
+        """`found` has one row more than `first` if there is a next page; or `resume` says after which key it begins."""
         self.nodes = found[:first]
-        self.has_next_page = len(found) > first
+        self.has_next_page = len(found) > first or resume is not None
+        self._resume = resume
         self.has_previous_page = after is not None
         self.as_of = as_of
         self._key = key
@@ -107,7 +109,9 @@ class Page(Generic[Row]):
 
     @cached_property
     def end_cursor(self) -> str | None:
-        """Of the last row: `after` it the next page begins."""
+        """Of the last row, or of the last that was looked at: `after` it the next page begins."""
+        if self._resume is not None:
+            return self._seal.close(self._resume)
         return self.cursor(self.nodes[-1]) if self.nodes else None
 
 

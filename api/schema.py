@@ -9,9 +9,19 @@ from api.documents import CheckedDocuments, Documents
 from api.mutations import locks as lock_mutations
 from api.present import present
 from api.queries import locks as lock_queries
+from api.queries import partitions as partition_queries
+from api.queries import records as record_queries
 from api.subscriptions.schema import Subscription
+from api.subscriptions.types import EVENTS
 from api.types.locks import Lock
-from api.types.pages import LockConnection
+from api.types.pages import (
+    AuditConnection,
+    DeadlockConnection,
+    LockConnection,
+    LockSpellConnection,
+    WaitConnection,
+)
+from api.types.records import PartitionProgress
 from api.types.results import AcquireAllResult, AcquireResult, ReleaseResult, RenewResult
 from api.types.scalars import SCALARS
 
@@ -25,6 +35,22 @@ class Query:
     )
     locks: LockConnection = strawberry.field(
         resolver=lock_queries.locks, description="Locks that are not free, by name; at most 100 a page."
+    )
+    waits_for: WaitConnection = strawberry.field(
+        resolver=record_queries.waits_for,
+        description="The live wait-for graph: who waits for whom, lock by lock.",
+    )
+    deadlocks: DeadlockConnection = strawberry.field(
+        resolver=record_queries.deadlocks, description="Deadlocks that were broken, newest first."
+    )
+    lock_history: LockSpellConnection = strawberry.field(
+        resolver=record_queries.lock_history, description="Who held and who waited, newest first."
+    )
+    audit: AuditConnection = strawberry.field(
+        resolver=record_queries.audit, description="Who asked for what, and what became of it, newest first."
+    )
+    partitions: list[PartitionProgress] = strawberry.field(
+        resolver=partition_queries.partitions, description="How far the read models are, and how far behind."
     )
 
 
@@ -68,6 +94,7 @@ def build(*, introspection: bool = False) -> Schema:
         Query,
         Mutation,
         Subscription,
+        types=EVENTS,
         extensions=[checked.extension],
         config=StrawberryConfig(scalar_map=SCALARS),
     )

@@ -9,12 +9,12 @@ from api.errors import BadArgument
 from api.paging import Page, size_of
 from api.queries.moments import known
 from api.queries.moments import not_before as wait_for
+from api.queries.texts import text_of
 from api.types.locks import Lock, LockMode
 from api.types.pages import LockConnection
 from api.types.scalars import At, Position
 from streams.log.positions import Position as LogPosition
 from streams.projections.locks.reads import LockFilter, LockRow, Moment
-from streams.wire.keys import MAX_NAME_BYTES
 
 
 @strawberry.input(description="All that is given must hold.")
@@ -63,14 +63,20 @@ async def locks(
     seal = context.seal("locks", str)
     size, key = size_of(first), seal.open(after)[0] if after is not None else None
     wanted = _filter(filter, context.identity.principal)
+    if at is not None and wanted.principal is not None:
+        raise BadArgument(
+            "`holder` cannot be asked for together with `at`. Leave one out, or use lockHistory."
+        )
     await wait_for(services, cast("LogPosition | None", not_before))
+    resume: str | None = None
     if at is None:
         found, as_of = await services.reads.locks(context.tenant, wanted, size, key)
     else:
         moment = cast("Moment", at)
         await known(services, moment, None)
-        found, as_of = await services.reads.locks_at(context.tenant, wanted, size, key, moment)
-    return cast("LockConnection", Page(found, size, as_of, _key, seal, after))
+        found, as_of, resume = await services.reads.locks_at(context.tenant, wanted, size, key, moment)
+    page = Page(found, size, as_of, _key, seal, after, None if resume is None else (resume,))
+    return cast("LockConnection", page)
 
 
 def _key(row: LockRow) -> tuple[str]:
@@ -80,13 +86,15 @@ def _key(row: LockRow) -> tuple[str]:
 def _filter(given: LockFilterInput | None, principal: str) -> LockFilter:
     if given is None:
         return LockFilter()
-    if len((given.name_prefix or "").encode()) > MAX_NAME_BYTES:
-        raise BadArgument(
-            f"`namePrefix` is longer than the longest name, {MAX_NAME_BYTES} bytes. Give less of it."
-        )
+    prefix = text_of(given.name_prefix, "namePrefix")
     mode, holder = given.state.value if given.state else None, given.holder
     if holder is None:
-        return LockFilter(given.name_prefix, mode, given.contended)
+        return LockFilter(prefix, mode, given.contended)
     return LockFilter(
-        given.name_prefix, mode, given.contended, holder.principal or principal, holder.client, holder.handle
+        prefix,
+        mode,
+        given.contended,
+        text_of(holder.principal, "principal") or principal,
+        text_of(holder.client, "client"),
+        text_of(holder.handle, "handle"),
     )

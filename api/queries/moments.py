@@ -11,6 +11,7 @@ WITHIN_S = 5.0
 """How long a question waits for a read model."""
 RETRY_MS = 500
 LOCKS = "locks"
+AUDIT = "audit"
 
 
 async def not_before(services: Services, position: Position | None, projection: str = LOCKS) -> None:

@@ -9,7 +9,7 @@ from strawberry import Parent
 from api.context import Info
 from api.types.asof import AsOf
 from api.types.scalars import DateTime, Long, Position
-from streams.projections.locks.reads import LockRow, WaiterRow
+from streams.projections.locks.reads import HolderRow, LockRow, WaiterRow
 
 
 @strawberry.enum(description="How a lock is held; FREE while nobody holds it.")
@@ -41,6 +41,11 @@ class Transaction:
 class LockHolder:
     """A holder. Comes as `reads.HolderRow`."""
 
+    @classmethod
+    def is_type_of(cls, found: object, _: object) -> bool:
+        """Say whether `found` is one, in a union."""
+        return isinstance(found, HolderRow | cls)
+
     principal: str
     client: str
     handle: str
@@ -70,6 +75,11 @@ async def _waiters_of(root: Parent[LockRow], info: Info) -> list["LockWaiter"]:
 @strawberry.type(description="Who waits for a lock, and where in the queue.")
 class LockWaiter:
     """A waiter. Comes as `reads.WaiterRow`."""
+
+    @classmethod
+    def is_type_of(cls, found: object, _: object) -> bool:
+        """Say whether `found` is one, in a union."""
+        return isinstance(found, WaiterRow | cls)
 
     name: str = strawberry.field(description="Of the lock.")
     place: int = strawberry.field(description="1 is next in line.")

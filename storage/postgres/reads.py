@@ -93,9 +93,26 @@ class PostgresLockReads:
 
     async def locks_at(
         self, tenant: str, wanted: LockFilter, first: int, after: str | None, at: Moment
-    ) -> tuple[Sequence[LockRow], AsOf]:
-        """Return locks that were not free, by name."""
-        raise NotImplementedError
+    ) -> tuple[Sequence[LockRow], AsOf, str | None]:
+        """Return locks that were not free, by name, and after which name to go on."""
+        by_offset = isinstance(at, Position)
+        given = {
+            "tenant": tenant,
+            "after": after or "",
+            "prefix": wanted.name_prefix or "",
+            "below": _above(wanted.name_prefix),
+            "partition": at.partition.partition if isinstance(at, Position) else None,
+            "examined": at_sql.MAX_EXAMINED,
+            "limit": first + 1,
+            "at": _bound(at),
+        }
+        statement = at_sql.PAGE_AT_OFFSET if by_offset else at_sql.PAGE_AT_TIME
+        rows, when = await self._listed(statement, LOCKS, given)
+        when = AsOf(when.stands, at)
+        more = len(rows) > first or bool(rows and rows[-1][2] >= at_sql.MAX_EXAMINED)
+        rows = rows[:first]
+        locks = [_lock_then(row, when) for row in rows if row[3] is not None]
+        return [lock for lock in locks if _fits(lock, wanted)], when, rows[-1][1] if more else None
 
     async def locks_by_name(self, tenant: str, keys: Sequence[tuple[int, str]]) -> Sequence[LockRow]:
         """Return the locks of the given (partition, name), in that order."""
@@ -162,7 +179,10 @@ class PostgresLockReads:
         self, tenant: str, wanted: AuditFilter, first: int, after: tuple[int, int, int, int] | None
     ) -> tuple[Sequence[AuditRow], AsOf]:
         """Return decisions, newest first."""
-        raise NotImplementedError
+        conditions, given = _of_audit(wanted, after)
+        given |= {"tenant": tenant, "limit": first + 1}
+        rows, when = await self._listed(sql.with_stands(sql.AUDIT + conditions, 16), AUDIT, given)
+        return [rows_of.audited(row) for row in rows], when
 
     async def _listed(
         self, statement: LiteralString, projection: str, given: Mapping[str, Any]
@@ -255,3 +275,40 @@ def _waits(queue: list[Any]) -> list[WaitRow]:
         shown,
     )
     return sorted(waits, key=lambda wait: wait.waiter.ticket)
+
+
+def _of_audit(
+    wanted: AuditFilter, after: tuple[int, int, int, int] | None
+) -> tuple[LiteralString, dict[str, Any]]:
+    text: LiteralString = ""
+    given: dict[str, Any] = {}
+    conditions: tuple[tuple[LiteralString, LiteralString, object], ...] = (
+        (" AND a.name = %(name)s", "name", wanted.name),
+        (" AND a.principal = %(principal)s", "principal", wanted.principal),
+        (" AND a.client = %(client)s", "client", wanted.client),
+        (" AND a.command = %(command)s", "command", wanted.command),
+        (" AND a.accepted = %(accepted)s", "accepted", wanted.accepted),
+        (" AND a.at_ms >= %(from_ms)s", "from_ms", wanted.from_ms),
+        (" AND a.at_ms < %(to_ms)s", "to_ms", wanted.to_ms),
+    )
+    for condition, key, wish in conditions:
+        if wish is not None:
+            text += condition
+            given[key] = wish
+    if after is not None:
+        text += sql.AUDIT_AFTER
+        given |= zip(("after_ms", "after_partition", "after_offset", "after_index"), after, strict=True)
+    # a name is of one partition, in which both orders are the same
+    order: LiteralString = "a.at_ms DESC, a.partition DESC" if wanted.name is None else "a.partition DESC"
+    return f"{text} ORDER BY {order}, a.offset_ DESC, a.index_ DESC LIMIT %(limit)s", given
+
+
+def _lock_then(row: Any, when: AsOf) -> LockRow:
+    spells = rows_of.spells_of(row[3])
+    return lock_of_spells(row[0], row[1], [spell for spell, _, _ in spells], spells[0][1:], when)
+
+
+def _fits(lock: LockRow, wanted: LockFilter) -> bool:
+    if wanted.mode is not None and lock.mode != wanted.mode:
+        return False
+    return wanted.contended is None or wanted.contended == (lock.waiter_count > 0)

@@ -52,7 +52,8 @@ def _one(unit: LiteralString) -> LiteralString:
 def _page(unit: LiteralString) -> LiteralString:
     """Walk over names by the index, one look-up each; join what was open of each."""
     a_name = """SELECT h.name, h.partition FROM tidelock.lock_history h
-            WHERE h.tenant = %(tenant)s AND h.name > {after} AND h.name < %(below)s ORDER BY h.name LIMIT 1"""
+            WHERE h.tenant = %(tenant)s AND h.name > {after} AND h.name >= %(prefix)s AND h.name < %(below)s
+            ORDER BY h.name LIMIT 1"""
     first, following = a_name.replace("{after}", "%(after)s"), a_name.replace("{after}", "n.name")
     spells = _open_spells(unit, "n.name", "n.partition")
     wanted = "(%(partition)s::bigint IS NULL OR n.partition = %(partition)s)"

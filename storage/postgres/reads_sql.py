@@ -75,6 +75,10 @@ AUDIT: Final[LiteralString] = """
         a.accepted, a.outcome, a.reason, a.events, a.at_ms, a.lease_ms
     FROM tidelock.audit a WHERE a.tenant = %(tenant)s"""
 
+AUDIT_AFTER: Final[LiteralString] = """
+    AND a.at_ms <= %(after_ms)s AND (a.at_ms, a.partition, a.offset_, a.index_)
+        < (%(after_ms)s, %(after_partition)s, %(after_offset)s, %(after_index)s)"""
+
 QUEUES: Final[LiteralString] = f"""
     WITH page AS MATERIALIZED (
         SELECT w.partition, w.name, w.ticket FROM tidelock.lock_waiters w

@@ -366,8 +366,12 @@ class LockReads(Protocol):
 
     async def locks_at(
         self, tenant: str, wanted: LockFilter, first: int, after: str | None, at: Moment
-    ) -> tuple[Sequence[LockRow], AsOf]:
-        """Return locks that were not free, by name. `at` must be projected."""
+    ) -> tuple[Sequence[LockRow], AsOf, str | None]:
+        """Return locks that were not free, by name, and after which name to go on (None: nothing follows).
+
+        `at` must be projected; a position's are the locks of its partition alone. There may be fewer than `first`
+        though more follow: a page looks at a bounded number of names.
+        """
 
     async def locks_by_name(self, tenant: str, keys: Sequence[tuple[int, str]]) -> Sequence[LockRow]:
         """Return the locks of the given (partition, name), in that order, free ones too. One statement."""

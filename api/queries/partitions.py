@@ -1,0 +1,40 @@
+"""`partitions`: how far every projection is, and how far behind its log."""
+
+from typing import cast
+
+from api.context import Info
+from api.types.records import PartitionProgress
+from api.types.scalars import DateTime, Long, Position
+from streams.log.ports import LogUnavailable
+from streams.log.positions import PartitionId
+from streams.projections.locks.reads import KIND
+
+
+async def partitions(info: Info) -> list[PartitionProgress]:
+    """Return how far each projection of each partition is; without lags where the log cannot be asked."""
+    services = info.context.services
+    rows = await services.reads.projected()
+    ends: dict[PartitionId, int] = {}
+    try:
+        ends = await services.log_ends.ends(
+            [PartitionId(KIND, number) for number in range(services.partitions)]
+        )
+    except LogUnavailable:
+        ends = {}
+    found = []
+    for row in rows:
+        stand = row.stand
+        end = ends.get(stand.where)
+        found.append(
+            PartitionProgress(
+                kind=KIND,
+                partition=stand.partition,
+                projection=row.projection,
+                position=cast("Position", stand.position),
+                head=stand.head.hex(),
+                time_ms=DateTime(stand.time_ms),
+                end=None if end is None else Long(end),
+                lag=None if end is None else Long(max(0, end - stand.next_offset)),
+            )
+        )
+    return found
