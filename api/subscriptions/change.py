@@ -1,12 +1,13 @@
-"""One decision that changed a lock, as subscribers get it: one object for all of them, decoded and sealed once.
+"""One decision that changed a lock, as subscribers get it: one object for all of them, decoded and converted once.
 
 It holds no part of its commit but its own decision, so that a full queue pins no more than what is queued.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from streams.domain.locks.events import LockWaitAborted
+from api.subscriptions.cursor import Place, Places
+from streams.domain.value import value
 from streams.log.accepted import AcceptedCommit
 from streams.log.positions import PartitionId, Position
 from streams.log.records import LoggedDecision
@@ -20,7 +21,7 @@ class Change:
     """A decision with events, and where and when it stands."""
 
     __slots__ = (
-        "_events", "_vocabulary", "decision", "first", "lease_ms", "memo", "number", "offset", "sealed", "size",
+        "_events", "_vocabulary", "decision", "evolved", "first", "items", "lease_ms", "number", "offset", "size",
         "time_ms", "where",
     )  # fmt: skip
 
@@ -37,10 +38,10 @@ class Change:
         self.number = commit.number + first
         """The number of its first event in the partition."""
         self.size = OVERHEAD_BYTES + 2 * sum(map(len, decision.events))
-        self.sealed: dict[tuple[int, object], str] = {}
-        """Cursors that several subscribers have in common."""
-        self.memo: Any = None
-        """What the last subscriber made of it: the next one may well make the same."""
+        self.items: dict[object, Any] = {}
+        """What several subscribers are sent alike."""
+        self.evolved: tuple[Any, Any] | None = None
+        """What the latest subscriber made of it, (before, after): the next one's is most likely the same."""
         self._vocabulary = vocabulary
         self._events: tuple[Any, ...] | None = None
 
@@ -62,24 +63,33 @@ class Change:
         return self._events
 
     @property
-    def end(self) -> int:
-        """The index behind its last event."""
-        return self.first + len(self.decision.events)
+    def end(self) -> Place:
+        """The place behind it."""
+        return self.offset, self.first + len(self.decision.events)
 
 
-def changes_of(commit: AcceptedCommit, vocabulary: Vocabulary) -> Iterator[Change]:
-    """Yield every decision of `commit` that has events."""
+@value
+class Entry:
+    """A change on its way to one subscriber, or to several."""
+
+    change: Change
+    places: Places | None
+    """Where its subscriber stands in the other partitions; None: it watches no others."""
+    shared: bool
+    """The same for all who get it live."""
+
+
+def changes_of(
+    commit: AcceptedCommit, vocabulary: Vocabulary, wants: Callable[[LoggedDecision], bool]
+) -> Iterator[Change]:
+    """Yield every decision of `commit` that has events and is wanted."""
     first = 0
     for decision in commit.commit.decisions:
-        if decision.events:
+        if decision.events and wants(decision):
             yield Change(commit, decision, first, vocabulary)
-            first += len(decision.events)
+        first += len(decision.events)
 
 
-def breaks_deadlock(decision: LoggedDecision) -> bool:
-    """Say whether `decision` may hold a `LockWaitAborted`, without decoding it."""
-    return decision.command == ABORT
-
-
-ABORT = "AbortWait"
-DEADLOCK = LockWaitAborted
+def with_place(places: Mapping[PartitionId, Place] | None, where: PartitionId, place: Place) -> Places:
+    """Return `places` with another one in `where`."""
+    return {where: place} if places is None else {**places, where: place}

@@ -8,6 +8,7 @@ ApiError
 └── Ended                  it was under way; its `cursor` goes on
     ├── SubscriberTooSlow  it did not take what came
     ├── ServerStopping     this node ends: resume on another
+    ├── StateLost          the log does not fit the lock as the read model had it
     ├── LogHalted          this release cannot read on in a partition
     └── LogAway            the log cannot be read now
 """
@@ -16,7 +17,7 @@ from api.errors import ApiError, BadCursor
 
 __all__ = [
     "BadCursor", "CursorAhead", "CursorExpired", "Ended", "LogAway", "LogHalted", "ServerStopping",
-    "SubscriberTooSlow", "TooManySubscriptions",
+    "StateLost", "SubscriberTooSlow", "TooManySubscriptions",
 ]  # fmt: skip
 
 
@@ -68,3 +69,9 @@ class LogAway(Ended):
     """The log cannot be read now."""
 
     code = "LOG_UNAVAILABLE"
+
+
+class StateLost(Ended):
+    """The log does not fit the lock as the read model had it."""
+
+    code = "LOCK_STATE_LOST"
