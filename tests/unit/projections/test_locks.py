@@ -147,6 +147,22 @@ def test_an_upgrade_that_waited_ends_the_wait_and_the_share() -> None:
     assert (holder["sequence"], holder["upgrade_sequence"], holder["since_ms"]) == (1, 2, 0)
 
 
+def test_what_was_asked_for_once_holds_through_upgrade_renewal_and_downgrade() -> None:
+    given(
+        at(0, did(granted("a", 1, SHARED, terms=TERMS))),
+        at(0, did(upgraded("a", 1, 2, 20_000))),
+        at(0, did(LockRenewed(2, 30_000))),
+        at(0, did(LockDowngraded(2))),
+    ).shows(
+        tables.LOCK_HISTORY,
+        "token sequence mode ttl_ms until_lease_ms upgrade_of lock_delay_ms transaction_id ended",
+        (1, 1, "SHARED", 10_000, 10_000, None, 5_000, "t1", "UPGRADED"),
+        (2, 2, "EXCLUSIVE", 10_000, 20_000, 1, 5_000, "t1", "RENEWED"),
+        (2, 2, "EXCLUSIVE", 10_000, 30_000, 1, 5_000, "t1", "DOWNGRADED"),
+        (2, 2, "SHARED", 10_000, 30_000, 1, 5_000, "t1", None),
+    )
+
+
 def test_a_downgraded_lease_goes_on_as_a_share() -> None:
     given(at(0, did(granted("a", 1))), at(5, did(LockDowngraded(1)))).shows(
         tables.LOCK_HISTORY,
