@@ -23,6 +23,7 @@ class Running:
     """(worker's name, host:port of its /status)."""
     operator: str | None
     """The operator's token, if it is known here."""
+    postgres: str | None = None
 
     def need_kafka(self) -> str:
         """Return Kafka's address. Raises `NothingToTalkTo`."""
@@ -36,6 +37,14 @@ class Running:
             raise NothingToTalkTo("No worker is known here. Set TIDELOCK_WORKERS to host:port[,host:port].")
         return self.workers
 
+    def need_postgres(self) -> str:
+        """Return the database of the read models. Raises `NothingToTalkTo`."""
+        if not self.postgres:
+            raise NothingToTalkTo(
+                "No PostgreSQL is known here. Set TIDELOCK_POSTGRES to postgresql://user:password@host:port/database."
+            )
+        return self.postgres
+
 
 def find(home: Path, env: Mapping[str, str] = os.environ) -> Running:
     """Return the stack that runs in `home`, else the one of the environment. Raises `NothingToTalkTo`."""
@@ -48,13 +57,15 @@ def find(home: Path, env: Mapping[str, str] = os.environ) -> Running:
             DEV.known(home, env) or "dev",
             metrics,
             OPERATOR.known(home, env),
+            local.postgres,
         )
     kafka, workers = env.get("TIDELOCK_KAFKA", ""), _list(env.get("TIDELOCK_WORKERS", ""))
     if not kafka and not workers:
         raise NothingToTalkTo(f"No stack runs in {home}. {CURE}")
     token = env.get("TIDELOCK_TOKEN") or env.get("TIDELOCK_DEV_TOKEN") or "dev"
     metrics = tuple((address, address) for address in _list(env.get("TIDELOCK_METRICS", "")))
-    return Running(kafka, workers, token, metrics, env.get(OPERATOR.variable) or None)
+    operator, postgres = env.get(OPERATOR.variable) or None, env.get("TIDELOCK_POSTGRES") or None
+    return Running(kafka, workers, token, metrics, operator, postgres)
 
 
 def _list(text: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import Final
 
 from streams.log.ports import PortError
 from streams.log.reader import LogHalt
+from streams.projections.ports import SinkError, SinkUnavailable
 from streams.replay import errors as replay_errors
 from tidelock.client import errors as client_errors
 from tidelock.local.errors import LocalStackError
@@ -60,6 +61,7 @@ EXPECTED: Final = (
     LocalStackError,
     PortError,
     LogHalt,
+    SinkError,
     replay_errors.RewindError,
 )
 """Errors that are told in one line; anything else is a bug of ours."""
@@ -71,6 +73,7 @@ _CODES: Final[tuple[tuple[type[Exception], int], ...]] = (
     (client_errors.ConnectionLost, NOBODY),
     (client_errors.Unavailable, NOBODY),
     (PortError, NOBODY),
+    (SinkUnavailable, NOBODY),
     (replay_errors.InTheFuture, USAGE),
     (replay_errors.BeyondTheEnd, USAGE),
     (replay_errors.OtherPartition, USAGE),

@@ -14,6 +14,7 @@ from tidelock.cli.explain import explain
 from tidelock.cli.feature import feature_app
 from tidelock.cli.lock import lock_app
 from tidelock.cli.log import log_app
+from tidelock.cli.projection import projection_app
 from tidelock.cli.rewind import rewind
 from tidelock.cli.show import complain, debugging
 from tidelock.cli.status import status
@@ -56,6 +57,7 @@ app.command("env")(environment)
 app.add_typer(feature_app, name="feature")
 app.add_typer(lock_app, name="lock")
 app.add_typer(log_app, name="log")
+app.add_typer(projection_app, name="projection")
 app.command("rewind")(rewind)
 app.command("explain")(explain)
 app.command("verify")(verify)

@@ -1,0 +1,119 @@
+"""What `tidelock projection` asks the database and the logs."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from storage.kafka.topic_facts import ends_of
+from storage.postgres.pool import PoolSettings, pool
+from storage.postgres.store import PostgresProjectionStore
+from streams.catalog import PROJECTIONS
+from streams.log.checkpoint import START, Checkpoint
+from streams.log.positions import PartitionId
+from streams.projections.ports import ProjectionStore
+from streams.projections.projection import Projection
+from tidelock.cli.exits import CliProblem, NothingToTalkTo, WrongUse
+
+LOOK_S: Final = 0.2
+Ends: TypeAlias = Mapping[PartitionId, int]
+Progress: TypeAlias = Callable[[int, int], None]
+"""(records projected, records there are)"""
+
+
+class NothingMoves(CliProblem):
+    """A rebuild was begun, and nobody builds."""
+
+    code = "NO_PROJECTOR"
+
+    def __init__(self, projection: str, patience_s: float) -> None:
+        super().__init__(
+            f"{projection} is emptied, but nothing was projected for {patience_s:g} s: no projector seems to be "
+            "running. Start one (`tidelock up`, or `python -m streams.projector.worker`): it builds by itself, and "
+            "`tidelock projection list` shows how far it is."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a read model of one partition is."""
+
+    projection: str
+    version: int
+    partition: str
+    position: str | None
+    """The last record that it has; None: it has none."""
+    lag: int
+    """Records that it lacks."""
+    lag_s: float
+    """How old the last record that it has is, if it lacks some."""
+    tables: tuple[str, ...]
+
+
+def projection_named(name: str) -> Projection:
+    """Return the read model of that name. Raises `WrongUse`."""
+    for each in PROJECTIONS:
+        if each.name == name:
+            return each
+    known = ", ".join(each.name for each in PROJECTIONS)
+    raise WrongUse(f"There is no projection {name!r}. Choose from: {known}.")
+
+
+@asynccontextmanager
+async def store_at(postgres: str) -> AsyncIterator[ProjectionStore]:
+    """Open the database's read models."""
+    async with pool(postgres, PoolSettings("tidelock command line", max_size=2)) as connections:
+        yield PostgresProjectionStore(connections)
+
+
+async def ends_of_kind(kafka: str, kind: str) -> dict[PartitionId, int]:
+    """Return where the logs of a kind end now. Raises `NothingToTalkTo`, `LogUnavailable`."""
+    ends = await ends_of(kafka, [PartitionId(kind, 0).log_topic])
+    if not ends:
+        raise NothingToTalkTo(
+            f"Kafka at {kafka} holds no log of {kind}. Start a worker; it creates the topics."
+        )
+    return {PartitionId(kind, number): end for (_, number), end in sorted(ends.items())}
+
+
+async def standings(kafka: str, store: ProjectionStore) -> list[Standing]:
+    """Return how far every read model of every partition is."""
+    found = []
+    for projection in PROJECTIONS:
+        stored = await store.positions(projection)
+        for where, end in (await ends_of_kind(kafka, projection.kind)).items():
+            found.append(_standing(projection, where, stored.get(where, START), end))
+    return found
+
+
+def _standing(projection: Projection, where: PartitionId, at: Checkpoint, end: int) -> Standing:
+    lag = max(0, end - at.next_offset)
+    return Standing(
+        projection.name,
+        projection.version,
+        str(where),
+        f"{where}@{at.next_offset - 1}" if at.next_offset else None,
+        lag,
+        round(max(0.0, time.time() - at.time_ms / 1000), 1) if lag and at.time_ms else 0.0,
+        tuple(table.name for table in projection.tables),
+    )
+
+
+async def rebuilt(
+    store: ProjectionStore, projection: Projection, ends: Ends, progress: Progress, patience_s: float
+) -> None:
+    """Wait until `projection` has what the logs had up to `ends`. Raises `NothingMoves`."""
+    total, before, moved_s = sum(ends.values()), -1, time.monotonic()
+    while True:
+        stored = await store.positions(projection)
+        done = sum(min(end, stored.get(where, START).next_offset) for where, end in ends.items())
+        progress(done, total)
+        if done >= total:
+            return
+        if done != before:
+            before, moved_s = done, time.monotonic()
+        elif time.monotonic() - moved_s > patience_s:
+            raise NothingMoves(projection.name, patience_s)
+        await asyncio.sleep(LOOK_S)
