@@ -23,7 +23,7 @@ class Directory(Protocol):
     """What an owner needs to know about the rest of its worker."""
 
     def connection_of(self, principal: str, client: str) -> ReplyTo | None:
-        """Return the newest connection of a client, or None."""
+        """Return where to reach a client, or None."""
 
     def address_of(self, where: PartitionId) -> str | None:
         """Return where the partition's owner listens, as far as known."""

@@ -18,7 +18,7 @@ from streams.log.assignment import member_name
 from streams.log.ports import Clock
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import ENGINE_COMMANDS, Vocabulary
-from streams.wire.messages import KindInfo, Refused, Route
+from streams.wire.messages import Answer, KindInfo, Refused, Route
 
 DRAIN_S = 3.0
 
@@ -35,6 +35,29 @@ class Access:
 
 _OWN = bind("wire", ENGINE_COMMANDS)
 _OF_EVERY_KIND = frozenset(binding.fullname for binding in _OWN.bindings)
+
+
+MAX_PLACES = 16
+"""So many older connections of one client get its pushes; a client that connects anew leaves its last one soon."""
+
+
+@value
+class Everywhere:
+    """Several connections of one client. Only who asked knows the sequence; the others drop what they are told."""
+
+    connections: tuple[Connection, ...]
+
+    def answer(
+        self, where: PartitionId, offset: int, lease_ms: int, mark_ms: int, answers: list[Answer]
+    ) -> None:
+        """Tell all of them."""
+        for connection in self.connections:
+            connection.answer(where, offset, lease_ms, mark_ms, answers)
+
+    def refuse(self, refused: Refused) -> None:
+        """Tell all of them."""
+        for connection in self.connections:
+            connection.refuse(refused)
 
 
 def _same(token: str, right: str) -> bool:
@@ -82,6 +105,9 @@ class Roster:
         self._draining: dict[PartitionId, asyncio.Task[None]] = {}
         """Released, and not yet at their end: nobody else here may own these partitions before that."""
         self._connections: dict[tuple[str, str], Connection] = {}
+        """The newest of each client."""
+        self._older: dict[tuple[str, str], tuple[Connection, ...]] = {}
+        """Of clients that speak from several places at once (API nodes for one session): the others, newest first."""
         self._routes: dict[PartitionId, str] = {}
         self._sampled: dict[PartitionId, tuple[int, int]] = {}
         self._asked: dict[PartitionId, int] = {}
@@ -202,16 +228,25 @@ class Roster:
         return self._access.operator is not None and _same(token, self._access.operator)
 
     def connected(self, connection: Connection) -> None:
-        """Pushes for this client go to its newest connection."""
-        assert connection.identity is not None
-        self._connections[connection.identity.principal, connection.client] = connection
-
-    def disconnected(self, connection: Connection) -> None:
-        """Forget the connection, unless a newer one took its place."""
+        """Pushes for this client go to this connection too."""
         assert connection.identity is not None
         key = (connection.identity.principal, connection.client)
+        if key in self._connections:
+            self._older[key] = (self._connections[key], *self._older.get(key, ()))[:MAX_PLACES]
+        self._connections[key] = connection
+
+    def disconnected(self, connection: Connection) -> None:
+        """Forget the connection."""
+        assert connection.identity is not None
+        key = (connection.identity.principal, connection.client)
+        older = tuple(each for each in self._older.pop(key, ()) if each is not connection)
         if self._connections.get(key) is connection:
             del self._connections[key]
+            if older:
+                self._connections[key], *rest = older
+                older = tuple(rest)
+        if older:
+            self._older[key] = older
 
     def vocabulary_of(self, record: bytes) -> tuple[Vocabulary, int] | None:
         """Return the vocabulary and partition count of an encoded command's kind. Raises `SchemaError`."""
@@ -265,8 +300,12 @@ class Roster:
     # ── outbox.Directory ────────────────────────────────────────────────────────────────────────────────────
 
     def connection_of(self, principal: str, client: str) -> ReplyTo | None:
-        """Return the newest connection of a client, or None."""
-        return self._connections.get((principal, client))
+        """Return where to reach a client, or None."""
+        key = (principal, client)
+        newest = self._connections.get(key)
+        return (
+            Everywhere((newest, *self._older[key])) if newest is not None and key in self._older else newest
+        )
 
     def address_of(self, where: PartitionId) -> str | None:
         """Return where another worker owns the partition, as far as known."""

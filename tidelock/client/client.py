@@ -272,8 +272,8 @@ def connect(
     function, which is asked at each connect. `timeout`: how long a command is tried, in s, at most 300.
     `connect_timeout`: how long to look for a first worker that leads a partition. `clock`: for tests.
     `client_id` with `first_sequence`: speak for a client that has ended, counting from far above its numbers (the
-    wall time in ms will do); wrong for one that still runs, whose pushes it would take over. `on_answers`: is told
-    of the client's id and each frame of answers before the client takes it.
+    wall time in ms will do), or for one that still runs, if both never use the same number: each gets its own
+    answers. `on_answers`: is told of the client's id and each frame of answers before the client takes it.
     Raises `ConnectionLost`, `NotAuthenticated`, `BadArgument`.
     """
     check_identity(client_id, first_sequence)

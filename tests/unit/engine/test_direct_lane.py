@@ -7,7 +7,7 @@ import pytest
 
 from streams.domain.decider import Rejected
 from streams.domain.locks.commands import EXCLUSIVE, AbortWait, AcquireLock, InspectLock, ReleaseLock
-from streams.domain.locks.replies import LockHeld, LockWaiting
+from streams.domain.locks.replies import LockFreed, LockHeld, LockWaiting
 from streams.engine import direct_lane
 from streams.engine.direct_lane import FRAMES, MAX_HELLO_BYTES, MAX_UNSENT_BYTES
 from streams.log.envelope import decode
@@ -298,6 +298,22 @@ async def test_a_push_goes_to_the_clients_newest_connection() -> None:
             answers = await new.answers()
             assert [answer.sequence for answer in answers.answers] == [1]
             assert isinstance(reply(answers), LockHeld)
+
+
+async def test_a_client_that_speaks_from_two_places_gets_its_pushes_at_both_until_one_leaves() -> None:
+    async with serving() as lane, connected(lane, client="c2") as other, connected(lane) as old:
+        other.command(ACQUIRE, 1, client="c2")
+        held = reply(await other.answers())
+        old.command(WAIT, 1)
+        assert isinstance(reply(await old.answers()), LockWaiting)
+        async with connected(lane) as new:
+            other.command(ReleaseLock("k", held.token), 2, client="c2")
+            pushed = await old.answers()
+            assert isinstance(reply(pushed), LockHeld)
+            assert await new.answers() == pushed
+        await until(lambda: not lane.roster._older)
+        old.command(ReleaseLock("k", reply(pushed).token), 2)
+        assert isinstance(reply(await old.answers()), LockFreed)
 
 
 async def test_a_partition_that_is_not_owned_here_says_so() -> None:
