@@ -75,15 +75,16 @@ def _problem(meta: CommandMeta, identity: Identity) -> Rejected | None:
         return Rejected(
             "BAD_META", "meta.sequence must be at least 0 and at least meta.floor. Count up from 0."
         )
-    if (
-        len(meta.client) <= MAX_LABEL
-        and len(meta.handle) <= MAX_LABEL
-        and meta.traceparent is meta.session is None
-    ):
+    if meta.traceparent is meta.session is None and _is_label(meta.client) and _is_label(meta.handle):
         return None
     for label in ("client", "handle", "session", "traceparent"):
-        if len(getattr(meta, label) or "") > MAX_LABEL:
+        if not _is_label(getattr(meta, label) or ""):
             return Rejected(
-                "BAD_META", f"meta.{label} is longer than {MAX_LABEL} characters. Use a shorter one."
+                "BAD_META",
+                f"meta.{label} must be printable and have up to {MAX_LABEL} characters. Use another one.",
             )
     return None
+
+
+def _is_label(text: str) -> bool:
+    return len(text) <= MAX_LABEL and text.isprintable()

@@ -56,7 +56,7 @@ class AuditFold:
         return (
             self._partition, accepted.offset, decided.index,
             tenant, name, decision.command,
-            decision.principal, meta.client, meta.handle, meta.sequence, decision.lane,
+            decision.principal, _storable(meta.client), _storable(meta.handle), meta.sequence, decision.lane,
             accepted_, outcome, reason,
             ",".join([type(event).__name__ for event in events]),
             decided.number if events else None,
@@ -68,9 +68,14 @@ class AuditFold:
         header = reply[:HEADER]
         if header == self._rejected:
             refusal = self._vocabulary.decode_reply(reply)
-            return False, refusal.code, refusal.message
+            return False, refusal.code, _storable(refusal.message)
         outcome = self._outcomes.get(header)
         if outcome is None:
             outcome = self._vocabulary.reply_name(reply).rpartition(".")[2]
             self._outcomes[header] = outcome
         return True, outcome, None
+
+
+def _storable(text: str) -> str:
+    """Return what a producer wrote as a database takes it: refused commands stand in the log as they came."""
+    return text.replace("\0", "\ufffd")

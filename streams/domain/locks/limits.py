@@ -41,6 +41,8 @@ def refuse_acquire(command: AcquireLock) -> Rejected | None:
             return bad_argument(
                 "transaction.id", f"must have 1 to {MAX_TRANSACTION_ID} characters", transaction.id
             )
+        if not transaction.id.isprintable():
+            return bad_argument("transaction.id", "must be printable", transaction.id)
         if transaction.started_ms < 0:
             return bad_argument("transaction.started_ms", "must not be negative", transaction.started_ms)
     return refuse_ttl(command.ttl_ms) or refuse_wait(command.wait_ms)

@@ -160,6 +160,9 @@ async def test_what_cannot_be_decoded_is_a_logged_rejection_and_a_dead_letter(na
         (Add("k", 1), {"client": "c" * 129}, "BAD_META"),
         (Add("k", 1), {"handle": "h" * 100_000}, "BAD_META"),
         (Add("k", 1), {"session": "s" * 129}, "BAD_META"),
+        (Add("k", 1), {"client": "nul\0"}, "BAD_META"),
+        (Add("k", 1), {"handle": "bell\a"}, "BAD_META"),
+        (Add("k", 1), {"session": "line\nbreak"}, "BAD_META"),
         (Add("k", 1), {"traceparent": "t" * 129}, "BAD_META"),
     ],
 )

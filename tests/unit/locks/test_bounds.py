@@ -34,6 +34,7 @@ BAD: list[tuple[Command, str]] = [
     (acquire(lock_delay_ms=3_600_001), "lock_delay_ms"),
     (acquire(transaction=Transaction("", 1)), "transaction.id"),
     (acquire(transaction=Transaction("x" * 129, 1)), "transaction.id"),
+    (acquire(transaction=Transaction("a\0", 1)), "transaction.id"),
     (acquire(transaction=Transaction("t", -1)), "transaction.started_ms"),
     (AcquireLock("x", "UPDATE", TTL), "mode"),  # type: ignore[arg-type]
     (renew(1, 99), "ttl_ms"),

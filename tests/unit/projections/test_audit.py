@@ -33,6 +33,11 @@ def test_a_refusal_is_kept_with_its_code_and_its_words() -> None:
     )
 
 
+def test_what_no_database_takes_is_written_so_that_it_does() -> None:
+    refused = decision(1, reply=Rejected("BAD_META", "no \0 here"), client="c\0", handle="\0h", key="")
+    given(AUDIT, at(0, refused)).shows(ROWS, "client handle reason", ("c\ufffd", "\ufffdh", "no \ufffd here"))
+
+
 def test_the_timer_asks_in_nobodys_name_and_gets_no_answer() -> None:
     given(AUDIT, at(0, did(granted("a", 1)), timer(LockReleased(1)))).shows(
         ROWS, "index_ command principal lane outcome event", (0, "AcquireLock", "dev", "DIRECT", "", 1),
