@@ -19,6 +19,7 @@ from typing import TypeAlias
 
 from api.errors import BadCursor
 from schemas.varints import read_varint, write_varint
+from streams.domain.value import value
 from streams.log.positions import PartitionId
 from streams.log.records import Genesis
 
@@ -30,6 +31,15 @@ MAC_BYTES = 12
 MAX_CHARS = 24_000
 """Of a cursor over 1,024 partitions at the ends of very long logs."""
 BEGIN: Place = (0, 0)
+
+
+@value
+class Claimed:
+    """What a cursor claims."""
+
+    places: dict[PartitionId, Place]
+    body: bytes
+    mac: bytes
 
 
 class CursorCodec:
@@ -52,22 +62,25 @@ class CursorCodec:
         body += self._mac(tenant, bytes(body), places)
         return urlsafe_b64encode(body).rstrip(b"=").decode()
 
-    def open(self, tenant: str, cursor: str) -> dict[PartitionId, Place]:
-        """Return the places of `cursor`. Raises `BadCursor`."""
+    def read(self, cursor: str) -> Claimed:
+        """Return what `cursor` claims, to be held against its seal. Raises `BadCursor`."""
         try:
             data = _bytes_of(cursor)
             body, mac = data[:-MAC_BYTES], data[-MAC_BYTES:]
-            places = self._places(body)
+            return Claimed(self._places(body), body, mac)
         except (ValueError, IndexError, NoBase64, UnicodeEncodeError) as error:
             raise BadCursor(
                 "`after` is no cursor: it was cut off or made up. Give one as an item of this subscription had it."
             ) from error
-        if not compare_digest(mac, self._mac(tenant, body, places)):
+
+    def check(self, tenant: str, claimed: Claimed) -> dict[PartitionId, Place]:
+        """Return the places that are claimed; the beginnings of their logs must be known. Raises `BadCursor`."""
+        if not compare_digest(claimed.mac, self._mac(tenant, claimed.body, claimed.places)):
             raise BadCursor(
                 "`after` is no cursor of yours in this log: it was changed, or it is of another tenant, log or "
                 "generation. Give one as an item of this subscription had it, or subscribe without."
             )
-        return places
+        return claimed.places
 
     def _places(self, body: bytes) -> dict[PartitionId, Place]:
         if body[0] != VERSION:

@@ -9,7 +9,7 @@ import structlog
 from api.errors import ApiError, BadArgument, BadCursor
 from api.subscriptions.change import Change, Entry
 from api.subscriptions.convert import deadlock_item, event_item, first_item, update_item
-from api.subscriptions.cursor import CursorCodec, Place
+from api.subscriptions.cursor import CursorCodec, Place, Places
 from api.subscriptions.errors import CursorAhead, LogAway, StateLost
 from api.subscriptions.follow import Follow, FollowSettings
 from api.subscriptions.hub import Hub
@@ -25,6 +25,8 @@ from streams.wire.keys import MAX_NAME_BYTES, place
 
 DEFAULT_SETTINGS = FollowSettings()
 LOCK = "lock"
+BEGUN: Place = (1, 0)
+"""The beginning of the log is known."""
 
 
 class Live:
@@ -147,12 +149,20 @@ class Live:
 
     async def _opened(self, interest: Interest, after: str) -> dict[PartitionId, Place]:
         """Return the places of a cursor that this node has come to. Raises `BadCursor`, `CursorAhead`."""
-        known = self._codec.open(interest.tenant, after)
+        claimed = self._codec.read(after)
+        lanes = self.hub.lanes
+        await self._reached({where: min(at, BEGUN) for where, at in claimed.places.items() if where in lanes})
+        known = self._codec.check(interest.tenant, claimed)
         places = {where: known[where] for where in interest.partitions if where in known}
         if len(places) < len(interest.partitions):
             raise BadCursor(
                 "`after` is of a subscription to other locks. Give one as an item of this subscription had it."
             )
+        await self._reached(places)
+        return places
+
+    async def _reached(self, places: Places) -> None:
+        """Wait until this node has come to `places`. Raises `CursorAhead`."""
         loop = asyncio.get_running_loop()
         until = loop.time() + self._settings.ahead_s
         for where, at in places.items():
@@ -163,7 +173,6 @@ class Live:
                     f"{Position(where, lane.next_offset)}. Try again, or another node.",
                     retry_after_ms=1000,
                 )
-        return places
 
     async def _stood(self, interest: OnLock, before: int | None) -> StoodAt:
         try:
