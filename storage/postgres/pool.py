@@ -1,6 +1,8 @@
 """Connections to PostgreSQL. Every wait is bounded: a server or a peer that hangs must not hang us."""
 
+import time
 from typing import TypeAlias
+from weakref import WeakKeyDictionary
 
 from psycopg import AsyncConnection
 from psycopg.conninfo import make_conninfo
@@ -32,6 +34,8 @@ class PoolSettings:
 
 
 DEFAULT = PoolSettings()
+CHECKED_S = 1.0
+"""A connection that answered is taken to live for so long."""
 
 
 def pool(url: str, settings: PoolSettings = DEFAULT) -> Pool:
@@ -71,6 +75,19 @@ def bounded(url: str, settings: PoolSettings = DEFAULT) -> str:
         keepalives_interval=5,
         options=" ".join(f"-c {name}={number}" for name, number in limits.items()),
     )
+
+
+class _Check:
+    """Asks a connection whether it lives, but not one that answered a moment ago: it costs a round trip."""
+
+    def __init__(self) -> None:
+        self._answered: WeakKeyDictionary[AsyncConnection, float] = WeakKeyDictionary()
+
+    async def __call__(self, connection: AsyncConnection) -> None:
+        now = time.monotonic()
+        if now - self._answered.get(connection, 0.0) > CHECKED_S:
+            await AsyncConnectionPool.check_connection(connection)
+            self._answered[connection] = now
 
 
 async def _configure(connection: AsyncConnection) -> None:

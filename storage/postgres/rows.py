@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
-from psycopg import AsyncConnection, AsyncCursor, adapters, sql
+from psycopg import AsyncConnection, AsyncCursor, adapters
 from psycopg.adapt import Dumper
+from psycopg.types.numeric import Int8Dumper
 
 from streams.projections.table import Row
 
@@ -22,9 +23,11 @@ class NumbersDumper(Dumper):
 def speak_rows(connection: AsyncConnection) -> None:
     """Teach `connection` the values of rows."""
     connection.adapters.register_dumper(tuple, NumbersDumper)
+    # else numbers have a type by their size, and each mixture of them is a statement to be prepared anew
+    connection.adapters.register_dumper(int, Int8Dumper)
 
 
-async def copy_in(cursor: AsyncCursor[Any], statement: sql.Composed, rows: Iterable[Row]) -> None:
+async def copy_in(cursor: AsyncCursor[Any], statement: bytes, rows: Iterable[Row]) -> None:
     """Copy `rows` to where `statement` says."""
     async with cursor.copy(statement) as copy:
         write_row = copy.write_row

@@ -15,19 +15,23 @@ def named(name: str) -> sql.Identifier:
 
 @value
 class Statements:
-    """What a store says about one table."""
+    """What a store says about one table; ready to be sent, because composing takes longer than many a write."""
 
-    copy: sql.Composed
+    insert: bytes
+    upsert: bytes
+    delete: bytes
+    """Of one row each."""
+    copy: bytes
     """Rows under new keys, straight into the table."""
-    stage: sql.Composed
+    stage: bytes
     """Makes this connection's two waiting rooms: one for rows to put, one for keys to delete."""
-    copy_put: sql.Composed
-    put: sql.Composed
-    copy_gone: sql.Composed
-    delete_gone: sql.Composed
-    delete_partition: sql.Composed
-    truncate: sql.Composed
-    restore: sql.Composed | None
+    copy_put: bytes
+    put: bytes
+    copy_gone: bytes
+    delete_gone: bytes
+    delete_partition: bytes
+    truncate: bytes
+    restore: bytes | None
     """The rows that a fold needs to go on."""
 
 
@@ -42,21 +46,25 @@ def statements(table: Table) -> Statements:
     room = sql.SQL(
         "CREATE TEMP TABLE IF NOT EXISTS {} ON COMMIT DELETE ROWS AS SELECT {} FROM {} WITH NO DATA"
     )
-    rooms = [room.format(put, columns, at), room.format(gone, keys, at)]
     copy = sql.SQL("COPY {} ({}) FROM STDIN")
+    insert = sql.SQL("INSERT INTO {} ({}) ").format(at, columns)
+    row = sql.SQL("VALUES ({})").format(sql.SQL(", ").join(sql.Placeholder() * len(table.columns)))
+    every = sql.SQL("SELECT {} FROM {}").format(columns, put)
+    otherwise = sql.SQL(" ON CONFLICT ({}) {}").format(keys, _on_conflict(table))
     return Statements(
-        copy=copy.format(at, columns),
-        stage=sql.SQL("; ").join(rooms),
-        copy_put=copy.format(put, columns),
-        put=sql.SQL(
-            "INSERT INTO {at} ({columns}) SELECT {columns} FROM {put} ON CONFLICT ({keys}) {do}"
-        ).format(at=at, columns=columns, put=put, keys=keys, do=_on_conflict(table)),
-        copy_gone=copy.format(gone, keys),
-        delete_gone=sql.SQL("DELETE FROM {} AS t USING {} AS gone WHERE {}").format(
-            at, gone, _same_key(table)
-        ),
-        delete_partition=sql.SQL("DELETE FROM {} WHERE partition = %s").format(at),
-        truncate=sql.SQL("TRUNCATE {}").format(at),
+        insert=(insert + row).as_bytes(),
+        upsert=(insert + row + otherwise).as_bytes(),
+        delete=sql.SQL("DELETE FROM {} WHERE {}").format(at, _this_key(table)).as_bytes(),
+        copy=copy.format(at, columns).as_bytes(),
+        stage=sql.SQL("; ").join([room.format(put, columns, at), room.format(gone, keys, at)]).as_bytes(),
+        copy_put=copy.format(put, columns).as_bytes(),
+        put=(insert + every + otherwise).as_bytes(),
+        copy_gone=copy.format(gone, keys).as_bytes(),
+        delete_gone=sql.SQL("DELETE FROM {} AS t USING {} AS gone WHERE {}")
+        .format(at, gone, _same_key(table))
+        .as_bytes(),
+        delete_partition=sql.SQL("DELETE FROM {} WHERE partition = %s").format(at).as_bytes(),
+        truncate=sql.SQL("TRUNCATE {}").format(at).as_bytes(),
         restore=_restore(table),
     )
 
@@ -78,11 +86,15 @@ def _same_key(table: Table) -> sql.Composed:
     return sql.SQL(" AND ").join(pairs)
 
 
-def _restore(table: Table) -> sql.Composed | None:
+def _this_key(table: Table) -> sql.Composed:
+    pairs = [sql.SQL("{} = %s").format(sql.Identifier(key)) for key in table.columns[: table.key]]
+    return sql.SQL(" AND ").join(pairs)
+
+
+def _restore(table: Table) -> bytes | None:
     if not table.restores and table.open_column is None:
         return None
     every = sql.SQL("SELECT {} FROM {} WHERE partition = %s").format(_list(table.columns), named(table.name))
-    if table.restores:
-        return every
-    assert table.open_column is not None
-    return every + sql.SQL(" AND {} IS NULL").format(sql.Identifier(table.open_column))
+    if table.restores or table.open_column is None:
+        return every.as_bytes()
+    return (every + sql.SQL(" AND {} IS NULL").format(sql.Identifier(table.open_column))).as_bytes()

@@ -53,6 +53,8 @@ _POSITIONS = """
 SELECT kind, partition, checkpoint FROM tidelock.checkpoints WHERE projection = %s AND version = %s
 """
 _FORGET_PUBLISHED = "DELETE FROM tidelock.publications WHERE name = %s AND partition = %s"
+FEW = 40
+"""Up to so many changes go row by row; measured."""
 MARK_EVERY = 4096
 """Offsets between two of `log_marks`, about."""
 
@@ -65,8 +67,9 @@ def _said(table: Table) -> Statements:
 class PostgresProjectionStore:
     """Read models in one database. It knows tables by their description only."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, few: int = FEW) -> None:
         self._pool = pool
+        self._few = few
         self._staged: WeakKeyDictionary[AsyncConnection, set[Table]] = WeakKeyDictionary()
 
     async def load(self, projection: Projection, where: PartitionId) -> Loaded:
@@ -97,8 +100,14 @@ class PostgresProjectionStore:
             async with self._pool.connection() as connection:
                 async with connection.transaction(), connection.cursor() as cursor:
                     await _take(cursor, projection, where, expected)
-                    fresh = await self._change(cursor, changes)
-                    await _move(cursor, projection, where, expected, reached)
+                    fresh: set[Table] = set()
+                    if _are_few(changes, self._few):
+                        async with connection.pipeline():
+                            await _change_few(cursor, changes)
+                            await _move(cursor, projection, where, expected, reached)
+                    else:
+                        fresh = await self._change(cursor, changes)
+                        await _move(cursor, projection, where, expected, reached)
                 # only now: a rollback takes the waiting rooms along
                 self._staged.setdefault(connection, set()).update(fresh)
 
@@ -186,6 +195,20 @@ async def _take(cursor: _Cursor, projection: Projection, where: PartitionId, exp
         for table in projection.tables:
             await cursor.execute(_said(table).delete_partition, (where.partition,))
             await cursor.execute(_FORGET_PUBLISHED, (table.name, where.partition))
+
+
+def _are_few(changes: Changes, few: int) -> bool:
+    inserted = sum([len(rows) for rows in changes.inserted.values()])
+    return inserted + sum([len(rows) for rows in changes.put.values()]) <= few
+
+
+async def _change_few(cursor: _Cursor, changes: Changes) -> None:
+    """Change the rows one by one: in a pipeline that is one round trip. COPY takes two a table, and no pipeline."""
+    for table, inserted in changes.inserted.items():
+        await cursor.executemany(_said(table).insert, list(inserted.values()))
+    for table, put in changes.put.items():
+        await cursor.executemany(_said(table).upsert, [row for row in put.values() if row is not None])
+        await cursor.executemany(_said(table).delete, [key for key, row in put.items() if row is None])
 
 
 async def _put(cursor: _Cursor, table: Table, put: Mapping[Key, Row | None]) -> None:

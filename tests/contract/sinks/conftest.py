@@ -15,7 +15,7 @@ from storage.postgres.pool import DEFAULT, Pool, PoolSettings, pool
 from storage.postgres.publications import PostgresPublications
 from storage.postgres.rows import as_row
 from storage.postgres.statements import named
-from storage.postgres.store import PostgresProjectionStore
+from storage.postgres.store import FEW, PostgresProjectionStore
 from storage.redis.hot import RedisHotStore, client
 from streams.projections.ports import LogMarks, ProjectionStore, Publications
 from streams.projections.table import Row, Table
@@ -53,9 +53,9 @@ class MemoryDatabase:
 
 
 class PostgresDatabase:
-    def __init__(self, connections: Pool) -> None:
+    def __init__(self, connections: Pool, few: int = FEW) -> None:
         self.pool = connections
-        self.store = PostgresProjectionStore(connections)
+        self.store = PostgresProjectionStore(connections, few)
         self.marks = PostgresLogMarks(connections)
         self.publications = PostgresPublications(connections)
 
@@ -81,7 +81,7 @@ async def postgres_for_tests(home: Path) -> AsyncIterator[LocalStack]:
 
 @asynccontextmanager
 async def empty_database(
-    stack: LocalStack, settings: PoolSettings = DEFAULT
+    stack: LocalStack, settings: PoolSettings = DEFAULT, few: int = FEW
 ) -> AsyncIterator[PostgresDatabase]:
     """Connect to the stack's PostgreSQL and delete all rows."""
     async with pool(str(stack.addresses.postgres), settings) as connections:
@@ -91,7 +91,7 @@ async def empty_database(
             )
             names = sql.SQL(", ").join([named(name) for (name,) in await found.fetchall()])
             await connection.execute(sql.SQL("TRUNCATE {}").format(names))
-        yield PostgresDatabase(connections)
+        yield PostgresDatabase(connections, few)
 
 
 @asynccontextmanager

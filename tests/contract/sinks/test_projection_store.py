@@ -2,13 +2,17 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
+from typing import TypeAlias
 
 import pytest
 import pytest_asyncio
 
+from storage.postgres.store import FEW
 from streams.log.checkpoint import START
 from streams.log.positions import PartitionId
 from streams.projections.ports import BuiltByNewer, CheckpointMoved, Loaded, ProjectionStore, RowRefused
@@ -31,7 +35,6 @@ from tests.contract.sinks.toys import (
     spell,
     window,
 )
-from tidelock.local.stack import LocalStack
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -41,32 +44,36 @@ HOSTILE = (
 )  # fmt: skip
 
 
+@asynccontextmanager
+async def in_memory() -> AsyncIterator[Database]:
+    yield MemoryDatabase()
+
+
+Opens: TypeAlias = Callable[[], AbstractAsyncContextManager[Database]]
+REAL = [pytest.mark.integration, pytest.mark.xdist_group("sinks")]
+
+
 @pytest_asyncio.fixture(
     scope="module",
     loop_scope="module",
-    params=[
-        "memory",
-        pytest.param("postgres", marks=[pytest.mark.integration, pytest.mark.xdist_group("sinks")]),
-    ],
+    params=["memory", pytest.param("postgres", marks=REAL), pytest.param("postgres-in-bulk", marks=REAL)],
 )
-async def stack(
+async def opens(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[LocalStack | None]:
-    """A real PostgreSQL; None: in memory."""
+) -> AsyncIterator[Opens]:
+    """Each way to have a database: in memory, a real one, and a real one that takes all rows by COPY."""
     if request.param == "memory":
-        yield None
+        yield in_memory
         return
-    async with postgres_for_tests(tmp_path_factory.mktemp("postgres")) as running:
-        yield running
+    few = FEW if request.param == "postgres" else -1
+    async with postgres_for_tests(tmp_path_factory.mktemp("postgres")) as stack:
+        yield partial(empty_database, stack, few=few)
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def database(stack: LocalStack | None) -> AsyncIterator[Database]:
+async def database(opens: Opens) -> AsyncIterator[Database]:
     """A database without rows."""
-    if stack is None:
-        yield MemoryDatabase()
-        return
-    async with empty_database(stack) as found:
+    async with opens() as found:
         yield found
 
 
