@@ -91,9 +91,9 @@ class Documents:
             raise _too_large("QUERY_TOO_LONG", f"has {len(text)} characters", limits.chars)
         try:
             return parse(text, max_tokens=limits.tokens)
-        except RecursionError:
-            raise _too_large("QUERY_TOO_DEEP", "is nested deeper than it can be read", limits.depth) from None
         except GraphQLSyntaxError as error:
+            if "nested too deeply" in error.message:
+                raise _too_large("QUERY_TOO_DEEP", "is nested deeper than is read", limits.depth) from None
             if "tokens" in error.message:
                 raise _too_large("QUERY_TOO_LONG", "has too many tokens", limits.tokens) from None
             raise BadRequest(f"The query cannot be parsed: {error.message}", code="GRAPHQL_SYNTAX") from error

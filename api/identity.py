@@ -1,5 +1,6 @@
 """Who asks. One small port; until identity exists, a development token fixes tenant and principal."""
 
+from dataclasses import field
 from hmac import compare_digest
 from typing import Protocol
 
@@ -13,7 +14,7 @@ class Identity:
 
     tenant: str
     principal: str
-    token: str
+    token: str = field(repr=False)
     """What the caller showed; mutations show it to the workers."""
 
 
