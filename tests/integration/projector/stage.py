@@ -36,6 +36,15 @@ async def until(condition: Callable[[], Any], patience_s: float = PATIENCE_S) ->
             await asyncio.sleep(0.05)
 
 
+@dataclass(frozen=True)
+class Proof:
+    """What was compared."""
+
+    ends: dict[PartitionId, int]
+    told: truth.Told
+    counts: dict[str, int]
+
+
 @dataclass
 class Stage:
     """What a test acts on."""
@@ -103,6 +112,20 @@ class Stage:
             told = [await self.status(part.name) for part in self.stack.parts if "projector" in part.name]
             raise AssertionError(f"{stored} is projected of {ends}; {json.dumps(told)}") from None
         return found
+
+    async def proved(self, refused: truth.Aside | None = None) -> Proof:
+        """Compare every table with what the logs say, in a moment in which nothing is decided."""
+        while True:
+            ends = await self.projected()
+            told = await truth.told_by_logs(self.kafka, refused)
+            try:
+                counts = await truth.assert_equal(self.postgres, told)
+            except AssertionError:
+                if await truth.ends(self.kafka) == ends:
+                    raise
+            else:
+                if await truth.ends(self.kafka) == ends:
+                    return Proof(ends, told, counts)
 
     async def checkpoints(self) -> dict[tuple[str, PartitionId], int]:
         """Return how far every read model is; nothing while the database is away."""

@@ -145,16 +145,20 @@ async def assert_equal(
     return counts
 
 
-async def assert_hot_copy_equal(redis: str, told: Told, table: Table, where: PartitionId, end: int) -> None:
-    """Compare a partition's hot copy with what the log says."""
+async def hot_copy_difference(
+    redis: str, told: Told, table: Table, where: PartitionId, end: int
+) -> str | None:
+    """Compare a partition's hot copy with what the log says; return what is wrong with it."""
     wanted = {hot_key(key): row for key, row in told.rows.get(table, {}).items() if key[0] == where.partition}
     connection = client(redis)
     try:
         at, found = await RedisHotStore(connection).get(table, where, list(wanted))
-        assert at == end, f"the hot copy of {where} stands at {at}, the log ends at {end}"
-        assert {key: row_of(table, text) for key, text in found.items()} == wanted
     finally:
         await connection.aclose()
+    if at != end:
+        return f"the hot copy of {where} stands at {at}, the log ends at {end}"
+    rows = {key: row_of(table, text) for key, text in found.items()}
+    return None if rows == wanted else f"the hot copy of {where} holds {rows}, the log says {wanted}"
 
 
 def _plain(value: Any) -> Any:
