@@ -73,13 +73,19 @@ class Account:
 
 STEPS = st.one_of(
     st.tuples(st.just("commit"), st.sampled_from(NAMES), st.sampled_from("abc")),
-    st.tuples(st.just("several"), st.sampled_from(NAMES), st.integers(2, 4)),
+    st.tuples(
+        st.just("several"),
+        st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(NAMES)), min_size=2, max_size=8),
+        st.booleans(),
+    ),
     st.tuples(st.just("void"), st.integers(0, 1), st.none()),
     st.tuples(st.just("mark"), st.integers(0, 1), st.none()),
-    st.tuples(st.just("tail"), st.integers(0, NODES - 1), st.integers(1, 6)),
+    st.tuples(st.just("tail"), st.integers(0, NODES - 1), st.integers(1, 3)),
+    st.tuples(st.just("tail"), st.integers(0, NODES - 1), st.just(100)),
     st.tuples(st.just("cut"), st.integers(0, NODES - 1), st.none()),
     st.tuples(st.just("project"), st.integers(0, NODES - 1), st.integers(0, 4)),
-    st.tuples(st.just("take"), st.integers(0, 7), st.integers(1, 12)),
+    st.tuples(st.just("take"), st.integers(0, 7), st.integers(1, 5)),
+    st.tuples(st.just("everybody"), st.integers(1, 20), st.none()),
     st.tuples(st.just("leave"), st.integers(0, 7), st.integers(0, NODES - 1)),
     st.tuples(st.just("stop"), st.integers(0, NODES - 1), st.none()),
 )
@@ -118,11 +124,11 @@ class Play:
     async def _commit(self, name: str, client: str) -> None:
         self.logs.toggle(name, client)
 
-    async def _several(self, name: str, count: int) -> None:
-        where = self.logs.where(name)
-        names = [one for one in NAMES if self.logs.where(one) == where][:count]
-        self.logs.commit(*((one, self.logs.move(one, one)) for one in names))
-        self._deadlock()
+    async def _several(self, moves: list[tuple[str, str]], deadlock: bool) -> None:
+        where = self.logs.where(moves[0][1])
+        self.logs.commit(*[move for move in moves if self.logs.where(move[1]) == where])
+        if deadlock:
+            self._deadlock()
 
     async def _void(self, partition: int, _: None) -> None:
         self.logs.void(self.logs.wheres[partition])
@@ -146,6 +152,10 @@ class Play:
         watcher = self.users[user].watcher
         if watcher is not None:
             watcher.allow(count)
+
+    async def _everybody(self, count: int, _: None) -> None:
+        for user in range(len(self.users)):
+            await self._take(user, count)
 
     async def _leave(self, user: int, node: int) -> None:
         await self.users[user].close()

@@ -94,10 +94,14 @@ class Logs:
         self.heads[where].accept(len(self.topics[where].records) - 1, None, b"a stranger's")
 
     def commit(self, *asked: tuple[str, Any], tenant: str = TENANT) -> None:
-        """Write one commit of the decisions on `(client, command)`, all of one partition."""
-        where = self.where(asked[0][1].name, tenant)
+        """Write one commit of the decisions on `(client, command)`, all of one partition.
+
+        In the place of a command, a name: release that lock if the client holds it then, else ask for it.
+        """
+        where = self.where(getattr(asked[0][1], "name", asked[0][1]), tenant)
         offset, index, decisions = len(self.topics[where].records), 0, []
-        for client, command in asked:
+        for client, wanted in asked:
+            command = self.move(wanted, client, tenant) if isinstance(wanted, str) else wanted
             assert self.where(command.name, tenant) == where
             self.sequence += 1
             key = f"{tenant}/{command.name}"
