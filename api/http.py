@@ -75,8 +75,8 @@ class GraphQLOverHttp:
     async def _run(self, asked: Asked, context: Context, receive: Receive) -> dict[str, Any] | None:
         """Return the answer; None if nobody is there any more to take it."""
         if "mutation" not in asked.query:
-            return await self._answered(asked, context, QUERY_S)
-        answering = asyncio.create_task(self._answered(asked, context, MUTATION_S))
+            return await self.answered(asked, context, QUERY_S)
+        answering = asyncio.create_task(self.answered(asked, context, MUTATION_S))
         leaving = asyncio.create_task(_left(receive))
         try:
             await asyncio.wait((answering, leaving), return_when=asyncio.FIRST_COMPLETED)
@@ -86,7 +86,8 @@ class GraphQLOverHttp:
             answering.cancel()  # a wait whose asker is gone is taken back
             await asyncio.wait((answering, leaving))
 
-    async def _answered(self, asked: Asked, context: Context, within_s: float) -> dict[str, Any]:
+    async def answered(self, asked: Asked, context: Context, within_s: float) -> dict[str, Any]:
+        """Return the answer to one query or mutation, whatever becomes of it."""
         try:
             async with asyncio.timeout(within_s):
                 result = await self._schema.execute(

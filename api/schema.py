@@ -78,6 +78,8 @@ class Mutation:
 class Schema(strawberry.Schema):
     """The schema, with one way to treat errors on every transport."""
 
+    documents: Documents
+
     def process_errors(
         self,
         errors: list[GraphQLError],
@@ -98,7 +100,7 @@ def build(*, introspection: bool = False) -> Schema:
         extensions=[checked.extension],
         config=StrawberryConfig(scalar_map=SCALARS),
     )
-    checked.documents = Documents(schema._schema, introspection=introspection)
+    schema.documents = checked.documents = Documents(schema._schema, introspection=introspection)
     return schema
 
 
