@@ -31,6 +31,8 @@ class Statements:
     delete_gone: bytes
     delete_partition: bytes
     truncate: bytes
+    share: bytes
+    """Keeps the table from being truncated."""
     restore: bytes | None
     """The rows that a fold needs to go on."""
 
@@ -65,6 +67,7 @@ def statements(table: Table) -> Statements:
         .as_bytes(),
         delete_partition=sql.SQL("DELETE FROM {} WHERE partition = %s").format(at).as_bytes(),
         truncate=sql.SQL("TRUNCATE {}").format(at).as_bytes(),
+        share=sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(at).as_bytes(),
         restore=_restore(table),
     )
 

@@ -76,16 +76,16 @@ class PostgresProjectionStore:
         """Return checkpoint and rows as one snapshot shows them."""
         with translated(f"load of {projection.name} {where}"):
             async with self._pool.connection() as connection, connection.transaction():
+                restoring = [table for table in projection.tables if _said(table).restore is not None]
                 await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                for table in restoring:  # before the snapshot is taken: TRUNCATE heeds none
+                    await connection.execute(_said(table).share)
                 checkpoint = await _stored(connection.cursor(), _FIND, projection, where) or START
                 if checkpoint == START:
                     return Loaded(START, {})
-                rows = {
-                    table: await _restored(connection, table, where)
-                    for table in projection.tables
-                    if _said(table).restore is not None
-                }
-                return Loaded(checkpoint, rows)
+                return Loaded(
+                    checkpoint, {table: await _restored(connection, table, where) for table in restoring}
+                )
 
     async def write(
         self,
