@@ -18,7 +18,7 @@ from tests.simulation.clients import Client
 from tests.simulation.faults import draw
 from tests.simulation.havoc import Havoc
 from tests.simulation.invariants import MAX_FAR_CLIENTS
-from tests.simulation.loop import Livelock
+from tests.simulation.loop import Livelock, SimLoop
 from tests.simulation.network import TENANT
 from tests.simulation.worker import WHERE
 from tests.simulation.world import World
@@ -86,7 +86,7 @@ def _world(seed: int, trace: bool) -> Result:
         world.events,
         faults,
     )
-    _bury(world)
+    _bury(world.loop)
     return result
 
 
@@ -182,13 +182,13 @@ def _hash(world: World) -> str:
     return digest.hexdigest()
 
 
-def _bury(world: World) -> None:
+def _bury(loop: SimLoop) -> None:
     """End every coroutine now: they raise GeneratorExit, and what they do then is no news."""
     hook = sys.unraisablehook
     sys.unraisablehook = lambda _: None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # an end that starts something new
-            world.loop.close()
+            loop.close()
     finally:
         sys.unraisablehook = hook

@@ -274,7 +274,9 @@ class SimLoop(asyncio.AbstractEventLoop):
         self._timers.clear()
         for task, _ in self.tasks:
             task._log_destroy_pending = False  # type: ignore[attr-defined]
-            with suppress(RuntimeError):  # it awaits something while it ends
+            with suppress(
+                RuntimeError, BaseExceptionGroup
+            ):  # it awaits something while it ends; a group says so
                 task.get_coro().close()
         self.tasks.clear()
 

@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import product
 from typing import Any
 
 from streams.domain.decider import TIMER, Context, Requester, Tick
@@ -19,9 +18,10 @@ from streams.domain.locks.commands import (
     WaitEdge,
     WithdrawLock,
 )
-from streams.domain.locks.state import FREE, Holder, Lock, Waiter
+from streams.domain.locks.state import FREE, Lock
 from streams.log.positions import PartitionId
 from streams.processes.deadlocks.detector import Abort, DeadlockDetector, Effect, SendBarrier
+from tests.property.processes import naive
 
 PARTITIONS = tuple(PartitionId("locks", number) for number in range(3))
 LOCKS_EACH = 2
@@ -241,44 +241,14 @@ class World:
         assert victim.ticket == abort.ticket
 
     def edges(self) -> frozenset[WaitEdge]:
-        """Return all that wait for another now, by the words of the design."""
+        """Return all that wait for another now."""
         return frozenset(edge for edge, _, _ in self._all_edges())
 
-    def circles(self) -> set[Any]:
+    def circles(self) -> set[naive.Node]:
         """Return the nodes that are in a circle now."""
-        reach = {(a, b) for _, a, b in self._all_edges()}
-        nodes = {node for pair in reach for node in pair}
-        while True:
-            more = {(a, d) for (a, b), (c, d) in product(reach, reach) if b == c} - reach
-            if not more:
-                return {node for node in nodes if (node, node) in reach}
-            reach |= more
+        return naive.circular((one, other) for _, one, other in self._all_edges())
 
-    def _all_edges(self) -> Iterator[tuple[WaitEdge, Any, Any]]:
+    def _all_edges(self) -> Iterator[tuple[WaitEdge, naive.Node, naive.Node]]:
         for partition in self.partitions.values():
             for key, lock in partition.locks.items():
-                for place, waiter in enumerate(lock.waiters):
-                    yield from self._edges(partition.where, key, lock, place, waiter)
-
-    def _edges(
-        self, where: PartitionId, key: str, lock: Lock, place: int, waiter: Waiter
-    ) -> Iterator[tuple[WaitEdge, Any, Any]]:
-        others: list[Holder | Waiter] = [*lock.holders, *lock.waiters[:place]]
-        for other in others:
-            both_share = waiter.mode == other.mode == "SHARED"
-            own_share = isinstance(other, Holder) and other.token == waiter.upgrade_of
-            me, them = _node(where, waiter), _node(where, other)
-            if both_share or own_share or me == them:
-                continue
-            number = other.token if isinstance(other, Holder) else other.ticket
-            logged = WaitEdge(_id(waiter), key.partition("/")[2], waiter.ticket, _id(other), number)
-            yield logged, me, them
-
-
-def _id(one: Holder | Waiter) -> str:
-    transaction = None if one.terms is None else one.terms.transaction
-    return "" if transaction is None else transaction.id
-
-
-def _node(where: PartitionId, one: Holder | Waiter) -> object:
-    return _id(one) or (where, one.token if isinstance(one, Holder) else one.ticket)
+                yield from naive.edges(partition.where, key, lock)
