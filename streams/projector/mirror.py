@@ -10,7 +10,7 @@ from contextlib import suppress
 from streams.log.checkpoint import Checkpoint
 from streams.log.positions import PartitionId
 from streams.projections.hot import hot_key, hot_row
-from streams.projections.ports import HotStore, Loaded, SinkUnavailable
+from streams.projections.ports import HotStore, Loaded, SinkError
 from streams.projections.table import Changes, Key, Row, Table
 from streams.projector.backoff import Backoff, Pause
 from streams.projector.settings import LaneSettings
@@ -67,7 +67,7 @@ class Mirror:
             self._news.clear()
             try:
                 await self._bring()
-            except SinkUnavailable as error:
+            except SinkError as error:
                 self.trouble, self._at = error, None
                 self._news.set()
                 await self._backoff.pause()
@@ -79,10 +79,8 @@ class Mirror:
         self._changed = {}
         if self._at is None or not await self._applied(self._at, end, changed):
             await self._replace()
-        elif self._at is not None:
-            self._at = end
-        self.trouble = None
-        self._backoff.succeeded()
+        else:
+            self._stands_at(end)
 
     async def _applied(self, start: int, end: int, changed: dict[Key, Row | None]) -> bool:
         documents = {hot_key(key): None if row is None else hot_row(row) for key, row in changed.items()}
@@ -98,5 +96,9 @@ class Mirror:
             if not done % DOCUMENTS_A_TURN:
                 await asyncio.sleep(0)
         await self._store.replace(self.table, self._where, end, documents)
-        self._at = end
+        self._stands_at(end)
         await self._pause(self._settings.mirror_pause_s)
+
+    def _stands_at(self, end: int) -> None:
+        self._at, self.trouble = end, None
+        self._backoff.succeeded()

@@ -1,0 +1,119 @@
+"""The hot copy: follows the store, is replaced when it is not where it should be, and holds nobody up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from storage.memory.projections import MemoryHotStore
+from streams.log.checkpoint import START
+from streams.log.positions import PartitionId
+from streams.projections.hot import hot_key, hot_row
+from streams.projections.ports import SinkUnavailable
+from streams.projections.table import Table
+from streams.projector.mirror import Mirror
+from streams.projector.settings import LaneSettings
+from tests.unit.projector.conftest import Make
+from tests.unit.projector.toy import TALLY, TOY, World, at_once, keys, logbook, until
+from tests.unit.replay.logbook import WHERE
+
+
+class MoodyHotStore(MemoryHotStore):
+    """Away when told so; counts what it is asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.away = False
+        self.applied = 0
+        self.replaced = 0
+
+    async def apply(
+        self, table: Table, where: PartitionId, start: int, end: int, rows: Mapping[str, str | None]
+    ) -> bool:
+        self._mood()
+        self.applied += 1
+        return await super().apply(table, where, start, end, rows)
+
+    async def replace(self, table: Table, where: PartitionId, end: int, rows: Mapping[str, str]) -> None:
+        self._mood()
+        self.replaced += 1
+        await super().replace(table, where, end, rows)
+
+    def _mood(self) -> None:
+        if self.away:
+            raise SinkUnavailable("Redis is away")
+
+
+def mirrored(given: World, look_s: float = 60.0) -> tuple[MoodyHotStore, Mirror]:
+    store, settings = MoodyHotStore(), LaneSettings(mirror_look_s=look_s)
+    mirror = Mirror(store, TALLY, WHERE, settings, at_once()[0])
+    given.tasks.append(asyncio.create_task(mirror.run()))
+    return store, mirror
+
+
+def is_copy(store: MoodyHotStore, given: World) -> bool:
+    wanted = {hot_key(key): hot_row(row) for key, row in given.rows[TALLY].items()}
+    at, rows = store.copies.get((TALLY, WHERE), (None, {}))
+    return (at, rows) == (len(given.book.records), wanted)
+
+
+async def test_the_copy_follows_step_by_step(world: Make) -> None:
+    given = world(logbook(*keys(30, 10)))
+    store, mirror = mirrored(given)
+    lane = given.lane(mirror=mirror)
+    for upto in (4, 6, 9, None):
+        await given.feed(upto=upto)
+        await given.settled(lane, at=upto)
+    await until(lambda: is_copy(store, given))
+    assert (store.replaced, mirror.trouble) == (1, None)
+
+
+async def test_a_copy_that_was_flushed_is_replaced_also_when_nothing_happens(world: Make) -> None:
+    given = world(logbook(*keys(30, 10)))
+    store, mirror = mirrored(given, look_s=0.0)
+    lane = given.lane(mirror=mirror)
+    await given.feed()
+    await given.settled(lane)
+    await until(lambda: is_copy(store, given))
+    store.copies.clear()
+    await until(lambda: is_copy(store, given))
+
+
+async def test_a_copy_that_is_away_holds_nobody_up_and_is_replaced_when_it_is_back(world: Make) -> None:
+    given = world(logbook(*keys(30, 10)))
+    store, mirror = mirrored(given)
+    store.away = True
+    lane = given.lane(mirror=mirror)
+    await given.feed()
+    await given.settled(lane)
+    await until(lambda: mirror.trouble is not None)
+    store.away = False
+    await until(lambda: is_copy(store, given) and mirror.trouble is None)
+
+
+async def test_a_restarted_lane_replaces_what_an_older_one_left(world: Make) -> None:
+    given = world(logbook(*keys(30, 10)))
+    lane = given.lane()
+    await given.feed()
+    await given.settled(lane)
+    await given.end()
+    given.__post_init__()
+    store, mirror = mirrored(given)
+    store.copies[TALLY, WHERE] = (3, {"stale": "row"})
+    given.lane(mirror=mirror)
+    await until(lambda: is_copy(store, given))
+
+
+async def test_a_row_that_is_gone_is_gone_from_the_copy(world: Make) -> None:
+    given = world(logbook())
+    store, mirror = mirrored(given)
+    loaded = await given.store.load(TOY, WHERE)
+    mirror.loaded(loaded)
+    changes = TOY.fold(WHERE, given.tail._vocabulary).take()
+    changes.upsert(TALLY, (0, "dev/a", 1, 7))
+    mirror.committed(START, changes)
+    await until(lambda: (TALLY, WHERE) in store.copies and bool(store.copies[TALLY, WHERE][1]))
+    gone = TOY.fold(WHERE, given.tail._vocabulary).take()
+    gone.delete(TALLY, (0, "dev/a"))
+    mirror.committed(START, gone)
+    await until(lambda: not store.copies[TALLY, WHERE][1])
