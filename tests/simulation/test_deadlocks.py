@@ -33,7 +33,7 @@ def test_no_false_abort_and_no_missed_deadlock(shard: int) -> None:
                 f"python -m tests.simulation.deadlocks {result.seed} --trace\n"
                 + "\n".join(result.violations[:3])
             )
-    assert aborts > DEADLOCKS // SHARDS // 4, "the histories have too few deadlocks to mean anything"
+    assert aborts >= DEADLOCKS // SHARDS // 4, "the histories have too few deadlocks to mean anything"
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)

@@ -54,7 +54,6 @@ class World:
         self.detectors: list[Detector] = []
         self.events: list[str] = []
         self._keep_trace = keep_trace
-        self._owners: dict[PartitionId, Worker] = {}
         for where in PARTITIONS:
             self.topic(where).observers.append(partial(self._landed, where))
 

@@ -12,6 +12,7 @@ from streams.domain.locks.commands import (
     Transaction,
     UpgradeLock,
 )
+from streams.domain.locks.events import Event
 from streams.domain.locks.state import FREE, Lock
 from streams.log.positions import PartitionId
 from streams.processes.deadlocks.detector import Abort, DeadlockDetector, Effect, SendBarrier
@@ -27,6 +28,8 @@ class Scene:
         self.detector = detector or DeadlockDetector()
         self.locks: dict[str, Lock] = {}
         self.events = {P0: 0, P1: 0}
+        self.decided: list[tuple[PartitionId, str, tuple[Event, ...]]] = []
+        """(partition, key, events) of all decisions."""
         self._sequence = 0
 
     def acquire(
@@ -83,6 +86,7 @@ class Scene:
             lock = decider.evolve(lock, event)
         self.locks[command.name] = lock
         self.events[where] += len(decision.events)
+        self.decided.append((where, f"dev/{command.name}", decision.events))
         changes = [(f"dev/{command.name}", event) for event in decision.events]
         self.detector.fold(where, self.events[where], changes)
         return self
