@@ -7,6 +7,7 @@ from strawberry.types.execution import ExecutionContext
 
 from api.documents import CheckedDocuments, Documents
 from api.mutations import locks as lock_mutations
+from api.plain import PlainExecutor
 from api.present import present
 from api.queries import locks as lock_queries
 from api.queries import partitions as partition_queries
@@ -98,6 +99,7 @@ def build(*, introspection: bool = False) -> Schema:
         Subscription,
         types=EVENTS,
         extensions=[checked.extension],
+        execution_context_class=PlainExecutor,
         config=StrawberryConfig(scalar_map=SCALARS),
     )
     schema.documents = checked.documents = Documents(schema._schema, introspection=introspection)

@@ -19,12 +19,15 @@ from pydantic import ValidationError
 
 import tidelock
 from api.app import ApiApp
-from api.http import GraphQLOverHttp
+from api.http import MAX_BODY_BYTES, GraphQLOverHttp
 from api.identity import DevelopmentToken
 from api.schema import build
 from api.services import Services
 from api.sessions import Sessions
 from api.settings import ApiSettings
+from api.subscriptions.app import LiveApp
+from api.subscriptions.opening import live_locks
+from api.subscriptions.serving import LiveServer, WebSocketProtocol
 from storage.kafka.ends import KafkaLogEnds
 from storage.postgres.pool import pool
 from storage.postgres.reads import SETTINGS, PostgresLockReads
@@ -65,16 +68,20 @@ async def services_of(settings: ApiSettings) -> AsyncIterator[Services]:
     sessions = Sessions(partial(_connect, workers), settings.api_sessions)
     await connections.open(wait=False)
     progress.open()
+    key = settings.cursor_key.encode()
+    watching = live_locks(settings.kafka, ends, connections, key, settings.api_subscriptions)
     try:
-        yield Services(
-            authenticator=DevelopmentToken(settings.known_token, settings.tenant, settings.principal),
-            reads=PostgresLockReads(connections),
-            progress=progress,
-            log_ends=ends,
-            sessions=sessions,
-            partitions=await _partitions(ends),
-            page_key=settings.cursor_key.encode(),
-        )
+        async with watching as live:
+            yield Services(
+                authenticator=DevelopmentToken(settings.known_token, settings.tenant, settings.principal),
+                reads=PostgresLockReads(connections),
+                progress=progress,
+                log_ends=ends,
+                sessions=sessions,
+                partitions=await _partitions(ends),
+                page_key=key,
+                live=live,
+            )
     finally:
         await sessions.close()
         await progress.close()
@@ -125,23 +132,28 @@ async def run(settings: ApiSettings) -> int:
 
 
 async def _serve(settings: ApiSettings, services: Services, node: Node) -> int:
-    http = GraphQLOverHttp(build(introspection=settings.api_dev), services)
-    app = ApiApp(http, dev_token=settings.known_token if settings.api_dev else None)
+    assert services.live is not None
+    schema = build(introspection=settings.api_dev)
+    http = GraphQLOverHttp(schema, services)
+    streams = LiveApp(schema, services, http)
+    app = ApiApp(http, streams, dev_token=settings.known_token if settings.api_dev else None)
     host, port = host_port(settings.api_listen)
-    server = uvicorn.Server(
+    server = LiveServer(
         uvicorn.Config(
             app,
             host=host,
             port=port,
             http="httptools",
-            ws="websockets-sansio",
+            ws=WebSocketProtocol,
             ws_per_message_deflate=False,
+            ws_max_size=MAX_BODY_BYTES,
             lifespan="off",
             access_log=False,
             log_config=None,
             server_header=False,
             timeout_graceful_shutdown=SHUTDOWN_S,
-        )
+        ),
+        services.live.hub,
     )
     telling = asyncio.create_task(_tell_ready(server, node), name="ready")
     try:

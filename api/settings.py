@@ -40,6 +40,9 @@ class ApiSettings(BaseSettings):
     )
     api_connections: int = Field(8, ge=1, le=100, description="Connections to PostgreSQL.")
     api_sessions: int = Field(500, ge=1, description="Clients of the workers that mutations may have open.")
+    api_subscriptions: int = Field(
+        10_000, ge=1, description="Live subscriptions that this node serves at most."
+    )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
     @field_validator("api_listen", "api_metrics")

@@ -5,7 +5,7 @@ A change finds its subscribers by key, by the prefixes in use, or as a deadlock:
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from api.subscriptions.change import Change, Entry
 from api.subscriptions.cursor import Place
@@ -61,6 +61,7 @@ class Hub:
         """Set once the partitions are known."""
         self.ending: Ending | None = None
         self.subscriptions = 0
+        self._empty = asyncio.Event()
         self._by_key: dict[str, dict[Subscriber, None]] = {}
         self._by_tenant: dict[str, _Watched] = {}
 
@@ -93,6 +94,15 @@ class Hub:
             yield
         finally:
             self.subscriptions -= 1
+            if not self.subscriptions and self.ending is not None:
+                self._empty.set()
+
+    async def left(self, within_s: float) -> None:
+        """Wait, not too long, until a hub that was closed has no subscriptions left."""
+        if self.subscriptions:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(within_s):
+                    await self._empty.wait()
 
     def feed(self, commit: AcceptedCommit) -> None:
         """Take the next commit that counts; everybody who watches gets what is theirs of it."""

@@ -47,7 +47,7 @@ class Live:
         self._settings = settings
         self._log = structlog.get_logger("tidelock.api.live")
 
-    async def lock(self, tenant: str, name: str, after: str | None) -> AsyncGenerator[LockUpdate]:
+    async def lock(self, tenant: str, name: str, after: str | None = None) -> AsyncGenerator[LockUpdate]:
         """Yield the lock as it stands, then after each change; with `after`, the changes alone."""
         async with self._served():
             interest = self._on_lock(tenant, name)
@@ -73,7 +73,7 @@ class Live:
                         yield item
 
     async def lock_events(
-        self, tenant: str, name: str | None, prefix: str | None, after: str | None
+        self, tenant: str, name: str | None = None, prefix: str | None = None, after: str | None = None
     ) -> AsyncGenerator[LockEvent]:
         """Yield what happens to one lock, or to all whose names start with `prefix`."""
         async with self._served():
@@ -99,7 +99,7 @@ class Live:
                                 follow.cursor = item.cursor
                                 yield item
 
-    async def deadlocks(self, tenant: str, after: str | None) -> AsyncGenerator[DeadlockBroken]:
+    async def deadlocks(self, tenant: str, after: str | None = None) -> AsyncGenerator[DeadlockBroken]:
         """Yield deadlocks as they are broken."""
         async with self._served():
             follow = await self._begun(OnDeadlocks(tenant, self.hub.partitions), after)

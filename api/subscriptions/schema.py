@@ -13,27 +13,35 @@ After = Annotated[
 ]
 
 
+async def lock(info: Info, name: str, after: After = None) -> AsyncGenerator[LockUpdate]:
+    """Watch one lock."""
+    return info.context.live.lock(info.context.tenant, name, after)
+
+
+async def lock_events(
+    info: Info, name: str | None = None, prefix: str | None = None, after: After = None
+) -> AsyncGenerator[LockEvent]:
+    """Watch events."""
+    return info.context.live.lock_events(info.context.tenant, name, prefix, after)
+
+
+async def deadlocks(info: Info, after: After = None) -> AsyncGenerator[DeadlockBroken]:
+    """Watch deadlocks."""
+    return info.context.live.deadlocks(info.context.tenant, after)
+
+
 @strawberry.type
 class Subscription:
     """What can be watched. Each item has a `cursor`; an error that ends a stream has one in its extensions."""
 
-    @strawberry.subscription(
-        description="A lock as it stands, then after each decision that changed it; with `after`, only the changes."
+    lock: AsyncGenerator[LockUpdate] = strawberry.subscription(
+        resolver=lock,
+        description="A lock as it stands, then after each decision that changed it; with `after`, the changes alone.",
     )
-    async def lock(self, info: Info, name: str, after: After = None) -> AsyncGenerator[LockUpdate]:
-        """Watch one lock."""
-        return info.context.live.lock(info.context.identity.tenant, name, after)
-
-    @strawberry.subscription(
-        description="What happens to one lock, or to all whose names start with `prefix`."
+    lock_events: AsyncGenerator[LockEvent] = strawberry.subscription(
+        resolver=lock_events,
+        description="What happens to one lock, or to all whose names start with `prefix`.",
     )
-    async def lock_events(
-        self, info: Info, name: str | None = None, prefix: str | None = None, after: After = None
-    ) -> AsyncGenerator[LockEvent]:
-        """Watch events."""
-        return info.context.live.lock_events(info.context.identity.tenant, name, prefix, after)
-
-    @strawberry.subscription(description="Deadlocks, as they are broken.")
-    async def deadlocks(self, info: Info, after: After = None) -> AsyncGenerator[DeadlockBroken]:
-        """Watch deadlocks."""
-        return info.context.live.deadlocks(info.context.identity.tenant, after)
+    deadlocks: AsyncGenerator[DeadlockBroken] = strawberry.subscription(
+        resolver=deadlocks, description="Deadlocks, as they are broken."
+    )

@@ -1,4 +1,10 @@
-"""The types of live items. Each has the cursor that goes on behind it; one object serves all who are sent it."""
+"""The types of live items. Each has the cursor that goes on behind it; one object serves all who are sent it.
+
+`sent` is its JSON by selection (`plan`).
+"""
+
+from dataclasses import field
+from typing import Any
 
 import strawberry
 
@@ -32,6 +38,7 @@ class LockEvent:
     command: str = strawberry.field(description="What was asked: AcquireLock; Tick when time alone did it.")
     by: Party | None = strawberry.field(description="Who asked; null when time alone did it.")
     why: str = strawberry.field(description="In words.")
+    sent: strawberry.Private[dict[Any, str]] = field(default_factory=dict)
 
 
 @strawberry.type
@@ -187,6 +194,7 @@ class LockUpdate:
     time_ms: DateTime = strawberry.field(name="time")
     state: LockState
     events: list[LockEvent] = strawberry.field(description="What led here; none in the first item.")
+    sent: strawberry.Private[dict[Any, str]] = field(default_factory=dict)
 
 
 @strawberry.type(description="A deadlock that was broken: one transaction gave way.")
@@ -200,6 +208,7 @@ class DeadlockBroken:
     victim: Party
     ticket: Long
     cycle: list[CycleEdge]
+    sent: strawberry.Private[dict[Any, str]] = field(default_factory=dict)
 
 
 EVENTS = (

@@ -53,8 +53,7 @@ def time_of(text: object) -> int:
 
 def show_time(time_ms: int) -> str:
     """Return ISO 8601 in UTC, to the millisecond."""
-    moment = _EPOCH + timedelta(milliseconds=time_ms)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{time_ms % 1000:03d}Z"
+    return (_EPOCH + timedelta(milliseconds=time_ms)).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def moment_of(text: object) -> Moment:

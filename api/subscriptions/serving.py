@@ -1,0 +1,48 @@
+"""How uvicorn serves connections that last: nothing kept for peers that are gone, and cursors before the end."""
+
+import asyncio
+import socket
+
+from uvicorn import Server
+from uvicorn.config import Config
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from api.subscriptions.errors import Ended, ServerStopping
+from api.subscriptions.hub import Hub
+
+FAREWELL_S = 3.0
+WRITE_BUFFER_BYTES = 16 * 1024
+"""So much waits in the process for a peer that does not read; the rest waits in its subscriber's queue."""
+
+
+class WebSocketProtocol(WebSocketsSansIOProtocol):
+    """Drops peers that answer no ping, whatever they have not read."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        super().connection_made(transport)
+        self.transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
+
+    def keepalive_timeout(self) -> None:
+        """End a connection whose peer is silent: at once, for it may never take what is still to be sent."""
+        super().keepalive_timeout()
+        self.transport.abort()
+
+
+class LiveServer(Server):
+    """Tells every subscriber where to go on before connections are closed."""
+
+    def __init__(self, config: Config, hub: Hub) -> None:
+        super().__init__(config)
+        self._hub = hub
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End."""
+        self._hub.close(stopping)
+        await self._hub.left(FAREWELL_S)
+        await super().shutdown(sockets)
+
+
+def stopping(cursor: str | None) -> Ended:
+    """Return what subscribers of a node that ends are told."""
+    return ServerStopping("This node ends. Subscribe with `after: cursor` on another one.", cursor, 100)
