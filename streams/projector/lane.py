@@ -117,6 +117,12 @@ class Lane:
         """Whether a write is under way."""
         return self._writing is not None
 
+    @property
+    def writing_s(self) -> float:
+        """For how long a write has been under way; 0: none is."""
+        writing = self._writing
+        return 0.0 if writing is None else time.monotonic() - writing.began_s
+
     def wake(self) -> None:
         """There is something new."""
         self._wake.set()

@@ -1,5 +1,6 @@
 """What a projector shows of itself over HTTP: /metrics (Prometheus), /status (JSON), /ready."""
 
+import time
 from collections.abc import Sequence
 from typing import Any
 from wsgiref.simple_server import WSGIServer
@@ -36,9 +37,15 @@ class Shown:
             "projector": self.name,
             "ready": self.ready,
             "waits_for": self.waits_for,
+            "logs_seen_s": self._logs_seen_s(),
             "lanes": [self._lane(standing) for standing in self._standings()],
             "publishers": [_publisher(one) for one in self.publishers],
         }
+
+    def _logs_seen_s(self) -> float | None:
+        """Return how long ago Kafka last told where the logs end; lags are as of then."""
+        seen_s = None if self.ends is None else self.ends.seen_s
+        return None if seen_s is None else round(time.monotonic() - seen_s, 1)
 
     def _standings(self) -> list[Standing]:
         if self.projector is None or self.ends is None:
@@ -58,6 +65,7 @@ class Shown:
             "lag": standing.lag,
             "lag_ms": standing.lag_ms,
             "decisions": lane.decisions,
+            "writing_s": round(lane.writing_s, 3),
             "trouble": _trouble(lane.trouble),
             "hot_trouble": None if mirror is None else _trouble(mirror.trouble),
         }

@@ -18,7 +18,7 @@ class Writing:
     def __init__(self, expected: Checkpoint, reached: Checkpoint, changes: Changes, decisions: int) -> None:
         self.expected, self.reached = expected, reached
         self.changes, self.decisions = changes, decisions
-        self.seconds = 0.0
+        self.began_s, self.seconds = time.monotonic(), 0.0
 
     def begin(
         self, store: ProjectionStore, projection: Projection, where: PartitionId, ended: asyncio.Event
@@ -37,6 +37,5 @@ class Writing:
             await asyncio.wait([task])
 
     async def _write(self, store: ProjectionStore, projection: Projection, where: PartitionId) -> None:
-        began = time.monotonic()
         await store.write(projection, where, self.expected, self.reached, self.changes)
-        self.seconds = time.monotonic() - began
+        self.seconds = time.monotonic() - self.began_s

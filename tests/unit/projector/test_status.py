@@ -1,0 +1,115 @@
+"""What people see of a projector: its pages, its metrics, and why it did not start."""
+
+from __future__ import annotations
+
+import json
+import socket
+import urllib.error
+import urllib.request
+from typing import Any
+
+import pytest
+
+from streams.log.positions import PartitionId
+from streams.projections.ports import SinkUnavailable
+from streams.projector import worker
+from streams.projector.configuration import ProjectorSettings, influx_parts
+from streams.projector.ends import Ends
+from streams.projector.status import Shown, serve_status
+from tests.unit.projector.test_projector import RECORDS, Rig, rig
+from tests.unit.projector.toy import until
+from tests.unit.replay.logbook import WHERE
+
+__all__ = ["rig"]
+
+
+def free_address() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+def page(address: str, path: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"http://{address}{path}", timeout=5) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def shown_of(rig: Rig, end: int) -> Shown:
+    async def look_up(_: object) -> dict[PartitionId, int]:
+        return {WHERE: end}
+
+    shown = Shown("p")
+    shown.projector, shown.ends, shown.waits_for = (
+        rig.projector,
+        Ends(look_up, rig.projector.tails.keys),
+        None,
+    )
+    shown.ends.known = {WHERE: end}
+    return shown
+
+
+async def test_the_pages_tell_how_far_each_lane_is(rig: Rig) -> None:
+    shown = shown_of(rig, len(RECORDS) + 3)
+    assert not shown.ready
+    await rig.projector.assigned([WHERE])
+    await rig.settled(WHERE)
+    address = free_address()
+    server = serve_status(address, shown)
+    try:
+        assert page(address, "/ready")[0] == 200
+        (lane,) = json.loads(page(address, "/status")[1])["lanes"]
+        assert (lane["projection"], lane["offset"], lane["lag"]) == ("toy", len(RECORDS), 3)
+        assert (lane["phase"], lane["trouble"], lane["writing_s"]) == ("following", None, 0.0)
+        labels = '{kind="locks",partition="0",projection="toy"}'
+        metrics = page(address, "/metrics")[1]
+        assert f"tidelock_projection_lag_records{labels} 3.0" in metrics
+        assert f"tidelock_projection_healthy{labels} 1.0" in metrics
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+async def test_what_a_lane_waits_for_is_told_and_then_nobody_calls_it_ready(rig: Rig) -> None:
+    shown = shown_of(rig, len(RECORDS))
+    rig.store.before = [SinkUnavailable("the database is away")] * 10**6
+    await rig.projector.assigned([WHERE])
+    await until(lambda: shown.status()["lanes"][0]["phase"] == "waiting")
+    told: dict[str, Any] = shown.status()["lanes"][0]["trouble"]
+    assert told == {"code": "SINK_UNAVAILABLE", "message": "the database is away"}
+    assert not shown.ready
+
+
+async def test_a_taken_port_is_told_and_leaves_nothing_open() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        settings = ProjectorSettings(
+            kafka="127.0.0.1:1", postgres="postgresql://x", projector_metrics=address
+        )
+        assert await worker.run(settings) == worker.EXIT_CONFIGURATION
+
+
+async def test_a_kafka_that_is_not_there_is_told() -> None:
+    settings = ProjectorSettings(
+        kafka=free_address(), postgres="postgresql://x", projector_metrics=free_address()
+    )
+    assert await worker.run(settings) == worker.EXIT_LOGS
+
+
+def test_settings_that_are_not_usable_are_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("TIDELOCK_KAFKA", raising=False)
+    assert worker.main() == worker.EXIT_CONFIGURATION
+    assert "kafka" in capsys.readouterr().err
+
+
+def test_influxdb_is_named_by_one_url_or_with_gaps_filled(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = influx_parts("http://host:8086?org=o&bucket=b&token=t")
+    assert whole == ("http://host:8086", "o", "b", "t")
+    monkeypatch.setenv("TIDELOCK_INFLUX_TOKEN", "secret")
+    assert influx_parts("http://host:8086") == ("http://host:8086", "tidelock", "tidelock", "secret")
