@@ -6,57 +6,28 @@ writer does not know; it loads, and the checkpoint tells.
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, LiteralString, TypeAlias
 from weakref import WeakKeyDictionary
 
-from psycopg import AsyncConnection, AsyncCursor
+from psycopg import AsyncConnection
 
+from storage.postgres.checkpoints import Cursor, move_checkpoint, stored_checkpoint, take_checkpoint
 from storage.postgres.errors import translated
 from storage.postgres.pool import Pool
 from storage.postgres.rows import as_row, copy_in
 from storage.postgres.statements import Statements, statements
-from streams.log.checkpoint import START, Checkpoint, decode_checkpoint, encode_checkpoint
+from streams.log.checkpoint import START, Checkpoint, decode_checkpoint
 from streams.log.positions import PartitionId
-from streams.projections.ports import BuiltByNewer, CheckpointMoved, Loaded
+from streams.projections.ports import Loaded
 from streams.projections.projection import Projection
 from streams.projections.table import Changes, Key, Row, Table
 
-CHANNEL = "tidelock_projected"
-"""Notified at each write: 'PROJECTION KIND/PARTITION NEXT_OFFSET'."""
-
 _FETCH = 2000
-_Cursor: TypeAlias = AsyncCursor[Any]
-
-_FIND = """
-SELECT version, checkpoint FROM tidelock.checkpoints
-WHERE projection = %s AND kind = %s AND partition = %s
-"""
-_FIND_TO_WRITE = _FIND + " FOR UPDATE"
-_PLACE = """
-INSERT INTO tidelock.checkpoints (projection, kind, partition, version, next_offset, time_ms, head, checkpoint)
-VALUES (%s, %s, %s, %s, 0, 0, '', '') ON CONFLICT DO NOTHING
-"""
-_MOVE = """
-WITH moved AS (
-    UPDATE tidelock.checkpoints
-    SET version = %(version)s, next_offset = %(next_offset)s, time_ms = %(time_ms)s, head = %(head)s,
-        checkpoint = %(checkpoint)s, updated_at = now()
-    WHERE projection = %(projection)s AND kind = %(kind)s AND partition = %(partition)s
-), marked AS (
-    INSERT INTO tidelock.log_marks (kind, partition, next_offset, time_ms, checkpoint)
-    SELECT %(kind)s, %(partition)s, %(next_offset)s, %(time_ms)s, %(checkpoint)s WHERE %(mark)s
-    ON CONFLICT DO NOTHING
-)
-SELECT pg_notify(%(channel)s, %(told)s)
-"""
 _POSITIONS = """
 SELECT kind, partition, checkpoint FROM tidelock.checkpoints WHERE projection = %s AND version = %s
 """
 _FORGET_PUBLISHED = "DELETE FROM tidelock.publications WHERE name = %s AND partition = %s"
 FEW = 40
 """Up to so many changes go row by row; measured."""
-MARK_EVERY = 4096
-"""Offsets between two of `log_marks`, about."""
 
 
 @lru_cache(maxsize=256)
@@ -80,7 +51,7 @@ class PostgresProjectionStore:
                 await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
                 for table in restoring:  # before the snapshot is taken: TRUNCATE heeds none
                     await connection.execute(_said(table).share)
-                checkpoint = await _stored(connection.cursor(), _FIND, projection, where) or START
+                checkpoint = await stored_checkpoint(connection.cursor(), projection, where)
                 if checkpoint == START:
                     return Loaded(START, {})
                 return Loaded(
@@ -99,15 +70,15 @@ class PostgresProjectionStore:
         with translated(f"write of {projection.name} {where}"):
             async with self._pool.connection() as connection:
                 async with connection.transaction(), connection.cursor() as cursor:
-                    await _take(cursor, projection, where, expected)
+                    await _begin(cursor, projection, where, expected)
                     fresh: set[Table] = set()
                     if _are_few(changes, self._few):
                         async with connection.pipeline():
                             await _change_few(cursor, changes)
-                            await _move(cursor, projection, where, expected, reached)
+                            await move_checkpoint(cursor, projection, where, expected, reached)
                     else:
                         fresh = await self._change(cursor, changes)
-                        await _move(cursor, projection, where, expected, reached)
+                        await move_checkpoint(cursor, projection, where, expected, reached)
                 # only now: a rollback takes the waiting rooms along
                 self._staged.setdefault(connection, set()).update(fresh)
 
@@ -121,10 +92,10 @@ class PostgresProjectionStore:
                 connection.transaction(force_rollback=True),
                 connection.cursor() as cursor,
             ):
-                await _take(cursor, projection, where, expected)
+                await _begin(cursor, projection, where, expected)
                 await self._change(cursor, changes)
 
-    async def _change(self, cursor: _Cursor, changes: Changes) -> set[Table]:
+    async def _change(self, cursor: Cursor, changes: Changes) -> set[Table]:
         """Change the rows; return the tables for which the connection got waiting rooms."""
         staged, fresh = self._staged.get(cursor.connection, set()), set()
         for table, inserted in changes.inserted.items():
@@ -165,31 +136,9 @@ class PostgresProjectionStore:
                 }
 
 
-async def _stored(
-    cursor: _Cursor, statement: LiteralString, projection: Projection, where: PartitionId
-) -> Checkpoint | None:
-    """Return the checkpoint there is: None if there is none, `START` if its rows are of an older version."""
-    await cursor.execute(statement, (projection.name, where.kind, where.partition))
-    found = await cursor.fetchone()
-    if found is None:
-        return None
-    version, stored = found
-    if version > projection.version:
-        raise BuiltByNewer(projection.name, version, projection.version)
-    return decode_checkpoint(stored) if version == projection.version else START
-
-
-async def _take(cursor: _Cursor, projection: Projection, where: PartitionId, expected: Checkpoint) -> None:
-    """Lock the checkpoint's row and compare it; a first write finds the place empty of rows."""
-    found = await _stored(cursor, _FIND_TO_WRITE, projection, where)
-    stored = START if found is None else found
-    if (stored.next_offset, stored.head) != (expected.next_offset, expected.head):
-        raise CheckpointMoved(projection.name, where, expected.next_offset, stored.next_offset)
-    if found is None:
-        key = (projection.name, where.kind, where.partition)
-        placed = await cursor.execute(_PLACE, (*key, projection.version))
-        if placed.rowcount == 0:  # somebody began meanwhile
-            raise CheckpointMoved(projection.name, where, expected.next_offset, None)
+async def _begin(cursor: Cursor, projection: Projection, where: PartitionId, expected: Checkpoint) -> None:
+    """Take the checkpoint; a first write finds the place empty of rows."""
+    await take_checkpoint(cursor, projection, where, expected)
     if expected.next_offset == START.next_offset:
         await cursor.execute("SET LOCAL statement_timeout = 0")
         for table in projection.tables:
@@ -202,7 +151,7 @@ def _are_few(changes: Changes, few: int) -> bool:
     return inserted + sum([len(rows) for rows in changes.put.values()]) <= few
 
 
-async def _change_few(cursor: _Cursor, changes: Changes) -> None:
+async def _change_few(cursor: Cursor, changes: Changes) -> None:
     """Change the rows one by one: in a pipeline that is one round trip. COPY takes two a table, and no pipeline."""
     for table, inserted in changes.inserted.items():
         await cursor.executemany(_said(table).insert, list(inserted.values()))
@@ -211,7 +160,7 @@ async def _change_few(cursor: _Cursor, changes: Changes) -> None:
         await cursor.executemany(_said(table).delete, [key for key, row in put.items() if row is None])
 
 
-async def _put(cursor: _Cursor, table: Table, put: Mapping[Key, Row | None]) -> None:
+async def _put(cursor: Cursor, table: Table, put: Mapping[Key, Row | None]) -> None:
     """Insert or replace, and delete, by way of the waiting rooms."""
     said = _said(table)
     rows = [row for row in put.values() if row is not None]
@@ -221,29 +170,6 @@ async def _put(cursor: _Cursor, table: Table, put: Mapping[Key, Row | None]) -> 
     if len(rows) < len(put):
         await copy_in(cursor, said.copy_gone, [key for key, row in put.items() if row is None])
         await cursor.execute(said.delete_gone)
-
-
-async def _move(
-    cursor: _Cursor, projection: Projection, where: PartitionId, expected: Checkpoint, reached: Checkpoint
-) -> None:
-    """Move the checkpoint, leave a mark if one is due, and tell whoever listens."""
-    due = expected.next_offset // MARK_EVERY != reached.next_offset // MARK_EVERY
-    await cursor.execute(
-        _MOVE,
-        {
-            "projection": projection.name,
-            "version": projection.version,
-            "kind": where.kind,
-            "partition": where.partition,
-            "next_offset": reached.next_offset,
-            "time_ms": reached.time_ms,
-            "head": reached.head,
-            "checkpoint": encode_checkpoint(reached),
-            "mark": due or expected.next_offset == START.next_offset,
-            "channel": CHANNEL,
-            "told": f"{projection.name} {where} {reached.next_offset}",
-        },
-    )
 
 
 async def _restored(connection: AsyncConnection, table: Table, where: PartitionId) -> list[Row]:

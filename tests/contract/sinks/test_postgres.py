@@ -11,8 +11,9 @@ import pytest_asyncio
 from psycopg import AsyncConnection
 from psycopg.conninfo import make_conninfo
 
+from storage.postgres.checkpoints import CHANNEL
 from storage.postgres.pool import PoolSettings, pool
-from storage.postgres.store import CHANNEL, PostgresProjectionStore
+from storage.postgres.store import PostgresProjectionStore
 from streams.catalog import PROJECTIONS
 from streams.log.checkpoint import START, Checkpoint
 from streams.log.positions import PartitionId
