@@ -5,8 +5,8 @@ confirmed thus: once all its edges are seen, a barrier goes to each of its parti
 each barrier, and every edge is as it was (the same ticket behind the same token or ticket), all of them stood at the
 moment the barriers were sent: a deadlock. Else the candidate is dropped, and its node looked at again.
 
-The youngest transaction gives way: the greatest start, then id. Circles that share a wait are broken one after the
-other, as one victim may break several; a partition without an owner makes those that share a wait with it wait, too.
+The youngest transaction gives way: the greatest start, then id. Circles that meet are broken one after the other,
+as one victim may break several; a partition without an owner holds up the circles that meet one of its own.
 Several detectors may run: the abort names a ticket, and a second one finds it gone.
 """
 
@@ -75,10 +75,11 @@ class Candidate:
         """The number of the next event behind each barrier, once it is known."""
         self.confirmed = False
 
-    def shares_a_wait(self, edges: Iterable[Edge]) -> bool:
-        """Say whether one of `edges` is a wait of this circle, too."""
-        mine = {edge.wait for edge in self.edges}
-        return any(edge.wait in mine for edge in edges)
+        self._nodes = {edge.node for edge in edges}
+
+    def meets(self, nodes: Iterable[Node]) -> bool:
+        """Say whether one of `nodes` is in this circle, too."""
+        return not self._nodes.isdisjoint(nodes)
 
 
 class DeadlockDetector:
@@ -129,17 +130,24 @@ class DeadlockDetector:
         return candidate is not None and candidate.barriers[effect.where] is None
 
     def _search(self, node: Node) -> Iterator[Effect]:
-        edges = cycle_through(self.graph, node)
-        if not edges:
-            return
-        under_way = self.candidates.values()
-        if len(under_way) >= self._max_candidates or any(one.shares_a_wait(edges) for one in under_way):
+        if self._is_under_way((node,)) or len(self.candidates) >= self._max_candidates:
             self._postponed[node] = None
             return
+        edges = cycle_through(self.graph, node)
+        if self._is_under_way(edge.node for edge in edges):
+            self._postponed[node] = None
+        elif edges:
+            yield from self._begin(node, edges)
+
+    def _begin(self, node: Node, edges: tuple[Edge, ...]) -> Iterator[Effect]:
         self._last += 1
         candidate = self.candidates[self._last] = Candidate(node, edges)
         self.counts.found += 1
         yield from [SendBarrier(self._last, where) for where in candidate.barriers]
+
+    def _is_under_way(self, nodes: Iterable[Node]) -> bool:
+        wanted = list(nodes)
+        return any(candidate.meets(wanted) for candidate in self.candidates.values())
 
     def _review(self, number: int) -> Iterator[Effect]:
         candidate = self.candidates[number]
