@@ -163,7 +163,7 @@ def _mode(event: Any) -> AcquireMode:
 _CONVERT: Final[dict[type, Convert]] = {
     of.LockGranted: lambda e, common: LockGrantedEvent(
         **common, holder=_party(e), token=e.token, mode=_mode(e), ttl_ms=e.ttl_ms, expires_lease_ms=e.expires_at,
-        ticket=e.ticket,
+        wait_ticket=e.ticket,
     ),
     of.LockWaitStarted: lambda e, common: LockWaitStartedEvent(
         **common, waiter=_party(e), ticket=e.ticket, place=e.position, mode=_mode(e), priority=e.priority,
@@ -177,7 +177,7 @@ _CONVERT: Final[dict[type, Convert]] = {
     of.LockDelayEnded: lambda _, common: LockDelayEndedEvent(**common),
     of.LockUpgraded: lambda e, common: LockUpgradedEvent(
         **common, holder=_party(e), from_token=e.from_token, token=e.token, expires_lease_ms=e.expires_at,
-        ticket=e.ticket,
+        wait_ticket=e.ticket,
     ),
     of.LockDowngraded: lambda e, common: LockDowngradedEvent(**common, token=e.token),
     of.LockWaitTimedOut: lambda e, common: LockWaitTimedOutEvent(**common, waiter=_party(e), ticket=e.ticket),

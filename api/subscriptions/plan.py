@@ -66,10 +66,10 @@ class Planner:
             one.name.value: one for one in document.definitions if isinstance(one, FragmentDefinitionNode)
         }
 
-    def root(self, of: GraphQLObjectType, selected: SelectionSetNode) -> FieldNode | None:
-        """Return the one field of an operation; None if it is skipped."""
-        fields = self._collect(of, (selected,))
-        return next(iter(fields.values()))[0] if fields else None
+    def root(self, of: GraphQLObjectType, selected: SelectionSetNode) -> FieldNode:
+        """Return the one field of a subscription: what is valid has no other, and no @skip there."""
+        ((node, *_),) = self._collect(of, (selected,)).values()
+        return node
 
     def plan(self, of: GraphQLObjectType, node: FieldNode) -> Plan:
         """Return the plan of the root field `node`."""

@@ -50,7 +50,7 @@ class LockGrantedEvent(LockEvent):
     mode: AcquireMode
     ttl_ms: int
     expires_lease_ms: Long
-    ticket: Long | None = strawberry.field(description="Of the wait that it ends.")
+    wait_ticket: Long | None = strawberry.field(description="Of the wait that it ends.")
 
 
 @strawberry.type
@@ -103,7 +103,7 @@ class LockUpgradedEvent(LockEvent):
     from_token: Long
     token: Long
     expires_lease_ms: Long
-    ticket: Long | None
+    wait_ticket: Long | None = strawberry.field(description="Of the wait that it ends.")
 
 
 @strawberry.type
