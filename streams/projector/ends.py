@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextlib import suppress
 from typing import TypeAlias
 
 from streams.log.ports import LogUnavailable
@@ -26,11 +27,7 @@ class Ends:
     async def run(self) -> None:
         """Keep them up to date, until cancelled."""
         while True:
-            wheres = list(self._wheres())
-            if wheres:
-                try:
-                    self.known = await self._look_up(wheres)
-                    self.seen_s = time.monotonic()
-                except LogUnavailable:
-                    pass  # what is known stays known; Kafka's absence is told by those who read
+            with suppress(LogUnavailable):  # what is known stays known
+                self.known = await self._look_up(list(self._wheres()))
+                self.seen_s = time.monotonic()
             await asyncio.sleep(LOOK_S)

@@ -88,6 +88,9 @@ class Lane:
         self._folded = START
         self._unwritten = 0
         self._writing: Writing | None = None
+        self._due: asyncio.TimerHandle | None = None
+        """Wakes the lane when its next write may begin."""
+        self._begun_s = -settings.pace_s
         self._catching: CatchUp | None = None
         self._halt: LogHalt | None = None
         self._step_to: int | None = None
@@ -273,14 +276,32 @@ class Lane:
         """Begin to write what is folded, if no write is under way."""
         if self._writing is not None or self._paused or self._folded is self.written or self.written is None:
             return
+        if not self._is_due():
+            return
         try:
             changes = self._fold.take()
         except Exception as error:
             self._step_to = self.position
             raise FoldFailed(error) from error
-        self._writing = Writing(self.written, self._folded, changes, self._unwritten)
+        self._writing, self._begun_s = (
+            Writing(self.written, self._folded, changes, self._unwritten),
+            time.monotonic(),
+        )
         self._writing.begin(self._store, self._projection, self._where, self._wake)
         self._unwritten = 0
+
+    def _is_due(self) -> bool:
+        """Whether a write may begin; if not, be woken when it may."""
+        early_s = self._begun_s + self._settings.pace_s - time.monotonic()
+        if early_s <= 0 or self._unwritten > self._settings.unwritten // 4:
+            return True
+        if self._due is None:
+            self._due = asyncio.get_running_loop().call_later(early_s, self._now_due)
+        return False
+
+    def _now_due(self) -> None:
+        self._due = None
+        self._wake.set()
 
     def _settle(self) -> None:
         """Take notice of a write that has ended. Raises what ended it."""
@@ -310,7 +331,9 @@ class Lane:
     async def _let_go(self) -> None:
         """Drop what is in hand: the checkpoint in the store says from where to go on."""
         self._leave_catching_up()
-        writing, self._writing = self._writing, None
+        if self._due is not None:
+            self._due.cancel()
+        writing, self._writing, self._due = self._writing, None, None
         if writing is not None:
             await writing.end(self._settings.hand_over_s)
 

@@ -13,6 +13,8 @@ class LaneSettings:
     """A stretch is judged, and folded, in one go: some 500 decisions, a few milliseconds."""
     unwritten: int = 8000
     """Decisions that a lane may have folded beyond those under way to the store."""
+    pace_s: float = 0.04
+    """Between the beginnings of two writes of a lane that keeps up: a transaction costs much the same for more rows."""
     ahead: int = 2000
     """A lane that is so many records further than its partition's tail has the tail come to it."""
     patience_s: float = 5.0

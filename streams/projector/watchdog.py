@@ -1,6 +1,6 @@
 """Liveness by progress: a process that should move and does not is ended, and its supervisor starts another.
 
-Waiting for a sink is no standstill, nor is a lane that has halted visibly. What remains is a consumer that gets
+Waiting for a sink or for Kafka is no standstill, nor is a lane that has halted visibly. What remains is a consumer that gets
 nothing though there is something, a rebalance that never ends, or an event loop that does not turn.
 """
 
@@ -14,6 +14,8 @@ from streams.projector.lane import Lane
 from streams.projector.projector import Projector
 
 STALL_S = 60.0
+SILENT_S = 10.0
+"""A Kafka that has not said for so long where the logs end is away."""
 _SHOULD_MOVE = frozenset({"following", "catching up", "stepping"})
 
 
@@ -30,7 +32,10 @@ class Watchdog:
 
     def look(self, now_s: float) -> str | None:
         """Return what stands still, or None."""
-        standing = {}
+        standing: dict[str, tuple[object, float]] = {}
+        if self._ends.seen_s is None or now_s - self._ends.seen_s > SILENT_S:
+            self._seen = standing  # Kafka is silent: nothing can move
+            return None
         if self._rebalancing():
             standing["the group's rebalance"] = self._since("the group's rebalance", True, now_s)
         for name, lane in self._projector.lanes.items():

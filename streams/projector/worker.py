@@ -145,7 +145,7 @@ async def _start(settings: ProjectorSettings, opened: AsyncExitStack, ending: En
         LaneSettings(ring_bytes=settings.projector_buffer_bytes),
         _hot(settings, opened),
     )
-    ends = Ends(await _look_up(settings, opened), projector.tails.keys)
+    ends = Ends(await _look_up(settings, opened), lambda: projector.tails or [PartitionId(KINDS[0].name, 0)])
     shown.publishers = _publishers(settings, connections, opened)
     app = ProjectorApp(GroupSettings(settings.kafka, settings.session_timeout_ms), projector)
     shown.projector, shown.ends, shown.waits_for = projector, ends, None

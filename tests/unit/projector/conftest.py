@@ -1,11 +1,12 @@
 """Whatever a test started, ends with it."""
 
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest_asyncio
 
-from streams.projector.settings import LaneSettings
-from tests.unit.projector.toy import World
+from tests.unit.projector.toy import QUICK, World
 from tests.unit.replay.logbook import Logbook
 
 Make = Callable[..., World]
@@ -15,10 +16,8 @@ Make = Callable[..., World]
 async def world() -> AsyncIterator[Make]:
     made: list[World] = []
 
-    def make(book: Logbook, **settings: object) -> World:
-        one = World(book)
-        if settings:
-            one = World(book, LaneSettings(**({"stretch_bytes": 400, "hand_over_s": 0.0} | settings)))  # type: ignore[arg-type]
+    def make(book: Logbook, **settings: Any) -> World:
+        one = World(book, replace(QUICK, **settings))
         made.append(one)
         return one
 

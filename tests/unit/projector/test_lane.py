@@ -113,6 +113,28 @@ async def test_what_is_folded_ahead_of_the_store_is_bounded(world: Make) -> None
     assert given.rows == truth(given.book.records)
 
 
+async def test_a_lane_that_keeps_up_does_not_write_every_record_alone_and_one_that_lags_does_not_wait(
+    world: Make,
+) -> None:
+    given = world(logbook(*keys(40, 40)), pace_s=3600.0, unwritten=20, stretch_bytes=0)
+    lane = given.lane()
+    await given.feed(upto=4)
+    await until(lambda: lane.position == 4 and lane.written is not None and not lane.writing)
+    assert len(given.store.writes) == 1
+    await given.feed()
+    await until(lambda: len(given.store.writes) > 3)
+
+
+async def test_what_waits_for_its_pace_is_written_in_time(world: Make) -> None:
+    given = world(logbook(*keys(10, 10)), pace_s=0.005, stretch_bytes=0)
+    lane = given.lane()
+    await given.feed()
+    async with asyncio.timeout(5):
+        while lane.written is None or lane.written.next_offset < len(given.book.records):
+            await asyncio.sleep(0.001)
+    assert given.rows == truth(given.book.records)
+
+
 # ── sinks that fail ─────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -31,7 +31,7 @@ class Rig:
         self.store, self.hot = MoodyStore(), MemoryHotStore()
         self.ends = {WHERE: len(RECORDS), OTHER: len(RECORDS)}
         ports = LanePorts(self.store, MemoryPoisonLetters(), lambda _: ListLog(RECORDS), Silent())
-        settings = LaneSettings(look_s=0.0, hand_over_s=0.0)
+        settings = LaneSettings(look_s=0.0, hand_over_s=0.0, pace_s=0.0)
         self.projector = Projector((TOY,), {"locks": WORDS}, ports, settings, self.hot)
 
     async def drain(self) -> None:
@@ -130,7 +130,7 @@ def dog_of(rig: Rig, rebalancing: list[bool]) -> Watchdog:
         return rig.ends
 
     ends = Ends(look_up, rig.projector.tails.keys)
-    ends.known = rig.ends
+    ends.known, ends.seen_s = rig.ends, float("inf")
     return Watchdog(rig.projector, ends, lambda: rebalancing[0], stall_s=10.0)
 
 
@@ -169,6 +169,14 @@ async def test_a_rebalance_that_never_ends_is_a_standstill(rig: Rig) -> None:
     rebalancing[0] = True
     assert dog.look(60.0) is None
     assert dog.look(71.0) == "the group's rebalance"
+
+
+async def test_a_kafka_that_is_away_is_no_standstill(rig: Rig) -> None:
+    dog = dog_of(rig, [True])
+    dog._ends.seen_s = None
+    assert [dog.look(at) for at in (0.0, 50.0)] == [None, None]
+    dog._ends.seen_s = 55.0
+    assert [dog.look(at) for at in (60.0, 65.0, 66.0, 100.0)] == [None] * 4
 
 
 def test_an_event_loop_that_does_not_turn_ends_the_process_and_one_that_does_not() -> None:

@@ -30,6 +30,7 @@ from tests.unit.replay.logbook import WHERE, WORDS, Logbook, decision
 TALLY = Table("tally", ("partition", "key", "count", "offset_"), key=2, restores=True)
 ENTRIES = Table("entries", ("partition", "offset_", "index_", "key", "number"), key=3)
 
+QUICK = LaneSettings(stretch_bytes=400, hand_over_s=0.0, pace_s=0.0)
 POISON, BUG, NUL = "dev/poison", "dev/bug", "dev/\x00"
 
 
@@ -194,7 +195,7 @@ class World:
     """One partition with its tail; lanes as a test wants them."""
 
     book: Logbook
-    settings: LaneSettings = field(default_factory=lambda: LaneSettings(stretch_bytes=400, hand_over_s=0.0))
+    settings: LaneSettings = QUICK
     store: MoodyStore = field(default_factory=MoodyStore)
     letters: MemoryPoisonLetters = field(default_factory=MemoryPoisonLetters)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
