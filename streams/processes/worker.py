@@ -19,6 +19,7 @@ import uvloop
 from pydantic import ValidationError
 
 import tidelock
+from schemas.errors import SchemaError
 from storage.kafka.tail import KafkaLogTail
 from storage.postgres.pool import PoolSettings, pool
 from storage.postgres.store import PostgresProjectionStore
@@ -78,7 +79,7 @@ async def _work(settings: ProcessesSettings, log: structlog.BoundLogger) -> int:
             store = PostgresProjectionStore(await opened.enter_async_context(pool(settings.postgres, limits)))
         try:
             await _detect(settings, client, store, current.append)
-        except* LogHalt as halts:
+        except* (LogHalt, SchemaError) as halts:
             log.error("a log cannot be read on", error=str(halts.exceptions[0]))
         return EXIT_LOG
 

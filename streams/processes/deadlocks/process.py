@@ -52,7 +52,11 @@ class DeadlockProcess:
         """When each candidate was seen first."""
 
     async def run(self) -> None:
-        """Work until cancelled. Raises `LogHalt`, `LookupError` where the log does not fit what it began with."""
+        """Work until cancelled.
+
+        Raises, in a group, `LogHalt` or `SchemaError` where this release cannot read on, and `LookupError` where the
+        log does not fit what the detector began with.
+        """
         async with asyncio.TaskGroup() as effects:
             self._act(self.detector.look(), effects)
             while True:
