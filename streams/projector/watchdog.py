@@ -1,7 +1,7 @@
 """Liveness by progress: a process that should move and does not is ended, and its supervisor starts another.
 
-Waiting for a sink or for Kafka is no standstill, nor is a lane that has halted visibly. What remains is a consumer that gets
-nothing though there is something, a rebalance that never ends, or an event loop that does not turn.
+Waiting for a sink or for Kafka is no standstill, nor is a lane that has halted visibly. What remains is a consumer that
+gets nothing though there is something, a rebalance that never ends, or an event loop that does not turn.
 """
 
 import os
