@@ -22,7 +22,6 @@ from graphql import (
     parse,
     specified_rules,
 )
-from strawberry.extensions import SchemaExtension
 from strawberry.schema.schema import validate_document
 
 from api.errors import BadRequest
@@ -180,25 +179,3 @@ def _introspects(operation: OperationDefinitionNode) -> bool:
     return all(
         isinstance(child, FieldNode) and child.name.value.startswith("__") for child in _children(operation)
     )
-
-
-class CheckedDocuments(SchemaExtension):
-    """Takes documents from `Documents` instead of parsing and validating again, on every transport."""
-
-    def __init__(self, documents: Documents) -> None:
-        super().__init__()
-        self._documents = documents
-
-    def on_parse(self) -> Iterator[None]:
-        """Take the document, or say why there is none."""
-        context = self.execution_context
-        document, errors = self._documents.document(context.query or "")
-        if document is None:
-            raise errors[0]
-        context.graphql_document = document
-        yield
-
-    def on_validate(self) -> Iterator[None]:
-        """It is valid: only such are remembered."""
-        self.execution_context.pre_execution_errors = []
-        yield

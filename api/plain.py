@@ -91,14 +91,21 @@ class PlainExecutor(StrawberryGraphQLCoreExecutionContext):
 
     def _object(self, type_: GraphQLObjectType, node: FieldNode) -> Plain:
         assert node.selection_set is not None
-        steps: dict[str, tuple[Plain, Plain]] = {}
+        steps: dict[str, tuple[str, Plain]] = {}
         for field in self._fields(type_, node.selection_set):
             key = (field.alias or field.name).value
             if key in steps:
                 raise NotPlain
             steps[key] = self._step(type_, field)
-        whole = [(key, read, finish) for key, (read, finish) in steps.items()]
-        return lambda source: {key: finish(read(source)) for key, read, finish in whole}
+        read = attrgetter(
+            *[attribute for attribute, _ in steps.values()], "__class__"
+        )  # several: always a tuple
+        finishes = [(key, finish) for key, (_, finish) in steps.items()]
+
+        def complete(source: Any) -> dict[str, Any]:
+            return {key: finish(value) for (key, finish), value in zip(finishes, read(source), strict=False)}
+
+        return complete
 
     def _fields(self, type_: GraphQLObjectType, selected: SelectionSetNode) -> Iterator[FieldNode]:
         for selection in selected.selections:
@@ -117,15 +124,15 @@ class PlainExecutor(StrawberryGraphQLCoreExecutionContext):
                 raise NotPlain
             yield from self._fields(type_, fragment.selection_set)
 
-    def _step(self, type_: GraphQLObjectType, node: FieldNode) -> tuple[Plain, Plain]:
+    def _step(self, type_: GraphQLObjectType, node: FieldNode) -> tuple[str, Plain]:
         name = node.name.value
         if name == "__typename":
-            return lambda _: type_.name, _same
+            return "__class__", lambda _: type_.name
         field = type_.fields[name]
         definition = (field.extensions or {}).get(GraphQLCoreConverter.DEFINITION_BACKREF)
         if definition is None or not definition.is_basic_field or field.args:
             raise NotPlain
-        return attrgetter(definition.python_name), self._value(field.type, node)
+        return definition.python_name, self._value(field.type, node)
 
     def _value(self, type_: GraphQLOutputType, node: FieldNode) -> Plain:
         if isinstance(type_, GraphQLNonNull):
@@ -148,24 +155,8 @@ class PlainExecutor(StrawberryGraphQLCoreExecutionContext):
                 raise NotPlain
 
 
-def _same(value: Any) -> Any:
-    return value
-
-
-def _text(value: Any) -> str:
-    if type(value) is str:
-        return value
-    raise NotPlain
-
-
 def _int(value: Any) -> int:
     if type(value) is int and _LEAST <= value <= _GREATEST:
-        return value
-    raise NotPlain
-
-
-def _bool(value: Any) -> bool:
-    if type(value) is bool:
         return value
     raise NotPlain
 
@@ -179,7 +170,13 @@ def _strict(finish: Plain) -> Plain:
     return present
 
 
-_LEAVES: Final[dict[str, Plain]] = {"String": _text, "Int": _int, "Boolean": _bool}
+_LEAVES: Final[dict[str, Plain]] = {
+    "String": str.__str__,
+    "Int": _int,
+    "Boolean": {True: True, False: False}.__getitem__,
+    "Long": int.__repr__,
+}
+"""For the commonest: each refuses what is of another type."""
 
 
 def _names(type_: GraphQLEnumType) -> dict[Any, str]:

@@ -4,9 +4,8 @@ import secrets
 
 import structlog
 from graphql import GraphQLError
-from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 
-from api.errors import ApiError, BadRequest, InternalError, ReadsAway, TooSlow
+from api.errors import ApiError, InternalError, ReadsAway, TooSlow
 from streams.log.ports import LogUnavailable
 from streams.projections.locks.reads import ReadsUnavailable, ReadTooSlow
 from tidelock.client import errors as client
@@ -35,13 +34,6 @@ def _translated(cause: Exception, error: GraphQLError) -> ApiError:
             return TooSlow(str(cause) or "The answer takes longer than it may. Ask for less at a time.")
         case ReadsUnavailable() | LogUnavailable():
             return ReadsAway(str(cause), code=cause.code, retry_after_ms=RETRY_MS)
-        case InvalidOperationTypeError():
-            return BadRequest(
-                "A subscription is no single answer. Subscribe by WebSocket, or with Accept: text/event-stream.",
-                code="SUBSCRIPTION_NEEDS_STREAM",
-            )
-        case CannotGetOperationTypeError():
-            return BadRequest("`operationName` names no operation of the query. Name one that it has.")
         case client.InternalError():
             return _internal(cause, error)
         case client.TidelockError():

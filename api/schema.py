@@ -1,14 +1,17 @@
 """The schema, in one place. `python -m api.schema > api/schema.graphql` writes it down."""
 
-import strawberry
-from graphql import GraphQLError
-from strawberry.schema.config import StrawberryConfig
-from strawberry.types.execution import ExecutionContext
+from typing import Any
 
-from api.documents import CheckedDocuments, Documents
+import strawberry
+from graphql import ExecutionResult, OperationType, execute, get_operation_ast
+from strawberry.execution import optimized_is_awaitable
+from strawberry.schema.config import StrawberryConfig
+
+from api.context import Context
+from api.documents import Documents
+from api.errors import BadRequest
 from api.mutations import locks as lock_mutations
 from api.plain import PlainExecutor
-from api.present import present
 from api.queries import locks as lock_queries
 from api.queries import partitions as partition_queries
 from api.queries import records as record_queries
@@ -77,43 +80,51 @@ class Mutation:
 
 
 class Schema(strawberry.Schema):
-    """The schema, with one way to treat errors on every transport."""
+    """The schema, with the documents that were asked of it."""
 
     documents: Documents
 
-    def process_errors(
-        self,
-        errors: list[GraphQLError],
-        execution_context: ExecutionContext | None = None,  # noqa: ARG002 - Strawberry gives it
-    ) -> None:
-        """Let callers see errors as they may."""
-        errors[:] = map(present, errors)
+    async def answer(
+        self, text: str, variables: dict[str, Any] | None, operation_name: str | None, context: Context
+    ) -> ExecutionResult:
+        """Return the answer to a query or mutation. Raises `GraphQLError`.
+
+        Strawberry's own `execute` would make and ask extensions, of which there are none, at every request.
+        """
+        document, errors = self.documents.document(text)
+        if document is None:
+            return ExecutionResult(None, errors)
+        operation = get_operation_ast(document, operation_name)
+        if operation is None:
+            raise BadRequest("`operationName` names no operation of the query. Name the one to be run.")
+        if operation.operation is OperationType.SUBSCRIPTION:
+            raise BadRequest(
+                "A subscription is no single answer. Subscribe by WebSocket, or with Accept: text/event-stream.",
+                code="SUBSCRIPTION_NEEDS_STREAM",
+            )
+        result: Any = execute(
+            self._schema,
+            document,
+            context_value=context,
+            variable_values=variables,
+            operation_name=operation_name,
+            executor_class=self.execution_context_class,
+            is_awaitable=_is_awaitable,
+        )
+        return await result if _is_awaitable(result) else result  # type: ignore[no-any-return]
+
+
+_is_awaitable: Any = optimized_is_awaitable
 
 
 def build(*, introspection: bool = False) -> Schema:
     """Return the schema; `introspection`: for development."""
-    checked = _LateDocuments()
+    config = StrawberryConfig(scalar_map=SCALARS)
     schema = Schema(
-        Query,
-        Mutation,
-        Subscription,
-        types=EVENTS,
-        extensions=[checked.extension],
-        execution_context_class=PlainExecutor,
-        config=StrawberryConfig(scalar_map=SCALARS),
+        Query, Mutation, Subscription, types=EVENTS, execution_context_class=PlainExecutor, config=config
     )
-    schema.documents = checked.documents = Documents(schema._schema, introspection=introspection)
+    schema.documents = Documents(schema._schema, introspection=introspection)
     return schema
-
-
-class _LateDocuments:
-    """The documents of a schema, which are there once it is."""
-
-    documents: Documents
-
-    def extension(self) -> CheckedDocuments:
-        """Return what takes documents from here."""
-        return CheckedDocuments(self.documents)
 
 
 if __name__ == "__main__":

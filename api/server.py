@@ -28,6 +28,7 @@ from api.settings import ApiSettings
 from api.subscriptions.app import LiveApp
 from api.subscriptions.opening import live_locks
 from api.subscriptions.serving import LiveServer, WebSocketProtocol
+from api.telemetry import SESSIONS
 from storage.kafka.ends import KafkaLogEnds
 from storage.postgres.pool import pool
 from storage.postgres.reads import SETTINGS, PostgresLockReads
@@ -51,6 +52,12 @@ class Node:
 
     def __init__(self) -> None:
         self.ready = False
+        self.services: Services | None = None
+
+    def measure(self) -> None:
+        """Set the gauges of /metrics."""
+        if self.services is not None:
+            SESSIONS.set(len(self.services.sessions))
 
     def page(self) -> tuple[str, object]:
         """Return /ready."""
@@ -117,7 +124,7 @@ async def run(settings: ApiSettings) -> int:
     log = structlog.get_logger("tidelock.api")
     node = Node()
     try:
-        status = serve(settings.api_metrics, pages({"/ready": node.page}))
+        status = serve(settings.api_metrics, pages({"/ready": node.page}, node.measure))
     except OSError as error:
         log.error(
             "cannot listen", setting="TIDELOCK_API_METRICS", address=settings.api_metrics, error=str(error)
@@ -125,6 +132,7 @@ async def run(settings: ApiSettings) -> int:
         return EXIT_CONFIGURATION
     try:
         async with services_of(settings) as services:
+            node.services = services
             return await _serve(settings, services, node)
     finally:
         status.shutdown()

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final, NewType, TypeAlias
 
 import strawberry
@@ -21,7 +22,7 @@ At = NewType("At", object)
 """A `Moment`: milliseconds since 1970, or a position."""
 
 MAX_LONG: Final = 2**63 - 1
-_POSITION = re.compile(r"([a-z][a-z0-9-]{0,63})/(\d{1,9})@(\d{1,18})")
+_POSITION = re.compile(r"([a-z][a-z0-9-]{0,63})/([0-9]{1,9})@([0-9]{1,18})")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_TIME_MS: Final = 253_402_300_799_000
 """The last second of the year 9999."""
@@ -52,8 +53,16 @@ def time_of(text: object) -> int:
 
 
 def show_time(time_ms: int) -> str:
-    """Return ISO 8601 in UTC, to the millisecond."""
-    return (_EPOCH + timedelta(milliseconds=time_ms)).isoformat(timespec="milliseconds")[:-6] + "Z"
+    """Return ISO 8601 in UTC, to the millisecond. Pages are full of times: a third of what `datetime` would take."""
+    seconds, ms = divmod(time_ms, 1000)
+    minutes, second = divmod(seconds, 60)
+    days, minute = divmod(minutes, 1440)
+    return f"{_day(days)}T{minute // 60:02}:{minute % 60:02}:{second:02}.{ms:03}Z"
+
+
+@lru_cache(maxsize=1024)
+def _day(days: int) -> str:
+    return (_EPOCH + timedelta(days=days)).date().isoformat()
 
 
 def moment_of(text: object) -> Moment:
@@ -63,7 +72,7 @@ def moment_of(text: object) -> Moment:
 
 def long_of(text: object) -> int:
     """Parse a 64-bit number from text, or from a number. Raises `ApiError`."""
-    if isinstance(text, str) and re.fullmatch(r"-?\d{1,19}", text):
+    if isinstance(text, str) and re.fullmatch(r"-?[0-9]{1,19}", text):
         text = int(text)
     if isinstance(text, int) and not isinstance(text, bool) and -MAX_LONG <= text <= MAX_LONG:
         return text

@@ -123,7 +123,7 @@ async def test_a_page_with_all_its_edges_costs_the_same_statements_whatever_its_
     for first in (1, 25):
         before = reads.statements
         context = context_of(services, tokens.identify("t"))
-        result = await schema.execute(query, {"first": first}, context)
+        result = await schema.answer(query, {"first": first}, None, context)
         assert not result.errors
         assert result.data is not None
         assert len(result.data["locks"]["nodes"]) == len(result.data["audit"]["nodes"]) == first

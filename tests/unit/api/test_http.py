@@ -8,6 +8,7 @@ import tracemalloc
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from api.documents import DEFAULT_LIMITS, Documents
@@ -72,6 +73,20 @@ async def test_a_caller_that_hangs_up_in_its_body_gets_no_answer() -> None:
     assert answer == {}
 
 
+async def test_requests_are_counted_by_what_became_of_them() -> None:
+    world = World()
+
+    def counted(code: str) -> float:
+        return REGISTRY.get_sample_value("tidelock_api_requests_total", {"code": code}) or 0
+
+    before = {code: counted(code) for code in ("OK", "BAD_JSON", "GRAPHQL_INVALID", "BAD_NAME")}
+    await world.ask("{ partitions { lag } }")
+    await world.send(content=b"", headers={"content-type": "application/json"})
+    await world.refused("{ nope }")
+    await world.refused('{ lock(name: "") { mode } }')
+    assert {code: counted(code) - count for code, count in before.items()} == dict.fromkeys(before, 1)
+
+
 async def test_other_paths_and_methods_are_told_what_is_served() -> None:
     world = World()
     assert (await world.send(path="/")).status_code == 404
@@ -116,6 +131,7 @@ def _nested(depth: int) -> str:
         ("{ lock(name: [[[[[[[[1]]]]]]]]) { name } }", "GRAPHQL_INVALID"),
         ("{ __schema { types { name } } }", "GRAPHQL_INVALID"),
         ("subscription { deadlocks { cursor } }", "SUBSCRIPTION_NEEDS_STREAM"),
+        ("query a { __typename } query b { __typename }", "BAD_REQUEST"),
         ("fragment a on Query { __typename }", "GRAPHQL_INVALID"),
         ("{ lock(name: ", "GRAPHQL_SYNTAX"),
         ("\x00", "GRAPHQL_SYNTAX"),

@@ -6,12 +6,11 @@ from functools import cache
 from typing import Any, cast
 
 import httpx
-from strawberry import Schema
 
 from api.app import ApiApp
 from api.http import GraphQLOverHttp
 from api.identity import DevelopmentToken
-from api.schema import build
+from api.schema import Schema, build
 from api.services import Services
 from api.sessions import Opener, Sessions
 from streams.log.positions import PartitionId, Position
