@@ -11,13 +11,12 @@ other: what is wrong with one delays no other. Errors never skip anything:
 
 import asyncio
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Literal, TypeAlias
 
 from streams.domain.value import value
-from streams.log.accepted import AcceptedCommit
 from streams.log.checkpoint import START, Checkpoint
-from streams.log.ports import LogUnavailable, PoisonLetters, Stored, TopicReader
+from streams.log.ports import LogUnavailable, PoisonLetters, TopicReader
 from streams.log.positions import PartitionId
 from streams.log.reader import LogHalt
 from streams.log.vocabulary import Vocabulary
@@ -29,13 +28,14 @@ from streams.projections.ports import (
     SinkError,
     SinkUnavailable,
 )
-from streams.projections.projection import Fold, PoisonDecision, Projection
-from streams.projections.table import Changes
+from streams.projections.projection import Fold, Projection
 from streams.projector.backoff import Backoff, Pause
 from streams.projector.catch_up import CatchUp
 from streams.projector.mirror import Mirror
-from streams.projector.poison import FoldFailed, NoDecision, attempts, culprits, restored
+from streams.projector.model import ReadModel
+from streams.projector.poison import FoldFailed, NoDecision, restored
 from streams.projector.settings import LaneSettings
+from streams.projector.steps import Steps
 from streams.projector.stretch import Stretch
 from streams.projector.tail import Tail
 from streams.projector.watch import LaneName, LaneWatch
@@ -75,9 +75,9 @@ class Lane:
         """What the store has, as far as is known here; None before the first load."""
         self.decisions = 0
         self.moved_s = time.monotonic()
-        self._projection, self._where = projection, tail.where
-        self._vocabulary, self._tail, self._settings, self._mirror = vocabulary, tail, settings, mirror
-        self._store, self._letters, self._watch = ports.store, ports.letters, ports.watch
+        self._where, self._vocabulary, self._tail = tail.where, vocabulary, tail
+        self._settings, self._mirror, self._watch = settings, mirror, ports.watch
+        self._model = ReadModel(projection, tail.where, vocabulary, ports.store, ports.letters, ports.watch)
         self._log = ports.log(tail.where)
         self._backoff = Backoff(settings.first_pause_s, settings.longest_pause_s, pause)
         self._wake = asyncio.Event()
@@ -149,20 +149,21 @@ class Lane:
     # ── its life ────────────────────────────────────────────────────────────────────────────────────────
 
     async def run(self) -> None:
-        """Project until cancelled, or until nothing can be done."""
+        """Project until cancelled. Where nothing can be done, wait for a rebuild, which begins anew."""
         try:
-            while self.phase != "halted":
+            while True:
                 await self._attempt()
+                while self.phase == "halted" and not self._stale:
+                    self._wake.clear()
+                    await self._wake.wait()
         finally:
             await self._let_go()
-            if self.phase != "halted":
-                self._enter("stopped")
+            self._enter("stopped")
 
     async def _attempt(self) -> None:
         try:
             if self._step_to is not None:
-                await self._step(self._step_to, self._settings.stretch_bytes)
-                self._step_to = None
+                await self._step(self._step_to)
             await self._load()
             await self._follow()
         except CheckpointMoved as moved:
@@ -173,21 +174,31 @@ class Lane:
             self._tell(error)
         except (LogHalt, NoDecision, SinkError) as error:
             self._tell(error)
+            self._step_to, self._stale = None, False
             self._enter("halted")
         except Exception as error:  # a bug of ours: nothing is skipped, and it is seen
             await self._wait(error)
 
+    async def _step(self, end: int) -> None:
+        """Go by small steps past what was refused."""
+        self._enter("stepping")
+        await self._let_go()
+        await Steps(self._model, self._read_from, self._wrote, self._wake).up_to(
+            end, self._settings.stretch_bytes
+        )
+        self._step_to = None
+
     async def _load(self) -> None:
         self._enter("loading")
         await self._let_go()
-        loaded = await self._store.load(self._projection, self._where)
-        self._fold = restored(self._projection, self._where, self._vocabulary, loaded)
-        self.written = self._folded = loaded.checkpoint
+        begun = await self._model.load()
+        self._fold = begun.fold
+        self.written = self._folded = begun.checkpoint
         self._unwritten, self._stale, self._halt = 0, False, None
         self.moved_s = time.monotonic()
         if self._mirror is not None:
-            self._mirror.loaded(loaded)
-        self._tail.begin(loaded.checkpoint)
+            self._mirror.loaded(begun.loaded)
+        self._tail.begin(begun.checkpoint)
 
     async def _follow(self) -> None:
         while True:
@@ -241,34 +252,13 @@ class Lane:
         try:
             for accepted in stretch.commits:
                 if accepted.offset >= self.position:
-                    await self._fold_one(self._fold, accepted)
+                    await self._model.fold(self._fold, accepted)
                     self._unwritten += len(accepted.commit.decisions)
         except FoldFailed:
             self._step_to = stretch.end
             raise
         self._folded = stretch.reached
         self.moved_s = time.monotonic()
-
-    async def _fold_one(self, fold: Fold, accepted: AcceptedCommit, without: Collection[int] = ()) -> None:
-        """Fold a commit; decisions that do not fit what came before are put aside. Raises `FoldFailed`."""
-        while True:
-            try:
-                fold.commit(accepted, without)
-            except PoisonDecision as poison:
-                if poison.index in without:
-                    raise FoldFailed(poison) from poison
-                await self._put_aside(accepted, poison.index, poison)
-                without = frozenset(without).union(range(poison.index + 1))
-            except Exception as error:  # whatever it is: it is this commit's
-                raise FoldFailed(error) from error
-            else:
-                return
-
-    async def _put_aside(self, accepted: AcceptedCommit, index: int, error: Exception) -> None:
-        record = Stored(accepted.offset, accepted.time_ms, accepted.stored)
-        code = getattr(error, "code", type(error).__name__)
-        await self._letters.put_decision(self._projection.name, self._where, record, index, code, str(error))
-        self._watch.poison(self.name, accepted.position, index, error)
 
     # ── writing ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -279,15 +269,15 @@ class Lane:
         if not self._is_due():
             return
         try:
-            changes = self._fold.take()
-        except Exception as error:
+            changes = self._model.take(self._fold)
+        except FoldFailed:
             self._step_to = self.position
-            raise FoldFailed(error) from error
+            raise
         self._writing, self._begun_s = (
             Writing(self.written, self._folded, changes, self._unwritten),
             time.monotonic(),
         )
-        self._writing.begin(self._store, self._projection, self._where, self._wake)
+        self._writing.begin(self._model.store, self._model.projection, self._where, self._wake)
         self._unwritten = 0
 
     def _is_due(self) -> bool:
@@ -307,7 +297,7 @@ class Lane:
         """Take notice of a write that has ended. Raises what ended it."""
         writing = self._writing
         if self._stale:
-            raise CheckpointMoved(self._projection.name, self._where, self.position, None)
+            raise CheckpointMoved(self.name.projection, self._where, self.position, None)
         if writing is None or not writing.task.done():
             return
         self._writing = None
@@ -336,73 +326,6 @@ class Lane:
         writing, self._writing, self._due = self._writing, None, None
         if writing is not None:
             await writing.end(self._settings.hand_over_s)
-
-    # ── when something is refused ───────────────────────────────────────────────────────────────────────
-
-    async def _step(self, end: int, stretch_bytes: int) -> None:
-        """Fold and write stretch by stretch, a stretch that is refused record by record, up to `end`."""
-        self._enter("stepping")
-        await self._let_go()
-        loaded = await self._store.load(self._projection, self._where)
-        fold = restored(self._projection, self._where, self._vocabulary, loaded)
-        self._folded = self.written = loaded.checkpoint
-        if self.position >= end:
-            return  # another projector was faster
-        reading = self._read_from(loaded.checkpoint, stretch_bytes)
-        try:
-            while self.position < end and (stretch := await self._wait_for(reading)) is not None:
-                try:
-                    await self._step_over(fold, stretch)
-                except (RowRefused, FoldFailed):
-                    if stretch_bytes:
-                        await self._step(stretch.end, 0)
-                    else:
-                        await self._step_without_culprits(stretch)
-                    loaded = await self._store.load(self._projection, self._where)
-                    fold = restored(self._projection, self._where, self._vocabulary, loaded)
-        finally:
-            reading.close()
-
-    async def _wait_for(self, reading: CatchUp) -> Stretch | None:
-        while True:
-            self._wake.clear()
-            stretch = reading.take()
-            if stretch is not None or reading.over:
-                return stretch
-            await self._wake.wait()
-
-    async def _step_over(self, fold: Fold, stretch: Stretch) -> None:
-        for accepted in stretch.commits:
-            await self._fold_one(fold, accepted)
-        try:
-            changes = fold.take()
-        except Exception as error:
-            raise FoldFailed(error) from error
-        await self._write_step(stretch, changes)
-
-    async def _step_without_culprits(self, stretch: Stretch) -> None:
-        """Find the decisions that are to be put aside, and write the record's commit without them."""
-        loaded = await self._store.load(self._projection, self._where)
-        fold = restored(self._projection, self._where, self._vocabulary, loaded)
-        try:
-            for accepted in stretch.commits:
-                attempt = attempts(self._store, self._projection, self._vocabulary, loaded, accepted)
-                found = await culprits(str(self.name), len(accepted.commit.decisions), attempt)
-                for index, error in sorted(found.items()):
-                    await self._put_aside(accepted, index, error)
-                await self._fold_one(fold, accepted.without(found), found)
-            await self._write_step(stretch, fold.take())
-        except (RowRefused, FoldFailed) as error:
-            raise NoDecision(str(self.name), error) from error
-
-    async def _write_step(self, stretch: Stretch, changes: Changes) -> None:
-        assert self.written is not None
-        decisions = sum(len(accepted.commit.decisions) for accepted in stretch.commits)
-        writing = Writing(self.written, stretch.reached, changes, decisions)
-        writing.begin(self._store, self._projection, self._where, self._wake)
-        await writing.task
-        self._folded = stretch.reached
-        self._wrote(writing)
 
     # ── what people see ─────────────────────────────────────────────────────────────────────────────────
 

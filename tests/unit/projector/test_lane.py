@@ -366,6 +366,16 @@ async def test_a_fold_that_takes_nothing_halts_before_anything_is_skipped(world:
     assert getattr(lane.trouble, "code", None) == "NO_DECISION"
 
 
+async def test_a_lane_that_halted_begins_anew_with_a_rebuild(world: Make) -> None:
+    given = world(logbook(*keys(6, 3)))
+    lane = given.lane(hopeless())
+    await given.feed()
+    await until(lambda: lane.phase == "halted")
+    loads = given.store.loads
+    lane.reload()
+    await until(lambda: given.store.loads > loads and lane.phase == "halted")
+
+
 async def test_a_letter_that_cannot_be_sent_is_tried_again_before_anything_goes_on(world: Make) -> None:
     given = world(logbook(*poisoned(POISON)))  # type: ignore[arg-type]
     put, away = given.letters.put_decision, [LogUnavailable("no broker")] * 3

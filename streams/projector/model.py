@@ -1,0 +1,89 @@
+"""One read model of one partition: its folds, its store, and where its poison goes. A lane moves it along."""
+
+from collections.abc import Collection
+
+from streams.domain.value import value
+from streams.log.accepted import AcceptedCommit
+from streams.log.checkpoint import Checkpoint
+from streams.log.ports import PoisonLetters, Stored
+from streams.log.positions import PartitionId
+from streams.log.vocabulary import Vocabulary
+from streams.projections.ports import Loaded, ProjectionStore
+from streams.projections.projection import Fold, PoisonDecision, Projection
+from streams.projections.table import Changes
+from streams.projector.poison import FoldFailed, attempts, culprits, restored
+from streams.projector.watch import LaneName, LaneWatch
+
+
+@value
+class Begun:
+    """A fold, and the checkpoint that it goes on from."""
+
+    loaded: Loaded
+    fold: Fold
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """Where the store stands."""
+        return self.loaded.checkpoint
+
+
+class ReadModel:
+    """What a lane and its steps do to folds."""
+
+    def __init__(
+        self,
+        projection: Projection,
+        where: PartitionId,
+        vocabulary: Vocabulary,
+        store: ProjectionStore,
+        letters: PoisonLetters,
+        watch: LaneWatch,
+    ) -> None:
+        self.name = LaneName(projection.name, where)
+        self.projection, self.where, self.vocabulary, self.store = projection, where, vocabulary, store
+        self._letters, self._watch = letters, watch
+
+    async def load(self) -> Begun:
+        """Return a fold that goes on from what is stored. Raises `SinkError`, `NoDecision`."""
+        loaded = await self.store.load(self.projection, self.where)
+        return Begun(loaded, restored(self.projection, self.where, self.vocabulary, loaded))
+
+    async def fold(self, fold: Fold, accepted: AcceptedCommit, without: Collection[int] = ()) -> None:
+        """Fold a commit; decisions that do not fit what came before are put aside.
+
+        Raises `FoldFailed`, and `LogUnavailable` if one cannot be put aside now.
+        """
+        while True:
+            try:
+                fold.commit(accepted, without)
+            except PoisonDecision as poison:
+                if poison.index in without:
+                    raise FoldFailed(poison) from poison
+                await self._put_aside(accepted, poison.index, poison)
+                without = frozenset(without).union(range(poison.index + 1))
+            except Exception as error:  # whatever it is: it is this commit's
+                raise FoldFailed(error) from error
+            else:
+                return
+
+    def take(self, fold: Fold) -> Changes:
+        """Return what changed. Raises `FoldFailed`."""
+        try:
+            return fold.take()
+        except Exception as error:
+            raise FoldFailed(error) from error
+
+    async def fold_without_culprits(self, begun: Begun, accepted: AcceptedCommit) -> None:
+        """Put aside what neither fold nor store take of this commit, and fold the rest. Raises `NoDecision`."""
+        attempt = attempts(self.store, self.projection, self.vocabulary, begun.loaded, accepted)
+        found = await culprits(str(self.name), len(accepted.commit.decisions), attempt)
+        for index, error in sorted(found.items()):
+            await self._put_aside(accepted, index, error)
+        await self.fold(begun.fold, accepted.without(found), found)
+
+    async def _put_aside(self, accepted: AcceptedCommit, index: int, error: Exception) -> None:
+        record = Stored(accepted.offset, accepted.time_ms, accepted.stored)
+        code = getattr(error, "code", type(error).__name__)
+        await self._letters.put_decision(self.projection.name, self.where, record, index, code, str(error))
+        self._watch.poison(self.name, accepted.position, index, error)
