@@ -23,6 +23,8 @@ from streams.projections.locks.reads import KIND, ReadsUnavailable, ReadTooSlow
 from streams.projections.locks.stood import Stood, StoodAt, StoodLocks, moved
 from streams.wire.keys import MAX_NAME_BYTES, place
 
+LOOK_UPS = 4
+"""At a time: when everybody comes at once, queries keep the other connections."""
 DEFAULT_SETTINGS = FollowSettings()
 LOCK = "lock"
 BEGUN: Place = (1, 0)
@@ -45,6 +47,7 @@ class Live:
         self._codec = codec
         self._locks = locks
         self._settings = settings
+        self._looking_up = asyncio.Semaphore(LOOK_UPS)
         self._log = structlog.get_logger("tidelock.api.live")
 
     async def lock(self, tenant: str, name: str, after: str | None = None) -> AsyncGenerator[LockUpdate]:
@@ -176,7 +179,8 @@ class Live:
 
     async def _stood(self, interest: OnLock, before: int | None) -> StoodAt:
         try:
-            return await self._locks.stood(interest.tenant, interest.name, interest.where, before)
+            async with self._looking_up:
+                return await self._locks.stood(interest.tenant, interest.name, interest.where, before)
         except (ReadsUnavailable, ReadTooSlow) as error:
             raise ApiError(str(error), code=error.code, retry_after_ms=1000) from error
 

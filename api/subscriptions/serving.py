@@ -13,6 +13,8 @@ from api.subscriptions.hub import Hub
 FAREWELL_S = 3.0
 WRITE_BUFFER_BYTES = 16 * 1024
 """So much waits in the process for a peer that does not read; the rest waits in its subscriber's queue."""
+SOCKET_BUFFER_BYTES = 64 * 1024
+"""And so much in the kernel, which would else keep megabytes for each."""
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
@@ -22,6 +24,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """Begin."""
         super().connection_made(transport)
         self.transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
+        self.transport.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BUFFER_BYTES
+        )
 
     def keepalive_timeout(self) -> None:
         """End a connection whose peer is silent: at once, for it may never take what is still to be sent."""
