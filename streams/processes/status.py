@@ -19,11 +19,19 @@ def application(name: str, current: Sequence[DeadlockProcess]) -> Application:
 def status_of(name: str, current: Sequence[DeadlockProcess]) -> dict[str, object]:
     """Return how far it has read, and what became of the circles it saw."""
     if not current:
-        return {"process": name, "tailing": False, "partitions": {}, "cycles": {}, "under_way": 0}
+        return {
+            "process": name,
+            "tailing": False,
+            "leads": False,
+            "partitions": {},
+            "cycles": {},
+            "under_way": 0,
+        }
     process = current[-1]
     return {
         "process": name,
         "tailing": process.tailing,
+        "leads": process.leads,
         "partitions": {str(where): reader.next_offset for where, reader in process.readers.items()},
         "cycles": process.detector.counts.by_outcome(),
         "under_way": len(process.detector.candidates),

@@ -31,7 +31,7 @@ from streams.ops.http import serve
 from streams.ops.logs import configure_logs
 from streams.processes.configuration import ProcessesSettings
 from streams.processes.deadlocks.detector import DeadlockDetector
-from streams.processes.deadlocks.process import DeadlockProcess
+from streams.processes.deadlocks.process import DeadlockProcess, Identity
 from streams.processes.direct_lane import ClientLane
 from streams.processes.start import ReadModels, begin_at_the_start, begin_where_the_read_model_is
 from streams.processes.status import application
@@ -113,7 +113,7 @@ async def _detect(
         if store is not None:
             begun = await begin_where_the_read_model_is(store, detector, client.tenant, begun, vocabulary)
         tail, lane = KafkaLogTail(settings.kafka), ClientLane(client)
-        process = DeadlockProcess(detector, client.tenant, begun, tail, lane, watch)
+        process = DeadlockProcess(detector, Identity(client.tenant, client.id), begun, tail, lane, watch)
         starting(process)
         log.info("started", offsets={str(each.where): each.next_offset for each in begun})
         try:

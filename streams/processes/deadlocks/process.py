@@ -1,9 +1,16 @@
-"""The shell of the detector: logs in, commands out. The only clock here paces retries and measures."""
+"""The shell of the detector: logs in, commands out. The only clock here paces and measures.
+
+Of several detectors one leads, so that a deadlock costs one set of barriers: whoever broke the last one, as the log
+has it. The others hold their barriers back for a moment, after which they are mostly wanted no more; if the leader is
+gone, the next deadlock takes that moment longer, and has another leader.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Protocol, TypeVar
 
+from streams.domain.locks.events import LockWaitAborted
+from streams.domain.value import value
 from streams.log.accepted import AcceptedCommit, CommitReader
 from streams.log.ports import LogTail, LogUnavailable, Stored
 from streams.log.positions import PartitionId
@@ -12,6 +19,8 @@ from streams.processes.deadlocks.ports import CommandLane, LaneError, LaneUnavai
 
 RETRY_S = 0.2
 REFUSED_RETRY_S = 5.0
+HOLD_BACK_S = 0.1
+"""How long those wait who do not lead: what breaking a deadlock takes, on a busy machine."""
 _T = TypeVar("_T")
 
 
@@ -28,13 +37,21 @@ class Watch(Protocol):
         """Something has to be tried again."""
 
 
+@value
+class Identity:
+    """Whose locks it watches, and under which client's name it sends its commands."""
+
+    tenant: str
+    client: str
+
+
 class DeadlockProcess:
     """Tails the logs, feeds the detector, and does what it says until that is done or matters no more."""
 
     def __init__(
         self,
         detector: DeadlockDetector,
-        tenant: str,
+        me: Identity,
         readers: Iterable[CommitReader],
         tail: LogTail,
         lane: CommandLane,
@@ -44,7 +61,10 @@ class DeadlockProcess:
         self.readers = {reader.where: reader for reader in readers}
         self.tailing = False
         """Whether the logs could be read when it was last tried."""
-        self._own = f"{tenant}/"
+        self.leads = True
+        """Whether the last deadlock in the logs was broken by this process, or none was yet."""
+        self._me = me
+        self._own = f"{me.tenant}/"
         self._tail = tail
         self._lane = lane
         self._watch = watch
@@ -89,6 +109,8 @@ class DeadlockProcess:
             events += len(one.events)
             if one.events and one.decision.key.startswith(own):
                 changes += [(one.decision.key, event) for event in one.events]
+                if LockWaitAborted in map(type, one.events):
+                    self.leads = one.decision.client == self._me.client
         self.detector.fold(accepted.where, events, changes)
 
     def _act(self, effects: Iterable[Effect], group: asyncio.TaskGroup) -> None:
@@ -104,6 +126,8 @@ class DeadlockProcess:
         self._watch.counted(self.detector.counts)
 
     async def _send_barrier(self, barrier: SendBarrier, group: asyncio.TaskGroup) -> None:
+        if not self.leads:
+            await asyncio.sleep(HOLD_BACK_S)
         number = await self._insist(barrier, lambda: self._lane.barrier(barrier.where))
         if number is not None:
             self._act(self.detector.passed(barrier, number), group)

@@ -8,7 +8,7 @@ from streams.domain.locks.state import FREE, Lock
 from streams.log.accepted import CommitReader
 from streams.log.positions import PartitionId
 from streams.processes.deadlocks.detector import Abort, Counts, DeadlockDetector
-from streams.processes.deadlocks.process import DeadlockProcess
+from streams.processes.deadlocks.process import DeadlockProcess, Identity
 from streams.processes.direct_lane import ClientLane
 from tests.simulation.deadlocks.tail import VirtualTail
 from tests.simulation.loop import Process
@@ -127,7 +127,8 @@ class Detector(Actor):
         detector = DeadlockDetector()
         readers = [self._begun(where, detector) for where in self.world.partitions]
         lane = ClientLane(self.client, patience_s=3.0)
-        await DeadlockProcess(detector, TENANT, readers, self.tail, lane, self).run()
+        me = Identity(TENANT, self.name)
+        await DeadlockProcess(detector, me, readers, self.tail, lane, self).run()
 
     def _begun(self, where: PartitionId, detector: DeadlockDetector) -> CommitReader:
         records = self.world.topic(where).records
