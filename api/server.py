@@ -6,11 +6,14 @@ settings are not usable, or a port that they name is taken. Kafka, PostgreSQL an
 
 import asyncio
 import gc
+import signal
+import socket
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import structlog
 import uvicorn
@@ -43,16 +46,19 @@ COMMAND_S = 15.0
 CONNECT_S = 5.0
 WAIT_S = 0.5
 SHUTDOWN_S = 5
+BACKLOG = 2048
 GC_THRESHOLDS = (50_000, 20, 100)
 LOCKS = "locks"
 
 
 class Node:
-    """What a running API node shows of itself."""
+    """A running API node: what it shows of itself, and how it ends."""
 
     def __init__(self) -> None:
-        self.ready = False
         self.services: Services | None = None
+        self.server: Server | None = None
+        self._serving: asyncio.Task[None] | None = None
+        self._ending = False
 
     def measure(self) -> None:
         """Set the gauges of /metrics."""
@@ -61,7 +67,36 @@ class Node:
 
     def page(self) -> tuple[str, object]:
         """Return /ready."""
-        return (OK if self.ready else UNAVAILABLE), {"ready": self.ready}
+        ready = self.server is not None and self.server.started and not self._ending
+        return (OK if ready else UNAVAILABLE), {"ready": ready}
+
+    async def until_asked(self, serving: Coroutine[Any, Any, None]) -> None:
+        """Await `serving` until SIGTERM or SIGINT ends it."""
+        self._serving = asyncio.create_task(serving, name="serve")
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._end)
+        try:
+            await self._serving
+        except asyncio.CancelledError:
+            if not self._ending:
+                raise
+
+    def _end(self) -> None:
+        """End what has begun to serve in order, and at once what still waits for others."""
+        self._ending = True
+        if self.server is not None and self.server.started:
+            self.server.should_exit = True
+        elif self._serving is not None:
+            self._serving.cancel()
+
+
+class Server(LiveServer):
+    """Uvicorn's, which leaves signals to the node: it would raise them again, and nothing would be closed."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave them."""
+        yield
 
 
 @asynccontextmanager
@@ -123,60 +158,54 @@ async def run(settings: ApiSettings) -> int:
     """Serve until SIGTERM or SIGINT; return the exit code."""
     log = structlog.get_logger("tidelock.api")
     node = Node()
-    try:
-        status = serve(settings.api_metrics, pages({"/ready": node.page}, node.measure))
-    except OSError as error:
-        log.error(
-            "cannot listen", setting="TIDELOCK_API_METRICS", address=settings.api_metrics, error=str(error)
-        )
-        return EXIT_CONFIGURATION
-    try:
-        async with services_of(settings) as services:
-            node.services = services
-            return await _serve(settings, services, node)
-    finally:
-        status.shutdown()
-        status.server_close()
-
-
-async def _serve(settings: ApiSettings, services: Services, node: Node) -> int:
-    assert services.live is not None
-    schema = build(introspection=settings.api_dev)
-    http = GraphQLOverHttp(schema, services)
-    streams = LiveApp(schema, services, http)
-    app = ApiApp(http, streams, dev_token=settings.known_token if settings.api_dev else None)
-    host, port = host_port(settings.api_listen)
-    server = LiveServer(
-        uvicorn.Config(
-            app,
-            host=host,
-            port=port,
-            http="httptools",
-            ws=WebSocketProtocol,
-            ws_per_message_deflate=False,
-            ws_max_size=MAX_BODY_BYTES,
-            lifespan="off",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            timeout_graceful_shutdown=SHUTDOWN_S,
-        ),
-        services.live.hub,
-    )
-    telling = asyncio.create_task(_tell_ready(server, node), name="ready")
-    try:
-        await server.serve()
-    except SystemExit:  # uvicorn's own way to say that it cannot listen
-        return EXIT_CONFIGURATION
-    finally:
-        telling.cancel()
+    async with AsyncExitStack() as opened:
+        try:
+            status = serve(settings.api_metrics, pages({"/ready": node.page}, node.measure))
+            opened.callback(status.server_close)
+            opened.callback(status.shutdown)
+            listening = opened.enter_context(_listening(settings.api_listen))
+        except OSError as error:
+            log.error(
+                "cannot listen", listen=settings.api_listen, metrics=settings.api_metrics, error=str(error)
+            )
+            return EXIT_CONFIGURATION
+        await node.until_asked(_serve(settings, node, listening))
     return 0
 
 
-async def _tell_ready(server: uvicorn.Server, node: Node) -> None:
-    while not server.started:
-        await asyncio.sleep(0.02)
-    node.ready = True
+def _listening(address: str) -> socket.socket:
+    host, port = host_port(address)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host.strip("[]"), port), family=family, backlog=BACKLOG)
+
+
+async def _serve(settings: ApiSettings, node: Node, listening: socket.socket) -> None:
+    async with services_of(settings) as services:
+        assert services.live is not None
+        schema = build(introspection=settings.api_dev)
+        http = GraphQLOverHttp(schema, services)
+        app = ApiApp(
+            http,
+            LiveApp(schema, services, http),
+            dev_token=settings.known_token if settings.api_dev else None,
+        )
+        node.services, node.server = services, Server(_configured(app), services.live.hub)
+        await node.server.serve(sockets=[listening])
+
+
+def _configured(app: ApiApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http="httptools",
+        ws=WebSocketProtocol,
+        ws_per_message_deflate=False,
+        ws_max_size=MAX_BODY_BYTES,
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_S,
+    )
 
 
 def main() -> int:
