@@ -24,6 +24,7 @@ Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+_encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 MAX_BODY_BYTES = 256 * 1024
 QUERY_S = 10.0
 MUTATION_S = 60.0
@@ -170,7 +171,7 @@ async def answer(
     send: Send, status: int, body: object, headers: tuple[tuple[bytes, bytes], ...] = ()
 ) -> None:
     """Send one JSON answer."""
-    data = json.dumps(body, separators=(",", ":")).encode()
+    data = _encode(body).encode()
     heads = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(data)), *headers]
     await send({"type": "http.response.start", "status": status, "headers": heads})
     await send({"type": "http.response.body", "body": data})

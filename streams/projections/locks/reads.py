@@ -15,6 +15,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 from streams.domain.value import value
 from streams.log.positions import PartitionId, Position
 
+_decode = json.JSONDecoder().raw_decode
 KIND = "locks"
 SHOWN = 100
 """Holders and waiters of one lock that a read shows, each; the counts tell of the rest."""
@@ -146,7 +147,7 @@ class LockRow:
     waiter_count: int
     delay_until_lease_ms: int | None
     token: int | None
-    held: "str | bytes | tuple[HolderRow, ...]"
+    held: "str | tuple[HolderRow, ...]"
     """Holders, or the JSON list of their documents, which is read only when asked for."""
     waiting: tuple[int, ...]
     since_ms: int | None
@@ -161,7 +162,7 @@ class LockRow:
         """The first holders, oldest first."""
         if isinstance(self.held, tuple):
             return self.held
-        return tuple([holder_row(document) for document in json.loads(self.held)[:SHOWN]])
+        return tuple([holder_row(document) for document in _decode(self.held)[0][:SHOWN]])
 
     @property
     def position(self) -> Position | None:
