@@ -36,6 +36,13 @@ class ProcessesSettings(BaseSettings):
         host_port(address)
         return address
 
+    @field_validator("workers")
+    @classmethod
+    def _are_addresses(cls, workers: str) -> str:
+        for address in workers.split(","):
+            host_port(address.strip())
+        return workers
+
     @field_validator("postgres", mode="before")
     @classmethod
     def _empty_is_none(cls, text: str | None) -> str | None:
@@ -45,4 +52,4 @@ class ProcessesSettings(BaseSettings):
     @property
     def addresses(self) -> tuple[str, ...]:
         """The workers' addresses."""
-        return tuple(part.strip() for part in self.workers.split(",") if part.strip())
+        return tuple(part.strip() for part in self.workers.split(","))

@@ -11,7 +11,7 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 
 import structlog
@@ -45,6 +45,12 @@ GC_THRESHOLDS = (50_000, 20, 100)
 """As a worker's: a tail makes many objects and hardly a cycle."""
 
 
+class CannotListen(Exception):
+    """The address of its status cannot be had."""
+
+    code = "CANNOT_LISTEN"
+
+
 async def run(settings: ProcessesSettings) -> int:
     """Run until SIGTERM or SIGINT, or until a log cannot be read on. Return the exit code."""
     log, ended = structlog.get_logger("tidelock.processes"), asyncio.Event()
@@ -66,12 +72,10 @@ async def _work(settings: ProcessesSettings, log: structlog.BoundLogger) -> int:
     current: list[DeadlockProcess] = []
     async with AsyncExitStack() as opened:
         try:
-            status = serve(settings.processes_metrics, application(settings.processes_name, current))
-            opened.callback(status.server_close)
-            opened.callback(status.shutdown)
+            _serve_status(settings, opened, current)
             client = await _connected(settings, opened, log)
-        except (TidelockError, OSError) as error:
-            log.error("settings are not usable", error=str(error))
+        except (TidelockError, CannotListen) as error:
+            log.error("settings are not usable", code=error.code, error=str(error))
             return EXIT_CONFIGURATION
         store: ReadModels | None = None
         if settings.postgres is not None:
@@ -82,6 +86,21 @@ async def _work(settings: ProcessesSettings, log: structlog.BoundLogger) -> int:
         except* (LogHalt, SchemaError) as halts:
             log.error("a log cannot be read on", error=str(halts.exceptions[0]))
         return EXIT_LOG
+
+
+def _serve_status(
+    settings: ProcessesSettings, opened: AsyncExitStack, current: Sequence[DeadlockProcess]
+) -> None:
+    address = settings.processes_metrics
+    try:
+        status = serve(address, application(settings.processes_name, current))
+    except OSError as error:
+        told = f"TIDELOCK_PROCESSES_METRICS={address}: cannot listen there ({error.strerror or error}). "
+        raise CannotListen(
+            told + "End what listens there, or set another host:port of this machine."
+        ) from error
+    opened.callback(status.server_close)
+    opened.callback(status.shutdown)
 
 
 async def _connected(

@@ -1,0 +1,45 @@
+"""The composition root says what keeps it from starting."""
+
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from streams.processes.worker import EXIT_CONFIGURATION, main
+
+USABLE = {"TIDELOCK_KAFKA": "127.0.0.1:1", "TIDELOCK_PROCESSES_METRICS": "127.0.0.1:0"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({}, "kafka"),
+        (USABLE | {"TIDELOCK_PROCESSES_METRICS": "nowhere"}, "processes_metrics"),
+        (USABLE | {"TIDELOCK_WORKERS": "127.0.0.1:1,nowhere"}, "'nowhere' is no address"),
+    ],
+    ids=["no Kafka", "no address", "no worker's address"],
+)
+def test_settings_that_are_not_usable_end_it_with_their_name(
+    settings: dict[str, str],
+    named: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in [name for name in os.environ if name.startswith("TIDELOCK_")]:
+        monkeypatch.delenv(name)
+    for name, setting in settings.items():
+        monkeypatch.setenv(name, setting)
+    assert main() == EXIT_CONFIGURATION
+    assert named in capsys.readouterr().err
+
+
+def test_a_port_that_is_taken_ends_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        settings = os.environ | USABLE | {"TIDELOCK_PROCESSES_METRICS": address}
+        command = [sys.executable, "-m", "streams.processes.worker"]
+        ended = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == EXIT_CONFIGURATION
+    assert address in ended.stderr
