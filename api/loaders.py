@@ -4,6 +4,7 @@ A loader lives as long as one operation, or forgets after each batch: nothing re
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 
 from strawberry.dataloader import DataLoader
 
@@ -16,8 +17,16 @@ class Loaders:
     def __init__(self, reads: LockReads, tenant: str) -> None:
         self._reads = reads
         self._tenant = tenant
-        self.locks: DataLoader[tuple[int, str], LockRow] = DataLoader(self._locks, cache=False)
-        self.waiters: DataLoader[LockRow, Sequence[WaiterRow]] = DataLoader(self._waiters, cache=False)
+
+    @cached_property
+    def locks(self) -> DataLoader[tuple[int, str], LockRow]:
+        """Locks by partition and name, as they are now."""
+        return DataLoader(self._locks, cache=False)
+
+    @cached_property
+    def waiters(self) -> DataLoader[LockRow, Sequence[WaiterRow]]:
+        """The first waiters of a lock."""
+        return DataLoader(self._waiters, cache=False)
 
     async def _locks(self, keys: list[tuple[int, str]]) -> Sequence[LockRow]:
         asked = list(dict.fromkeys(keys))
