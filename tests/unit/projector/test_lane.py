@@ -190,17 +190,33 @@ async def test_a_lane_that_is_told_to_load_again_does(world: Make) -> None:
 
 
 async def test_a_lane_that_is_far_behind_reads_on_its_own_until_it_meets_the_tail(world: Make) -> None:
-    given = world(logbook(*keys(60, 30)), ahead=0, ring_bytes=800)
-    ahead = given.lane()
+    given = world(logbook(*keys(60, 30)), ring_bytes=800)
+    ahead, behind = given.lane(), world(given.book, ring_bytes=800)
     await given.feed(upto=20)
     await given.settled(ahead, at=20)
-    late = given.lane(projection("late", TOY.fold))
-    given.store.rows.clear()
-    await until(lambda: late.written is not None)
+    assert not given.tail.reaches(0)
+    late = behind.lane(tail=given.tail)
+    await until(lambda: late.position == 20 and late.phase == "following")
     await given.feed()
     await given.settled(late, ahead)
-    assert given.log.reads >= 1
-    assert late.phase == "following"
+    assert (behind.log.reads, given.log.reads) == (1, 0)
+    assert behind.rows == given.rows == truth(given.book.records)
+
+
+async def test_a_lane_that_is_a_little_ahead_takes_the_rest_of_a_stretch(world: Make) -> None:
+    given = world(logbook(*keys(20, 10)), stretch_bytes=1_000_000)
+    lane = given.lane()
+    await given.feed(upto=6)
+    await given.settled(lane, at=6)
+    await given.end()
+    given.__post_init__()
+    given.tail.begin(START)
+    again = given.lane()
+    await until(lambda: again.position == 6)
+    await given.feed()
+    await given.settled(again)
+    assert given.rows == truth(given.book.records)
+    assert given.store.loads == 2
 
 
 async def test_a_lane_that_is_far_ahead_has_the_tail_come_to_it(world: Make) -> None:
@@ -342,6 +358,7 @@ async def test_what_cannot_be_taken_is_put_aside_and_nothing_else(
     assert (reader, where, record.value) == ("toy", given.tail.where, given.book.records[3].value)
     assert code and reason
     assert lane.trouble is None
+    assert given.store.loads <= 3 + 4 * len(bad)
 
 
 async def test_an_event_that_cannot_be_decoded_is_put_aside(world: Make) -> None:

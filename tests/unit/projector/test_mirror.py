@@ -24,14 +24,13 @@ class MoodyHotStore(MemoryHotStore):
     def __init__(self) -> None:
         super().__init__()
         self.away = False
-        self.applied = 0
+        self.asked = 0
         self.replaced = 0
 
     async def apply(
         self, table: Table, where: PartitionId, start: int, end: int, rows: Mapping[str, str | None]
     ) -> bool:
         self._mood()
-        self.applied += 1
         return await super().apply(table, where, start, end, rows)
 
     async def replace(self, table: Table, where: PartitionId, end: int, rows: Mapping[str, str]) -> None:
@@ -40,6 +39,7 @@ class MoodyHotStore(MemoryHotStore):
         await super().replace(table, where, end, rows)
 
     def _mood(self) -> None:
+        self.asked += 1
         if self.away:
             raise SinkUnavailable("Redis is away")
 
@@ -82,11 +82,15 @@ async def test_a_copy_that_was_flushed_is_replaced_also_when_nothing_happens(wor
 async def test_a_copy_that_is_away_holds_nobody_up_and_is_replaced_when_it_is_back(world: Make) -> None:
     given = world(logbook(*keys(30, 10)))
     store, mirror = mirrored(given)
-    store.away = True
     lane = given.lane(mirror=mirror)
+    await given.feed(upto=5)
+    await until(lambda: store.copies.get((TALLY, WHERE), (0, {}))[0] == 5)
+    store.away = True
     await given.feed()
     await given.settled(lane)
-    await until(lambda: mirror.trouble is not None)
+    asked = store.asked
+    await until(lambda: store.asked > asked + 1)
+    assert mirror.trouble is not None
     store.away = False
     await until(lambda: is_copy(store, given) and mirror.trouble is None)
 
