@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+from prometheus_client import Gauge
+
 from api.ports import LogEnds
 from api.subscriptions.cursor import CursorCodec
 from api.subscriptions.hub import Hub, HubLimits
@@ -18,6 +20,8 @@ from storage.postgres.stood import PostgresStoodLocks
 from streams.domain.locks.kind import LOCKS
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
+
+SUBSCRIPTIONS = Gauge("tidelock_api_subscriptions", "Live subscriptions now.")
 
 
 @asynccontextmanager
@@ -42,6 +46,7 @@ async def live_locks(
         CursorCodec(LOCKS.name, key, hub.genesis_of),
         PostgresStoodLocks(connections),
     )
+    SUBSCRIPTIONS.set_function(lambda: hub.subscriptions)
     tailing = asyncio.create_task(Tail(hub, KafkaLogTail(kafka), ends_now, marks).run(), name="tail")
     try:
         yield live

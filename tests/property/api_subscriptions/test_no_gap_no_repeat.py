@@ -87,6 +87,7 @@ STEPS = st.one_of(
     st.tuples(st.just("take"), st.integers(0, 7), st.integers(1, 5)),
     st.tuples(st.just("everybody"), st.integers(1, 20), st.none()),
     st.tuples(st.just("leave"), st.integers(0, 7), st.integers(0, NODES - 1)),
+    st.tuples(st.just("rush"), st.integers(0, NODES - 1), st.integers(1, 12)),
     st.tuples(st.just("stop"), st.integers(0, NODES - 1), st.none()),
 )
 
@@ -152,6 +153,17 @@ class Play:
         watcher = self.users[user].watcher
         if watcher is not None:
             watcher.allow(count)
+
+    async def _rush(self, node: int, records: int) -> None:
+        """Everybody comes anew while records come in, one a turn of the loop."""
+        for user in self.users:
+            await user.close()
+            user.begin(self.nodes[node])
+            await self._take(self.users.index(user), 3)
+        for _ in range(records):
+            self.logs.toggle("x/1", "abc"[records % 3])
+            for where in self.logs.wheres:
+                self.nodes[node].steered.step(where, 1)
 
     async def _everybody(self, count: int, _: None) -> None:
         for user in range(len(self.users)):
@@ -230,7 +242,7 @@ class Play:
         return item.position.offset, [h.token for h in state.holders], [w.ticket for w in state.waiters]
 
 
-@settings(max_examples=60, deadline=None, phases=[Phase.generate])
+@settings(max_examples=40, deadline=None, phases=[Phase.generate])
 @given(
     st.lists(STEPS, min_size=20, max_size=60),
     st.sampled_from([0, 500, 2_000, 1 << 20]),
