@@ -196,21 +196,23 @@ class Play:
         for node in self.nodes:
             await node.catch_up()
         for user in self.users:
-            wanted = [one for one in self.logs.happened if self._is_for(user, one)]
-            for _ in range(200):
-                if user.watcher is not None:
-                    user.watcher.allow(len(wanted) + 1)
-                await settle()
-                if user.ended():
-                    user.begin(self.nodes[0])
-                elif user.watcher is not None and len(user.items) + len(user.watcher.items) >= len(wanted):
-                    break
-            await settle()
-            await user.close()
-            self._judge(user, wanted)
+            await self._have_all(user, [one for one in self.logs.happened if self._is_for(user, one)])
         for node in self.nodes:
             assert node.hub.subscriptions == 0
             await node.stop()
+
+    async def _have_all(self, user: Account, wanted: list[Happened]) -> None:
+        async with asyncio.timeout(5):
+            while user.watcher is None or len(user.items) + len(user.watcher.items) < len(wanted):
+                for each in self.users:
+                    if each.watcher is not None:
+                        each.watcher.allow(len(self.logs.happened))
+                await settle()
+                if user.ended():
+                    user.begin(self.nodes[0])
+        await settle()
+        await user.close()
+        self._judge(user, wanted)
 
     def _is_for(self, user: Account, one: Happened) -> bool:
         if user.what == "deadlocks":
