@@ -42,6 +42,8 @@ class Link:
         self._queue: deque[Pending] = deque()
         self._room = 0
         self.in_flight = 0
+        self._owes = False
+        """Whether something was sent since bytes last came; also if nobody awaits its answer any more."""
         self.is_open = False
         self.heard_s = 0.0
         """When bytes last came, or were first waited for."""
@@ -73,6 +75,7 @@ class Link:
         self._room = max(1, welcome.max_in_flight)
         self.in_flight = 0
         self.heard_s = self._clock.now()
+        self._owes = False
         return welcome
 
     def _failed(self, wire: Wire, why: ConnectionLost) -> ConnectionLost:
@@ -105,8 +108,9 @@ class Link:
         if pending.first_sent_s is None:
             pending.first_sent_s = now
         pending.phase = SENT
-        if self.in_flight == 0:
+        if not self._owes:
             self.heard_s = now
+            self._owes = True
         self.in_flight += 1
         wire.write(pending.head, self._ledger.floor_bytes, pending.tail)
 
@@ -149,6 +153,7 @@ class Link:
         if wire is not self._wire:
             return
         self.heard_s = self._clock.now()
+        self._owes = False
         if type(message) is Answers:
             self._hub.on_answers(self, message)
         elif isinstance(message, Welcome):

@@ -260,6 +260,27 @@ async def test_a_silent_connection_is_made_anew(client: Client, worker: FakeWork
     assert await asking == FREE
 
 
+async def test_a_silent_connection_is_made_anew_though_no_command_is_patient_enough_to_see_it(
+    client: Client, worker: FakeWorker, clock: FakeClock
+) -> None:
+    def asking() -> "asyncio.Task[object]":
+        return asyncio.create_task(client.command("locks", Barrier("locks", 0), timeout=6))
+
+    asked = asking()
+    got = await worker.next(Barrier)
+    clock.turn(7)
+    with pytest.raises(errors.OutcomeUnknown):
+        await asked
+    asked = asking()
+    assert (await worker.next(Barrier)).connection is got.connection
+    clock.turn(5)
+    await worker.back()
+    again = await worker.next(Barrier)
+    assert again.connection is not got.connection
+    again.answer(BarrierPassed(1))
+    assert await asked == BarrierPassed(1)
+
+
 async def test_a_connection_with_waits_only_is_asked_for_a_sign_of_life(
     client: Client, worker: FakeWorker, clock: FakeClock
 ) -> None:
