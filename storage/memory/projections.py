@@ -53,6 +53,8 @@ class MemoryProjectionStore:
         if expected == START:
             for table in projection.tables:
                 self._forget(table, where)
+            if any(mark.genesis != reached.genesis for mark in self.marks.get(where, {}).values()):
+                del self.marks[where]  # of a log that was made anew
         for table in (*changes.inserted, *changes.put):
             self._change(table, changes)
         self._checkpoints[projection.name, where] = _Stored(projection.version, reached)
@@ -258,6 +260,7 @@ class MemoryHotStore:
 
     def __init__(self) -> None:
         self.copies: dict[tuple[Table, PartitionId], tuple[int, dict[str, str]]] = {}
+        self._logs: dict[tuple[Table, PartitionId], str] = {}
 
     async def apply(
         self, table: Table, where: PartitionId, start: int, end: int, rows: Mapping[str, str | None]
@@ -272,11 +275,14 @@ class MemoryHotStore:
         self.copies[table, where] = (end, copy)
         return True
 
-    async def replace(self, table: Table, where: PartitionId, end: int, rows: Mapping[str, str]) -> None:
-        """Make `rows` the whole copy, unless it stands further on."""
+    async def replace(
+        self, table: Table, where: PartitionId, end: int, rows: Mapping[str, str], log: str = ""
+    ) -> None:
+        """Make `rows` the whole copy, unless it stands further on in the same log."""
         position, _ = self.copies.get((table, where), (-1, {}))
-        if position <= end:
+        if position <= end or log not in ("", self._logs.get((table, where), "")):
             self.copies[table, where] = (end, dict(rows))
+            self._logs[table, where] = log
 
     async def get(
         self, table: Table, where: PartitionId, keys: Sequence[str]

@@ -29,6 +29,10 @@ _PLACE = """
 INSERT INTO tidelock.checkpoints (projection, kind, partition, version, next_offset, time_ms, head, checkpoint)
 VALUES (%s, %s, %s, %s, 0, 0, '', '') ON CONFLICT DO NOTHING
 """
+_LAST_MARK = """
+SELECT checkpoint FROM tidelock.log_marks WHERE kind = %s AND partition = %s ORDER BY next_offset DESC LIMIT 1
+"""
+_FORGET_MARKS = "DELETE FROM tidelock.log_marks WHERE kind = %s AND partition = %s"
 _MOVE = """
 WITH moved AS (
     UPDATE tidelock.checkpoints
@@ -68,6 +72,8 @@ async def move_checkpoint(
     cursor: Cursor, projection: Projection, where: PartitionId, expected: Checkpoint, reached: Checkpoint
 ) -> None:
     """Move the checkpoint, leave a mark if one is due, and tell whoever listens."""
+    if expected.next_offset == START.next_offset:
+        await _forget_marks_of_another_log(cursor, where, reached)
     due = expected.next_offset // MARK_EVERY != reached.next_offset // MARK_EVERY
     await cursor.execute(
         _MOVE,
@@ -85,6 +91,14 @@ async def move_checkpoint(
             "told": f"{projection.name} {where} {reached.next_offset}",
         },
     )
+
+
+async def _forget_marks_of_another_log(cursor: Cursor, where: PartitionId, reached: Checkpoint) -> None:
+    """Marks of a log that was made anew lead nowhere: whoever read on from one would find all void."""
+    await cursor.execute(_LAST_MARK, (where.kind, where.partition))
+    found = await cursor.fetchone()
+    if found is not None and decode_checkpoint(found[0]).genesis != reached.genesis:
+        await cursor.execute(_FORGET_MARKS, (where.kind, where.partition))
 
 
 async def _stored(

@@ -56,14 +56,16 @@ class RedisHotStore:
             )
         return bool(moved)
 
-    async def replace(self, table: Table, where: PartitionId, end: int, rows: Mapping[str, str]) -> None:
+    async def replace(
+        self, table: Table, where: PartitionId, end: int, rows: Mapping[str, str], log: str = ""
+    ) -> None:
         """Build a new copy beside the old one, bit by bit, and put it in its place unless that is further on."""
         copy = _copy(table, where)
         built = f"{copy}:{uuid4().hex}"
         with _translated(table, where):
             try:
-                await self._build(built, end, rows)
-                swapped = await self._swap([copy, built], [end, self._ttl_ms, len(rows) + 1])
+                await self._build(built, end, rows, log)
+                swapped = await self._swap([copy, built], [end, self._ttl_ms, len(rows) + 2, log])
             except BaseException:
                 with suppress(RedisError, OSError):
                     await self._redis.unlink(built)
@@ -84,8 +86,8 @@ class RedisHotStore:
             return None, {}
         return int(position), {key: row for key, row in zip(keys, rows, strict=True) if row is not None}
 
-    async def _build(self, built: str, end: int, rows: Mapping[str, str]) -> None:
-        await self._redis.hset(built, "@", str(end))
+    async def _build(self, built: str, end: int, rows: Mapping[str, str], log: str) -> None:
+        await self._redis.hset(built, mapping={"@": str(end), "@log": log})
         await self._redis.pexpire(built, _HALF_BUILT_MS)
         left = iter(rows.items())
         while chunk := list(islice(left, _CHUNK)):

@@ -1,4 +1,4 @@
-"""What Redis does in one step. A copy is one hash: `@` is the offset it stands at, `=KEY` a row.
+"""What Redis does in one step. A copy is one hash: `@` is the offset it stands at, `@log` of which log, `=KEY` a row.
 
 Each script bounds its own work: `unpack` takes at most some 8,000 values.
 """
@@ -26,7 +26,7 @@ if redis.call('HLEN', KEYS[2]) ~= tonumber(ARGV[3]) then
     return 0
 end
 local at = tonumber(redis.call('HGET', KEYS[1], '@'))
-if at and at > tonumber(ARGV[1]) then
+if at and at > tonumber(ARGV[1]) and (ARGV[4] == '' or redis.call('HGET', KEYS[1], '@log') == ARGV[4]) then
     redis.call('UNLINK', KEYS[2])
     return 1
 end
@@ -35,4 +35,4 @@ redis.call('RENAME', KEYS[2], KEYS[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return 1
 """
-"""KEYS: copy, what is to become it. ARGV: where that stands, TTL (ms), its length. 0: it has been lost."""
+"""KEYS: copy, what is to become it. ARGV: where that stands, TTL (ms), its length, its log if known. 0: it is lost."""

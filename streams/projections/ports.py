@@ -159,8 +159,13 @@ class HotStore(Protocol):
     ) -> bool:
         """Move the copy from offset `start` to `end`. False: it does not stand at `start`; `replace` it."""
 
-    async def replace(self, table: Table, where: PartitionId, end: int, rows: Mapping[str, str]) -> None:
-        """Make `rows` the whole copy of the partition, at `end`; nothing happens if it stands further on already."""
+    async def replace(
+        self, table: Table, where: PartitionId, end: int, rows: Mapping[str, str], log: str = ""
+    ) -> None:
+        """Make `rows` the whole copy of the partition, at `end`; nothing happens if it stands further on already.
+
+        A copy of another log than `log` (empty: not known) stands nowhere.
+        """
 
     async def get(
         self, table: Table, where: PartitionId, keys: Sequence[str]

@@ -8,6 +8,7 @@ from streams.log.checkpoint import Checkpoint
 from streams.log.ports import LogUnavailable, TopicReader
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
+from streams.projector.identity import LogEndsEarly
 from streams.projector.stretch import Stretch, stretches
 
 MOST_WAITING = 4
@@ -62,10 +63,7 @@ class CatchUp:
     async def _read(self) -> None:
         first, end = await self._log.bounds()
         if end <= self._reader.next_offset:
-            raise LogUnavailable(
-                f"{self._reader.where} ends at offset {end}; it was read up to {self._reader.next_offset} before. "
-                "If that lasts, acknowledged records are gone: restore the log, or rebuild what was read from it."
-            )
+            raise LogEndsEarly(self._reader.where, end, self._reader.next_offset)
         if self._reader.next_offset < first:
             raise LogUnavailable(
                 f"{self._reader.where} begins at offset {first}; what stands from {self._reader.next_offset} on "

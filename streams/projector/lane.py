@@ -31,6 +31,7 @@ from streams.projections.ports import (
 from streams.projections.projection import Fold, Projection
 from streams.projector.backoff import Backoff, Pause
 from streams.projector.catch_up import CatchUp
+from streams.projector.identity import LogEndsEarly, LogReplaced, check_log
 from streams.projector.mirror import Mirror
 from streams.projector.model import ReadModel
 from streams.projector.poison import FoldFailed, NoDecision, restored
@@ -195,10 +196,30 @@ class Lane:
         self._fold = begun.fold
         self.written = self._folded = begun.checkpoint
         self._unwritten, self._stale, self._halt = 0, False, None
+        await self._check_log(begun.checkpoint)
         self.moved_s = time.monotonic()
         if self._mirror is not None:
             self._mirror.loaded(begun.loaded)
         self._tail.begin(begun.checkpoint)
+
+    async def _check_log(self, at: Checkpoint) -> None:
+        """See that the log is the one that was read before. Raises `LogReplaced`, `LogUnavailable`."""
+        try:
+            await check_log(self._log, self._where, at, self.name.projection)
+        except LogReplaced:
+            self._tail.leave(at)
+            raise
+
+    async def look_at_log(self) -> None:
+        """Load again, and say what is wrong, if the log is not the one that was read any more."""
+        if self.written is None or self.phase == "halted":
+            return
+        try:
+            await self._check_log(self.written)
+        except (LogReplaced, LogEndsEarly):
+            self.reload()
+        except LogUnavailable:
+            return  # Kafka is away: nothing is known
 
     async def _follow(self) -> None:
         while True:

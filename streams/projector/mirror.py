@@ -39,13 +39,16 @@ class Mirror:
         """Where the store stands."""
         self._at: int | None = None
         """Where the copy stands, as far as is known."""
+        self._log = ""
+        """Of which log the rows are; empty before its first record."""
         self._news = asyncio.Event()
 
     def loaded(self, loaded: Loaded) -> None:
         """The lane begins anew: so does the copy."""
         self._rows = {self.table.key_of(row): row for row in loaded.rows.get(self.table, ())}
         self._changed = {}
-        self._stored, self._at = loaded.checkpoint.next_offset, None
+        self._stands(loaded.checkpoint)
+        self._at = None
         self._news.set()
 
     def committed(self, reached: Checkpoint, changes: Changes) -> None:
@@ -56,8 +59,12 @@ class Mirror:
                 self._rows.pop(key, None)
             else:
                 self._rows[key] = row
-        self._stored = reached.next_offset
+        self._stands(reached)
         self._news.set()
+
+    def _stands(self, at: Checkpoint) -> None:
+        self._stored = at.next_offset
+        self._log = "" if at.genesis is None else at.genesis.log_id.hex()
 
     async def run(self) -> None:
         """Keep the copy up to date, until cancelled."""
@@ -87,7 +94,7 @@ class Mirror:
         return await self._store.apply(self.table, self._where, start, end, documents)
 
     async def _replace(self) -> None:
-        end, rows = self._stored, dict(self._rows)
+        end, log, rows = self._stored, self._log, dict(self._rows)
         assert end is not None
         self._changed = {}
         documents = {}
@@ -95,7 +102,7 @@ class Mirror:
             documents[hot_key(key)] = hot_row(row)
             if not done % DOCUMENTS_A_TURN:
                 await asyncio.sleep(0)
-        await self._store.replace(self.table, self._where, end, documents)
+        await self._store.replace(self.table, self._where, end, documents, log)
         self._stands_at(end)
         await self._pause(self._settings.mirror_pause_s)
 

@@ -41,7 +41,7 @@ class Projector:
         self._projections, self._vocabularies, self._ports = projections, vocabularies, ports
         self._settings, self._hot = settings, hot
         self._tasks: dict[LaneName, list[asyncio.Task[None]]] = {}
-        self._looking: asyncio.Task[None] | None = None
+        self._looking: list[asyncio.Task[None]] = []
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -64,8 +64,11 @@ class Projector:
         for lane in self.lanes.values():
             lane.resume()
         self.joined = True
-        if self._looking is None:
-            self._looking = asyncio.create_task(self._look(), name="look at stored checkpoints")
+        if not self._looking:
+            self._looking = [
+                asyncio.create_task(self._look(), name="look at stored checkpoints"),
+                asyncio.create_task(self._look_at_logs(), name="look at logs"),
+            ]
 
     async def pause(self) -> None:
         """Write nothing new until the group has spoken; what is under way comes to its end."""
@@ -73,8 +76,8 @@ class Projector:
 
     async def close(self) -> None:
         """Let all go."""
-        if self._looking is not None:
-            self._looking.cancel()
+        for looking in self._looking:
+            looking.cancel()
         await self.pause()
         await asyncio.gather(*(self._end(name) for name in list(self.lanes)))
         self.tails.clear()
@@ -150,6 +153,13 @@ class Projector:
                 except SinkError:
                     continue  # the lanes meet it too, and tell
 
+    async def _look_at_logs(self) -> None:
+        """See that logs are the ones that are read: a topic that is made anew is nothing that a consumer notices."""
+        while True:
+            await asyncio.sleep(self._settings.log_look_s)
+            for lane in list(self.lanes.values()):
+                await lane.look_at_log()
+
     async def _compare(self, projection: Projection) -> None:
         before = {
             name: lane.written for name, lane in self.lanes.items() if name.projection == projection.name
@@ -157,7 +167,11 @@ class Projector:
         stored = await self._ports.store.positions(projection)
         for name, written in before.items():
             lane = self.lanes.get(name)
-            if lane is None or written is None or lane.writing or lane.written is not written:
+            if lane is None or lane.writing or lane.written is not written:
+                continue
+            if written is None:
+                if lane.phase == "halted" and name.where not in stored:
+                    lane.reload()  # what could not be loaded is gone
                 continue
             found = stored.get(name.where, START)
             if (found.next_offset, found.head) != (written.next_offset, written.head):

@@ -25,6 +25,8 @@ class LaneSettings:
     longest_pause_s: float = 5.0
     look_s: float = 1.0
     """How often a lane's checkpoint is compared with the stored one, which `rebuild` resets."""
+    log_look_s: float = 20.0
+    """How often a lane sees whether its log is still the one that it reads."""
     mirror_look_s: float = 10.0
     """How often an idle hot copy is looked at: it may have been flushed."""
     mirror_pause_s: float = 1.0

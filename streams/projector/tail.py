@@ -84,6 +84,12 @@ class Tail:
         self._clear()
         self._wake()
 
+    def leave(self, checkpoint: Checkpoint) -> None:
+        """Read no more of the log that `checkpoint` is of, which is gone; a lane that begins anew begins it again."""
+        if self._reader is not None and self._reader.checkpoint.genesis == checkpoint.genesis:
+            self._reader, self.wanted, self.halted, self._asked_for = None, None, None, None
+            self._clear()
+
     def again(self) -> None:
         """The feeder has lost its place: it must be told anew."""
         if self._reader is not None:

@@ -92,6 +92,16 @@ async def test_a_copy_that_stands_further_on_stays(hot: HotStore) -> None:
     assert await hot.get(ITEMS, HERE, ["a", "b"]) == (50, {"a": "new"})
 
 
+async def test_a_copy_of_another_log_stands_nowhere(hot: HotStore) -> None:
+    await hot.replace(ITEMS, HERE, 50, {"a": "of a log that is gone"}, "f00d")
+    await hot.replace(ITEMS, HERE, 6, {"a": "unknown"})
+    assert await hot.get(ITEMS, HERE, ["a"]) == (50, {"a": "of a log that is gone"})
+    await hot.replace(ITEMS, HERE, 7, {"a": "new"}, "beef")
+    assert await hot.get(ITEMS, HERE, ["a"]) == (7, {"a": "new"})
+    await hot.replace(ITEMS, HERE, 6, {"a": "older"}, "beef")
+    assert await hot.get(ITEMS, HERE, ["a"]) == (7, {"a": "new"})
+
+
 async def test_tables_and_partitions_stand_for_themselves(hot: HotStore) -> None:
     await hot.replace(ITEMS, HERE, 5, {"a": "1"})
     await hot.replace(ITEMS, THERE, 6, {"a": "2"})

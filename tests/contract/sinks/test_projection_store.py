@@ -375,6 +375,17 @@ class TestMarks:
         await database.store.write(TOY, HERE, START, at(9), Changes())
         assert list(await database.marks.marks(HERE)) == [at(10)]
 
+    async def test_marks_of_a_log_that_was_made_anew_go_with_the_first_write(
+        self, database: Database
+    ) -> None:
+        store, anew = database.store, replace(at(20), genesis=None)
+        await store.write(TOY, HERE, START, at(5000), Changes())
+        await store.write(TOY, THERE, START, at(30), Changes())
+        await store.reset(TOY)
+        await store.write(TOY, HERE, START, anew, Changes())
+        assert list(await database.marks.marks(HERE)) == [anew]
+        assert list(await database.marks.marks(THERE)) == [at(30)]
+
     async def test_reading_from_a_mark_misses_nothing_of_what_was_asked_for(self, database: Database) -> None:
         steps = (
             START,

@@ -119,8 +119,8 @@ async def test_a_copy_lost_while_it_is_built_is_not_put_in_place(
     await hot.replace(ITEMS, HERE, 5, {"a": "1"})
     build = hot._build
 
-    async def lose(built: str, end: int, rows: Mapping[str, str]) -> None:
-        await build(built, end, rows)
+    async def lose(built: str, end: int, rows: Mapping[str, str], log: str) -> None:
+        await build(built, end, rows, log)
         await redis.hdel(built, "=b")
 
     monkeypatch.setattr(hot, "_build", lose)
@@ -135,8 +135,8 @@ async def test_a_copy_whose_building_fails_leaves_nothing_behind(
 ) -> None:
     build = hot._build
 
-    async def fail(built: str, end: int, rows: Mapping[str, str]) -> None:
-        await build(built, end, rows)
+    async def fail(built: str, end: int, rows: Mapping[str, str], log: str) -> None:
+        await build(built, end, rows, log)
         raise ConnectionResetError("in the middle")
 
     monkeypatch.setattr(hot, "_build", fail)

@@ -33,10 +33,12 @@ class MoodyHotStore(MemoryHotStore):
         self._mood()
         return await super().apply(table, where, start, end, rows)
 
-    async def replace(self, table: Table, where: PartitionId, end: int, rows: Mapping[str, str]) -> None:
+    async def replace(
+        self, table: Table, where: PartitionId, end: int, rows: Mapping[str, str], log: str = ""
+    ) -> None:
         self._mood()
         self.replaced += 1
-        await super().replace(table, where, end, rows)
+        await super().replace(table, where, end, rows, log)
 
     def _mood(self) -> None:
         self.asked += 1

@@ -12,11 +12,13 @@ from storage.memory.projections import MemoryHotStore
 from streams.log.positions import PartitionId
 from streams.projections.ports import SinkUnavailable
 from streams.projector.ends import Ends
+from streams.projector.identity import LogReplaced
 from streams.projector.lane import LanePorts
 from streams.projector.projector import Projector
 from streams.projector.settings import LaneSettings
 from streams.projector.watch import LaneName, Silent
 from streams.projector.watchdog import LoopGuard, Watchdog
+from tests.unit.projector.test_identity import another
 from tests.unit.projector.toy import TALLY, TOY, ListLog, MoodyStore, keys, logbook, truth, until
 from tests.unit.replay.logbook import WHERE, WORDS
 
@@ -30,8 +32,9 @@ class Rig:
     def __init__(self) -> None:
         self.store, self.hot = MoodyStore(), MemoryHotStore()
         self.ends = {WHERE: len(RECORDS), OTHER: len(RECORDS)}
-        ports = LanePorts(self.store, MemoryPoisonLetters(), lambda _: ListLog(RECORDS), Silent())
-        settings = LaneSettings(look_s=0.0, hand_over_s=0.0, pace_s=0.0)
+        self.log = ListLog(RECORDS)
+        ports = LanePorts(self.store, MemoryPoisonLetters(), lambda _: self.log, Silent())
+        settings = LaneSettings(look_s=0.0, log_look_s=0.005, hand_over_s=0.0, pace_s=0.0)
         self.projector = Projector((TOY,), {"locks": WORDS}, ports, settings, self.hot)
 
     async def drain(self) -> None:
@@ -192,3 +195,12 @@ def test_an_event_loop_that_does_not_turn_ends_the_process_and_one_that_does_not
     guard._end = codes.append
     guard._watch()
     assert (codes, looks) == ([6], 24)
+
+
+async def test_logs_made_anew_are_noticed_though_nothing_comes(rig: Rig) -> None:
+    await rig.projector.assigned([WHERE, OTHER])
+    await rig.settled(WHERE, OTHER)
+    rig.log.records = another(60, 20).records
+    lanes = rig.projector.lanes.values()
+    await until(lambda: all(isinstance(lane.trouble, LogReplaced) for lane in lanes))
+    assert {lane.phase for lane in lanes} == {"halted"}
