@@ -1,6 +1,6 @@
 """Who used the processors during a round: worker, broker, this process with its clients, and everybody else."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -29,8 +29,10 @@ class CpuUse:
 class CpuMeter:
     """Compares processor times before and after."""
 
-    def __init__(self, pids: Mapping[str, int]) -> None:
+    def __init__(self, pids: Mapping[str, int], with_children: Collection[str] = ()) -> None:
+        """`with_children`: names of those whose children count too, such as PostgreSQL."""
         self._processes = {name: psutil.Process(pid) for name, pid in pids.items()}
+        self._with_children = with_children
         self._before: dict[str, float] = {}
         self._machine_before = 0.0
         self._began = 0.0
@@ -49,7 +51,11 @@ class CpuMeter:
         return CpuUse(per_command, min(1.0, others / machine))
 
     def _used(self) -> dict[str, float]:
-        return {name: _process_s(process) for name, process in self._processes.items()}
+        return {name: self._used_by(name, process) for name, process in self._processes.items()}
+
+    def _used_by(self, name: str, process: psutil.Process) -> float:
+        children = process.children(recursive=True) if name in self._with_children else ()
+        return sum(map(_process_s, (process, *children)))
 
 
 def _process_s(process: psutil.Process) -> float:

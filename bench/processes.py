@@ -21,7 +21,6 @@ class OwnProcess:
     def __init__(
         self, program: Program, home: Path, number: int, ports: PortBook, env: Mapping[str, str]
     ) -> None:
-        self._program = program
         self._part = ProcessPart(home, program, number, ports, lambda: env)
         self.name = self._part.name
         self._part.place()
@@ -60,9 +59,8 @@ class OwnProcess:
             raise RuntimeError(
                 f"{self.name} ended with {self._child.returncode}:\n" + "\n".join(tail(self._log))
             )
-        metrics = self._part.launch().env[self._program.variable("METRICS")]
         try:
-            answer = await asking.get(f"http://{metrics}/status")
+            answer = await asking.get(f"http://{self._part.status_address}/status")
         except httpx.TransportError:
             return None
         told: dict[str, Any] = answer.json()

@@ -47,26 +47,28 @@ class Round:
         return len(self.latencies_s) / self.seconds
 
 
-async def run_round(clients: Sequence[Repeat], seconds: float, meter: CpuMeter) -> Round:
-    """Let all `clients` run for `seconds`."""
+async def run_round(clients: Sequence[Repeat], seconds: float, meter: CpuMeter, commands: int = 2) -> Round:
+    """Let all `clients` run for `seconds`; each pair is so many `commands`."""
     gc.collect()
     tally = Tally(seconds)
     meter.start()
     running = [asyncio.ensure_future(client(tally)) for client in clients]
     await asyncio.sleep(max(0.0, tally.until - perf_counter()))
-    cpu = meter.stop(2 * len(tally.latencies_s))
+    cpu = meter.stop(commands * len(tally.latencies_s))
     await asyncio.gather(*running)
     return Round(seconds, tally.latencies_s, cpu)
 
 
-async def run_row(clients: Sequence[Repeat], plan: Plan, meter: CpuMeter, what: str) -> dict[str, Any]:
+async def run_row(
+    clients: Sequence[Repeat], plan: Plan, meter: CpuMeter, what: str, commands: int = 2
+) -> dict[str, Any]:
     """Warm up, run all rounds, and return the row of the median round."""
     plan.say(f"{what}: warming up")
-    await run_round(clients, plan.row_warm_up_s, meter)
+    await run_round(clients, plan.row_warm_up_s, meter, commands)
     rounds = []
     for number in range(1, plan.rounds + 1):
         plan.say(f"{what}: round {number} of {plan.rounds}")
-        rounds.append(await run_round(clients, plan.seconds, meter))
+        rounds.append(await run_round(clients, plan.seconds, meter, commands))
     return row(rounds)
 
 

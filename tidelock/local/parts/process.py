@@ -43,7 +43,12 @@ class ProcessPart:
     @property
     def address(self) -> str:
         """Where it listens; of one that does not, where it serves its status."""
-        return f"127.0.0.1:{self._listen if self._program.listens else self._metrics}"
+        return f"127.0.0.1:{self._listen}" if self._program.listens else self.status_address
+
+    @property
+    def status_address(self) -> str:
+        """Where it serves /metrics, /status and /ready."""
+        return f"127.0.0.1:{self._metrics}"
 
     def place(self, *, elsewhere: bool = False) -> None:
         """Choose its ports."""
@@ -63,7 +68,7 @@ class ProcessPart:
         own = {
             "TIDELOCK_HOME": str(self._home),
             variable("NAME"): self.name,
-            variable("METRICS"): f"127.0.0.1:{self._metrics}",
+            variable("METRICS"): self.status_address,
         }
         if self._program.listens:
             own[variable("LISTEN")] = self.address

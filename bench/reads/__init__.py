@@ -1,0 +1,1 @@
+"""What the read side is measured by: projector, API, subscriptions, deadlock detector."""
