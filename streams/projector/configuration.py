@@ -4,6 +4,8 @@ import os
 import socket
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -48,11 +50,55 @@ class ProjectorSettings(BaseSettings):
         host_port(address)
         return address
 
+    @field_validator("postgres")
+    @classmethod
+    def _is_database(cls, url: str) -> str:
+        try:
+            found = conninfo_to_dict(url)
+        except ProgrammingError as error:
+            raise ValueError(f"{str(error).strip()}; expected {_POSTGRES}.") from error
+        ports = str(found.get("port") or "5432").split(",")
+        if "host" not in found or not all(port.isdecimal() for port in ports):
+            raise ValueError(f"it names no host, or no port that is a number; expected {_POSTGRES}.")
+        return url
+
+    @field_validator("redis")
+    @classmethod
+    def _is_redis(cls, url: str | None) -> str | None:
+        if url is not None:
+            _checked(url, ("redis", "rediss", "unix"), "redis://host:port/0")
+        return url
+
+    @field_validator("influx")
+    @classmethod
+    def _is_influx(cls, url: str | None) -> str | None:
+        if url is not None:
+            _checked(url, ("http", "https"), "http://host:port?org=..&bucket=..&token=..")
+            token = influx_parts(url)[3]
+            if not (token.isascii() and token.isprintable()):
+                raise ValueError("its token has characters that no token has.")
+        return url
+
     @field_validator("redis", "influx", mode="before")
     @classmethod
     def _empty_is_none(cls, text: str | None) -> str | None:
         """Orchestrators set a variable that is not meant to an empty text."""
         return text or None
+
+
+_POSTGRES = "postgresql://user:password@host:port/database"
+
+
+def _checked(url: str, schemes: tuple[str, ...], expected: str) -> None:
+    """Raise `ValueError` if nobody can connect to `url`, without repeating it: there may be a password in it."""
+    try:
+        parts = urlsplit(url)
+        fit = parts.scheme in schemes and bool(parts.hostname or parts.scheme == "unix")
+        fit = fit and parts.port != 0
+    except ValueError as error:
+        raise ValueError(f"it is no URL; expected {expected}.") from error
+    if not fit:
+        raise ValueError(f"it is no URL of one; expected {expected}.")
 
 
 def influx_parts(url: str) -> tuple[str, str, str, str]:

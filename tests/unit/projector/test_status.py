@@ -108,6 +108,45 @@ def test_settings_that_are_not_usable_are_told(
     assert "kafka" in capsys.readouterr().err
 
 
+UNFIT = {
+    "postgres": (
+        "", "localhost:5432/db", "postgresql:///db", "postgresql://u:pass-word@h:abc/db", "postgresql://h/db?foo=1"
+    ),
+    "redis": ("localhost:6379", "redis://u:pass-word@localhost:abc", "http://localhost:6379", "redis://"),
+    "influx": (
+        "localhost:8086", "http://localhost:abc?token=pass-word", "http://[::1", "http://h?token=pass-word%0A", "http://"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "url"), [(name, url) for name, urls in UNFIT.items() for url in urls])
+def test_an_address_that_can_never_be_reached_is_told_at_the_start_and_no_password(
+    name: str, url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TIDELOCK_KAFKA", "127.0.0.1:1")
+    monkeypatch.setenv("TIDELOCK_POSTGRES", "postgresql://host/db")
+    monkeypatch.setenv(f"TIDELOCK_{name.upper()}", url)
+    assert worker.main() == worker.EXIT_CONFIGURATION
+    told = capsys.readouterr().err
+    assert name in told
+    assert "pass-word" not in told
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://127.0.0.1:1/0", "rediss://:word@host:1/0", "unix:///run/redis.sock", ""]
+)
+def test_an_address_of_redis_is_any_that_its_client_takes(url: str) -> None:
+    settings = ProjectorSettings(kafka="127.0.0.1:1", postgres="postgresql://host/db", redis=url)
+    assert settings.redis == (url or None)
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://u:p@a:1,b:2/db", "host=/run/postgresql dbname=x", "postgres://host"]
+)
+def test_an_address_of_postgresql_is_any_that_its_client_takes(url: str) -> None:
+    assert ProjectorSettings(kafka="127.0.0.1:1", postgres=url).postgres == url
+
+
 def test_influxdb_is_named_by_one_url_or_with_gaps_filled(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = influx_parts("http://host:8086?org=o&bucket=b&token=t")
     assert whole == ("http://host:8086", "o", "b", "t")
