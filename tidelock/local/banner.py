@@ -1,4 +1,4 @@
-"""What `tidelock up` shows when the stack runs: where everything is, and three commands to try."""
+"""What `tidelock up` shows when the stack runs: where everything is, commands to try, GraphQL to paste."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ from tidelock.local.settings import StackSettings
 COMMANDS = (
     ("tidelock lock acquire orders/42", "take a lock and hold it"),
     ("tidelock status", "who owns what, and how it fares"),
-    ("tidelock log tail --follow", "what happens, as the log has it"),
+    ("tidelock explain lock orders/42", "who holds it, and how that came to be"),
+)
+PASTE = (
+    ("a query", "{ locks(first: 5) { nodes { name mode holders { client } } } }"),
+    ("live", 'subscription { lockEvents(prefix: "") { __typename name time } }'),
 )
 
 
@@ -24,7 +28,8 @@ def banner(addresses: Addresses, settings: StackSettings, *, already: bool = Fal
     title = "Tidelock runs already" if already else "Tidelock is up"
     foot = "Stop it where it was started." if already else "Ctrl-C stops it; the data stays."
     logs = Text(f"Logs in {_short(settings.logs)}. {foot}", style="dim")
-    body = Group(_addresses(addresses, settings), Text(), _commands(), Text(), logs)
+    paste = [_paste(), Text()] if addresses.graphql else []
+    body = Group(_addresses(addresses, settings), Text(), _commands(), Text(), *paste, logs)
     return Panel(body, title=title, border_style="cyan", expand=False, padding=(1, 2))
 
 
@@ -35,6 +40,7 @@ def _addresses(addresses: Addresses, settings: StackSettings) -> Table:
         ("Redis", addresses.redis, settings.redis),
         ("InfluxDB", addresses.influx and addresses.influx.url, settings.influx),
         ("Workers", ", ".join(addresses.workers), None),
+        ("GraphiQL", addresses.graphql, None),
     )
     table = Table.grid(padding=(0, 2))
     for name, address, external in rows:
@@ -48,6 +54,14 @@ def _commands() -> Table:
     table.add_row(Text("Try", style="bold"))
     for command, what in COMMANDS:
         table.add_row(Text(f"  {command}", style="green"), Text(what, style="dim"))
+    return table
+
+
+def _paste() -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_row(Text("In GraphiQL", style="bold"))
+    for what, text in PASTE:
+        table.add_row(Text(f"  {text}", style="green"), Text(what, style="dim"))
     return table
 
 

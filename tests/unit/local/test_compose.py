@@ -15,7 +15,9 @@ from tidelock.local.ports import PortBook
 
 ROOT = Path(__file__).parents[3]
 BROKER_ENV = ROOT / "deploy" / "kafka" / "broker.env"
-SERVICES = {"kafka-0", "kafka-1", "kafka-2", "postgres", "redis", "influx", "grafana", "worker-0", "worker-1"}
+SERVERS = {"kafka-0", "kafka-1", "kafka-2", "postgres", "redis", "influx", "grafana"}
+OURS = {"worker-0", "worker-1", "projector", "processes-0", "processes-1", "api"}
+SERVICES = SERVERS | OURS
 OWN_TO_CONTAINERS = {"controller.quorum.voters", "listener.security.protocol.map", "log.dirs", "heap.opts"}
 
 
