@@ -29,6 +29,8 @@ class PoolSettings:
     lock_ms: int = 15_000
     idle_in_transaction_ms: int = 15_000
     """A writer that is frozen in its transaction holds up the next one no longer than this."""
+    durable: bool = True
+    """Wait at COMMIT until it is on disk. Without, a server that crashes loses the last commits, whole and in order."""
     check: bool = True
     """Ask the server for a sign of life before a connection is handed out; who reads may rather ask twice."""
 
@@ -51,7 +53,7 @@ def pool(url: str, settings: PoolSettings = DEFAULT) -> Pool:
         max_size=settings.max_size,
         open=False,
         configure=_configure,
-        check=AsyncConnectionPool.check_connection if settings.check else None,
+        check=_Check() if settings.check else None,
         timeout=settings.wait_s,
         # the pool's own pauses double; whoever asks next makes it try again at once
         reconnect_timeout=settings.wait_s,
@@ -61,11 +63,13 @@ def pool(url: str, settings: PoolSettings = DEFAULT) -> Pool:
 
 def bounded(url: str, settings: PoolSettings = DEFAULT) -> str:
     """Return `url` with the parameters that bound every wait."""
-    limits = {
+    limits: dict[str, int | str] = {
         "statement_timeout": settings.statement_ms,
         "lock_timeout": settings.lock_ms,
         "idle_in_transaction_session_timeout": settings.idle_in_transaction_ms,
     }
+    if not settings.durable:
+        limits["synchronous_commit"] = "off"
     return make_conninfo(
         url,
         application_name=settings.application,

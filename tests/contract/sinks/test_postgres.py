@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from psycopg import AsyncConnection
 from psycopg.conninfo import make_conninfo
+from psycopg_pool import AsyncConnectionPool
 
 from storage.postgres.checkpoints import CHANNEL
 from storage.postgres.pool import PoolSettings, pool
@@ -255,6 +256,33 @@ async def _waits_for_a_lock(connection: AsyncConnection) -> None:
     waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
     while (await (await connection.execute(waiting)).fetchone()) is None:
         await connection.execute("SELECT pg_stat_clear_snapshot()")
+
+
+async def test_a_connection_that_just_answered_is_not_asked_again(
+    stack: LocalStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    async def check(connection: AsyncConnection) -> None:
+        asked.append(connection)
+
+    monkeypatch.setattr(AsyncConnectionPool, "check_connection", staticmethod(check))
+    monkeypatch.setattr("storage.postgres.pool.CHECKED_S", 60.0)
+    async with empty_database(stack, PoolSettings(max_size=1)) as database:
+        for offset in range(5):
+            before = START if offset == 0 else at(offset)
+            await database.store.write(TOY, HERE, before, at(offset + 1), Changes())
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(("durable", "said"), [(True, "on"), (False, "off")])
+async def test_who_has_the_log_does_not_wait_for_the_disk(
+    stack: LocalStack, durable: bool, said: str
+) -> None:
+    opened = pool(str(stack.addresses.postgres), PoolSettings(durable=durable))
+    async with opened as connections, connections.connection() as connection:
+        found = await connection.execute("SHOW synchronous_commit")
+        assert await found.fetchone() == (said,)
 
 
 async def test_a_writer_that_is_refused_leaves_a_connection_that_works(database: PostgresDatabase) -> None:
