@@ -46,6 +46,8 @@ class PostgresProgress:
         at = (projection, where)
         if self._next.get(at, 0) >= next_offset:
             return True
+        if within_s <= 0:
+            return False
         waiting = self._waiting.setdefault(at, set())
         reached: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         entry = (next_offset, reached)
@@ -74,6 +76,7 @@ class PostgresProgress:
                     async for told in connection.notifies():
                         self._told(told.payload)
             except (psycopg.Error, OSError):
+                self._next.clear()  # a server that crashed may have gone back
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, LAST_PAUSE_S)
 

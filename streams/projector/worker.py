@@ -191,7 +191,8 @@ async def _database(settings: ProjectorSettings, shown: Shown, opened: AsyncExit
                 log.warning("PostgreSQL is waited for", error=str(error))
             shown.waits_for = f"PostgreSQL: {error}"
             await backoff.pause()
-    made = pool(settings.postgres, PoolSettings(f"tidelock {settings.projector_name}"))
+    # rows go with their checkpoint, and the log has them: nothing is lost that is not written again
+    made = pool(settings.postgres, PoolSettings(f"tidelock {settings.projector_name}", durable=False))
     return await opened.enter_async_context(made)
 
 

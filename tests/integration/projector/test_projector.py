@@ -8,10 +8,13 @@ import io
 import signal
 from collections.abc import AsyncIterator
 from datetime import datetime
+from itertools import cycle
+from typing import LiteralString
 
 import httpx
 import pytest
 import pytest_asyncio
+from psycopg import AsyncConnection
 
 from storage.kafka.client import consumer
 from storage.redis.hot import client as redis_client
@@ -105,6 +108,37 @@ async def test_killed_frozen_stopped_and_starved_in_any_order(stage: Stage) -> N
     await stage.rest()
     await asyncio.gather(first.wait_ready(), second.wait_ready())
     await hot_copies_follow(stage, await stage.proved())
+
+
+async def test_a_database_that_crashes_and_goes_back_is_followed_back(stage: Stage) -> None:
+    """Projectors do not wait for the disk: what a crash takes, it takes with the checkpoint, and it comes again."""
+    projectors = [stage.stack.part(name) for name in ("projector-0", "projector-1")]
+    postgres = stage.stack.part("postgres")
+    await set_in_postgres(stage, "SET wal_writer_delay = '10s'")
+    await stage.play()
+    async with asyncio.timeout(60):
+        for signalled in cycle((signal.SIGKILL, signal.SIGQUIT)):
+            await stage.more_answers(60)
+            for part in projectors:
+                part.freeze()  # so that nobody writes again what is lost before it is seen
+            before = await stage.checkpoints()
+            postgres.kill(signalled)
+            await postgres.wait_ready()
+            after = await until(stage.checkpoints)
+            for part in projectors:
+                part.thaw()
+            if signalled == signal.SIGQUIT and any(after[at] < offset for at, offset in before.items()):
+                break
+    await stage.more_answers(50)
+    await stage.rest()
+    await set_in_postgres(stage, "RESET wal_writer_delay")
+    await hot_copies_follow(stage, await stage.proved())
+
+
+async def set_in_postgres(stage: Stage, said: LiteralString) -> None:
+    async with await AsyncConnection.connect(stage.postgres, autocommit=True) as connection:
+        await connection.execute(f"ALTER SYSTEM {said}")
+        await connection.execute("SELECT pg_reload_conf()")
 
 
 async def test_a_row_that_postgresql_refuses_is_put_aside_and_what_follows_from_it_too(stage: Stage) -> None:
