@@ -68,6 +68,8 @@ class Served(Connection):
         super().__init__(worker.roster)
         self.asked: set[int] = set()
         """Sequences that came in on it."""
+        self.told: set[tuple[int, int]] = set()
+        """(offset, sequence) of what left on it."""
         self._worker = worker
 
     def answer(
@@ -163,12 +165,16 @@ class Worker(Silent):
         judge, identity = self.world.judge, connection.identity
         assert identity is not None
         judge.answered(identity.principal, connection.client, offset, lease_ms, answers)
-        if self.roster.newest.get(connection.client) is not connection:
-            for answer in answers:
-                if answer.sequence not in connection.asked:
-                    judge.fail(
-                        f"{connection.client} is answered {answer} on an older connection, which never asked"
-                    )
+        newest = self.roster.newest.get(connection.client)
+        for answer in answers:
+            told = (offset, answer.sequence)
+            connection.told.add(told)
+            if newest is connection or answer.sequence in connection.asked:
+                continue
+            if isinstance(newest, Served) and newest._transport is not None and told not in newest.told:
+                judge.fail(
+                    f"{connection.client} is answered {answer} on an older connection alone, which never asked"
+                )
 
     # what the owner asks ----------------------------------------------------------------------------
     def accepted(self, where: PartitionId, batch: Batch, append_ms: int) -> None:
