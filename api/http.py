@@ -26,6 +26,8 @@ Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 MAX_BODY_BYTES = 256 * 1024
+BODY_S = 15.0
+"""How long a body may take to come."""
 QUERY_S = 10.0
 MUTATION_S = 60.0
 """A wait for a lock takes up to half of it."""
@@ -53,14 +55,9 @@ class GraphQLOverHttp:
             context = self._context(scope)
             asked = asked_of(await body_of(scope, receive))
         except ApiError as error:
-            status, headers = _STATUS.get(type(error), (400, ()))
-            if error.extensions and error.extensions["code"] == TOO_LARGE:
-                status = 413
-            body = {"data": None, "errors": [error.formatted]}
-            await answer(send, status, body, headers)
-            _count(body)
+            await refuse(send, error)
             return
-        except _Gone:
+        except CallerGone:
             return
         began_s = time.perf_counter()
         answered = await self._run(asked, context, receive)
@@ -72,10 +69,8 @@ class GraphQLOverHttp:
     def _context(self, scope: Scope) -> Context:
         headers = scope["headers"]
         token = next((text for name, text in headers if name == b"authorization"), None)
-        kind = next((text for name, text in headers if name == b"content-type"), b"")
         identity = self._services.authenticator.identify(bearer(token and token.decode("latin-1")))
-        if kind.split(b";")[0].strip().lower() not in (b"application/json", b"application/graphql+json"):
-            raise BadRequest("Send the request as JSON: Content-Type: application/json.", code="CONTENT_TYPE")
+        check_type(scope)
         return context_of(self._services, identity)
 
     async def _run(self, asked: Asked, context: Context, receive: Receive) -> dict[str, Any] | None:
@@ -111,16 +106,49 @@ class GraphQLOverHttp:
 
 
 TOO_LARGE = "REQUEST_TOO_LARGE"
-_CHALLENGE = ((b"www-authenticate", b"Bearer"),)
-_STATUS: dict[type, tuple[int, tuple[tuple[bytes, bytes], ...]]] = {NotAuthenticated: (401, _CHALLENGE)}
+TOO_SLOW = "REQUEST_TIMEOUT"
+NOT_ALLOWED = "METHOD_NOT_ALLOWED"
+_CLOSE = ((b"connection", b"close"),)
+"""The rest of the body is not waited for."""
+_STATUS: dict[str, tuple[int, tuple[tuple[bytes, bytes], ...]]] = {
+    NotAuthenticated.code: (401, ((b"www-authenticate", b"Bearer"),)),
+    NOT_ALLOWED: (405, ((b"allow", b"POST"),)),
+    TOO_SLOW: (408, _CLOSE),
+    TOO_LARGE: (413, _CLOSE),
+}
 
 
-class _Gone(Exception):
+class CallerGone(Exception):
     """The caller hung up."""
 
 
+async def refuse(send: Send, error: ApiError) -> None:
+    """Answer a request that is not run."""
+    status, headers = _STATUS.get((error.extensions or {})["code"], (400, ()))
+    body = {"data": None, "errors": [error.formatted]}
+    await answer(send, status, body, headers)
+    _count(body)
+
+
+def check_type(scope: Scope) -> None:
+    """Raise `BadRequest` unless the body is said to be JSON: then no other site's form can have sent it."""
+    kind = next((text for name, text in scope["headers"] if name == b"content-type"), b"")
+    if kind.split(b";")[0].strip().lower() not in (b"application/json", b"application/graphql+json"):
+        raise BadRequest("Send the request as JSON: Content-Type: application/json.", code="CONTENT_TYPE")
+
+
 async def body_of(scope: Scope, receive: Receive) -> bytes:
-    """Return the whole body. Raises `BadRequest` once it is too long."""
+    """Return the whole body. Raises `BadRequest` once it is too long or too slow, `CallerGone`."""
+    try:
+        async with asyncio.timeout(BODY_S):
+            return await _body(scope, receive)
+    except TimeoutError:
+        raise BadRequest(
+            f"The body did not come within {BODY_S:.0f} s. Send it at once.", code=TOO_SLOW
+        ) from None
+
+
+async def _body(scope: Scope, receive: Receive) -> bytes:
     length = next((text for name, text in scope["headers"] if name == b"content-length"), b"0")
     if not length.isdigit() or len(length) > 12 or int(length) > MAX_BODY_BYTES:
         raise _too_large()
@@ -130,7 +158,7 @@ async def body_of(scope: Scope, receive: Receive) -> bytes:
     body = bytearray()
     while True:
         if message["type"] == "http.disconnect":
-            raise _Gone
+            raise CallerGone
         body += message.get("body", b"")
         if len(body) > MAX_BODY_BYTES:
             raise _too_large()

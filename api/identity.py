@@ -33,7 +33,7 @@ class DevelopmentToken:
 
     def identify(self, token: str) -> Identity:
         """Return whose token it is. Raises `NotAuthenticated`."""
-        if compare_digest(token.encode(), self._identity.token.encode()):
+        if compare_digest(token.encode("utf-8", "surrogatepass"), self._identity.token.encode()):
             return self._identity
         raise NotAuthenticated("The token is not valid here. Check TIDELOCK_DEV_TOKEN.")
 

@@ -21,7 +21,7 @@ def present(error: GraphQLError) -> GraphQLError:
         cause = cause.original_error
     if (error.extensions or {}).get("code"):
         return error
-    if cause is None:
+    if cause is None or (isinstance(cause, GraphQLError) and error.path is None):  # a variable's value
         return _located(ApiError(error.message, code="GRAPHQL_INVALID"), error)
     return _located(_translated(cause, error), error)
 

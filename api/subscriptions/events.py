@@ -13,8 +13,19 @@ from urllib.parse import parse_qs
 
 from graphql import GraphQLError
 
-from api.errors import ApiError, BadRequest, NotAuthenticated
-from api.http import Asked, Receive, Scope, Send, answer, asked_of, body_of
+from api.errors import ApiError, BadRequest
+from api.http import (
+    NOT_ALLOWED,
+    Asked,
+    CallerGone,
+    Receive,
+    Scope,
+    Send,
+    asked_of,
+    body_of,
+    check_type,
+    refuse,
+)
 from api.identity import Authenticator, Identity, bearer
 from api.subscriptions.operations import Operations
 
@@ -42,10 +53,11 @@ class EventStreams:
             who = self._authenticator.identify(bearer(_header(scope, b"authorization")))
             asked = await _asked(scope, receive)
         except ApiError as error:
-            status = 401 if isinstance(error, NotAuthenticated) else 400
-            await answer(send, status, {"data": None, "errors": [error.formatted]})
+            await refuse(send, error)
             return
-        streaming = asyncio.create_task(self._stream(asked, who, _header(scope, b"last-event-id"), send))
+        except CallerGone:
+            return
+        streaming = asyncio.create_task(self._stream(asked, who, scope, send))
         leaving = asyncio.create_task(_left(receive))
         try:
             await asyncio.wait((streaming, leaving), return_when=asyncio.FIRST_COMPLETED)
@@ -54,11 +66,12 @@ class EventStreams:
             streaming.cancel()
             await asyncio.wait((streaming, leaving))
 
-    async def _stream(self, asked: Asked, who: Identity, after: str | None, send: Send) -> None:
+    async def _stream(self, asked: Asked, who: Identity, scope: Scope, send: Send) -> None:
+        after, writes = _header(scope, b"last-event-id"), scope["method"] == "POST"
         await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
         breathing = asyncio.create_task(self._breathe(send))
         try:
-            async with aclosing(self._operations.answers(asked, who, after)) as answers:
+            async with aclosing(self._operations.answers(asked, who, after, writes=writes)) as answers:
                 async for one in answers:
                     await _event(send, one.text, one.cursor)
         except GraphQLError as error:
@@ -82,9 +95,10 @@ async def _event(send: Send, text: str, cursor: str | None) -> None:
 async def _asked(scope: Scope, receive: Receive) -> Asked:
     """Return the request. Raises `BadRequest`."""
     if scope["method"] == "POST":
+        check_type(scope)
         return asked_of(await body_of(scope, receive))
     if scope["method"] != "GET":
-        raise BadRequest("Ask for event streams by POST or GET.", code="METHOD_NOT_ALLOWED")
+        raise BadRequest("Ask for event streams by POST or GET.", code=NOT_ALLOWED)
     given: dict[str, Any] = {
         name: texts[0] for name, texts in parse_qs(scope["query_string"].decode("latin-1")).items()
     }

@@ -31,6 +31,11 @@ class Lane:
         self._awaited: list[tuple[Place, asyncio.Future[None]]] = []
 
     @property
+    def awaited(self) -> int:
+        """How many wait for it to move on."""
+        return len(self._awaited)
+
+    @property
     def place(self) -> Place:
         """What comes next."""
         return self.next_offset, 0
@@ -71,6 +76,8 @@ class Lane:
             async with asyncio.timeout(within_s):
                 await reached
         except TimeoutError:
-            self._awaited = [one for one in self._awaited if one[1] is not reached]
             return False
+        finally:
+            if reached.cancelled():
+                self._awaited = [one for one in self._awaited if one[1] is not reached]
         return True

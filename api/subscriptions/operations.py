@@ -1,9 +1,9 @@
 """From a request to the stream of its answers, each as the JSON text that is sent, with its cursor."""
 
+import json
 from collections import OrderedDict
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from json import JSONEncoder
 from typing import Any, Final
 
 from graphql import (
@@ -19,7 +19,7 @@ from graphql.execution.values import VariableValues, get_variable_values
 
 from api.context import context_of
 from api.errors import BadRequest
-from api.http import MUTATION_S, Asked, GraphQLOverHttp
+from api.http import MUTATION_S, NOT_ALLOWED, Asked, GraphQLOverHttp
 from api.identity import Identity
 from api.present import present
 from api.schema import Schema
@@ -27,7 +27,6 @@ from api.services import Services
 from api.subscriptions.plan import DEFINITION, Plan, Planner
 from streams.domain.value import value
 
-_encode = JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 REMEMBERED: Final = 256
 """Plans, at most."""
 
@@ -50,13 +49,22 @@ class Operations:
         self._http = http
         self._plans: OrderedDict[object, Plan] = OrderedDict()
 
-    async def answers(self, asked: Asked, who: Identity, after: str | None = None) -> AsyncGenerator[Answer]:
-        """Yield the answers; `after`, if given, goes before that of the request. Raises `GraphQLError`, presentable."""
+    async def answers(
+        self, asked: Asked, who: Identity, after: str | None = None, *, writes: bool = True
+    ) -> AsyncGenerator[Answer]:
+        """Yield the answers; `after`, if given, goes before that of the request. Raises `GraphQLError`, presentable.
+
+        `writes`: whether a mutation may come this way.
+        """
         try:
             document, operation = self._operation(asked)
+            if operation.operation is OperationType.MUTATION and not writes:
+                raise BadRequest(
+                    "What is asked by GET changes nothing. Send mutations by POST.", code=NOT_ALLOWED
+                )
             if operation.operation is not OperationType.SUBSCRIPTION:
                 body = await self._http.answered(asked, context_of(self._services, who), MUTATION_S)
-                yield Answer(_encode(body), None)
+                yield Answer(json.dumps(body), None)  # in ASCII: it may quote what no UTF-8 can express
                 return
             plan, items = self._subscription(document, operation, asked, who, after)
             async with aclosing(items):

@@ -6,6 +6,7 @@ import socket
 from uvicorn import Server
 from uvicorn.config import Config
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
 
 from api.subscriptions.errors import Ended, ServerStopping
 from api.subscriptions.hub import Hub
@@ -15,6 +16,10 @@ WRITE_BUFFER_BYTES = 16 * 1024
 """So much waits in the process for a peer that does not read; the rest waits in its subscriber's queue."""
 SOCKET_BUFFER_BYTES = 64 * 1024
 """And so much in the kernel, which would else keep megabytes for each."""
+UNREAD_BYTES = 256 * 1024
+"""Pings are answered at once; whoever reads so little of that is no peer."""
+FRAGMENTS = 1024
+"""Of one message; many small ones, or empty ones, would take more memory than their bytes say."""
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
@@ -27,6 +32,19 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.transport.get_extra_info("socket").setsockopt(
             socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BUFFER_BYTES
         )
+
+    def handle_ping(self) -> None:
+        """Answer, as long as answers are read."""
+        super().handle_ping()
+        if self.transport.get_write_buffer_size() > UNREAD_BYTES:
+            self.transport.abort()
+
+    def handle_cont(self, event: Frame) -> None:
+        """Take one more fragment of a message."""
+        super().handle_cont(event)
+        if len(self.frames) > FRAGMENTS:
+            self.frames = []
+            self.transport.abort()
 
     def keepalive_timeout(self) -> None:
         """End a connection whose peer is silent: at once, for it may never take what is still to be sent."""

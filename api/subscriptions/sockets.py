@@ -204,7 +204,7 @@ async def _send(send: Send, message: dict[str, Any]) -> None:
 
 async def _close(send: Send, code: int, reason: str) -> None:
     try:
-        short = reason.encode()[:MAX_REASON_BYTES].decode("utf-8", "ignore")
+        short = reason.encode("utf-8", "replace")[:MAX_REASON_BYTES].decode("utf-8", "ignore")
         await send({"type": "websocket.close", "code": code, "reason": short})
     except OSError:
         structlog.get_logger("tidelock.api.live").debug("a peer left before it was told why", code=code)

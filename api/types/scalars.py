@@ -24,8 +24,10 @@ At = NewType("At", object)
 MAX_LONG: Final = 2**63 - 1
 _POSITION = re.compile(r"([a-z][a-z0-9-]{0,63})/([0-9]{1,9})@([0-9]{1,18})")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MAX_TIME_MS: Final = 253_402_300_799_000
-"""The last second of the year 9999."""
+MAX_TIME_MS: Final = 253_402_300_799_999
+"""The end of the year 9999."""
+MIN_TIME_MS: Final = -62_135_596_800_000
+"""The beginning of the year 1."""
 
 
 def position_of(text: object) -> LogPosition:
@@ -45,6 +47,7 @@ def time_of(text: object) -> int:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
             raise ValueError("it has no zone")
+        moment.astimezone(UTC)
         return (moment - _EPOCH) // timedelta(milliseconds=1)
     except (ValueError, OverflowError) as error:
         raise BadTime(
@@ -53,7 +56,11 @@ def time_of(text: object) -> int:
 
 
 def show_time(time_ms: int) -> str:
-    """Return ISO 8601 in UTC, to the millisecond. Pages are full of times: a third of what `datetime` would take."""
+    """Return ISO 8601 in UTC, to the millisecond. Pages are full of times: a third of what `datetime` would take.
+
+    Clients say of when their transactions are: what no calendar has is shown as its beginning or end.
+    """
+    time_ms = min(max(time_ms, MIN_TIME_MS), MAX_TIME_MS)
     seconds, ms = divmod(time_ms, 1000)
     minutes, second = divmod(seconds, 60)
     days, minute = divmod(minutes, 1440)

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import MutableMapping
 from typing import Any, cast
+from urllib.parse import urlencode
 
 from api.http import GraphQLOverHttp
 from api.identity import DevelopmentToken
@@ -43,7 +44,9 @@ class Connection:
 
     async def sent(self) -> MutableMapping[str, Any]:
         async with asyncio.timeout(5):
-            return await self._out.get()
+            sent = await self._out.get()
+        sent.get("text", "").encode()  # as servers must
+        return sent
 
     def silent(self) -> bool:
         return self._out.empty()
@@ -90,16 +93,24 @@ class Stream(Connection):
     """A request for an event stream."""
 
     def __init__(
-        self, app: LiveApp, query: str, *headers: tuple[str, str], token: str = TOKEN, **variables: Any
-    ) -> None:
-        heads = [("authorization", f"Bearer {token}"), ("accept", "text/event-stream"), *headers]
+        self, app: LiveApp, query: str, *headers: tuple[str, str], token: str = TOKEN, method: str = "POST",
+        kind: str = "application/json", body: bool = True, **variables: Any,
+    ) -> None:  # fmt: skip
+        heads = [
+            ("authorization", f"Bearer {token}"),
+            ("accept", "text/event-stream"),
+            ("content-type", kind),
+        ]
+        heads += headers
+        asked = urlencode({"query": query, "variables": json.dumps(variables)}) if method == "GET" else ""
         scope = {
-            "type": "http", "method": "POST", "path": "/graphql", "query_string": b"",
+            "type": "http", "method": method, "path": "/graphql", "query_string": asked.encode(),
             "headers": [(name.encode(), text.encode()) for name, text in heads],
         }  # fmt: skip
         super().__init__(app, scope)
-        body = json.dumps({"query": query, "variables": variables}).encode()
-        self.push({"type": "http.request", "body": body, "more_body": False})
+        if body:
+            whole = json.dumps({"query": query, "variables": variables}).encode()
+            self.push({"type": "http.request", "body": whole, "more_body": False})
 
     async def begin(self) -> int:
         return int((await self.sent())["status"])

@@ -381,6 +381,14 @@ async def test_a_cursor_a_little_ahead_is_waited_for(logs: Logs, node: Node) -> 
     await watcher.leave()
 
 
+async def test_nothing_is_kept_of_who_waited_ahead_and_left(logs: Logs, node: Node) -> None:
+    where = logs.where("a")
+    watcher = events(node, node.codec.seal(TENANT, {where: (1_000_000, 0)}), name="a")
+    await settle()
+    await watcher.leave()
+    assert not node.hub.lanes[where].awaited
+
+
 async def test_a_cursor_below_the_oldest_record_has_expired(logs: Logs) -> None:
     from storage.memory.log import MemoryTopic
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from api.http import MAX_BODY_BYTES
 from api.subscriptions.serving import stopping
 from tests.unit.api_subscriptions.asgi import INIT, Socket, Stream, app_of
 from tests.unit.api_subscriptions.world import Logs, Node, settle
@@ -16,6 +17,7 @@ from tests.unit.api_subscriptions.world import Logs, Node, settle
 EVENTS = """subscription($name: String!, $after: String) {
     lockEvents(name: $name, after: $after) { cursor index position }
 }"""
+WATCH = "subscription { deadlocks { cursor } }"
 SUBSCRIBE = {"type": "subscribe", "id": "1", "payload": {"query": EVENTS, "variables": {"name": "a"}}}
 
 
@@ -152,6 +154,8 @@ async def test_a_connection_has_so_many_operations(logs: Logs, node: Node) -> No
         ([INIT, {"type": "subscribe", "id": 1, "payload": {"query": "{ __typename }"}}], 4400),
         ([INIT, {"type": "subscribe", "id": "1", "payload": {"query": "{a}", "variables": []}}], 4400),
         ([INIT, "no json"], 4400),
+        ([{"type": "connection_init", "payload": {"Authorization": "Bearer \ud800"}}], 4403),
+        ([INIT, *[{"type": "subscribe", "id": "\ud800", "payload": {"query": WATCH}}] * 2], 4409),
         ([INIT, "[" * 100_000], 4400),
         ([INIT, "[]"], 4400),
         (
@@ -216,3 +220,34 @@ async def test_an_event_stream_needs_a_token_and_a_query(node: Node) -> None:
     assert await stream.begin() == 200
     assert json.loads((await stream.event())["data"])["errors"][0]["extensions"]["code"] == "GRAPHQL_INVALID"
     assert (await stream.event())["event"] == "complete"
+
+
+async def test_an_event_stream_is_asked_for_in_json_or_by_get_and_get_changes_nothing(node: Node) -> None:
+    app, release = app_of(node), 'mutation { releaseLock(session: "s", name: "a", token: 1) { __typename } }'
+    assert await Stream(app, EVENTS, kind="text/plain", name="a").begin() == 400
+    assert await Stream(app, EVENTS, method="PUT", name="a").begin() == 405
+    assert await Stream(app, EVENTS, ("content-length", str(MAX_BODY_BYTES + 1))).begin() == 413
+    changing = Stream(app, release, method="GET")
+    assert await changing.begin() == 200
+    event = await changing.event()
+    assert json.loads(event["data"])["errors"][0]["extensions"]["code"] == "METHOD_NOT_ALLOWED"
+    asking = Stream(app, "{ __typename }", method="GET", kind="")
+    assert await asking.begin() == 200
+    assert json.loads((await asking.event())["data"]) == {"data": {"__typename": "Query"}}
+
+
+async def test_who_leaves_in_the_middle_of_asking_for_a_stream_is_let_go(node: Node) -> None:
+    stream = Stream(app_of(node), EVENTS, body=False)
+    stream.push({"type": "http.request", "body": b"{", "more_body": True})
+    await stream.leave("http")
+    assert stream.silent()
+
+
+async def test_what_quotes_its_asker_can_always_be_sent(node: Node) -> None:
+    query = "query ($s: LockMode) { locks(first: 1, filter: { state: $s }) { nodes { name } } }"
+    socket = await Socket(app_of(node)).begin()
+    socket.subscribe("\ud800", query, s="\ud800")
+    heard = await socket.heard()
+    assert heard["payload"]["errors"][0]["extensions"]["code"] == "GRAPHQL_INVALID"
+    assert (await socket.heard())["type"] == "complete"
+    await socket.leave("websocket")
