@@ -5,12 +5,14 @@ import gc
 import json
 import time
 import tracemalloc
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
+from api import http
 from api.documents import DEFAULT_LIMITS, Documents
 from api.http import MAX_BODY_BYTES
 from tests.unit.api.world import TOKEN, MemoryReads, World, locked, schema
@@ -71,6 +73,33 @@ async def test_a_body_that_does_not_tell_its_length_is_refused_as_soon_as_it_is_
 async def test_a_caller_that_hangs_up_in_its_body_gets_no_answer() -> None:
     answer, _ = await _posted(World(), [b"{", None], [])
     assert answer == {}
+
+
+async def test_a_body_that_comes_slowly_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "BODY_S", 0.01)
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    answer = await World().send(content=endless(), headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.headers["connection"]) == (408, "close")
+    assert answer.json()["errors"][0]["extensions"]["code"] == "REQUEST_TIMEOUT"
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"), [("Int!", 2**31), ("Int!", 1.5), ("Int!", "1"), ("Int!", None), ("[Int!]!", [[1]])]
+)
+async def test_a_variable_of_another_type_is_the_askers_mistake(kind: str, given: object) -> None:
+    world = World()
+    if kind == "Int!":
+        refused = await world.refused("query ($v: Int!) { locks(first: $v) { nodes { name } } }", v=given)
+    else:
+        query = """mutation ($v: [String!]!) {
+            acquireAll(session: "s", names: $v) { __typename } }"""
+        refused = await world.refused(query, v=given)
+    assert refused["code"] == "GRAPHQL_INVALID"
+    assert "$v" in refused["message"]
 
 
 async def test_requests_are_counted_by_what_became_of_them() -> None:
@@ -222,8 +251,8 @@ async def test_an_answer_that_takes_too_long_is_given_up(monkeypatch: pytest.Mon
             given_up.set()
 
     monkeypatch.setattr("api.http.QUERY_S", 0.05)
-    monkeypatch.setattr(world.reads, "lock", never)
-    assert (await world.refused('{ lock(name: "a") { name } }'))["code"] == "TIMEOUT"
+    monkeypatch.setattr(world.reads, "locks", never)
+    assert (await world.refused("{ locks(first: 1) { nodes { name } } }"))["code"] == "TIMEOUT"
     assert given_up.is_set()
 
 
