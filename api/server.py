@@ -24,6 +24,7 @@ import tidelock
 from api.app import ApiApp
 from api.http import MAX_BODY_BYTES, GraphQLOverHttp
 from api.identity import DevelopmentToken
+from api.requests import HttpProtocol
 from api.schema import build
 from api.services import Services
 from api.sessions import Sessions
@@ -196,7 +197,7 @@ async def _serve(settings: ApiSettings, node: Node, listening: socket.socket) ->
 def _configured(app: ApiApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="httptools",
+        http=HttpProtocol,
         ws=WebSocketProtocol,
         ws_per_message_deflate=False,
         ws_max_size=MAX_BODY_BYTES,
