@@ -40,7 +40,7 @@ class Context:
 
 def context_of(services: Services, identity: Identity) -> Context:
     """Return the context of one request."""
-    return Context(identity, services, Loaders(services.reads, identity.tenant))
+    return Context(identity, services, Loaders(services.reads, identity.tenant, services.hot))
 
 
 Info: TypeAlias = StrawberryInfo[Context, Any]

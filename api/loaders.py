@@ -3,32 +3,58 @@
 A loader lives as long as one operation, or forgets after each batch: nothing read is kept.
 """
 
+import asyncio
 from collections.abc import Sequence
 from functools import cached_property
 
 from strawberry.dataloader import DataLoader
 
+from api.hot import HotLocks
 from streams.projections.locks.reads import LockReads, LockRow, WaiterRow
+
+LockKey = tuple[int, str]
 
 
 class Loaders:
     """All loaders of one operation, for one tenant."""
 
-    def __init__(self, reads: LockReads, tenant: str) -> None:
+    def __init__(self, reads: LockReads, tenant: str, hot: HotLocks | None = None) -> None:
         self._reads = reads
         self._tenant = tenant
+        self._hot = hot
 
     @cached_property
-    def locks(self) -> DataLoader[tuple[int, str], LockRow]:
-        """Locks by partition and name, as they are now."""
+    def locks(self) -> DataLoader[LockKey, LockRow]:
+        """Locks by partition and name, as they are now: from hot copies, where those can tell."""
         return DataLoader(self._locks, cache=False)
+
+    @cached_property
+    def stored_locks(self) -> DataLoader[LockKey, LockRow]:
+        """The same from the read models alone: for those who ask for waiters too, of whom hot copies do not tell."""
+        return DataLoader(self._stored, cache=False)
 
     @cached_property
     def waiters(self) -> DataLoader[LockRow, Sequence[WaiterRow]]:
         """The first waiters of a lock."""
         return DataLoader(self._waiters, cache=False)
 
-    async def _locks(self, keys: list[tuple[int, str]]) -> Sequence[LockRow]:
+    async def _locks(self, keys: list[LockKey]) -> Sequence[LockRow]:
+        asked = list(dict.fromkeys(keys))
+        found = {} if self._hot is None else await self._from_copies(self._hot, asked)
+        missing = [key for key in asked if key not in found]
+        if missing:
+            found |= zip(missing, await self._reads.locks_by_name(self._tenant, missing), strict=True)
+        return [found[key] for key in keys]
+
+    async def _from_copies(self, hot: HotLocks, keys: list[LockKey]) -> dict[LockKey, LockRow]:
+        names: dict[int, list[str]] = {}
+        for partition, name in keys:
+            names.setdefault(partition, []).append(name)
+        asking = [hot.locks_by_name(self._tenant, partition, some) for partition, some in names.items()]
+        told = [one for one in await asyncio.gather(*asking) if one is not None]
+        return {(lock.partition, lock.name): lock for locks in told for lock in locks.values()}
+
+    async def _stored(self, keys: list[LockKey]) -> Sequence[LockRow]:
         asked = list(dict.fromkeys(keys))
         found = dict(zip(asked, await self._reads.locks_by_name(self._tenant, asked), strict=True))
         return [found[key] for key in keys]

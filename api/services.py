@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from api.errors import BadArgument
+from api.hot import HotLocks
 from api.identity import Authenticator
 from api.ports import LogEnds
 from api.sessions import Sessions
@@ -28,6 +29,8 @@ class Services:
     """Of the kind `locks`."""
     page_key: bytes
     """Seals the cursors of pages: nodes that share it read each other's."""
+    hot: HotLocks | None = None
+    """Where locks are looked up first; None: there are no hot copies."""
     live: "Live | None" = None
     """What subscriptions ask; None: there are none here."""
 

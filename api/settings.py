@@ -17,6 +17,7 @@ class ApiSettings(BaseSettings):
 
     kafka: str = Field(description="Bootstrap servers of Kafka, host:port[,host:port].")
     postgres: str = Field(description="URL of PostgreSQL, where the read models are.")
+    redis: str | None = Field(None, description="URL of Redis, where hot copies of locks are; default: none.")
     workers: str = Field(
         "127.0.0.1:7400", description="Direct lanes of one or more workers, comma-separated."
     )

@@ -10,7 +10,7 @@ from api.paging import Page, size_of
 from api.queries.moments import known
 from api.queries.moments import not_before as wait_for
 from api.queries.texts import text_of
-from api.types.locks import Lock, LockMode
+from api.types.locks import Lock, LockMode, lock_now
 from api.types.pages import LockConnection
 from api.types.scalars import At, Position
 from streams.log.positions import Position as LogPosition
@@ -43,7 +43,7 @@ async def lock(info: Info, name: str, at: At | None = None, not_before: Position
     partition = services.partition_of(tenant, name)
     await wait_for(services, cast("LogPosition | None", not_before))
     if at is None:
-        return cast("Lock", await services.reads.lock(tenant, name, partition))
+        return await lock_now(info, partition, name)
     moment = cast("Moment", at)
     await known(services, moment, partition)
     return cast("Lock", await services.reads.lock_at(tenant, name, partition, moment))

@@ -7,6 +7,7 @@ import strawberry
 from strawberry import Parent
 
 from api.context import Info
+from api.selected import selects
 from api.types.asof import AsOf
 from api.types.scalars import DateTime, Long, Position
 from streams.projections.locks.reads import HolderRow, LockRow, WaiterRow
@@ -60,9 +61,16 @@ class LockHolder:
     since_ms: DateTime | None = strawberry.field(name="since", description="Since when, on these terms.")
 
 
+async def lock_now(info: Info, partition: int, name: str) -> "Lock":
+    """Load a lock, together with all others that are asked for."""
+    loaders = info.context.loaders
+    found = loaders.stored_locks if selects(info, "waiters") else loaders.locks
+    return cast("Lock", await found.load((partition, name)))
+
+
 async def _lock_of(root: Parent[WaiterRow], info: Info) -> "Lock":
-    """Load the lock, together with all others that are asked for."""
-    return cast("Lock", await info.context.loaders.locks.load((root.partition, root.name)))
+    """Return the lock that is waited for."""
+    return await lock_now(info, root.partition, root.name)
 
 
 async def _waiters_of(root: Parent[LockRow], info: Info) -> list["LockWaiter"]:
@@ -125,5 +133,6 @@ class Lock:
     as_of: AsOf
 
     waiters: list[LockWaiter] = strawberry.field(
-        resolver=_waiters_of, description="The first 100, next in line first."
+        resolver=_waiters_of,
+        description="The first 100, next in line first; without those whose wait ended after `asOf`.",
     )

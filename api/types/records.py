@@ -1,14 +1,14 @@
 """What the read models remember: spells, deadlocks, decisions; and who waits for whom, and how far all is known."""
 
 from enum import Enum
-from typing import Annotated, TypeAlias, cast
+from typing import Annotated, TypeAlias
 
 import strawberry
 from strawberry import Parent
 
 from api.context import Info
 from api.subscriptions.types import CycleEdge
-from api.types.locks import AcquireMode, Lock, LockHolder, LockWaiter, Transaction
+from api.types.locks import AcquireMode, Lock, LockHolder, LockWaiter, Transaction, lock_now
 from api.types.scalars import DateTime, Long, Position
 from streams.projections.locks.reads import AuditRow, DeadlockRow, SpellRow
 
@@ -37,8 +37,8 @@ class SpellEnd(Enum):
 
 
 async def _lock_of(root: Parent[SpellRow | DeadlockRow | AuditRow], info: Info) -> Lock:
-    """Load the lock, together with all others that are asked for."""
-    return cast("Lock", await info.context.loaders.locks.load((root.partition, root.name)))
+    """Return the lock."""
+    return await lock_now(info, root.partition, root.name)
 
 
 LOCK_NOW = "The lock, as it is now."

@@ -43,6 +43,7 @@ AUDIT = "audit"
 MAX_NAME = "\U0010ffff"
 """Above every name."""
 MAX_LONG = 2**63 - 1
+NEVER = AsOf(())
 
 
 class PostgresLockReads:
@@ -58,14 +59,6 @@ class PostgresLockReads:
         return [
             ProjectedRow(name, Stand(where, at, time_ms, head)) for name, where, at, time_ms, head in rows
         ]
-
-    async def lock(self, tenant: str, name: str, partition: int) -> LockRow:
-        """Return the lock as it is now."""
-        (row,) = await self._rows(
-            sql.ONE_LOCK, {"projection": LOCKS, "tenant": tenant, "name": name, "partition": partition}
-        )
-        when = rows_of.as_of(row[-1])
-        return free_lock(partition, name, when) if row[0] is None else rows_of.lock(row, when)
 
     async def lock_at(self, tenant: str, name: str, partition: int, at: Moment) -> LockRow:
         """Return the lock as it was, with its waiters."""
@@ -119,9 +112,9 @@ class PostgresLockReads:
         partitions, names = [key[0] for key in keys], [key[1] for key in keys]
         given = {"projection": LOCKS, "tenant": tenant, "partitions": partitions, "names": names}
         rows = await self._rows(sql.LOCKS_BY_NAME, given)
-        when = rows_of.as_of(rows[0][-1])
-        found = {(row[0], row[1]): rows_of.lock(row, when) for row in rows if row[0] is not None}
-        return [found.get(key) or free_lock(*key, when) for key in keys]
+        when = rows_of.as_of_each(rows[0][-1])
+        found = {(row[0], row[1]): rows_of.lock(row, when[row[0]]) for row in rows if row[0] is not None}
+        return [found.get(key) or free_lock(*key, when.get(key[0], NEVER)) for key in keys]
 
     async def waiters_of(self, tenant: str, locks: Sequence[LockRow]) -> Sequence[Sequence[WaiterRow]]:
         """Return the first waiters of each lock."""

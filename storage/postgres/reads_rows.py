@@ -29,6 +29,11 @@ def as_of(stands: str | None) -> AsOf:
     return AsOf(tuple(found))
 
 
+def as_of_each(stands: str | None) -> dict[int, AsOf]:
+    """Return by partition what `reads_sql.STANDS` tells."""
+    return {stand.partition: AsOf((stand,)) for stand in as_of(stands).stands}
+
+
 def lock(row: Fetched, when: AsOf) -> LockRow:
     """Return the lock of `reads_sql.LOCK`."""
     (

@@ -18,11 +18,6 @@ LOCK: Final[LiteralString] = """
     l.partition, l.name, l.mode, l.holder_count, l.waiter_count, l.delay_until_lease_ms, l.token, l.holders::text,
     l.waiting, l.since_ms, l.changed_offset, l.changed_ms"""
 
-ONE_LOCK: Final[LiteralString] = f"""
-    SELECT {LOCK}, c.stands FROM ({STANDS} AND partition = %(partition)s) c
-    LEFT JOIN tidelock.locks l
-        ON l.partition = %(partition)s AND l.tenant = %(tenant)s AND l.name = %(name)s"""
-
 LOCKS_BY_NAME: Final[LiteralString] = f"""
     SELECT {LOCK}, c.stands FROM ({STANDS}) c
     LEFT JOIN (

@@ -4,6 +4,8 @@ import json
 
 from streams.projections.table import Key, Row, Table
 
+TIME = "time_ms"
+"""What the event time is found under at which a copy stands. Keys of rows are JSON lists: none is like it."""
 _ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 

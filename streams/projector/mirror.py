@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from streams.log.checkpoint import Checkpoint
 from streams.log.positions import PartitionId
-from streams.projections.hot import hot_key, hot_row
+from streams.projections.hot import TIME, hot_key, hot_row
 from streams.projections.ports import HotStore, Loaded, SinkError
 from streams.projections.table import Changes, Key, Row, Table
 from streams.projector.backoff import Backoff, Pause
@@ -39,6 +39,7 @@ class Mirror:
         """Where the store stands."""
         self._at: int | None = None
         """Where the copy stands, as far as is known."""
+        self._time_ms = 0
         self._log = ""
         """Of which log the rows are; empty before its first record."""
         self._news = asyncio.Event()
@@ -63,7 +64,7 @@ class Mirror:
         self._news.set()
 
     def _stands(self, at: Checkpoint) -> None:
-        self._stored = at.next_offset
+        self._stored, self._time_ms = at.next_offset, at.time_ms
         self._log = "" if at.genesis is None else at.genesis.log_id.hex()
 
     async def run(self) -> None:
@@ -80,24 +81,25 @@ class Mirror:
                 await self._backoff.pause()
 
     async def _bring(self) -> None:
-        end, changed = self._stored, self._changed
+        end, time_ms, changed = self._stored, self._time_ms, self._changed
         if end is None:
             return
         self._changed = {}
-        if self._at is None or not await self._applied(self._at, end, changed):
+        if self._at is None or not await self._applied(self._at, end, time_ms, changed):
             await self._replace()
         else:
             self._stands_at(end)
 
-    async def _applied(self, start: int, end: int, changed: dict[Key, Row | None]) -> bool:
+    async def _applied(self, start: int, end: int, time_ms: int, changed: dict[Key, Row | None]) -> bool:
         documents = {hot_key(key): None if row is None else hot_row(row) for key, row in changed.items()}
+        documents[TIME] = str(time_ms)
         return await self._store.apply(self.table, self._where, start, end, documents)
 
     async def _replace(self) -> None:
-        end, log, rows = self._stored, self._log, dict(self._rows)
+        end, time_ms, log, rows = self._stored, self._time_ms, self._log, dict(self._rows)
         assert end is not None
         self._changed = {}
-        documents = {}
+        documents = {TIME: str(time_ms)}
         for done, (key, row) in enumerate(rows.items(), 1):
             documents[hot_key(key)] = hot_row(row)
             if not done % DOCUMENTS_A_TURN:

@@ -354,9 +354,6 @@ class LockReads(Protocol):
     async def projected(self) -> Sequence[ProjectedRow]:
         """Return how far each partition of each projection is; those without any record are missing."""
 
-    async def lock(self, tenant: str, name: str, partition: int) -> LockRow:
-        """Return the lock as it is now; `free_lock` if nobody knows it."""
-
     async def lock_at(self, tenant: str, name: str, partition: int, at: Moment) -> LockRow:
         """Return the lock as it was, with its waiters. `at` must be projected."""
 
@@ -375,7 +372,10 @@ class LockReads(Protocol):
         """
 
     async def locks_by_name(self, tenant: str, keys: Sequence[tuple[int, str]]) -> Sequence[LockRow]:
-        """Return the locks of the given (partition, name), in that order, free ones too. One statement."""
+        """Return the locks of the given (partition, name), in that order; `free_lock` for those that nobody knows.
+
+        Each is as of its own partition. One statement.
+        """
 
     async def waiters_of(self, tenant: str, locks: Sequence[LockRow]) -> Sequence[Sequence[WaiterRow]]:
         """Return the first waiters of each lock, next in line first. One statement."""

@@ -1,4 +1,4 @@
-"""One stack for all tests here: Kafka, PostgreSQL, a worker, a projector, two API nodes."""
+"""One stack for all tests here: Kafka, PostgreSQL, Redis, a worker, a projector, two API nodes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tidelock.local.testing import stack_for_tests
 async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
     home = tmp_path_factory.mktemp("api")
     async with (
-        stack_for_tests(home, ("kafka", "postgres"), workers=1, projectors=1, apis=2) as stack,
+        stack_for_tests(home, ("kafka", "postgres", "redis"), workers=1, projectors=1, apis=2) as stack,
         Stage(stack) as stage,
     ):
         yield stage

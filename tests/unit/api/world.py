@@ -82,10 +82,6 @@ class MemoryReads:
         self._ask("projected")
         return [ProjectedRow("locks", stand) for stand in WHEN.stands]
 
-    async def lock(self, tenant: str, name: str, partition: int) -> LockRow:
-        self._ask("lock", tenant)
-        return next((row for row in self.rows if row.name == name), free_lock(partition, name, WHEN))
-
     async def lock_at(self, tenant: str, name: str, partition: int, at: Moment) -> LockRow:
         self._ask("lock_at", tenant)
         return self.past[at]
