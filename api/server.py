@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 import tidelock
 from api.app import ApiApp
+from api.hot import HotLocks
 from api.http import MAX_BODY_BYTES, GraphQLOverHttp
 from api.identity import DevelopmentToken
 from api.requests import HttpProtocol
@@ -37,6 +38,8 @@ from storage.kafka.ends import KafkaLogEnds
 from storage.postgres.pool import pool
 from storage.postgres.reads import SETTINGS, PostgresLockReads
 from storage.postgres.reads_progress import PostgresProgress
+from storage.redis.hot import RedisHotStore
+from storage.redis.reader import reader
 from streams.log.ports import LogUnavailable
 from streams.ops.addresses import host_port
 from streams.ops.http import OK, UNAVAILABLE, pages, serve
@@ -114,7 +117,7 @@ async def services_of(settings: ApiSettings) -> AsyncIterator[Services]:
     key = settings.cursor_key.encode()
     watching = live_locks(settings.kafka, ends, connections, key, settings.api_subscriptions)
     try:
-        async with watching as live:
+        async with watching as live, _hot(settings.redis, progress) as hot:
             yield Services(
                 authenticator=DevelopmentToken(settings.known_token, settings.tenant, settings.principal),
                 reads=PostgresLockReads(connections),
@@ -123,6 +126,7 @@ async def services_of(settings: ApiSettings) -> AsyncIterator[Services]:
                 sessions=sessions,
                 partitions=await _partitions(ends),
                 page_key=key,
+                hot=hot,
                 live=live,
             )
     finally:
@@ -130,6 +134,19 @@ async def services_of(settings: ApiSettings) -> AsyncIterator[Services]:
         await progress.close()
         await ends.close()
         await connections.close()
+
+
+@asynccontextmanager
+async def _hot(url: str | None, progress: PostgresProgress) -> AsyncIterator[HotLocks | None]:
+    """Open the hot copies, whether Redis is there or not; none if it is not named."""
+    if url is None:
+        yield None
+        return
+    redis = reader(url)
+    try:
+        yield HotLocks(RedisHotStore(redis), progress)
+    finally:
+        await redis.aclose()
 
 
 def _connect(
