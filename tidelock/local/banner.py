@@ -28,7 +28,7 @@ def banner(addresses: Addresses, settings: StackSettings, *, already: bool = Fal
     title = "Tidelock runs already" if already else "Tidelock is up"
     foot = "Stop it where it was started." if already else "Ctrl-C stops it; the data stays."
     logs = Text(f"Logs in {_short(settings.logs)}. {foot}", style="dim")
-    paste = [_paste(), Text()] if addresses.graphql else []
+    paste: list[RenderableType] = [_paste(), Text()] if addresses.graphql else []
     body = Group(_addresses(addresses, settings), Text(), _commands(), Text(), *paste, logs)
     return Panel(body, title=title, border_style="cyan", expand=False, padding=(1, 2))
 
