@@ -1,17 +1,15 @@
 """What every resolver may use. Made for each request (or connection) by `app`; types and resolvers know only this."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from strawberry.types.info import Info as StrawberryInfo
 
 from api.identity import Identity
 from api.loaders import Loaders
 from api.paging import Seal
+from api.ports import LiveLocks
 from api.services import Services
-
-if TYPE_CHECKING:
-    from api.subscriptions.live import Live
 
 
 @dataclass(slots=True)
@@ -28,7 +26,7 @@ class Context:
         return self.identity.tenant
 
     @property
-    def live(self) -> "Live":
+    def live(self) -> LiveLocks:
         """What subscriptions ask."""
         assert self.services.live is not None, "only who serves streams runs subscriptions"
         return self.services.live

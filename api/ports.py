@@ -1,6 +1,10 @@
-"""What the API needs of the world, besides read models (`streams.projections.locks.reads`). Adapters: `storage`."""
+"""What the API's parts need of the world and of each other, besides read models (`streams.projections.locks.reads`).
 
-from typing import Protocol
+Adapters: `storage.kafka.ends`; `api.subscriptions.live`.
+"""
+
+from collections.abc import AsyncGenerator
+from typing import Any, Protocol
 
 from streams.log.positions import PartitionId
 
@@ -16,3 +20,18 @@ class LogEnds(Protocol):
 
     async def after(self, where: PartitionId, time_ms: int) -> int:
         """Return the offset of the first record after a time; the end of the log if there is none."""
+
+
+class LiveLocks(Protocol):
+    """What the schema's subscriptions ask. Items are of its types, each with a `cursor`; `after` goes on there."""
+
+    def lock(self, tenant: str, name: str, after: str | None = None) -> AsyncGenerator[Any]:
+        """Yield a lock as it stands, then after each change; with `after`, the changes alone."""
+
+    def lock_events(
+        self, tenant: str, name: str | None = None, prefix: str | None = None, after: str | None = None
+    ) -> AsyncGenerator[Any]:
+        """Yield what happens to one lock, or to all whose names start with `prefix`."""
+
+    def deadlocks(self, tenant: str, after: str | None = None) -> AsyncGenerator[Any]:
+        """Yield deadlocks as they are broken."""

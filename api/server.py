@@ -31,6 +31,7 @@ from api.services import Services
 from api.sessions import Sessions
 from api.settings import ApiSettings
 from api.subscriptions.app import LiveApp
+from api.subscriptions.hub import Hub
 from api.subscriptions.opening import live_locks
 from api.subscriptions.serving import LiveServer, WebSocketProtocol
 from api.telemetry import SESSIONS
@@ -104,8 +105,8 @@ class Server(LiveServer):
 
 
 @asynccontextmanager
-async def services_of(settings: ApiSettings) -> AsyncIterator[Services]:
-    """Open all that the API works with; waits for the logs to be there."""
+async def services_of(settings: ApiSettings) -> AsyncIterator[tuple[Services, Hub]]:
+    """Open all that the API works with, and where live subscriptions meet; waits for the logs to be there."""
     reading = replace(SETTINGS, max_size=settings.api_connections)
     connections = pool(settings.postgres, reading)
     progress = PostgresProgress(settings.postgres, reading)
@@ -118,7 +119,7 @@ async def services_of(settings: ApiSettings) -> AsyncIterator[Services]:
     watching = live_locks(settings.kafka, ends, connections, key, settings.api_subscriptions)
     try:
         async with watching as live, _hot(settings.redis, progress) as hot:
-            yield Services(
+            services = Services(
                 authenticator=DevelopmentToken(settings.known_token, settings.tenant, settings.principal),
                 reads=PostgresLockReads(connections),
                 progress=progress,
@@ -129,6 +130,7 @@ async def services_of(settings: ApiSettings) -> AsyncIterator[Services]:
                 hot=hot,
                 live=live,
             )
+            yield services, live.hub
     finally:
         await sessions.close()
         await progress.close()
@@ -198,8 +200,7 @@ def _listening(address: str) -> socket.socket:
 
 
 async def _serve(settings: ApiSettings, node: Node, listening: socket.socket) -> None:
-    async with services_of(settings) as services:
-        assert services.live is not None
+    async with services_of(settings) as (services, hub):
         schema = build(introspection=settings.api_dev)
         http = GraphQLOverHttp(schema, services)
         app = ApiApp(
@@ -207,7 +208,7 @@ async def _serve(settings: ApiSettings, node: Node, listening: socket.socket) ->
             LiveApp(schema, services, http),
             dev_token=settings.known_token if settings.api_dev else None,
         )
-        node.services, node.server = services, Server(_configured(app), services.live.hub)
+        node.services, node.server = services, Server(_configured(app), hub)
         await node.server.serve(sockets=[listening])
 
 

@@ -1,19 +1,15 @@
 """What the API works with: made once a process by `server`, by tests from memory."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from api.errors import BadArgument
 from api.hot import HotLocks
 from api.identity import Authenticator
-from api.ports import LogEnds
+from api.ports import LiveLocks, LogEnds
 from api.sessions import Sessions
 from streams.projections.locks.reads import LockReads, Progress
 from streams.wire.keys import key_of, name_problem
 from streams.wire.murmur2 import partition_of
-
-if TYPE_CHECKING:
-    from api.subscriptions.live import Live
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +27,7 @@ class Services:
     """Seals the cursors of pages: nodes that share it read each other's."""
     hot: HotLocks | None = None
     """Where locks are looked up first; None: there are no hot copies."""
-    live: "Live | None" = None
+    live: LiveLocks | None = None
     """What subscriptions ask; None: there are none here."""
 
     def partition_of(self, tenant: str, name: str) -> int:
