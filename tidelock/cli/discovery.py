@@ -24,6 +24,8 @@ class Running:
     operator: str | None
     """The operator's token, if it is known here."""
     postgres: str | None = None
+    graphql: str | None = None
+    """Address of GraphQL, if an API node is known here."""
 
     def need_kafka(self) -> str:
         """Return Kafka's address. Raises `NothingToTalkTo`."""
@@ -58,6 +60,7 @@ def find(home: Path, env: Mapping[str, str] = os.environ) -> Running:
             metrics,
             OPERATOR.known(home, env),
             local.postgres,
+            local.graphql,
         )
     kafka, workers = env.get("TIDELOCK_KAFKA", ""), _list(env.get("TIDELOCK_WORKERS", ""))
     if not kafka and not workers:

@@ -23,10 +23,11 @@ def environment(
     `examples/publish_command.py`. The operator's token is left out unless you ask: applications must not have it.
     """
     running = find(home)
-    settings = {
+    settings: dict[str, str | None] = {
         "TIDELOCK_KAFKA": running.kafka,
         "TIDELOCK_WORKERS": ",".join(running.workers),
         "TIDELOCK_TOKEN": running.token,
+        "TIDELOCK_GRAPHQL": running.graphql,
     }
     if operator:
         settings |= {
