@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from typing import Any
 
+from schemas.codec import SchemaError
 from streams.domain.decider import GENERATION_SHIFT
 from streams.domain.value import value
 from streams.log.checkpoint import START, Checkpoint, head_at
@@ -80,6 +81,17 @@ class AcceptedCommit:
         if self._decoded is None:
             self._decoded = tuple(self._decode(None))
         return self._decoded
+
+    def malformed(self) -> dict[int, SchemaError]:
+        """Return the decisions whose events cannot be decoded, by index, with the reason."""
+        found: dict[int, SchemaError] = {}
+        for index, decision in enumerate(self.commit.decisions):
+            try:
+                for event in decision.events:
+                    self._vocabulary.decode_event(event)
+            except SchemaError as error:
+                found[index] = error
+        return found
 
     def without(self, aside: Collection[int]) -> "AcceptedCommit":
         """Return the commit as if the decisions at these indexes had not been made; the others keep their numbers."""

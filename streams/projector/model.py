@@ -11,7 +11,7 @@ from streams.log.vocabulary import Vocabulary
 from streams.projections.ports import Loaded, ProjectionStore
 from streams.projections.projection import Fold, PoisonDecision, Projection
 from streams.projections.table import Changes
-from streams.projector.poison import FoldFailed, attempts, culprits, restored
+from streams.projector.poison import Attempt, FoldFailed, attempts, culprits, restored
 from streams.projector.watch import LaneName, LaneWatch
 
 
@@ -42,6 +42,8 @@ class ReadModel:
     ) -> None:
         self.name = LaneName(projection.name, where)
         self.projection, self.where, self.vocabulary, self.store = projection, where, vocabulary, store
+        self.attempts = 0
+        """To find what is refused: while they go on it does not stand still."""
         self._letters, self._watch = letters, watch
 
     async def load(self) -> Begun:
@@ -77,10 +79,18 @@ class ReadModel:
     async def fold_without_culprits(self, begun: Begun, accepted: AcceptedCommit) -> None:
         """Put aside what neither fold nor store take of this commit, and fold the rest. Raises `NoDecision`."""
         attempt = attempts(self.store, self.projection, self.vocabulary, begun.loaded, accepted)
-        found = await culprits(str(self.name), len(accepted.commit.decisions), attempt)
+        count, malformed = len(accepted.commit.decisions), accepted.malformed()
+        found = await culprits(str(self.name), count, self._counted(attempt), malformed)
         for index, error in sorted(found.items()):
             await self._put_aside(accepted, index, error)
         await self.fold(begun.fold, accepted.without(found), found)
+
+    def _counted(self, attempt: Attempt) -> Attempt:
+        async def counted(aside: frozenset[int]) -> Exception | None:
+            self.attempts += 1
+            return await attempt(aside)
+
+        return counted
 
     async def _put_aside(self, accepted: AcceptedCommit, index: int, error: Exception) -> None:
         record = Stored(accepted.offset, accepted.time_ms, accepted.stored)

@@ -4,7 +4,8 @@ What a fold or a sink refuses is refused for a reason in the data, so a prefix o
 fails and a shorter one does not: bisection finds the first, then the next, until the rest is taken.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import TypeAlias
 
 from streams.log.accepted import AcceptedCommit
@@ -49,9 +50,14 @@ def restored(projection: Projection, where: PartitionId, vocabulary: Vocabulary,
     return fold
 
 
-async def culprits(what: str, count: int, attempt: Attempt) -> dict[int, Exception]:
-    """Return those of a commit's `count` decisions without which it is taken, with the errors. Raises `NoDecision`."""
-    found: dict[int, Exception] = {}
+async def culprits(
+    what: str, count: int, attempt: Attempt, known: Mapping[int, Exception] = MappingProxyType({})
+) -> dict[int, Exception]:
+    """Return those of a commit's `count` decisions without which it is taken, with the errors. Raises `NoDecision`.
+
+    An attempt restores a whole partition, so what is `known` to be bad is not looked for.
+    """
+    found = dict(known)
     while (error := await attempt(frozenset(found))) is not None:
         rest = await attempt(frozenset(range(count)))
         if rest is not None:

@@ -40,8 +40,7 @@ class Watchdog:
             standing["the group's rebalance"] = self._since("the group's rebalance", True, now_s)
         for name, lane in self._projector.lanes.items():
             if self._owes(lane):
-                progress = (id(lane), lane.position, lane.written)
-                standing[str(name)] = self._since(str(name), progress, now_s)
+                standing[str(name)] = self._since(str(name), lane.progress, now_s)
         self._seen = standing
         stalled = [what for what, (_, since_s) in standing.items() if now_s - since_s > self._stall_s]
         return ", ".join(stalled) or None

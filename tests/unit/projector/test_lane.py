@@ -361,6 +361,17 @@ async def test_what_cannot_be_taken_is_put_aside_and_nothing_else(
     assert given.store.loads <= 3 + 4 * len(bad)
 
 
+async def test_events_that_cannot_be_decoded_are_found_without_a_search(world: Make) -> None:
+    good = grant(1, 1)
+    broken = [with_changes(good, events=(good.events[0][: 12 + number],)) for number in range(9)]
+    given = world(logbook([decision(2)], [decision(3), *broken, decision(4)], [decision(5)]))
+    lane = given.lane()
+    await given.feed()
+    await given.settled(lane)
+    assert lane._model.attempts == 1
+    assert len(given.letters.letters) == 9
+
+
 async def test_an_event_that_cannot_be_decoded_is_put_aside(world: Make) -> None:
     good = grant(1, 1)
     broken = with_changes(good, events=(good.events[0][:-3],))

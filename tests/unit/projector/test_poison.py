@@ -33,6 +33,15 @@ async def test_finds_exactly_the_culprits_each_in_a_few_attempts(case: tuple[int
     assert len(tried) <= (len(bad) + 1) * (count.bit_length() + 3)
 
 
+async def test_what_is_known_to_be_bad_is_not_looked_for() -> None:
+    tried: list[frozenset[int]] = []
+    bad, known = frozenset(range(0, 200, 2)), {index: ValueError("seen") for index in range(0, 200, 2)}
+    assert await culprits("toy", 200, refusing(bad, 200, tried), known) == known
+    assert len(tried) == 1
+    found = await culprits("toy", 200, refusing(bad | {7}, 200, tried), known)
+    assert found.keys() == bad | {7}
+
+
 async def test_what_is_refused_even_without_decisions_is_nobodys() -> None:
     async def attempt(_: frozenset[int]) -> Exception | None:
         return RuntimeError("whatever it is given")

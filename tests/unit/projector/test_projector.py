@@ -149,6 +149,17 @@ async def test_records_that_nobody_brings_are_a_standstill(rig: Rig) -> None:
     assert dog.look(211.0) == "toy locks/0"
 
 
+async def test_a_search_for_what_is_refused_is_no_standstill_as_long_as_it_goes_on(rig: Rig) -> None:
+    await rig.projector.assigned([WHERE])
+    await rig.settled(WHERE)
+    dog, lane = dog_of(rig, [False]), rig.projector.lanes[LaneName("toy", WHERE)]
+    rig.ends[WHERE] += 1
+    for now_s in range(0, 100, 9):
+        lane._model.attempts += 1
+        assert dog.look(float(now_s)) is None
+    assert dog.look(111.0) == "toy locks/0"
+
+
 async def test_progress_and_sinks_that_are_away_are_no_standstill(rig: Rig) -> None:
     dog = dog_of(rig, [False])
     rig.store.open.clear()
