@@ -11,7 +11,7 @@ from api.context import Context
 from api.documents import Documents
 from api.errors import BadRequest
 from api.mutations import locks as lock_mutations
-from api.plain import PlainExecutor
+from api.plain import PlainExecutor, Plans
 from api.queries import locks as lock_queries
 from api.queries import partitions as partition_queries
 from api.queries import records as record_queries
@@ -80,9 +80,10 @@ class Mutation:
 
 
 class Schema(strawberry.Schema):
-    """The schema, with the documents that were asked of it."""
+    """The schema, with the documents that were asked of it, and what was worked out for them."""
 
     documents: Documents
+    plans: Plans
 
     async def answer(
         self, text: str, variables: dict[str, Any] | None, operation_name: str | None, context: Context
@@ -108,8 +109,9 @@ class Schema(strawberry.Schema):
             context_value=context,
             variable_values=variables,
             operation_name=operation_name,
-            executor_class=self.execution_context_class,
+            executor_class=PlainExecutor,
             is_awaitable=_is_awaitable,
+            plans=self.plans.of(operation),
         )
         return await result if _is_awaitable(result) else result  # type: ignore[no-any-return]
 
@@ -120,10 +122,9 @@ _is_awaitable: Any = optimized_is_awaitable
 def build(*, introspection: bool = False) -> Schema:
     """Return the schema; `introspection`: for development."""
     config = StrawberryConfig(scalar_map=SCALARS)
-    schema = Schema(
-        Query, Mutation, Subscription, types=EVENTS, execution_context_class=PlainExecutor, config=config
-    )
+    schema = Schema(Query, Mutation, Subscription, types=EVENTS, config=config)
     schema.documents = Documents(schema._schema, introspection=introspection)
+    schema.plans = Plans()
     return schema
 
 

@@ -1,10 +1,9 @@
 """From a request to the stream of its answers, each as the JSON text that is sent, with its cursor."""
 
 import json
-from collections import OrderedDict
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any, Final
+from typing import Any
 
 from graphql import (
     DocumentNode,
@@ -23,12 +22,12 @@ from api.http import MUTATION_S, NOT_ALLOWED, Asked, GraphQLOverHttp
 from api.identity import Identity
 from api.present import present
 from api.schema import Schema
+from api.selections import DEFINITION
 from api.services import Services
-from api.subscriptions.plan import DEFINITION, Plan, Planner
+from api.subscriptions.plan import Plan, Planner
 from streams.domain.value import value
 
-REMEMBERED: Final = 256
-"""Plans, at most."""
+LIVE = "live"
 
 
 @value
@@ -47,7 +46,6 @@ class Operations:
         self._graphql = schema._schema
         self._services = services
         self._http = http
-        self._plans: OrderedDict[object, Plan] = OrderedDict()
 
     async def answers(
         self, asked: Asked, who: Identity, after: str | None = None, *, writes: bool = True
@@ -100,23 +98,23 @@ class Operations:
         root = self._graphql.subscription_type
         assert root is not None
         planner = Planner(self._graphql, document, variables)
-        node = planner.root(root, operation.selection_set)
+        node = planner.root(root, operation)
         field = root.fields[node.name.value]
         given = get_argument_values(field, node, variables)
         if after is not None:
             given["after"] = after
         stream = getattr(self._services.live, field.extensions[DEFINITION].python_name)
-        return self._plan(planner, node, asked, variables), stream(who.tenant, **given)
+        return self._plan(planner, node, operation, variables), stream(who.tenant, **given)
 
-    def _plan(self, planner: Planner, node: FieldNode, asked: Asked, variables: VariableValues) -> Plan:
+    def _plan(
+        self, planner: Planner, node: FieldNode, operation: OperationDefinitionNode, variables: VariableValues
+    ) -> Plan:
         """Return the plan of a selection, which depends on the variables that are no texts: those of directives."""
         flags = tuple(sorted((name, one) for name, one in variables.coerced.items() if isinstance(one, bool)))
-        key = (asked.query, asked.operation, flags)
-        plan = self._plans.get(key)
-        if plan is None:
+        plans = self._schema.plans.of(operation, flags)
+        if LIVE not in plans:
             root = self._graphql.subscription_type
             assert root is not None
-            plan = self._plans[key] = planner.plan(root, node)
-            if len(self._plans) > REMEMBERED:
-                self._plans.popitem(last=False)
+            plans[LIVE] = planner.plan(root, node)
+        plan: Plan = plans[LIVE]
         return plan

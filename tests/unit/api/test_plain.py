@@ -8,7 +8,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from api.plain import REMEMBERED, PlainExecutor, Plans
 from streams.projections.locks.reads import LockRow
-from tests.unit.api.world import MemoryReads, World, holder, locked, schema, waiter
+from tests.unit.api.world import MemoryReads, World, holder, locked, waiter
 
 LOCKS = [locked("a", waiting=(8,)), locked("b", 1), locked("c", 2)]
 QUERIES = (
@@ -40,10 +40,17 @@ BROKEN: tuple[tuple[str, Any], ...] = (
 )
 
 
+class FieldByField(PlainExecutor):
+    """GraphQL's own way."""
+
+    def complete_object_value(self, *given: Any) -> Any:
+        return StrawberryGraphQLCoreExecutionContext.complete_object_value(self, *given)
+
+
 async def _both(reads: MemoryReads, query: str, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     answers = []
-    for executor in (PlainExecutor, StrawberryGraphQLCoreExecutionContext):
-        monkeypatch.setattr(schema(), "execution_context_class", executor)
+    for executor in (PlainExecutor, FieldByField):
+        monkeypatch.setattr("api.schema.PlainExecutor", executor)
         answer = (await World(reads).post({"query": query})).json()
         for error in answer.get("errors", ()):
             error["message"] = error["extensions"]["id"] = ""  # of a defect: its number
@@ -72,11 +79,32 @@ async def test_rows_that_are_not_as_they_should_be_make_the_same_errors(
     assert at_once == by_field
 
 
+async def test_what_is_plain_is_not_completed_field_by_field(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = list[str]()
+    long_way = StrawberryGraphQLCoreExecutionContext.complete_object_value
+
+    def noted(self: Any, kind: Any, *rest: Any) -> Any:
+        taken.append(kind.name)
+        return long_way(self, kind, *rest)
+
+    monkeypatch.setattr(StrawberryGraphQLCoreExecutionContext, "complete_object_value", noted)
+    world = World(MemoryReads(LOCKS, [waiter("a")]))
+    await world.ask(QUERIES[1])
+    assert taken == []
+    await world.ask(
+        "{ waitsFor(first: 2) { nodes { blockers { ... on LockHolder { token } __typename } } } }"
+    )
+    assert taken == []
+    await world.ask(QUERIES[7])
+    assert "Lock" in taken
+
+
 def test_plans_are_of_one_operation_and_not_kept_for_ever() -> None:
     plans, operations = Plans(), [object() for _ in range(REMEMBERED + 1)]
     first = plans.of(operations[0])
     first[1, "Lock"] = None
     assert plans.of(operations[0]) is first
+    assert not plans.of(operations[0], (("full", True),))
     assert not plans.of(operations[1])
     for operation in operations:
         plans.of(operation)

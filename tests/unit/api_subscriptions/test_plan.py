@@ -11,7 +11,7 @@ import pytest
 from graphql import GraphQLObjectType, GraphQLSchema, get_named_type, is_abstract_type
 
 from api.schema import build
-from api.subscriptions.plan import DEFINITION
+from api.selections import DEFINITION
 from tests.unit.api_subscriptions.asgi import Socket, app_of
 from tests.unit.api_subscriptions.world import TENANT, Logs, Node, settle
 
