@@ -3,8 +3,8 @@
 Limits come first and cost little: a text that breaks one is never validated, and what is invalid is not remembered.
 """
 
-from collections import OrderedDict
-from collections.abc import Iterator
+from collections import Counter, OrderedDict
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -38,6 +38,8 @@ class QueryLimits:
     aliases: int = 30
     fields: int = 600
     """Counted with fragments in their places."""
+    repeats: int = 50
+    """Of one field in one place, with fragments in theirs: validation compares each with each."""
     operations: int = 10
     remembered: int = 256
     """Documents, at most."""
@@ -134,7 +136,7 @@ def check_size(document: DocumentNode, limits: QueryLimits) -> None:
                 f"Fragment {name!r:.60} contains itself. Take one out of it.", code="FRAGMENT_CYCLE"
             )
         measuring.add(name)
-        size = measured(fragments[name]) if name in fragments else _Size(0, 0, 0)
+        size = measured(fragments[name]) if name in fragments else _Size(0, 1, 0)
         measuring.discard(name)
         return size
 
@@ -159,6 +161,30 @@ def check_size(document: DocumentNode, limits: QueryLimits) -> None:
         fragment(name)
     for operation in operations:
         _check(measured(operation), limits, INTROSPECTION_DEPTH if _introspects(operation) else limits.depth)
+        most = max(_places(operation, fragments).values(), default=0)
+        if most > limits.repeats:
+            raise _too_large("TOO_MANY_FIELDS", f"asks for one field {most} times", limits.repeats)
+
+
+def _places(
+    operation: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode]
+) -> Counter[tuple[str, ...]]:
+    """Return how often each place of the answer is asked for: no more work than fields, which are counted before."""
+    places: Counter[tuple[str, ...]] = Counter()
+
+    def walk(node: _Node, at: tuple[str, ...]) -> None:
+        for child in _children(node):
+            if isinstance(child, FieldNode):
+                place = (*at, (child.alias or child.name).value)
+                places[place] += 1
+                walk(child, place)
+            elif not isinstance(child, FragmentSpreadNode):
+                walk(child, at)
+            elif child.name.value in fragments:
+                walk(fragments[child.name.value], at)
+
+    walk(operation, ())
+    return places
 
 
 def _check(size: _Size, limits: QueryLimits, depth: int) -> None:

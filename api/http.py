@@ -94,6 +94,12 @@ class GraphQLOverHttp:
                 result = await self._schema.answer(asked.query, asked.variables, asked.operation, context)
         except TimeoutError:
             late = TooSlow(f"The answer takes longer than {within_s:.0f} s. Ask for less at a time.")
+            if "mutation" in asked.query:
+                late = TooSlow(
+                    f"All together takes longer than {within_s:.0f} s, and what came first may be done. "
+                    "Look at the locks; send one mutation at a time.",
+                    code=OUTCOME_UNKNOWN,
+                )
             return {"data": None, "errors": [late.formatted]}
         except GraphQLError as error:
             return {"data": None, "errors": [present(error).formatted]}
@@ -105,6 +111,7 @@ class GraphQLOverHttp:
         return {"data": result.data}
 
 
+OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
 TOO_LARGE = "REQUEST_TOO_LARGE"
 TOO_SLOW = "REQUEST_TIMEOUT"
 NOT_ALLOWED = "METHOD_NOT_ALLOWED"

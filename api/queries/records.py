@@ -36,7 +36,7 @@ async def lock_history(
     context, size = info.context, size_of(first)
     reads, tenant = context.services.reads, context.tenant
     context.services.partition_of(tenant, name)
-    seal = context.seal("lockHistory", int, int)
+    seal = context.seal(f"lockHistory/{name}", int, int)
     key = None if after is None else cast("tuple[int, int]", seal.open(after))
     await wait_for(context.services, cast("LogPosition | None", not_before))
     found, as_of = await reads.history(tenant, name, size, key)

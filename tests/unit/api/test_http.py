@@ -6,7 +6,7 @@ import json
 import time
 import tracemalloc
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from prometheus_client import REGISTRY
@@ -155,6 +155,13 @@ def _nested(depth: int) -> str:
         ("{ __typename } fragment a on Query { ...a }", "FRAGMENT_CYCLE"),
         (_bomb(60), "TOO_MANY_FIELDS"),
         ("{ " + "__typename " * 990 + "}", "TOO_MANY_FIELDS"),
+        ("{ lock(name: 1) { " + "name " * 590 + "} }", "TOO_MANY_FIELDS"),
+        (
+            "{ ...a ...b } " + " ".join(f"fragment {one} on Query {{ {'x ' * 30} }}" for one in "ab"),
+            "TOO_MANY_FIELDS",
+        ),
+        ("{ " + "lock { asOf { time time } } " * 40 + "}", "TOO_MANY_FIELDS"),
+        (_bomb(60).replace("partitions { lag }", "...nowhere"), "TOO_MANY_FIELDS"),
         (" ".join(f"query q{n} {{ __typename }}" for n in range(50)), "TOO_MANY_OPERATIONS"),
         ("# " + "x" * 40_000, "QUERY_TOO_LONG"),
         ("{ lock(name: [[[[[[[[1]]]]]]]]) { name } }", "GRAPHQL_INVALID"),
@@ -254,6 +261,19 @@ async def test_an_answer_that_takes_too_long_is_given_up(monkeypatch: pytest.Mon
     monkeypatch.setattr(world.reads, "locks", never)
     assert (await world.refused("{ locks(first: 1) { nodes { name } } }"))["code"] == "TIMEOUT"
     assert given_up.is_set()
+
+
+async def test_of_mutations_that_take_too_long_nobody_knows_how_far_they_got(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def never() -> Any:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("api.http.MUTATION_S", 0.05)
+    world = World(opener=lambda *_: cast("Any", never()))
+    query = f'mutation {{ releaseLock(session: "{"s" * 16}", name: "a", token: 1) {{ __typename }} }}'
+    assert (await world.refused(query))["code"] == "OUTCOME_UNKNOWN"
+    await world.services.sessions.close()
 
 
 # ── the page of development ─────────────────────────────────────────────────────────────────────────────────

@@ -249,6 +249,17 @@ async def test_a_cursor_of_another_list_or_of_nobody_is_refused() -> None:
         assert refused["code"] == "CURSOR_INVALID"
 
 
+async def test_a_cursor_of_another_locks_history_is_refused() -> None:
+    reads = MemoryReads()
+    reads.spells = [_spell("a"), _spell("a")]
+    world = World(reads)
+    query = """query ($name: String!, $after: String) {
+        lockHistory(name: $name, first: 1, after: $after) { pageInfo { endCursor } } }"""
+    cursor = (await world.ask(query, name="a"))["lockHistory"]["pageInfo"]["endCursor"]
+    assert await world.ask(query, name="a", after=cursor)
+    assert (await world.refused(query, name="b", after=cursor))["code"] == "CURSOR_INVALID"
+
+
 async def test_names_that_nothing_can_have_are_refused() -> None:
     for name in ("", "a\x00b", "n" * 513, "\ud800"):
         assert (await World().refused("query ($n: String!) { lock(name: $n) { mode } }", n=name))[
