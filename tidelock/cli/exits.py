@@ -2,7 +2,8 @@
 
 CliProblem
 ├── NothingToTalkTo   no stack is found, or a part of it does not answer
-└── WrongUse          options that do not fit together
+├── WrongUse          options that do not fit together
+└── OutputLost        what was to be written could not be
 """
 
 from typing import Final
@@ -27,10 +28,13 @@ LOST: Final = 5
 BUG: Final = 70
 """Ours (EX_SOFTWARE of sysexits.h)."""
 
+UNWRITTEN: Final = 74
+"""Nobody got what was printed (EX_IOERR of sysexits.h)."""
+
 HELP: Final = (
     "Exit codes: 0 done; 1 the answer is no (lock busy, proof failed, stack did not start); 2 wrong usage; "
     "3 nothing to talk to; 4 outcome unknown (it may have been executed or not); 5 a held lock was lost; "
-    "70 a bug of ours; 130 interrupted. `lock acquire -- COMMAND` ends with COMMAND's own."
+    "70 a bug of ours; 74 the output cannot be written; 130 interrupted. `lock acquire -- COMMAND` ends with COMMAND's own."
 )
 
 
@@ -53,6 +57,19 @@ class WrongUse(CliProblem):
 
     code = "USAGE"
     exit_code = USAGE
+
+
+class OutputLost(CliProblem):
+    """What was to be written could not be: the disk is full, or the output is gone."""
+
+    code = "OUTPUT"
+    exit_code = UNWRITTEN
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(
+            f"The output cannot be written ({error.strerror or error}); what was asked may have been done all the "
+            "same. Make room where it goes, or send it elsewhere."
+        )
 
 
 EXPECTED: Final = (

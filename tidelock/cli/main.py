@@ -22,22 +22,7 @@ from tidelock.cli.up import up
 from tidelock.cli.verify import verify
 from tidelock.cli.workload import workload_app
 
-UNWRITTEN: Final = 74
-"""Nobody got what was printed (EX_IOERR of sysexits.h)."""
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-
-
-class OutputLost(exits.CliProblem):
-    """What was to be written could not be: the disk is full, or the output is gone."""
-
-    code = "OUTPUT"
-    exit_code = UNWRITTEN
-
-    def __init__(self, error: OSError) -> None:
-        super().__init__(
-            f"The output cannot be written ({error.strerror or error}); what was asked may have been done all the "
-            "same. Make room where it goes, or send it elsewhere."
-        )
 
 
 app = typer.Typer(
@@ -45,7 +30,7 @@ app = typer.Typer(
     help="Tidelock: locks on a log you can rewind.\n\n"
     "Start with `tidelock up`, then `tidelock lock acquire orders/42` in another terminal, `tidelock status`, "
     "and `tidelock log tail` to see what was logged.",
-    epilog=f"{exits.HELP} 74: the output cannot be written.",
+    epilog=exits.HELP,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -91,7 +76,7 @@ def _run() -> None:
         app()
     except OSError as error:
         if error.errno in _FULL:
-            raise OutputLost(error) from error
+            raise exits.OutputLost(error) from error
         raise
     except UnicodeEncodeError as error:
         if not _is_undecoded(error.object[error.start : error.end]):
@@ -114,7 +99,7 @@ def _flush() -> None:
     except OSError as error:
         # else the interpreter tries once more when it ends, fails again, and makes its own exit code of it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise OutputLost(error) from error
+        raise exits.OutputLost(error) from error
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from streams.log.ports import LogUnavailable
 from streams.log.positions import PartitionId, Position
@@ -17,9 +18,9 @@ from streams.log.reader import UnknownEvent
 from streams.replay.findings import Report
 from tests.unit.cli.conftest import Cli
 from tidelock import errors
-from tidelock.cli import exits
-from tidelock.cli.exits import NothingToTalkTo, WrongUse, exit_code_of
-from tidelock.cli.main import UNWRITTEN, main
+from tidelock.cli import exits, show
+from tidelock.cli.exits import UNWRITTEN, NothingToTalkTo, WrongUse, exit_code_of
+from tidelock.cli.main import main
 from tidelock.cli.status_gather import Overview
 
 NOT_UTF8 = os.fsdecode(b"\xff\xfe")
@@ -173,6 +174,9 @@ def test_an_output_that_is_full_is_told(
     monkeypatch.setenv("TIDELOCK_KAFKA", "127.0.0.1:1")
     monkeypatch.setattr("tidelock.cli.status.gather", overview)
     monkeypatch.setattr("tidelock.cli.verify._verify", no_reports)
+    monkeypatch.setattr(
+        show, "out", Console(width=show.PIPE_WIDTH)
+    )  # what it keeps unwritten is nobody else's
     with FULL.open("w", buffering=buffering) as full:
         monkeypatch.setattr("sys.stdout", full)
         ran = cli(*args)
