@@ -34,7 +34,8 @@ UNWRITTEN: Final = 74
 HELP: Final = (
     "Exit codes: 0 done; 1 the answer is no (lock busy, proof failed, stack did not start); 2 wrong usage; "
     "3 nothing to talk to; 4 outcome unknown (it may have been executed or not); 5 a held lock was lost; "
-    "70 a bug of ours; 74 the output cannot be written; 130 interrupted. `lock acquire -- COMMAND` ends with COMMAND's own."
+    "70 a bug of ours; 74 the output cannot be written; 130 interrupted. `lock acquire -- COMMAND` ends with "
+    "COMMAND's own."
 )
 
 
