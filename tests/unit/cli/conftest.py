@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+from rich.console import Console
 
+from tidelock.cli import show
 from tidelock.cli.main import main
 
 
@@ -38,6 +40,8 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         "TLS_CA",
     ):
         monkeypatch.delenv(f"TIDELOCK_{name}", raising=False)
+    # as a pipe gets it, whatever the terminal of whoever runs this; what is left unwritten is nobody else's
+    monkeypatch.setattr(show, "out", Console(highlight=False, width=show.PIPE_WIDTH))
 
     def run(*args: str) -> Ran:
         monkeypatch.setattr(sys, "argv", ["tidelock", *args])

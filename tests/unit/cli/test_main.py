@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from streams.log.ports import LogUnavailable
 from streams.log.positions import PartitionId, Position
@@ -18,7 +17,7 @@ from streams.log.reader import UnknownEvent
 from streams.replay.findings import Report
 from tests.unit.cli.conftest import Cli
 from tidelock import errors
-from tidelock.cli import exits, show
+from tidelock.cli import exits
 from tidelock.cli.exits import UNWRITTEN, NothingToTalkTo, WrongUse, exit_code_of
 from tidelock.cli.main import main
 from tidelock.cli.status_gather import Overview
