@@ -173,9 +173,6 @@ def test_an_output_that_is_full_is_told(
     monkeypatch.setenv("TIDELOCK_KAFKA", "127.0.0.1:1")
     monkeypatch.setattr("tidelock.cli.status.gather", overview)
     monkeypatch.setattr("tidelock.cli.verify._verify", no_reports)
-    monkeypatch.setattr(
-        show, "out", Console(width=show.PIPE_WIDTH)
-    )  # what it keeps unwritten is nobody else's
     with FULL.open("w", buffering=buffering) as full:
         monkeypatch.setattr("sys.stdout", full)
         ran = cli(*args)
