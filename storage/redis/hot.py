@@ -105,4 +105,6 @@ def _translated(table: Table, where: PartitionId) -> Iterator[None]:
     except UnicodeEncodeError as error:
         raise RowRefused(f"{table.name} {where}: Redis refuses a row: {error}") from error
     except (RedisError, OSError, TimeoutError) as error:
-        raise SinkUnavailable(f"{table.name} {where}: Redis cannot do it now: {error}") from error
+        # the client's frames hold its errors, which hold the frames, and those a whole copy, until a full collection
+        bare = error.with_traceback(None)
+        raise SinkUnavailable(f"{table.name} {where}: Redis cannot do it now: {error}") from bare

@@ -90,7 +90,7 @@ class AcceptedCommit:
                 for event in decision.events:
                     self._vocabulary.decode_event(event)
             except SchemaError as error:
-                found[index] = error
+                found[index] = error.with_traceback(None)  # its frames hold `found`
         return found
 
     def without(self, aside: Collection[int]) -> "AcceptedCommit":

@@ -10,6 +10,7 @@ other: what is wrong with one delays no other. Errors never skip anything:
 """
 
 import asyncio
+import gc
 import time
 from collections.abc import Callable
 from typing import Literal, TypeAlias
@@ -189,9 +190,11 @@ class Lane:
         """Go by small steps past what was refused."""
         self._enter("stepping")
         await self._let_go()
-        await Steps(self._model, self._read_from, self._wrote, self._wake).up_to(
-            end, self._settings.stretch_bytes
-        )
+        steps = Steps(self._model, self._read_from, self._wrote, self._wake)
+        try:
+            await steps.up_to(end, self._settings.stretch_bytes)
+        finally:
+            gc.collect()  # refusals hold frames, which hold whole partitions; by itself that is seldom looked for
         self._step_to = None
 
     async def _load(self) -> None:

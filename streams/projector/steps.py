@@ -37,9 +37,8 @@ class Steps:
         reading = self._read(at, stretch_bytes)
         try:
             while at.next_offset < end and (stretch := await self._next(reading)) is not None:
-                try:
-                    await self._step(begun, at, stretch)
-                except (RowRefused, FoldFailed):
+                if not await self._is_taken(begun, at, stretch):
+                    del begun  # it may be large, and is worth nothing any more
                     if stretch_bytes:
                         await self.up_to(stretch.end, 0)
                     else:
@@ -56,6 +55,13 @@ class Steps:
             if stretch is not None or reading.over:
                 return stretch
             await self._wake.wait()
+
+    async def _is_taken(self, begun: Begun, at: Checkpoint, stretch: Stretch) -> bool:
+        try:
+            await self._step(begun, at, stretch)
+        except (RowRefused, FoldFailed):
+            return False
+        return True
 
     async def _step(self, begun: Begun, at: Checkpoint, stretch: Stretch) -> None:
         for accepted in stretch.commits:

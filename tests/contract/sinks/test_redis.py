@@ -1,5 +1,6 @@
 """What Redis adds to the contract: it may lose everything at any time, and be away."""
 
+import gc
 from collections.abc import AsyncIterator, Mapping
 
 import pytest
@@ -143,3 +144,23 @@ async def test_a_copy_whose_building_fails_leaves_nothing_behind(
     with pytest.raises(SinkUnavailable, match="in the middle"):
         await hot.replace(ITEMS, HERE, 6, {"a": "2"})
     assert await redis.keys() == []
+
+
+async def test_a_copy_that_redis_has_no_memory_for_is_not_kept_here(
+    hot: RedisHotStore, redis: "Redis"
+) -> None:
+    class Rows(dict[str, str]):
+        """Rows that can be looked for."""
+
+    await redis.config_set("maxmemory", 1)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            with pytest.raises(SinkUnavailable, match="maxmemory"):
+                await hot.replace(ITEMS, HERE, 6, Rows(a="1"))
+        kept = [one for one in gc.get_objects() if isinstance(one, Rows)]
+    finally:
+        gc.enable()
+        await redis.config_set("maxmemory", 0)
+    assert not kept

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -19,6 +21,7 @@ from tests.unit.projector.toy import (
     POISON,
     TALLY,
     TOY,
+    ToyFold,
     hopeless,
     keys,
     logbook,
@@ -370,6 +373,25 @@ async def test_events_that_cannot_be_decoded_are_found_without_a_search(world: M
     await given.settled(lane)
     assert lane._model.attempts == 1
     assert len(given.letters.letters) == 9
+
+
+@pytest.mark.parametrize("bad", [BUG, NUL, POISON, "malformed"])
+async def test_a_search_leaves_no_folds_behind(world: Make, bad: str) -> None:
+    broken = with_changes(grant(1, 1), events=(grant(1, 1).events[0][:-3],))
+    commits: Any = [[decision(3), broken, decision(4)]] if bad == "malformed" else poisoned(bad)
+    book = logbook([decision(2)], *commits)
+    given = world(book)
+    gc.collect()
+    gc.disable()
+    try:
+        lane = given.lane()
+        await given.feed()
+        await given.settled(lane)
+        await until(lambda: lane.phase == "following")
+        folds = [one for one in gc.get_objects() if isinstance(one, ToyFold)]
+    finally:
+        gc.enable()
+    assert len(folds) == 1
 
 
 async def test_an_event_that_cannot_be_decoded_is_put_aside(world: Make) -> None:
