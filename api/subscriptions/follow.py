@@ -5,6 +5,7 @@ the subscriber's own pace. The step into the live stream is one turn of the even
 queue attached before another commit can come in.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
@@ -21,6 +22,9 @@ from streams.log.ports import LogUnavailable
 from streams.log.positions import PartitionId
 from streams.log.reader import LogHalt
 from streams.projections.ports import SinkUnavailable
+
+ROW = 8
+"""Entries, then it is the others' turn: when a hundred resume at once, the node still answers."""
 
 
 @value
@@ -54,6 +58,7 @@ class Follow:
         self._replays = replays
         self._codec = codec
         self._settings = settings
+        self._row = 0
         self._turn = hub.limits.queue.items // 2
         self._turn_bytes = hub.limits.queue.bytes // 2
 
@@ -83,6 +88,7 @@ class Follow:
             if complete:
                 break
             for entry in backlog:
+                await self._pause()
                 yield entry
         subscriber = Subscriber(self.interest, self._hub.limits.queue)
         for entry in backlog:
@@ -90,9 +96,18 @@ class Follow:
         self._hub.attach(subscriber)
         try:
             while True:
-                yield await subscriber.next(self.cursor)
+                entry = await subscriber.next(self.cursor)
+                await self._pause()
+                yield entry
         finally:
             self._hub.detach(subscriber)
+
+    async def _pause(self) -> None:
+        """Give way to others now and then: sending does not wait as long as there is room."""
+        self._row += 1
+        if self._row >= ROW:
+            self._row = 0
+            await asyncio.sleep(0)
 
     def _check(self) -> None:
         if self._hub.ending is not None:
@@ -144,6 +159,7 @@ class Follow:
                 async for commits in scan.read:
                     for commit in commits:
                         for entry in self._wanted(commit):
+                            await self._pause()
                             with scan.while_away():
                                 yield entry
                             if scan.lost:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from api.errors import ApiError
+from api.subscriptions.follow import ROW
 from api.subscriptions.hub import HubLimits
 from api.subscriptions.types import DeadlockBroken, LockEvent, LockUpdate
 from streams.domain.locks.state import Lock
@@ -273,6 +275,25 @@ async def test_who_resumes_far_back_is_read_to_at_its_own_pace(logs: Logs) -> No
     for count in range(1, 41):
         assert len(await watcher.got(count)) >= count
     assert places(watcher.items) == logs.expected(lambda one: True)
+    await watcher.leave()
+    await node.stop()
+
+
+@pytest.mark.parametrize("ring_bytes", [0, 2**20], ids=["log", "ring"])
+async def test_who_is_far_behind_lets_others_have_their_turn(logs: Logs, ring_bytes: int) -> None:
+    node = await Node(logs, ring_bytes=ring_bytes).start()
+    await node.catch_up()
+    begin = node.codec.seal(TENANT, {logs.where("a"): (0, 0)})
+    for _ in range(200):
+        logs.toggle("a")
+    await node.catch_up()
+    watcher = events(node, begin, name="a")
+    watcher.allow(200)
+    async with asyncio.timeout(10):
+        while len(watcher.items) < 200:
+            had = len(watcher.items)
+            await asyncio.sleep(0)
+            assert len(watcher.items) - had <= ROW
     await watcher.leave()
     await node.stop()
 
