@@ -33,6 +33,9 @@ class PoolSettings:
     """Wait at COMMIT until it is on disk. Without, a server that crashes loses the last commits, whole and in order."""
     check: bool = True
     """Ask the server for a sign of life before a connection is handed out; who reads may rather ask twice."""
+    generic_plans: bool = False
+    """Plan each statement once, whatever its parameters: for those that go by an index with any. Planning a page of
+    locks takes twice the time of reading it, and PostgreSQL by itself plans at every turn once it has statistics."""
 
 
 DEFAULT = PoolSettings()
@@ -67,6 +70,7 @@ def bounded(url: str, settings: PoolSettings = DEFAULT) -> str:
         "statement_timeout": settings.statement_ms,
         "lock_timeout": settings.lock_ms,
         "idle_in_transaction_session_timeout": settings.idle_in_transaction_ms,
+        "plan_cache_mode": "force_generic_plan" if settings.generic_plans else "auto",
     }
     if not settings.durable:
         limits["synchronous_commit"] = "off"
@@ -77,7 +81,7 @@ def bounded(url: str, settings: PoolSettings = DEFAULT) -> str:
         tcp_user_timeout=settings.idle_in_transaction_ms,
         keepalives_idle=10,
         keepalives_interval=5,
-        options=" ".join(f"-c {name}={number}" for name, number in limits.items()),
+        options=" ".join(f"-c {name}={limit}" for name, limit in limits.items()),
     )
 
 

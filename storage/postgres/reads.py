@@ -36,7 +36,13 @@ from streams.projections.locks.reads import (
 )
 
 SETTINGS = PoolSettings(
-    application="tidelock-api", max_size=8, wait_s=2.0, statement_ms=5_000, lock_ms=2_000, check=False
+    application="tidelock-api",
+    max_size=8,
+    wait_s=2.0,
+    statement_ms=5_000,
+    lock_ms=2_000,
+    check=False,
+    generic_plans=True,
 )
 LOCKS = "locks"
 AUDIT = "audit"

@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -130,6 +131,17 @@ async def test_a_page_with_all_its_edges_costs_the_same_statements_whatever_its_
         assert len(result.data["locks"]["nodes"]) == len(result.data["audit"]["nodes"]) == first
         counts.append(reads.statements - before)
     assert max(counts) <= 6, "three pages, the locks of two of them, once each waiters"
+
+
+async def test_a_page_is_planned_once_and_not_at_every_turn(stage: Stage, reads: PostgresLockReads) -> None:
+    statement = "SELECT sum(custom_plans), sum(generic_plans) FROM pg_prepared_statements"
+    async with pool(stage.postgres, replace(SETTINGS, max_size=1)) as connections:
+        mine = PostgresLockReads(connections)
+        for _ in range(20):
+            assert (await mine.locks("dev", LockFilter(), 20, None))[0]
+        async with connections.connection() as connection:
+            ((custom, generic),) = await (await connection.execute(statement)).fetchall()
+    assert (custom, generic > 10) == (0, True)
 
 
 async def test_audit_and_history_go_on_from_any_row(reads: PostgresLockReads) -> None:
