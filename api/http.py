@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
 from graphql import GraphQLError
+from pydantic_core import to_json
 
 from api.context import Context, context_of
 from api.errors import ApiError, BadRequest, NotAuthenticated, TooSlow
@@ -202,11 +203,19 @@ def asked_of(body: bytes) -> Asked:
     return Asked(given["query"], variables, operation)
 
 
+def encoded(body: object) -> bytes:
+    """Return JSON. Pages are long, and the standard library takes thrice the time."""
+    try:
+        return to_json(body)
+    except ValueError:
+        return _encode(body).encode()  # in ASCII: it quotes what no UTF-8 can express
+
+
 async def answer(
     send: Send, status: int, body: object, headers: tuple[tuple[bytes, bytes], ...] = ()
 ) -> None:
     """Send one JSON answer."""
-    data = _encode(body).encode()
+    data = encoded(body)
     heads = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(data)), *headers]
     await send({"type": "http.response.start", "status": status, "headers": heads})
     await send({"type": "http.response.body", "body": data})

@@ -8,14 +8,14 @@ Errors:
     ReadTooSlow         the question takes longer than one may: narrow it
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeAlias
+
+from pydantic_core import from_json
 
 from streams.domain.value import value
 from streams.log.positions import PartitionId, Position
 
-_decode = json.JSONDecoder().raw_decode
 KIND = "locks"
 SHOWN = 100
 """Holders and waiters of one lock that a read shows, each; the counts tell of the rest."""
@@ -162,7 +162,7 @@ class LockRow:
         """The first holders, oldest first."""
         if isinstance(self.held, tuple):
             return self.held
-        return tuple([holder_row(document) for document in _decode(self.held)[0][:SHOWN]])
+        return tuple([holder_row(document) for document in from_json(self.held)[:SHOWN]])
 
     @property
     def position(self) -> Position | None:

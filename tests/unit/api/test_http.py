@@ -313,3 +313,9 @@ async def _posted(
         return {}, taken
     error = json.loads(sent[1]["body"])["errors"][0]
     return {"status": sent[0]["status"], "code": error["extensions"]["code"]}, taken
+
+
+@pytest.mark.parametrize("text", ["é 日本語 🔒", "half \ud800", 'quoted " \\ \x00 \u2028'])
+def test_whatever_is_answered_is_json(text: str) -> None:
+    body = {"data": {"n": None, "t": True, "many": [{"text": text}] * 2}}
+    assert json.loads(http.encoded(body)) == body
