@@ -112,7 +112,7 @@ async def test_pages_are_narrowed_in_the_statement(reads: PostgresLockReads) -> 
     assert len(as_of.stands) == PARTITIONS
 
 
-async def test_a_page_with_all_its_edges_costs_the_same_statements_whatever_its_length(
+async def test_a_page_with_all_its_edges_costs_six_statements_at_most_whatever_its_length(
     reads: PostgresLockReads,
 ) -> None:
     tokens = DevelopmentToken("t", "dev", "dev")
