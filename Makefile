@@ -15,7 +15,7 @@ run: $(READY)    ## Start the whole stack on this machine, with a small workload
 
 test: $(READY)   ## Run every check and every test, on real Kafka, PostgreSQL and Redis
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/python -m pytest -n 2 -m "not integration" $(TESTS)
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not integration" $(TESTS)
 	@$(BIN)/python -m pytest -m integration $(TESTS)
 
 check: $(READY)  ## Lint, types, architecture, schemas
