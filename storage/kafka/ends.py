@@ -1,7 +1,7 @@
 """Where logs end, and which offset a time has: looked up by one consumer that reads nothing."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -36,7 +36,7 @@ class KafkaLogEnds:
         """Return the offset that the next record will have. Raises `LogUnavailable`."""
         return (await self.ends([where]))[where]
 
-    async def ends(self, several: list[PartitionId]) -> dict[PartitionId, int]:
+    async def ends(self, several: Collection[PartitionId]) -> dict[PartitionId, int]:
         """Return the offsets that the next records will have. Raises `LogUnavailable`."""
         at = {where: TopicPartition(where.log_topic, where.partition) for where in several}
         found = await self._asked(lambda lookups: lookups.end_offsets(list(at.values())))

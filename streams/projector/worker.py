@@ -14,18 +14,17 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Collection, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 import structlog
 import uvloop
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from storage.influx.points import InfluxPointStore, InfluxSettings
-from storage.kafka.client import consumer, finish, producer
+from storage.kafka.client import producer
+from storage.kafka.ends import KafkaLogEnds
 from storage.kafka.log import KafkaDeadLetters, KafkaTopicReader
 from storage.kafka.topic_facts import ends_of
 from storage.postgres.migrations import MigrationError, migrate
@@ -145,7 +144,9 @@ async def _start(settings: ProjectorSettings, opened: AsyncExitStack, ending: En
         LaneSettings(ring_bytes=settings.projector_buffer_bytes),
         _hot(settings, opened),
     )
-    ends = Ends(await _look_up(settings, opened), lambda: projector.tails or [PartitionId(KINDS[0].name, 0)])
+    look_ups = KafkaLogEnds(settings.kafka)
+    opened.push_async_callback(look_ups.close)
+    ends = Ends(look_ups.ends, lambda: projector.tails or [PartitionId(KINDS[0].name, 0)])
     shown.publishers = _publishers(settings, connections, opened)
     app = ProjectorApp(GroupSettings(settings.kafka, settings.session_timeout_ms), projector)
     shown.projector, shown.ends, shown.waits_for = projector, ends, None
@@ -229,27 +230,6 @@ def _publishers(
         task = asyncio.create_task(publisher.run(), name=f"publish {publisher.projection.name}")
         opened.push_async_callback(_end, task)
     return made
-
-
-async def _look_up(settings: ProjectorSettings, opened: AsyncExitStack) -> Any:
-    """Return what asks where logs end, by a consumer of its own."""
-    asking: AIOKafkaConsumer = consumer(settings.kafka)
-    opened.push_async_callback(lambda: finish(asking.stop()))
-    try:
-        await asking.start()
-    except KafkaError as error:
-        told = f"TIDELOCK_KAFKA={settings.kafka} does not answer: {error!r}"
-        raise CannotStart(EXIT_LOGS, "Kafka cannot be reached", "KAFKA_UNREACHABLE", told) from error
-
-    async def look_up(wheres: Collection[PartitionId]) -> Mapping[PartitionId, int]:
-        asked = {TopicPartition(where.log_topic, where.partition): where for where in wheres}
-        try:
-            found = await asking.end_offsets(list(asked))
-        except KafkaError as error:
-            raise LogUnavailable(f"the ends of the logs are not told: {error!r}") from error
-        return {asked[at]: end for at, end in found.items()}
-
-    return look_up
 
 
 @asynccontextmanager
