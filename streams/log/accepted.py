@@ -154,9 +154,7 @@ class CommitReader:
         """Judge the next record; return it if it is a commit that counts. Raises `LogHalt`: then it is done for."""
         offset = stored.offset
         if offset != self.next_offset:
-            raise NotContiguous(
-                Position(self.where, offset), f"expected offset {self.next_offset}; the log has a hole."
-            )
+            raise NotContiguous(Position(self.where, offset), self.next_offset)
         record, data = decode(stored.value), stored.value or b""
         void = self._head.accept(offset, record, data)
         self.next_offset = offset + 1
@@ -168,10 +166,7 @@ class CommitReader:
             case Commit():
                 return self._commit(offset, record, data)
             case FeatureActivated() if record.level > self._max_level:
-                raise LevelTooHigh(
-                    Position(self.where, offset),
-                    f"feature level {record.level} is active, this release knows {self._max_level}. Upgrade it.",
-                )
+                raise LevelTooHigh(Position(self.where, offset), record.level, self._max_level)
             case _:
                 return None
 

@@ -39,7 +39,7 @@ class Judge:
         """Judge the next record. Raises `NotContiguous`."""
         position = Position(self.where, stored.offset)
         if stored.offset != self.next_offset:
-            raise NotContiguous(position, f"expected offset {self.next_offset}; the log has a hole.")
+            raise NotContiguous(position, self.next_offset)
         self.next_offset += 1
         record, data = decode(stored.value), stored.value or b""
         return Judged(

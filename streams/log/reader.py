@@ -42,11 +42,19 @@ class LevelTooHigh(LogHalt):
 
     code = "LEVEL_TOO_HIGH"
 
+    def __init__(self, position: Position, active: int, known: int) -> None:
+        super().__init__(
+            position, f"feature level {active} is active, this release knows {known}. Upgrade it."
+        )
+
 
 class NotContiguous(LogHalt):
     """The next record is not at the next offset."""
 
     code = "NOT_CONTIGUOUS"
+
+    def __init__(self, position: Position, expected: int) -> None:
+        super().__init__(position, f"expected offset {expected}; the log has a hole.")
 
 
 class PartitionReader:
@@ -65,9 +73,7 @@ class PartitionReader:
     def read(self, offset: int, stored: bytes | None) -> Record | None:
         """Judge and fold the record at `offset`. Return it if it is accepted, None if it is void. Raises `LogHalt`."""
         if offset != self.next_offset:
-            raise NotContiguous(
-                Position(self.where, offset), f"expected offset {self.next_offset}; the log has a hole."
-            )
+            raise NotContiguous(Position(self.where, offset), self.next_offset)
         record = decode(stored)
         reason = self.head.accept(offset, record, stored or b"")
         if reason is not None:
@@ -79,10 +85,7 @@ class PartitionReader:
             case Commit():
                 self._fold(offset, record)
             case FeatureActivated() if record.level > self._max_level:
-                raise LevelTooHigh(
-                    Position(self.where, offset),
-                    f"feature level {record.level} is active, this release knows {self._max_level}. Upgrade it.",
-                )
+                raise LevelTooHigh(Position(self.where, offset), record.level, self._max_level)
             case Genesis():
                 self.state.generation = record.generation
             case _:

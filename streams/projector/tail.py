@@ -150,9 +150,7 @@ class Tail:
 
     def _missing(self, expected: int, found: int) -> None:
         if self._asked_for == expected:
-            self.halted = NotContiguous(
-                Position(self.where, found), f"expected offset {expected}; the log has a hole."
-            )
+            self.halted = NotContiguous(Position(self.where, found), expected)
             self._wake()
             return
         self.wanted = self._asked_for = expected
