@@ -5,7 +5,6 @@ settings are not usable, or a port that they name is taken. Kafka, PostgreSQL an
 """
 
 import asyncio
-import gc
 import signal
 import socket
 import sys
@@ -17,8 +16,6 @@ from typing import Any
 
 import structlog
 import uvicorn
-import uvloop
-from pydantic import ValidationError
 
 import tidelock
 from api.app import ApiApp
@@ -45,14 +42,13 @@ from streams.log.ports import LogUnavailable
 from streams.ops.addresses import host_port
 from streams.ops.http import OK, UNAVAILABLE, pages, serve
 from streams.ops.logs import configure_logs
+from streams.ops.starting import EXIT_CONFIGURATION, run_process, settings_of
 
-EXIT_CONFIGURATION = 2
 COMMAND_S = 15.0
 CONNECT_S = 5.0
 WAIT_S = 0.5
 SHUTDOWN_S = 5
 BACKLOG = 2048
-GC_THRESHOLDS = (50_000, 20, 100)
 LOCKS = "locks"
 
 
@@ -230,15 +226,11 @@ def _configured(app: ApiApp) -> uvicorn.Config:
 
 def main() -> int:
     """Run an API node with the settings of the environment."""
-    try:
-        settings = ApiSettings()
-    except ValidationError as error:
-        sys.stderr.write(f"The API's settings are not usable (environment, TIDELOCK_*):\n{error}\n")
+    settings = settings_of("The API's", ApiSettings)
+    if settings is None:
         return EXIT_CONFIGURATION
     configure_logs(settings.log_level, api=settings.api_name)
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
-    return uvloop.run(run(settings))
+    return run_process(run(settings))
 
 
 if __name__ == "__main__":

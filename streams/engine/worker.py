@@ -8,8 +8,6 @@ released all that it owned, and its supervisor should start it again.
 """
 
 import asyncio
-import gc
-import signal
 import ssl
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -17,10 +15,8 @@ from contextlib import AsyncExitStack, contextmanager
 
 import httpx
 import structlog
-import uvloop
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
-from pydantic import ValidationError
 
 from schemas.confluent import ConfluentFraming
 from schemas.errors import SchemaError
@@ -49,33 +45,26 @@ from streams.log.reader import MAX_LEVEL
 from streams.log.vocabulary import Vocabulary
 from streams.ops.addresses import host_port
 from streams.ops.logs import configure_logs
+from streams.ops.starting import (
+    EXIT_CONFIGURATION,
+    CannotStart,
+    Ending,
+    listening,
+    run_process,
+    settings_of,
+)
 
-EXIT_CONFIGURATION = 2
 EXIT_TOPICS = 3
 EXIT_SCHEMAS = 4
 EXIT_GROUP = 5
 
 
-class CannotStart(Exception):
-    """Something the worker needs is not usable; the message says what, and how to mend it."""
-
-    def __init__(self, exit_code: int, event: str, code: str, message: str) -> None:
-        super().__init__(message)
-        self.exit_code, self.event, self.code = exit_code, event, code
-
-
-class Ending:
+class WorkerEnding(Ending):
     """Why and when the worker ends: a signal, or the loss of its place in the group."""
 
     def __init__(self, log: structlog.BoundLogger) -> None:
-        self.exit_code = 0
-        self.asked = asyncio.Event()
+        super().__init__()
         self._log = log
-
-    def on_signals(self) -> None:
-        """End on SIGTERM and SIGINT."""
-        for signalled in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(signalled, self.asked.set)
 
     def lost(self, error: Exception) -> None:
         """End, for the group has no place for this worker any more."""
@@ -87,7 +76,7 @@ class Ending:
 async def run(settings: WorkerSettings) -> int:
     """Run a worker until SIGTERM or SIGINT, or until its group is lost. Return the exit code."""
     log = structlog.get_logger("tidelock.worker")
-    ending = Ending(log)
+    ending = WorkerEnding(log)
     ending.on_signals()
     async with AsyncExitStack() as opened:
         try:
@@ -102,7 +91,7 @@ async def run(settings: WorkerSettings) -> int:
     return ending.exit_code
 
 
-async def _start(settings: WorkerSettings, opened: AsyncExitStack, ending: Ending) -> None:
+async def _start(settings: WorkerSettings, opened: AsyncExitStack, ending: WorkerEnding) -> None:
     """Open everything, in the reverse of the order in which it is closed again. Raises `CannotStart`."""
     tls = _tls(settings)
     vocabularies = {kind.name: Vocabulary(kind) for kind in KINDS}
@@ -165,7 +154,7 @@ def _framing(settings: WorkerSettings, opened: AsyncExitStack) -> ConfluentFrami
 def _serve_status(
     settings: WorkerSettings, roster: Roster, watch: WorkerWatch, opened: AsyncExitStack
 ) -> None:
-    with _listening("TIDELOCK_WORKER_METRICS", settings.worker_metrics):
+    with listening("TIDELOCK_WORKER_METRICS", settings.worker_metrics):
         status = serve_status(
             settings.worker_metrics, roster, asyncio.get_running_loop(), watch.last_troubles
         )
@@ -177,7 +166,7 @@ async def _listen(
     settings: WorkerSettings, roster: Roster, tls: ssl.SSLContext | None, opened: AsyncExitStack
 ) -> None:
     host, port = host_port(settings.worker_listen)
-    with _listening("TIDELOCK_WORKER_LISTEN", settings.worker_listen):
+    with listening("TIDELOCK_WORKER_LISTEN", settings.worker_listen):
         server = await asyncio.get_running_loop().create_server(
             lambda: Connection(roster), host, port, backlog=1024, ssl=tls,
             ssl_handshake_timeout=None if tls is None else HELLO_TIMEOUT_S,
@@ -186,7 +175,11 @@ async def _listen(
 
 
 async def _join(
-    settings: WorkerSettings, roster: Roster, kinds: tuple[str, ...], opened: AsyncExitStack, ending: Ending
+    settings: WorkerSettings,
+    roster: Roster,
+    kinds: tuple[str, ...],
+    opened: AsyncExitStack,
+    ending: WorkerEnding,
 ) -> None:
     """Take a place in the group. The owners end before it is given back."""
 
@@ -209,18 +202,6 @@ def _tls(settings: WorkerSettings) -> ssl.SSLContext | None:
         return listener_tls(settings)
     except TlsUnusable as error:
         raise CannotStart(EXIT_CONFIGURATION, "settings are not usable", error.code, str(error)) from error
-
-
-@contextmanager
-def _listening(setting: str, address: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        told = f"{setting}={address}: cannot listen there ({error.strerror or error}). "
-        cure = "End what listens there, or set another host:port of this machine."
-        raise CannotStart(
-            EXIT_CONFIGURATION, "settings are not usable", "CANNOT_LISTEN", told + cure
-        ) from error
 
 
 @contextmanager
@@ -263,16 +244,10 @@ def _owner_settings(settings: WorkerSettings) -> OwnerSettings:
     )
 
 
-GC_THRESHOLDS = (50_000, 20, 100)
-"""Decisions make many objects and hardly a cycle: the collector looks less often than by default (4 % of CPU)."""
-
-
 def main() -> int:
     """Run a worker with the settings of the environment."""
-    try:
-        settings = WorkerSettings()
-    except ValidationError as error:
-        sys.stderr.write(f"The worker's settings are not usable (environment, TIDELOCK_*):\n{error}\n")
+    settings = settings_of("The worker's", WorkerSettings)
+    if settings is None:
         return EXIT_CONFIGURATION
     configure_logs(settings.log_level, worker=settings.worker_name)
     try:
@@ -282,9 +257,7 @@ def main() -> int:
             "schemas are not fit", code=error.code, error=str(error)
         )
         return EXIT_SCHEMAS
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
-    return uvloop.run(run(settings))
+    return run_process(run(settings))
 
 
 if __name__ == "__main__":

@@ -8,15 +8,11 @@ token; 6: a log cannot be read on by this release.
 """
 
 import asyncio
-import gc
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 
 import structlog
-import uvloop
-from pydantic import ValidationError
 
 import tidelock
 from schemas.errors import SchemaError
@@ -29,6 +25,7 @@ from streams.log.reader import LogHalt
 from streams.log.vocabulary import Vocabulary
 from streams.ops.http import serve
 from streams.ops.logs import configure_logs
+from streams.ops.starting import EXIT_CONFIGURATION, CannotStart, Ending, listening, run_process, settings_of
 from streams.processes.configuration import ProcessesSettings
 from streams.processes.deadlocks.detector import DeadlockDetector
 from streams.processes.deadlocks.process import DeadlockProcess, Identity
@@ -39,25 +36,15 @@ from streams.processes.telemetry import DeadlockWatch
 from tidelock.client.client import Client
 from tidelock.client.errors import ConnectionLost, TidelockError
 
-EXIT_CONFIGURATION = 2
 EXIT_LOG = 6
-GC_THRESHOLDS = (50_000, 20, 100)
-"""As a worker's: a tail makes many objects and hardly a cycle."""
-
-
-class CannotListen(Exception):
-    """The address of its status cannot be had."""
-
-    code = "CANNOT_LISTEN"
 
 
 async def run(settings: ProcessesSettings) -> int:
     """Run until SIGTERM or SIGINT, or until a log cannot be read on. Return the exit code."""
-    log, ended = structlog.get_logger("tidelock.processes"), asyncio.Event()
-    for signalled in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(signalled, ended.set)
+    log, end = structlog.get_logger("tidelock.processes"), Ending()
+    end.on_signals()
     working = asyncio.create_task(_work(settings, log), name="processes")
-    ending = asyncio.create_task(ended.wait(), name="end")
+    ending = asyncio.create_task(end.asked.wait(), name="end")
     await asyncio.wait((working, ending), return_when=asyncio.FIRST_COMPLETED)
     ending.cancel()
     if working.done():
@@ -74,7 +61,7 @@ async def _work(settings: ProcessesSettings, log: structlog.BoundLogger) -> int:
         try:
             _serve_status(settings, opened, current)
             client = await _connected(settings, opened, log)
-        except (TidelockError, CannotListen) as error:
+        except (TidelockError, CannotStart) as error:
             log.error("settings are not usable", code=error.code, error=str(error))
             return EXIT_CONFIGURATION
         store: ReadModels | None = None
@@ -92,13 +79,8 @@ def _serve_status(
     settings: ProcessesSettings, opened: AsyncExitStack, current: Sequence[DeadlockProcess]
 ) -> None:
     address = settings.processes_metrics
-    try:
+    with listening("TIDELOCK_PROCESSES_METRICS", address):
         status = serve(address, application(settings.processes_name, current))
-    except OSError as error:
-        told = f"TIDELOCK_PROCESSES_METRICS={address}: cannot listen there ({error.strerror or error}). "
-        raise CannotListen(
-            told + "End what listens there, or set another host:port of this machine."
-        ) from error
     opened.callback(status.server_close)
     opened.callback(status.shutdown)
 
@@ -148,15 +130,11 @@ async def _detect(
 
 def main() -> int:
     """Run with the settings of the environment."""
-    try:
-        settings = ProcessesSettings()
-    except ValidationError as error:
-        sys.stderr.write(f"The process's settings are not usable (environment, TIDELOCK_*):\n{error}\n")
+    settings = settings_of("The process's", ProcessesSettings)
+    if settings is None:
         return EXIT_CONFIGURATION
     configure_logs(settings.log_level, process=settings.processes_name)
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
-    return uvloop.run(run(settings))
+    return run_process(run(settings))
 
 
 if __name__ == "__main__":

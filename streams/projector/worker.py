@@ -9,18 +9,14 @@ still. After 5 and 6 its supervisor should start it again. PostgreSQL, Redis and
 """
 
 import asyncio
-import gc
 import os
-import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import structlog
-import uvloop
-from pydantic import ValidationError
 
 from storage.influx.points import InfluxPointStore, InfluxSettings
 from storage.kafka.client import producer
@@ -37,6 +33,14 @@ from streams.log.ports import LogUnavailable
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
 from streams.ops.logs import configure_logs
+from streams.ops.starting import (
+    EXIT_CONFIGURATION,
+    CannotStart,
+    Ending,
+    listening,
+    run_process,
+    settings_of,
+)
 from streams.projections.ports import HotStore, SinkUnavailable
 from streams.projector.app import GroupSettings, ProjectorApp
 from streams.projector.backoff import Backoff
@@ -50,7 +54,6 @@ from streams.projector.status import Shown, serve_status
 from streams.projector.telemetry import ProjectorWatch
 from streams.projector.watchdog import LoopGuard, Watchdog
 
-EXIT_CONFIGURATION = 2
 EXIT_LOGS = 3
 EXIT_DATABASE = 4
 EXIT_GROUP = 5
@@ -60,26 +63,12 @@ END_S = 10.0
 LOOK_S = 1.0
 
 
-class CannotStart(Exception):
-    """Something the projector needs is not usable; the message says what, and how to mend it."""
-
-    def __init__(self, exit_code: int, event: str, code: str, message: str) -> None:
-        super().__init__(message)
-        self.exit_code, self.event, self.code = exit_code, event, code
-
-
-class Ending:
+class ProjectorEnding(Ending):
     """Why and when the projector ends: a signal, the loss of its place in the group, or a standstill."""
 
     def __init__(self, log: structlog.BoundLogger) -> None:
-        self.exit_code = 0
-        self.asked = asyncio.Event()
+        super().__init__()
         self._log = log
-
-    def on_signals(self) -> None:
-        """End on SIGTERM and SIGINT."""
-        for signalled in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(signalled, self.asked.set)
 
     def lost(self, error: BaseException | None) -> None:
         """End, for the group has no place for this projector any more."""
@@ -99,7 +88,7 @@ class Ending:
 async def run(settings: ProjectorSettings) -> int:
     """Run a projector until SIGTERM or SIGINT, or until it can do no more. Return the exit code."""
     log = structlog.get_logger("tidelock.projector")
-    ending = Ending(log)
+    ending = ProjectorEnding(log)
     ending.on_signals()
     opened = AsyncExitStack()
     starting = asyncio.create_task(_start(settings, opened, ending), name="start")
@@ -131,7 +120,7 @@ async def _close(opened: AsyncExitStack, starting: Any, asked: Any, exit_code: i
         os._exit(exit_code)
 
 
-async def _start(settings: ProjectorSettings, opened: AsyncExitStack, ending: Ending) -> None:
+async def _start(settings: ProjectorSettings, opened: AsyncExitStack, ending: ProjectorEnding) -> None:
     """Open everything, in the reverse of the order in which it is closed again. Raises `CannotStart`."""
     shown = Shown(settings.projector_name)
     _serve(settings, shown, opened)
@@ -158,7 +147,7 @@ async def _start(settings: ProjectorSettings, opened: AsyncExitStack, ending: En
 
 
 def _serve(settings: ProjectorSettings, shown: Shown, opened: AsyncExitStack) -> None:
-    with _listening("TIDELOCK_PROJECTOR_METRICS", settings.projector_metrics):
+    with listening("TIDELOCK_PROJECTOR_METRICS", settings.projector_metrics):
         status = serve_status(settings.projector_metrics, shown)
     opened.callback(status.server_close)
     opened.callback(status.shutdown)
@@ -233,7 +222,7 @@ def _publishers(
 
 
 @asynccontextmanager
-async def _in_group(app: ProjectorApp, projector: Projector, ending: Ending) -> AsyncIterator[None]:
+async def _in_group(app: ProjectorApp, projector: Projector, ending: ProjectorEnding) -> AsyncIterator[None]:
     """Take a place in the group. The lanes end before it is given back."""
     app.subscribe()
     living = asyncio.create_task(_live(app, ending), name="faust")
@@ -246,7 +235,7 @@ async def _in_group(app: ProjectorApp, projector: Projector, ending: Ending) -> 
         await _end(living)
 
 
-async def _live(app: ProjectorApp, ending: Ending) -> None:
+async def _live(app: ProjectorApp, ending: ProjectorEnding) -> None:
     try:
         await app.start()
         await app.wait_until_stopped()
@@ -256,7 +245,7 @@ async def _live(app: ProjectorApp, ending: Ending) -> None:
         ending.lost(app.crash_reason)
 
 
-async def _watch(dog: Watchdog, stall_s: float, ending: Ending) -> None:
+async def _watch(dog: Watchdog, stall_s: float, ending: ProjectorEnding) -> None:
     guard = LoopGuard(EXIT_STALLED, looks=int(stall_s))
     guard.start()
     while True:
@@ -281,33 +270,13 @@ async def _end(task: asyncio.Task[None]) -> None:
     await asyncio.wait([task])
 
 
-@contextmanager
-def _listening(setting: str, address: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        told = f"{setting}={address}: cannot listen there ({error.strerror or error}). "
-        cure = "End what listens there, or set another host:port of this machine."
-        raise CannotStart(
-            EXIT_CONFIGURATION, "settings are not usable", "CANNOT_LISTEN", told + cure
-        ) from error
-
-
-GC_THRESHOLDS = (50_000, 20, 100)
-"""Decoded decisions are many objects and hardly a cycle: the collector looks less often than by default."""
-
-
 def main() -> int:
     """Run a projector with the settings of the environment."""
-    try:
-        settings = ProjectorSettings()
-    except ValidationError as error:
-        sys.stderr.write(f"The projector's settings are not usable (environment, TIDELOCK_*):\n{error}\n")
+    settings = settings_of("The projector's", ProjectorSettings)
+    if settings is None:
         return EXIT_CONFIGURATION
     configure_logs(settings.log_level, projector=settings.projector_name)
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
-    return uvloop.run(run(settings))
+    return run_process(run(settings))
 
 
 if __name__ == "__main__":

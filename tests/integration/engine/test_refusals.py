@@ -5,8 +5,9 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from storage.kafka.topics import TopicDrift, TopicSettings, WrongPartitionCount, check_topics, create_topics
-from streams.engine.worker import EXIT_CONFIGURATION, EXIT_TOPICS
+from streams.engine.worker import EXIT_TOPICS
 from streams.log.positions import DEAD_LETTERS
+from streams.ops.starting import EXIT_CONFIGURATION
 from tests.integration.engine.cluster import Cluster, free_port, truth, until
 
 pytestmark = [

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import tidelock
-from streams.engine.worker import EXIT_CONFIGURATION
+from streams.ops.starting import EXIT_CONFIGURATION
 from tests.integration.engine.cluster import TOKEN, Cluster
 from tidelock.cli.tls import client_tls
 from tidelock.client.errors import ConnectionLost

@@ -12,6 +12,7 @@ import tidelock
 from streams.engine import worker
 from streams.engine.configuration import WorkerSettings
 from streams.engine.tls import TlsUnusable, listener_tls
+from streams.ops.starting import EXIT_CONFIGURATION
 from tests.unit.engine.lane import TOKEN, Lane, serving
 from tidelock.cli.tls import client_tls
 from tidelock.client.errors import ConnectionLost
@@ -99,4 +100,4 @@ def test_half_of_the_settings_is_refused(half: dict[str, str]) -> None:
 
 async def test_a_worker_with_bad_files_exits_with_the_code_of_bad_settings() -> None:
     code = await worker.run(settings(**(OURS | {"tls_key": "/nowhere.pem"})))
-    assert code == worker.EXIT_CONFIGURATION
+    assert code == EXIT_CONFIGURATION

@@ -14,8 +14,9 @@ from structlog.testing import capture_logs
 from storage.kafka.topics import WrongPartitionCount
 from streams.engine import worker
 from streams.engine.configuration import WorkerSettings
-from streams.engine.worker import EXIT_CONFIGURATION, EXIT_GROUP, EXIT_TOPICS, run
+from streams.engine.worker import EXIT_GROUP, EXIT_TOPICS, run
 from streams.log.ports import LogUnavailable
+from streams.ops.starting import EXIT_CONFIGURATION
 
 FREE = "127.0.0.1:0"
 
@@ -152,7 +153,7 @@ def test_settings_that_are_not_usable_are_told_without_secrets(
     monkeypatch.setenv("TIDELOCK_KAFKA", "127.0.0.1:1")
     monkeypatch.setenv("TIDELOCK_DEV_TOKEN", "very-secret-token")
     monkeypatch.setenv("TIDELOCK_PARTITIONS", "none")
-    assert worker.main() == worker.EXIT_CONFIGURATION
+    assert worker.main() == EXIT_CONFIGURATION
     said = capsys.readouterr().err
     assert "partitions" in said
     assert "secret" not in said

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from streams.processes.worker import EXIT_CONFIGURATION, main
+from streams.ops.starting import EXIT_CONFIGURATION
+from streams.processes.worker import main
 
 USABLE = {"TIDELOCK_KAFKA": "127.0.0.1:1", "TIDELOCK_PROCESSES_METRICS": "127.0.0.1:0"}
 

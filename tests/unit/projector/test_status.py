@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from streams.log.positions import PartitionId
+from streams.ops.starting import EXIT_CONFIGURATION
 from streams.projections.ports import SinkUnavailable
 from streams.projector import worker
 from streams.projector.configuration import ProjectorSettings, influx_parts
@@ -90,7 +91,7 @@ async def test_a_taken_port_is_told_and_leaves_nothing_open() -> None:
         settings = ProjectorSettings(
             kafka="127.0.0.1:1", postgres="postgresql://x", projector_metrics=address
         )
-        assert await worker.run(settings) == worker.EXIT_CONFIGURATION
+        assert await worker.run(settings) == EXIT_CONFIGURATION
 
 
 async def test_a_kafka_that_is_not_there_is_told() -> None:
@@ -104,7 +105,7 @@ def test_settings_that_are_not_usable_are_told(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("TIDELOCK_KAFKA", raising=False)
-    assert worker.main() == worker.EXIT_CONFIGURATION
+    assert worker.main() == EXIT_CONFIGURATION
     assert "kafka" in capsys.readouterr().err
 
 
@@ -126,7 +127,7 @@ def test_an_address_that_can_never_be_reached_is_told_at_the_start_and_no_passwo
     monkeypatch.setenv("TIDELOCK_KAFKA", "127.0.0.1:1")
     monkeypatch.setenv("TIDELOCK_POSTGRES", "postgresql://host/db")
     monkeypatch.setenv(f"TIDELOCK_{name.upper()}", url)
-    assert worker.main() == worker.EXIT_CONFIGURATION
+    assert worker.main() == EXIT_CONFIGURATION
     told = capsys.readouterr().err
     assert name in told
     assert "pass-word" not in told
