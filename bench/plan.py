@@ -31,7 +31,7 @@ class Plan:
 
 def full(rounds: int, seconds: float, say: Callable[[str], None]) -> Plan:
     """Return the plan whose numbers may be quoted."""
-    return Plan(rounds, seconds, 10.0, 1.0, 100_000, 10_000, say)
+    return Plan(rounds, seconds, 20.0, 1.0, 100_000, 10_000, say)
 
 
 def quick(say: Callable[[str], None]) -> Plan:

@@ -2,12 +2,14 @@
 
 import asyncio
 from contextlib import AsyncExitStack, suppress
-from time import perf_counter
+from time import time
 from typing import Any
 
 import tidelock
 from bench.plan import Plan
+from bench.reads.deadlock_stages import Circle, stages
 from bench.reads.stack import TENANT, client_of, read_stack
+from bench.reads.watching import steady
 from bench.rounds import percentile
 from streams.wire.keys import key_of
 from streams.wire.murmur2 import partition_of
@@ -17,25 +19,34 @@ AROUND = 3
 A_SECOND = 8
 """Deadlocks measured for each second of the plan's rounds."""
 WARM_UP = 5
+WARM_UP_NAMES = [f"warm/{n}" for n in range(200)]
+WARM_UP_PAIRS_PER_S = 300
 
 
 async def measure(plan: Plan) -> dict[str, Any]:
     """Measure one deadlock after the other, with two detectors at work."""
     count = max(20, int(A_SECOND * plan.seconds * plan.rounds))
-    async with read_stack(partitions=PARTITIONS, processes=2) as stack, AsyncExitStack() as closing:
+    async with (
+        read_stack(partitions=PARTITIONS, projectors=0, processes=2) as stack,
+        AsyncExitStack() as closing,
+    ):
         clients = [await closing.enter_async_context(client_of(stack)) for _ in range(AROUND)]
+        plan.say("deadlock: warming up the broker")
+        await steady(clients[0], WARM_UP_NAMES, WARM_UP_PAIRS_PER_S, plan.warm_up_s)
         plan.say(f"deadlock: {count} of them")
-        taken = [1000 * await _deadlock(clients, number) for number in range(WARM_UP + count)]
-    ordered = sorted(taken[WARM_UP:])
+        circles = [await _deadlock(clients, number) for number in range(WARM_UP + count)][WARM_UP:]
+        told = await stages(stack.addresses.kafka, PARTITIONS, circles)
+    ordered = sorted(1000 * (one.told_s - one.closed_s) for one in circles)
     return {
+        **told,
         "deadlock_p50_ms": round(percentile(ordered, 0.50), 2),
         "deadlock_p99_ms": round(percentile(ordered, 0.99), 2),
         "deadlocks": count,
     }
 
 
-async def _deadlock(clients: list[tidelock.Client], number: int) -> float:
-    """Close a circle; return the seconds until its victim, the youngest, is told."""
+async def _deadlock(clients: list[tidelock.Client], number: int) -> Circle:
+    """Close a circle, and wait until its victim, the youngest, is told."""
     names = _names(number)
     begun = clients[0].now_ms()
     transactions = [client.transaction(started_ms=begun + n) for n, client in enumerate(clients)]
@@ -48,14 +59,14 @@ async def _deadlock(clients: list[tidelock.Client], number: int) -> float:
         ]
         for name in names[1:]:
             await _until_awaited(clients[0], name)
-        closed = perf_counter()
+        closed = time()
         told = await _told(transactions[-1], names[0])
         await transactions[-1].__aexit__(None, None, None)
         if told is None:
             raise RuntimeError("the youngest was not the victim")
         older = zip(reversed(waits), reversed(transactions[:-1]), strict=True)
         await asyncio.gather(*(_left(wait, transaction) for wait, transaction in older))
-    return told - closed
+    return Circle(key_of(TENANT, names[0]), closed, told)
 
 
 async def _told(transaction: Any, name: str) -> float | None:
@@ -63,7 +74,7 @@ async def _told(transaction: Any, name: str) -> float | None:
     try:
         await transaction.acquire(name, wait=30)
     except tidelock.Deadlock:
-        return perf_counter()
+        return time()
     return None
 
 

@@ -12,6 +12,10 @@ FIGURES: tuple[Figure, ...] = (
     Figure("commit to pushed to a subscriber: p95", ("pushed_p95_ms",), MS, most=20),
     Figure("deadlock of 3 on 3 partitions: p50", ("deadlock_p50_ms",), MS, most=10),
     Figure("deadlock of 3 on 3 partitions: p99", ("deadlock_p99_ms",), MS),
+    *(
+        Figure(f"  {stage}: mean", ("deadlock_stages_ms", stage), MS)
+        for stage in ("closing edge appended", "seen, confirmed, abort appended", "victim told")
+    ),
     Figure("GraphQL page of 20 rows", ("page_per_s",), REQUESTS, least=1000),
     Figure("GraphQL page of 20 rows: p99", ("page_p99_ms",), MS, most=60),
     Figure("2,000 subscribers, 2,000 pushes/s: p95", ("fanout_p95_ms",), MS, most=250),

@@ -21,11 +21,10 @@ from streams.log.positions import PartitionId, Position
 from tidelock.local.stack import LocalStack
 
 PAIRS_PER_S = 500
-SUBSCRIBERS = 10
+SUBSCRIBERS = 1
 NAMES = [f"bench/{n}" for n in range(200)]
 QUERY = 'subscription { it: lockEvents(prefix: "bench/") { cursor name position } }'
 PARTITIONS = 4
-WARM_UP_S = 2.0
 
 Seen = dict[PartitionId, list[tuple[int, float]]]
 """By partition: (every offset below this one is visible, since when), in order."""
@@ -35,7 +34,8 @@ async def measure(plan: Plan) -> dict[str, Any]:
     """Measure both on one load."""
     visible, pushed, rates = [], [], []
     async with read_stack(partitions=PARTITIONS, apis=1) as stack, client_of(stack) as client:
-        await steady(client, NAMES, PAIRS_PER_S, WARM_UP_S)
+        plan.say("latency: warming up the broker")
+        await steady(client, NAMES, PAIRS_PER_S, plan.warm_up_s)
         for number in range(1, plan.rounds + 1):
             plan.say(f"latency: round {number} of {plan.rounds}")
             seen: Seen = {}

@@ -21,6 +21,10 @@ from tidelock.local.ports import PortBook
 
 _METADATA_V4_NO_TOPICS = struct.pack(">hhihi?", 3, 4, 1, -1, 0, False)
 """Header (api key, version, correlation, no client id), no topics, do not create any."""
+FEW_CORES = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+"""For a broker that shares few cores with everything else: the second compiler and concurrent collector take most of
+one for half a minute, and what waits meanwhile is answered ten times as late (`python -m bench.reads --only latency`).
+"""
 _LOG4J = Path(__file__).parents[1] / "kafka-log4j2.xml"
 
 _COMMON = """\
@@ -121,12 +125,12 @@ class KafkaBroker:
         if (self._dir / "data" / "meta.properties").exists():
             return
         tool = ("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(self._properties))
-        await run(self._java(("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx128m"), *tool))
+        await run(self._java((*FEW_CORES, "-Xmx128m"), *tool))
 
     def launch(self) -> Launch:
         """Return the broker's command line, its configuration written afresh."""
         self._write_properties()
-        heap = ("-Xmx512m", "-XX:+UseG1GC", "-XX:+ExitOnOutOfMemoryError")
+        heap = ("-Xmx512m", *FEW_CORES, "-XX:+ExitOnOutOfMemoryError")
         return self._java(heap, "kafka.Kafka", str(self._properties))
 
     async def ready(self) -> bool:
