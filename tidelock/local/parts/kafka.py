@@ -22,8 +22,8 @@ from tidelock.local.ports import PortBook
 _METADATA_V4_NO_TOPICS = struct.pack(">hhihi?", 3, 4, 1, -1, 0, False)
 """Header (api key, version, correlation, no client id), no topics, do not create any."""
 FEW_CORES = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
-"""For a broker that shares few cores with everything else: the second compiler and concurrent collector take most of
-one for half a minute, and what waits meanwhile is answered several times as late (`python -m bench.reads --only latency`).
+"""For a broker that shares few cores with everything else: the second compiler and the concurrent collector take most
+of one for half a minute, and what waits is answered several times as late (`python -m bench.reads --only latency`).
 """
 _LOG4J = Path(__file__).parents[1] / "kafka-log4j2.xml"
 
