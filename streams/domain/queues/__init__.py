@@ -1,0 +1,1 @@
+"""Queues: priority, order, delay, retry, dead letters, as pure code."""
