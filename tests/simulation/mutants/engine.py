@@ -192,7 +192,7 @@ ENGINE = (
         "hash ignored",
         "another command under a used sequence gets the first one's answer",
         lambda: [(admission, "_known", _no_hash)],
-        first_history=3980,
+        first_history=3984,
     ),
     Mutant(
         "claim not read back",
@@ -218,6 +218,7 @@ ENGINE = (
         "topic lane from group offset",
         "the topic lane resumes after what it had read",
         lambda: [(TopicLane, "run", _group_offset)],
+        first_history=105,
     ),
     Mutant(
         "half-folded exception",

@@ -91,6 +91,7 @@ EVIDENCE = (
         "unreadable is void",
         "a reader that does not know an event or a level skips the record instead of halting",
         lambda: [(PartitionReader, "read", _void_unreadable)],
+        first_history=304,
     ),
     Mutant(
         "unanchored contiguity",

@@ -89,21 +89,25 @@ LANES = (
         "dead letter skipped",
         "an undecodable command whose copy failed is decided",
         lambda: [(TopicLane, "__init__", _careless)],
+        first_history=285,
     ),
     Mutant(
         "poison dead letter",
         "a copy that fails for ever holds up all commands behind it",
         lambda: [(VirtualDeadLetters, "put", _poison)],
+        first_history=39,
     ),
     Mutant(
         "topic lane dies silently",
         "an owner goes on without its topic lane",
         lambda: [(Owner, "_topic_ended", _ignored)],
+        first_history=312,
     ),
     Mutant(
         "owner dies silently",
         "an owner that ended unasked has no successor",
         lambda: [(Roster, "_ended", _unsupervised)],
+        first_history=44,
     ),
     Mutant(
         "stale redirects",

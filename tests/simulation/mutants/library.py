@@ -53,6 +53,7 @@ LIBRARY = (
         "lease by wall clock",
         "the client counts its lease by its wall clock, which somebody sets back",
         lambda: [(Lease, "trusted_until", _by_wall_clock)],
+        first_history=367,
     ),
     Mutant(
         "pair from a push",
@@ -63,15 +64,18 @@ LIBRARY = (
         "pair at receipt",
         "the client counts a lease from when the answer came, not from before it asked",
         lambda: [(Session, "_learn", _pair_at_receipt)],
+        first_history=49,
     ),
     Mutant(
         "lease time of no commit",
         "the client takes the lease time of an answer that no commit decided for one",
         lambda: [(Reception, "on_answers", _from_every_answer)],
+        first_history=262,
     ),
     Mutant(
         "retry under a new sequence",
         "what was on its way over a lost connection is asked again as a new command",
         lambda: [(Session, "on_lost", _renumbers)],
+        first_history=39,
     ),
 )

@@ -69,12 +69,13 @@ TIME = (
         "lease time through stalls",
         "lease time runs on while the oldest commit is unacknowledged",
         lambda: [(LeaseClock, "advance", _no_stall)],
-        first_history=3940,
+        first_history=3942,
     ),
     Mutant(
         "lease time jumps",
         "a pause of the owner counts in full",
         lambda: [(LeaseClock, "advance", _uncapped)],
+        first_history=39,
     ),
     Mutant(
         "lease time through outages",
@@ -98,6 +99,7 @@ TIME = (
         "no idle commits",
         "a quiet partition commits nothing while a lease runs",
         lambda: [(Owner, "_build", _never_idle)],
+        first_history=167,
     ),
     Mutant(
         "any clock decides",
