@@ -119,10 +119,19 @@ def shipped() -> Catalogue:
     return load(SHIPPED)
 
 
-def load(root: Path) -> Catalogue:
-    """Return the catalogue of the .avsc files below `root`."""
+@cache
+def with_folder(folder: str) -> Catalogue:
+    """Return what ships with this release, and the .avsc files below `folder`, as a kind may bring them; '': none."""
+    if not folder:
+        return shipped()
+    return Catalogue([*shipped(), *load(Path(folder), shipped())])
+
+
+def load(root: Path, beside: Iterable[SchemaFile] = ()) -> Catalogue:
+    """Return the catalogue of the .avsc files below `root`, which may name types of those `beside` them."""
     definitions = {path: _read(path) for path in sorted(root.glob("*/*.avsc"))}
-    first = {_fullname(path): found for path, found in definitions.items() if _version(path) == 1}
+    first = {file.fullname: file.definition for file in beside if file.version == 1}
+    first |= {_fullname(path): found for path, found in definitions.items() if _version(path) == 1}
     return Catalogue(schema_file(_fullname(path), _version(path), inline(found, first.get))
                      for path, found in definitions.items())  # fmt: skip
 

@@ -68,6 +68,11 @@ class Messages:
         self._command_decoders = _joined(binding.decoders for binding in commands)
         self._names = {file.header: file.fullname for binding in self.bindings for file in binding.files}
 
+    @property
+    def command_headers(self) -> Iterable[bytes]:
+        """What the encodings of the commands among these start with."""
+        return self._command_decoders.keys()
+
     def __or__(self, other: "Messages") -> "Messages":
         return Messages((*self.bindings, *other.bindings))
 

@@ -33,7 +33,9 @@ class TopicGuard:
         wanted = dict.fromkeys((where.log_topic, where.commands_topic), self._settings.configuration())
         try:
             async with asyncio.timeout(LOOK_S):
-                await check_counts(self._admin, list(wanted), self._settings.partitions)
+                await check_counts(
+                    self._admin, dict.fromkeys(wanted, self._settings.partitions_of(where.kind))
+                )
                 await check_settings(self._admin, wanted)
         except (KafkaError, TopicUnknown, TimeoutError, OSError) as error:
             _log.warning("the topics could not be looked at", partition=str(where), error=repr(error))

@@ -8,7 +8,7 @@ Errors:
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -64,7 +64,8 @@ class WrongPartitionCount(TopicProblem):
     def __init__(self, topic: str, found: int, wanted: int) -> None:
         super().__init__(
             f"{topic} has {found} partitions, the settings say {wanted}. A log never changes its count: set "
-            f"TIDELOCK_PARTITIONS={found}, or recreate a topic that somebody altered."
+            f"TIDELOCK_PARTITIONS={found} (of one kind alone: TIDELOCK_KIND_PARTITIONS), or recreate a topic that "
+            "somebody altered."
         )
         self.topic, self.found, self.wanted = topic, found, wanted
 
@@ -78,6 +79,12 @@ class TopicSettings:
     min_insync: int = 1
     fsync: bool = False
     """Durability class: flush every append (`fsync`) instead of the page cache."""
+    kind_partitions: tuple[tuple[str, int], ...] = ()
+    """Of the kinds that have not `partitions`."""
+
+    def partitions_of(self, kind: str) -> int:
+        """Return how many partitions each topic of `kind` has."""
+        return dict(self.kind_partitions).get(kind, self.partitions)
 
     def configuration(self) -> dict[str, str]:
         """Return the settings that safety needs."""
@@ -105,10 +112,11 @@ class TopicSettings:
 
 async def create_topics(admin: AIOKafkaAdminClient, kinds: tuple[str, ...], settings: TopicSettings) -> None:
     """Create what is missing; what exists stays as it is."""
-    wanted = [topic for kind in kinds for topic in _topics_of(kind)]
+    right = settings.configuration()
     new = [
-        NewTopic(topic, settings.partitions, settings.replication, topic_configs=settings.configuration())
-        for topic in wanted
+        NewTopic(topic, settings.partitions_of(kind), settings.replication, topic_configs=right)
+        for kind in kinds
+        for topic in _topics_of(kind)
     ]
     new.append(NewTopic(DEAD_LETTERS, 1, settings.replication, topic_configs=settings.of_letters()))
     present = set(await admin.list_topics())
@@ -140,23 +148,23 @@ def _has_leaders(topic: dict[str, Any]) -> bool:
 
 async def check_topics(admin: AIOKafkaAdminClient, kinds: tuple[str, ...], settings: TopicSettings) -> None:
     """Refuse drifted topics. Raises `TopicDrift`, `TopicUnknown`, `WrongPartitionCount`."""
-    topics = [topic for kind in kinds for topic in _topics_of(kind)]
-    await check_counts(admin, topics, settings.partitions)
-    wanted = dict.fromkeys(topics, settings.configuration())
+    counts = {topic: settings.partitions_of(kind) for kind in kinds for topic in _topics_of(kind)}
+    await check_counts(admin, counts)
+    wanted = dict.fromkeys(counts, settings.configuration())
     await check_settings(admin, wanted | {DEAD_LETTERS: settings.of_letters()})
 
 
-async def check_counts(admin: AIOKafkaAdminClient, topics: Sequence[str], wanted: int) -> None:
+async def check_counts(admin: AIOKafkaAdminClient, wanted: Mapping[str, int]) -> None:
     """Compare topics with the partition count wanted of each, in one request.
 
     Raises `WrongPartitionCount`, `TopicUnknown`, `KafkaError`.
     """
-    for described in await admin.describe_topics(list(topics)):
+    for described in await admin.describe_topics(list(wanted)):
         if described["error_code"]:
             raise TopicUnknown(described["topic"], for_code(described["error_code"]).__name__)
-        found = len(described["partitions"])
-        if found != wanted:
-            raise WrongPartitionCount(described["topic"], found, wanted)
+        found, right = len(described["partitions"]), wanted[described["topic"]]
+        if found != right:
+            raise WrongPartitionCount(described["topic"], found, right)
 
 
 async def check_settings(admin: AIOKafkaAdminClient, wanted: Mapping[str, Mapping[str, str]]) -> None:

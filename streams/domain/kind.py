@@ -33,6 +33,8 @@ class KindSpec:
     replies: tuple[type, ...]
     key_of: Callable[[Any], str]
     """The resource name a command addresses; the engine's key is `tenant/name`."""
+    schemas: str = ""
+    """The folder above `<name>/*.avsc`, the schemas of its messages; '': they ship with the release."""
     event_keys: dict[type, Callable[[str, Any], tuple[str, ...]]] = field(default_factory=dict, hash=False)
     """For events that fold into other keys than their decision's (heartbeat lists, sweeps).
 

@@ -1,7 +1,7 @@
 """A worker's settings, from the environment (`TIDELOCK_*`). One place, typed, checked at start."""
 
 import socket
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -19,6 +19,10 @@ class WorkerSettings(BaseSettings):
     kafka: str = Field(description="Bootstrap servers of Kafka, host:port[,host:port].")
     partitions: int = Field(
         4, ge=1, le=1024, description="Partitions of each kind: 4 on one machine, 64 in production."
+    )
+    kind_partitions: dict[str, Annotated[int, Field(ge=1, le=1024)]] = Field(
+        default_factory=dict,
+        description='Partitions of kinds that have another number, as JSON: {"locks": 64}.',
     )
     replication: int = Field(1, ge=1, description="Replicas of each topic; 3 in production.")
     min_insync: int = Field(1, ge=1, description="min.insync.replicas of each topic; 2 in production.")
@@ -107,6 +111,10 @@ class WorkerSettings(BaseSettings):
         if self.tls_client_ca is not None and self.tls_cert is None:
             raise ValueError("TIDELOCK_TLS_CLIENT_CA needs TIDELOCK_TLS_CERT and TIDELOCK_TLS_KEY")
         return self
+
+    def partitions_of(self, kind: str) -> int:
+        """Return how many partitions `kind` has."""
+        return self.kind_partitions.get(kind, self.partitions)
 
     @property
     def advertised(self) -> str:

@@ -6,6 +6,7 @@ from hmac import compare_digest
 
 import structlog
 
+from schemas.catalogue import HEADER
 from schemas.messages import bind, type_name
 from streams.domain.value import value
 from streams.engine.direct_lane import Connection
@@ -34,7 +35,7 @@ class Access:
 
 
 _OWN = bind("wire", ENGINE_COMMANDS)
-_OF_EVERY_KIND = frozenset(binding.fullname for binding in _OWN.bindings)
+_OF_EVERY_KIND = frozenset(_OWN.command_headers)
 
 
 MAX_PLACES = 16
@@ -77,7 +78,9 @@ class Roster:
         access: Access,
         max_in_flight: int,
         clock: Clock,
+        kind_partitions: Mapping[str, int] | None = None,
     ) -> None:
+        """`kind_partitions`: of the kinds that have not `partitions`."""
         self.worker = worker
         self.max_in_flight = max_in_flight
         self.joined = False
@@ -91,13 +94,13 @@ class Roster:
         self._log = structlog.get_logger("tidelock.roster")
         self._address = address
         self._vocabularies = vocabularies
-        self._partitions = partitions
+        self._partitions = dict.fromkeys(vocabularies, partitions) | dict(kind_partitions or {})
         self._access = access
         self._clock = clock
         self._commands = {
-            f"tidelock.{name}.{spec.type.__name__}": vocabulary
-            for name, vocabulary in vocabularies.items()
-            for spec in vocabulary.kind.commands
+            header: vocabulary
+            for vocabulary in vocabularies.values()
+            for header in vocabulary.command_headers
         }
         self._mine: frozenset[PartitionId] = frozenset()
         self._closed = False
@@ -250,11 +253,13 @@ class Roster:
 
     def vocabulary_of(self, record: bytes) -> tuple[Vocabulary, int] | None:
         """Return the vocabulary and partition count of an encoded command's kind. Raises `SchemaError`."""
-        name = type_name(record)
-        vocabulary = self._commands.get(name)
-        if name in _OF_EVERY_KIND:
+        header = record[:HEADER]
+        vocabulary = self._commands.get(header)
+        if header in _OF_EVERY_KIND:
             vocabulary = self._vocabularies.get(_OWN.decode_command(record)[1].kind)
-        return None if vocabulary is None else (vocabulary, self._partitions)
+        elif vocabulary is None:
+            type_name(record)
+        return None if vocabulary is None else (vocabulary, self._partitions[vocabulary.kind.name])
 
     def submit(self, where: PartitionId, pending: Pending) -> None:
         """Hand a command to its partition's owner, or say who has it."""
@@ -271,7 +276,7 @@ class Roster:
 
     def kinds(self) -> tuple[KindInfo, ...]:
         """Return the kinds and their partition counts."""
-        return tuple(KindInfo(name, self._partitions) for name in self._vocabularies)
+        return tuple(KindInfo(name, self._partitions[name]) for name in self._vocabularies)
 
     @property
     def member(self) -> str:

@@ -10,7 +10,7 @@ released all that it owned, and its supervisor should start it again.
 import asyncio
 import ssl
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 
 import httpx
@@ -18,6 +18,7 @@ import structlog
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from schemas.catalogue import with_folder
 from schemas.confluent import ConfluentFraming
 from schemas.errors import SchemaError
 from schemas.gate import check_all
@@ -28,6 +29,7 @@ from storage.kafka.log import KafkaDeadLetters
 from storage.kafka.membership import Membership
 from storage.kafka.topics import TopicProblem, TopicSettings, check_topics, create_topics
 from streams.catalog import KINDS
+from streams.domain.kind import KindSpec
 from streams.engine.configuration import WorkerSettings
 from streams.engine.direct_lane import HELLO_TIMEOUT_S, Connection
 from streams.engine.outbox import Identity
@@ -73,14 +75,14 @@ class WorkerEnding(Ending):
         self.asked.set()
 
 
-async def run(settings: WorkerSettings) -> int:
-    """Run a worker until SIGTERM or SIGINT, or until its group is lost. Return the exit code."""
+async def run(settings: WorkerSettings, kinds: Sequence[KindSpec] = KINDS) -> int:
+    """Run a worker of `kinds` until SIGTERM or SIGINT, or until its group is lost. Return the exit code."""
     log = structlog.get_logger("tidelock.worker")
     ending = WorkerEnding(log)
     ending.on_signals()
     async with AsyncExitStack() as opened:
         try:
-            await _start(settings, opened, ending)
+            await _start(settings, kinds, opened, ending)
         except CannotStart as error:
             log.error(error.event, code=error.code, error=str(error))
             return error.exit_code
@@ -91,23 +93,24 @@ async def run(settings: WorkerSettings) -> int:
     return ending.exit_code
 
 
-async def _start(settings: WorkerSettings, opened: AsyncExitStack, ending: WorkerEnding) -> None:
+async def _start(
+    settings: WorkerSettings, kinds: Sequence[KindSpec], opened: AsyncExitStack, ending: WorkerEnding
+) -> None:
     """Open everything, in the reverse of the order in which it is closed again. Raises `CannotStart`."""
     tls = _tls(settings)
-    vocabularies = {kind.name: Vocabulary(kind) for kind in KINDS}
+    vocabularies = {kind.name: Vocabulary(kind) for kind in kinds}
+    _kinds_are_known(settings, vocabularies)
     clock = SystemClock()
     watch, roster = WorkerWatch(clock), _roster(settings, vocabularies, clock)
     with _reaching_kafka(settings):
         await _topics_are_fit(settings, tuple(vocabularies))
         ports = await _ports(settings, opened)
     framing = _framing(settings, opened)
-    owner_settings = _owner_settings(settings)
+    of_kinds = {kind: _owner_settings(settings, kind) for kind in vocabularies}
 
     def own(where: PartitionId) -> Owner:
-        vocabulary = vocabularies[where.kind]
-        return Owner(
-            where, vocabulary, ports(where), clock, SystemEntropy(), owner_settings, roster, watch, framing
-        )
+        words, owned = vocabularies[where.kind], of_kinds[where.kind]
+        return Owner(where, words, ports(where), clock, SystemEntropy(), owned, roster, watch, framing)
 
     roster.owner_factory = own
     _serve_status(settings, roster, watch, opened)
@@ -125,6 +128,7 @@ def _roster(settings: WorkerSettings, vocabularies: Mapping[str, Vocabulary], cl
         Access(settings.dev_token, Identity(settings.tenant, settings.principal), settings.operator_token),
         settings.max_in_flight,
         clock,
+        settings.kind_partitions,
     )
 
 
@@ -197,6 +201,13 @@ async def _join(
 # ── what may be wrong ───────────────────────────────────────────────────────────────────────────────────────
 
 
+def _kinds_are_known(settings: WorkerSettings, kinds: Mapping[str, Vocabulary]) -> None:
+    strange = ", ".join(sorted(settings.kind_partitions.keys() - kinds.keys()))
+    if strange:
+        told = f"TIDELOCK_KIND_PARTITIONS names {strange}, which is no kind. Choose from: {', '.join(kinds)}."
+        raise CannotStart(EXIT_CONFIGURATION, "settings are not usable", "NO_SUCH_KIND", told)
+
+
 def _tls(settings: WorkerSettings) -> ssl.SSLContext | None:
     try:
         return listener_tls(settings)
@@ -229,14 +240,18 @@ async def _topics_are_fit(settings: WorkerSettings, kinds: tuple[str, ...]) -> N
 
 def _topic_settings(settings: WorkerSettings) -> TopicSettings:
     return TopicSettings(
-        settings.partitions, settings.replication, settings.min_insync, settings.durability == "fsync"
+        settings.partitions,
+        settings.replication,
+        settings.min_insync,
+        settings.durability == "fsync",
+        tuple(settings.kind_partitions.items()),
     )
 
 
-def _owner_settings(settings: WorkerSettings) -> OwnerSettings:
+def _owner_settings(settings: WorkerSettings, kind: str) -> OwnerSettings:
     return OwnerSettings(
         address=settings.advertised,
-        partitions=settings.partitions,
+        partitions=settings.partitions_of(kind),
         generation=settings.generation,
         log_id=None if settings.log_id is None else bytes.fromhex(settings.log_id),
         max_queued=settings.max_queued,
@@ -244,20 +259,21 @@ def _owner_settings(settings: WorkerSettings) -> OwnerSettings:
     )
 
 
-def main() -> int:
-    """Run a worker with the settings of the environment."""
+def main(kinds: Sequence[KindSpec] = KINDS) -> int:
+    """Run a worker of `kinds` with the settings of the environment."""
     settings = settings_of("The worker's", WorkerSettings)
     if settings is None:
         return EXIT_CONFIGURATION
     configure_logs(settings.log_level, worker=settings.worker_name)
     try:
-        check_all()
+        for folder in sorted({"", *(kind.schemas for kind in kinds)}):
+            check_all(with_folder(folder))
     except SchemaError as error:
         structlog.get_logger("tidelock.worker").error(
             "schemas are not fit", code=error.code, error=str(error)
         )
         return EXIT_SCHEMAS
-    return run_process(run(settings))
+    return run_process(run(settings, kinds))
 
 
 if __name__ == "__main__":

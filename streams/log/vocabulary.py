@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from schemas.catalogue import with_folder
 from schemas.messages import Messages, bind
 from schemas.meta import CommandMeta
 from streams.domain.decider import Rejected
@@ -21,9 +22,12 @@ class Vocabulary:
         self.specs: dict[type, CommandSpec] = {spec.type: spec for spec in kind.commands}
         for engine_command in ENGINE_COMMANDS:
             self.specs[engine_command] = CommandSpec(engine_command)
-        self._commands = _bind(kind.name, tuple(spec.type for spec in kind.commands), ENGINE_COMMANDS)
-        self._events = _bind(kind.name, kind.events, ENGINE_EVENTS)
-        self._replies = _bind(kind.name, kind.replies, ENGINE_REPLIES)
+        own_commands = _own(kind, tuple(spec.type for spec in kind.commands))
+        self.command_headers = tuple(own_commands.command_headers)
+        """What the encodings of the kind's own commands start with."""
+        self._commands = own_commands | bind("wire", ENGINE_COMMANDS)
+        self._events = _own(kind, kind.events) | bind("wire", ENGINE_EVENTS)
+        self._replies = _own(kind, kind.replies) | bind("wire", ENGINE_REPLIES)
         self.decode_command = self._commands.decode_command
         """bytes -> (CommandMeta, command). Raises `SchemaError`."""
         self.split_command = self._commands.split_command
@@ -41,5 +45,5 @@ class Vocabulary:
         return self._commands.encode_command(meta, command)
 
 
-def _bind(group: str, own: tuple[type, ...], engine: tuple[type, ...]) -> Messages:
-    return bind(group, own) | bind("wire", engine)
+def _own(kind: KindSpec, types: tuple[type, ...]) -> Messages:
+    return bind(kind.name, types, catalogue=with_folder(kind.schemas))

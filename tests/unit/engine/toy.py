@@ -3,13 +3,11 @@
 Its schemas live here; the release does not ship them.
 """
 
-from functools import partial
 from operator import attrgetter
 from typing import Any, TypeAlias
 from unittest.mock import patch
 
 from schemas.catalogue import Catalogue, schema_file, shipped
-from schemas.messages import bind
 from schemas.parsing import Json, inline
 from streams.domain.decider import Context, Decision, LeaseMs, Rejected, Requester, Settled, Tick
 from streams.domain.kind import CommandSpec, KindSpec
@@ -274,7 +272,7 @@ def _catalogue() -> Catalogue:
 
 
 def _vocabulary() -> Vocabulary:
-    with patch("streams.log.vocabulary.bind", partial(bind, catalogue=_catalogue())):
+    with patch("streams.log.vocabulary.with_folder", lambda _: _catalogue()):
         return Vocabulary(TOYS)
 
 
