@@ -4,7 +4,7 @@ from typing import Any
 
 from streams.domain.locks.commands import AbortWait, WaitEdge
 from streams.log.positions import PartitionId
-from streams.processes.deadlocks.ports import LaneRefused, LaneUnavailable
+from streams.processes.lane import LaneRefused, LaneUnavailable
 from streams.wire.messages import Barrier
 from tidelock.client.client import Client
 from tidelock.client.errors import ConnectionLost, OutcomeUnknown, TidelockError, Unavailable

@@ -28,8 +28,9 @@ from streams.ops.logs import configure_logs
 from streams.ops.starting import EXIT_CONFIGURATION, CannotStart, Ending, listening, run_process, settings_of
 from streams.processes.configuration import ProcessesSettings
 from streams.processes.deadlocks.detector import DeadlockDetector
-from streams.processes.deadlocks.process import DeadlockProcess, Identity
+from streams.processes.deadlocks.process import DeadlockProcess
 from streams.processes.direct_lane import ClientLane
+from streams.processes.identity import Identity
 from streams.processes.start import ReadModels, begin_at_the_start, begin_where_the_read_model_is
 from streams.processes.status import application
 from streams.processes.telemetry import DeadlockWatch

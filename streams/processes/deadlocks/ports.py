@@ -1,33 +1,9 @@
-"""How the detector's commands reach the partitions' owners.
-
-Errors:
-    LaneError
-    ├── LaneUnavailable   no answer came, or none that says what became of the command: send it again
-    └── LaneRefused       the answer is no: sending it again soon would not help
-"""
+"""How the detector's commands reach the partitions' owners."""
 
 from typing import Protocol
 
 from streams.domain.locks.commands import WaitEdge
 from streams.log.positions import PartitionId
-
-
-class LaneError(Exception):
-    """A command was not done."""
-
-    code = "LANE_ERROR"
-
-
-class LaneUnavailable(LaneError):
-    """Nobody answered in time."""
-
-    code = "LANE_UNAVAILABLE"
-
-
-class LaneRefused(LaneError):
-    """The owner refuses the command."""
-
-    code = "LANE_REFUSED"
 
 
 class CommandLane(Protocol):

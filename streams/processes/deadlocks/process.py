@@ -10,12 +10,13 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Protocol, TypeVar
 
 from streams.domain.locks.events import LockWaitAborted
-from streams.domain.value import value
 from streams.log.accepted import AcceptedCommit, CommitReader
 from streams.log.ports import LogTail, LogUnavailable, Stored
 from streams.log.positions import PartitionId
 from streams.processes.deadlocks.detector import Abort, Counts, DeadlockDetector, Effect, SendBarrier
-from streams.processes.deadlocks.ports import CommandLane, LaneError, LaneUnavailable
+from streams.processes.deadlocks.ports import CommandLane
+from streams.processes.identity import Identity
+from streams.processes.lane import LaneError, LaneUnavailable
 
 RETRY_S = 0.2
 REFUSED_RETRY_S = 5.0
@@ -35,14 +36,6 @@ class Watch(Protocol):
 
     def trouble(self, error: Exception) -> None:
         """Something has to be tried again."""
-
-
-@value
-class Identity:
-    """Whose locks it watches, and under which client's name it sends its commands."""
-
-    tenant: str
-    client: str
 
 
 class DeadlockProcess:

@@ -14,8 +14,9 @@ from streams.log.positions import PartitionId
 from streams.log.reader import LogHalt
 from streams.processes.deadlocks import process as shell
 from streams.processes.deadlocks.detector import Abort, Counts, DeadlockDetector
-from streams.processes.deadlocks.ports import LaneRefused, LaneUnavailable
-from streams.processes.deadlocks.process import DeadlockProcess, Identity
+from streams.processes.deadlocks.process import DeadlockProcess
+from streams.processes.identity import Identity
+from streams.processes.lane import LaneRefused, LaneUnavailable
 from streams.processes.start import begin_at_the_start, begin_where_the_read_model_is
 from streams.projections.locks.projections import LOCKS
 from tests.unit.processes.spec import P0, Scene

@@ -1,0 +1,60 @@
+"""From a page of messages that are on their way to what their target is asked to take. Pure.
+
+A message can be enqueued more than once: by two movers, or again after a crash. Its `dedup_id` names the message and
+nothing else, as a message leaves its source by moving once at most; so the target keeps one. A target remembers what
+was moved to it for an hour at least (`streams.domain.queues`), whatever its own window: longer than a mover that was
+killed in between stays away. After that, delivery is as everywhere: at least once.
+"""
+
+from collections.abc import Iterator
+
+from streams.domain.queues.commands import NewMessage, Origin
+from streams.domain.queues.replies import MessageBody, PeekedMessage
+from streams.processes.mover.moves import Source, Span
+from streams.processes.mover.ports import Page
+
+MAX_BYTES = 300 * 1024
+MAX_REASON = 500
+OVERHEAD = 200
+"""Bytes of a message besides its payload and headers, about."""
+
+Batch = dict[int, NewMessage]
+"""Messages by their numbers in the source, rising."""
+
+
+def batch_of(page: Page, source: Source, target: str, limit: int) -> Batch:
+    """Return the first messages of the page for `target`: at most `limit`, and about `MAX_BYTES`, but one at least."""
+    batch: Batch = {}
+    size = 0
+    for peeked, body in _for(page, target):
+        size += OVERHEAD + len(body.payload) + sum(len(h.name) + len(h.value) for h in body.headers)
+        if len(batch) == limit or (batch and size > MAX_BYTES):
+            break
+        batch[peeked.message] = moved_message(page.incarnation, source, peeked, body)
+    return batch
+
+
+def rest_of(page: Page, target: str, span: Span, batch: Batch) -> Span | None:
+    """Return where to look on when all of `batch` is done: behind it, or behind the page if it took all of that."""
+    left = [peeked.message for peeked, _ in _for(page, target) if peeked.message not in batch]
+    if left:
+        return span.after(left[0] - 1)
+    return span.after(page.messages[-1][0].message) if page.more and page.messages else None
+
+
+def moved_message(incarnation: int, source: Source, peeked: PeekedMessage, body: MessageBody) -> NewMessage:
+    """Return the message as its target shall have it; its shard there is not chosen yet."""
+    identity = f"{source.shard}.{incarnation}.{peeked.message}"
+    origin = Origin(source.queue, identity, peeked.reason, peeked.attempts)
+    dedup_id = dedup_id_of(identity, source.subscription)
+    return NewMessage(body.payload, body.group, body.key, body.priority, 0, dedup_id, body.headers, 0, origin)
+
+
+def dedup_id_of(identity: str, subscription: str) -> str:
+    """Return what names a move. Each subscription of a broadcast queue moves its own messages."""
+    return f"tidelock-move:{identity}" + (f":{subscription}" if subscription else "")
+
+
+def _for(page: Page, target: str) -> Iterator[tuple[PeekedMessage, MessageBody]]:
+    """Yield the messages for `target`; one without a time is gone since the page was made, and has no body."""
+    return ((peeked, body) for peeked, body in page.messages if peeked.to == target and body.enqueued_at)
