@@ -1,11 +1,14 @@
 """An API node's settings, from the environment (`TIDELOCK_*`). One place, typed, checked at start."""
 
 import socket
+from typing import Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from streams.ops.addresses import host_port
+
+MIN_KEY_CHARS = 16
 
 
 class ApiSettings(BaseSettings):
@@ -37,7 +40,7 @@ class ApiSettings(BaseSettings):
     )
     cursor_key: str = Field(
         "",
-        description="Secret that seals cursors, the same on all nodes. Default: none, so anybody can make one up.",
+        description="Secret that seals cursors, the same on all nodes; 16 characters or more. Only in development: none.",
     )
     api_connections: int = Field(8, ge=1, le=100, description="Connections to PostgreSQL.")
     api_sessions: int = Field(500, ge=1, description="Clients of the workers that mutations may have open.")
@@ -51,6 +54,18 @@ class ApiSettings(BaseSettings):
     def _is_address(cls, address: str) -> str:
         host_port(address)
         return address
+
+    @model_validator(mode="after")
+    def _cursors_are_sealed(self) -> Self:
+        if self.api_dev and not self.cursor_key:
+            return self
+        if len(self.cursor_key) < MIN_KEY_CHARS:
+            raise ValueError(
+                f"TIDELOCK_CURSOR_KEY has {len(self.cursor_key)} characters: anybody could make cursors up. Set it to "
+                f"a secret of {MIN_KEY_CHARS} or more (`openssl rand -hex 32`), the same on all nodes; "
+                "only with TIDELOCK_API_DEV=1 may it be left out."
+            )
+        return self
 
     @property
     def known_token(self) -> str:
