@@ -13,9 +13,10 @@ import structlog
 
 from streams.log.positions import PartitionId
 from streams.projections.hot import TIME, hot_key, row_of
-from streams.projections.locks.reads import KIND, AsOf, LockRow, Progress, Stand, free_lock
+from streams.projections.locks.reads import KIND, LockRow, free_lock
 from streams.projections.locks.tables import LOCKS
 from streams.projections.ports import HotStore, RowRefused, SinkError
+from streams.projections.reads import AsOf, Progress, Stand
 
 WITHIN_S = 0.2
 """Who takes longer is away."""
@@ -47,7 +48,7 @@ class HotLocks:
         if not at or TIME not in rows or await self._progress.reach(LOCKS.name, where, at + 1, 0):
             return None
         try:
-            as_of = AsOf((Stand(partition, at, int(rows[TIME])),))
+            as_of = AsOf((Stand(KIND, partition, at, int(rows[TIME])),))
             return {
                 name: _lock(rows[key], as_of) if key in rows else free_lock(partition, name, as_of)
                 for name, key in zip(names, keys, strict=True)

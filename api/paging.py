@@ -13,7 +13,7 @@ from hmac import compare_digest
 from typing import Any, Generic, TypeVar
 
 from api.errors import BadCursor, BadPage
-from streams.projections.locks.reads import AsOf
+from streams.projections.reads import AsOf
 
 MAX_FIRST = 100
 MAC_BYTES = 9

@@ -7,7 +7,7 @@ from graphql import GraphQLError
 
 from api.errors import ApiError, InternalError, ReadsAway, TooSlow
 from streams.log.ports import LogUnavailable
-from streams.projections.locks.reads import ReadsUnavailable, ReadTooSlow
+from streams.projections.reads import ReadsUnavailable, ReadTooSlow
 from tidelock.client import errors as client
 
 RETRY_MS = 1000

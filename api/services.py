@@ -7,7 +7,8 @@ from api.hot import HotLocks
 from api.identity import Authenticator
 from api.ports import LiveLocks, LogEnds
 from api.sessions import Sessions
-from streams.projections.locks.reads import LockReads, Progress
+from streams.projections.locks.reads import LockReads
+from streams.projections.reads import Progress
 from streams.wire.keys import key_of, name_problem
 from streams.wire.murmur2 import partition_of
 

@@ -14,7 +14,8 @@ from api.types.locks import Lock, LockMode, lock_now
 from api.types.pages import LockConnection
 from api.types.scalars import At, Position
 from streams.log.positions import Position as LogPosition
-from streams.projections.locks.reads import LockFilter, LockRow, Moment
+from streams.projections.locks.reads import LockFilter, LockRow
+from streams.projections.reads import Moment
 
 
 @strawberry.input(description="All that is given must hold.")

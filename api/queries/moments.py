@@ -5,7 +5,8 @@ import time
 from api.errors import BadPosition, BadTime, ProjectionBehind
 from api.services import Services
 from streams.log.positions import PartitionId, Position
-from streams.projections.locks.reads import KIND, Moment
+from streams.projections.locks.reads import KIND
+from streams.projections.reads import Moment
 
 WITHIN_S = 5.0
 """How long a question waits for a read model."""

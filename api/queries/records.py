@@ -13,7 +13,8 @@ from api.queries.texts import text_of
 from api.types.pages import AuditConnection, DeadlockConnection, LockSpellConnection, WaitConnection
 from api.types.scalars import DateTime, Position
 from streams.log.positions import Position as LogPosition
-from streams.projections.locks.reads import AuditFilter, AuditRow, DeadlockRow, SpellRow, WaitRow
+from streams.projections.locks.reads import DeadlockRow, SpellRow, WaitRow
+from streams.projections.reads import AuditFilter, AuditRow
 
 
 @strawberry.input(description="All that is given must hold.")

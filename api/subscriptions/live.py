@@ -19,8 +19,9 @@ from api.subscriptions.types import DeadlockBroken, LockEvent, LockUpdate
 from schemas.codec import SchemaError
 from streams.domain.locks.events import LockWaitAborted
 from streams.log.positions import PartitionId, Position
-from streams.projections.locks.reads import KIND, ReadsUnavailable, ReadTooSlow
+from streams.projections.locks.reads import KIND
 from streams.projections.locks.stood import Stood, StoodAt, StoodLocks, moved
+from streams.projections.reads import ReadsUnavailable, ReadTooSlow
 from streams.wire.keys import MAX_NAME_BYTES, place
 
 LOOK_UPS = 4

@@ -10,7 +10,8 @@ from api.context import Info
 from api.subscriptions.types import CycleEdge
 from api.types.locks import AcquireMode, Lock, LockHolder, LockWaiter, Transaction, lock_now
 from api.types.scalars import DateTime, Long, Position
-from streams.projections.locks.reads import AuditRow, DeadlockRow, SpellRow
+from streams.projections.locks.reads import DeadlockRow, SpellRow
+from streams.projections.reads import AuditRow
 
 
 @strawberry.enum

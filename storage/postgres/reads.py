@@ -1,39 +1,31 @@
 """`streams.projections.locks.reads.LockReads` on PostgreSQL: one statement a question, so that it has one snapshot."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, LiteralString
-
-import psycopg
-from psycopg import errors
-from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
+from collections.abc import Sequence
+from typing import Any, Final, LiteralString
 
 from storage.postgres import reads_at as at_sql
 from storage.postgres import reads_rows as rows_of
 from storage.postgres import reads_sql as sql
+from storage.postgres.asking import MAX_LONG, Asking, above, with_stands
 from storage.postgres.pool import Pool, PoolSettings
+from storage.postgres.reads_audit import audit_page
 from streams.log.positions import Position
 from streams.projections.locks.blockers import waits_of
 from streams.projections.locks.documents import decode_documents
 from streams.projections.locks.past import lock_of_spells
 from streams.projections.locks.reads import (
+    KIND,
     SHOWN,
-    AsOf,
-    AuditFilter,
-    AuditRow,
     DeadlockRow,
     LockFilter,
     LockRow,
-    Moment,
-    ProjectedRow,
-    ReadsUnavailable,
-    ReadTooSlow,
     SpellRow,
-    Stand,
     WaiterRow,
     WaitRow,
     free_lock,
     holder_row,
 )
+from streams.projections.reads import AsOf, AuditFilter, AuditRow, Moment, ProjectedRow, Stand
 
 SETTINGS = PoolSettings(
     application="tidelock-api",
@@ -45,10 +37,7 @@ SETTINGS = PoolSettings(
     generic_plans=True,
 )
 LOCKS = "locks"
-AUDIT = "audit"
-MAX_NAME = "\U0010ffff"
-"""Above every name."""
-MAX_LONG = 2**63 - 1
+AUDIT: Final = "audit"
 NEVER = AsOf(())
 
 
@@ -56,21 +45,26 @@ class PostgresLockReads:
     """Reads of locks. `statements` counts what was asked."""
 
     def __init__(self, pool: Pool) -> None:
-        self._pool = pool
-        self.statements = 0
+        self._asking = Asking(pool, KIND)
+
+    @property
+    def statements(self) -> int:
+        """How many statements were sent."""
+        return self._asking.statements
 
     async def projected(self) -> Sequence[ProjectedRow]:
         """Return how far each partition of each projection is."""
-        rows = await self._rows(sql.PROJECTED, {})
+        rows = await self._asking.rows(sql.PROJECTED, {})
         return [
-            ProjectedRow(name, Stand(where, at, time_ms, head)) for name, where, at, time_ms, head in rows
+            ProjectedRow(name, Stand(KIND, where, at, time_ms, head))
+            for name, where, at, time_ms, head in rows
         ]
 
     async def lock_at(self, tenant: str, name: str, partition: int, at: Moment) -> LockRow:
         """Return the lock as it was, with its waiters."""
         by_offset = isinstance(at, Position)
         statement = at_sql.ONE_AT_OFFSET if by_offset else at_sql.ONE_AT_TIME
-        rows, when = await self._listed(
+        rows, when = await self._asking.listed(
             statement, LOCKS, {"tenant": tenant, "name": name, "partition": partition, "at": _bound(at)}
         )
         changed = (rows[0][-3], rows[0][-2]) if rows else None
@@ -87,7 +81,7 @@ class PostgresLockReads:
             f"{conditions} ORDER BY l.name LIMIT %(limit)s"
         )
         given |= {"tenant": tenant, "after": after or "", "limit": first + 1}
-        rows, when = await self._listed(sql.with_stands(page, 12), LOCKS, given)
+        rows, when = await self._asking.listed(with_stands(page, 12), LOCKS, given)
         return [rows_of.lock(row, when) for row in rows], when
 
     async def locks_at(
@@ -99,14 +93,14 @@ class PostgresLockReads:
             "tenant": tenant,
             "after": after or "",
             "prefix": wanted.name_prefix or "",
-            "below": _above(wanted.name_prefix),
+            "below": above(wanted.name_prefix),
             "partition": at.partition.partition if isinstance(at, Position) else None,
             "examined": at_sql.MAX_EXAMINED,
             "limit": first + 1,
             "at": _bound(at),
         }
         statement = at_sql.PAGE_AT_OFFSET if by_offset else at_sql.PAGE_AT_TIME
-        rows, when = await self._listed(statement, LOCKS, given)
+        rows, when = await self._asking.listed(statement, LOCKS, given)
         when = AsOf(when.stands, at)
         more = len(rows) > first or bool(rows and rows[-1][2] >= at_sql.MAX_EXAMINED)
         rows = rows[:first]
@@ -117,8 +111,8 @@ class PostgresLockReads:
         """Return the locks of the given (partition, name), in that order."""
         partitions, names = [key[0] for key in keys], [key[1] for key in keys]
         given = {"projection": LOCKS, "tenant": tenant, "partitions": partitions, "names": names}
-        rows = await self._rows(sql.LOCKS_BY_NAME, given)
-        when = rows_of.as_of_each(rows[0][-1])
+        rows = await self._asking.rows(sql.LOCKS_BY_NAME, given)
+        when = {stand.partition: AsOf((stand,)) for stand in self._asking.stands(rows[0][-1])}
         found = {(row[0], row[1]): rows_of.lock(row, when[row[0]]) for row in rows if row[0] is not None}
         return [found.get(key) or free_lock(*key, when.get(key[0], NEVER)) for key in keys]
 
@@ -130,7 +124,7 @@ class PostgresLockReads:
             given = {
                 "tenant": tenant, "partitions": [each[0] for each in asked], "tickets": [each[1] for each in asked],
             }  # fmt: skip
-            found = {(row[0], row[2]): row for row in await self._rows(sql.WAITERS_OF, given)}
+            found = {(row[0], row[2]): row for row in await self._asking.rows(sql.WAITERS_OF, given)}
         return [
             [
                 rows_of.waiter(found[lock.partition, ticket], place)
@@ -146,9 +140,9 @@ class PostgresLockReads:
         """Return waiters with whom they wait for, by lock and ticket."""
         name, ticket = after or ((name_prefix or ""), -1)
         given = {
-            "tenant": tenant, "name": name, "ticket": ticket, "below": _above(name_prefix), "limit": first + 1,
+            "tenant": tenant, "name": name, "ticket": ticket, "below": above(name_prefix), "limit": first + 1,
         }  # fmt: skip
-        rows, when = await self._listed(sql.with_stands(sql.QUEUES, 19), LOCKS, given)
+        rows, when = await self._asking.listed(with_stands(sql.QUEUES, 19), LOCKS, given)
         queues: dict[str, list[Any]] = {}
         for row in rows:
             queues.setdefault(row[1], []).append(row)
@@ -160,7 +154,7 @@ class PostgresLockReads:
         """Return the spells of a lock, newest first."""
         offset, event = after or (MAX_LONG, MAX_LONG)
         given = {"tenant": tenant, "name": name, "offset": offset, "event": event, "limit": first + 1}
-        rows, when = await self._listed(sql.with_stands(sql.HISTORY, at_sql.SPELL_COLUMNS), LOCKS, given)
+        rows, when = await self._asking.listed(with_stands(sql.HISTORY, at_sql.SPELL_COLUMNS), LOCKS, given)
         return [rows_of.spell(row) for row in rows], when
 
     async def deadlocks(
@@ -171,64 +165,18 @@ class PostgresLockReads:
         given = {
             "tenant": tenant, "at_ms": at_ms, "partition": partition, "event": event, "limit": first + 1,
         }  # fmt: skip
-        rows, when = await self._listed(sql.with_stands(sql.DEADLOCKS, 12), LOCKS, given)
+        rows, when = await self._asking.listed(with_stands(sql.DEADLOCKS, 12), LOCKS, given)
         return [rows_of.deadlock(row) for row in rows], when
 
     async def audit(
         self, tenant: str, wanted: AuditFilter, first: int, after: tuple[int, int, int, int] | None
     ) -> tuple[Sequence[AuditRow], AsOf]:
         """Return decisions, newest first."""
-        conditions, given = _of_audit(wanted, after)
-        given |= {"tenant": tenant, "limit": first + 1}
-        rows, when = await self._listed(sql.with_stands(sql.AUDIT + conditions, 16), AUDIT, given)
-        return [rows_of.audited(row) for row in rows], when
-
-    async def _listed(
-        self, statement: LiteralString, projection: str, given: Mapping[str, Any]
-    ) -> tuple[list[Any], AsOf]:
-        """Return rows, and of when they are."""
-        stands, *rows = await self._rows(statement, {"projection": projection, **given})
-        return rows, rows_of.as_of(stands[-1])
-
-    async def _rows(self, statement: LiteralString, given: Mapping[str, Any]) -> list[Any]:
-        """Ask once more if the connection was lost: reading twice does no harm."""
-        for again in (True, False):
-            try:
-                async with self._pool.connection() as connection:
-                    self.statements += 1
-                    cursor = connection.cursor(binary=True)
-                    await cursor.execute(statement, given)
-                    return await cursor.fetchall()
-            except errors.QueryCanceled as error:
-                raise ReadTooSlow(
-                    "The question takes longer than it may. Narrow it, by a prefix or a name."
-                ) from error
-            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-                if again and not isinstance(error, PoolTimeout | TooManyRequests):
-                    continue
-                raise _away(error) from error
-            except (psycopg.Error, PoolClosed, OSError) as error:
-                raise _away(error) from error
-        raise AssertionError("either answered or raised")
-
-
-def _away(error: Exception) -> ReadsUnavailable:
-    words = (str(error).splitlines() or [type(error).__name__])[0]
-    return ReadsUnavailable(f"The read models cannot be asked now ({words[:200]}). Try again.")
+        return await audit_page(self._asking, KIND, AUDIT, tenant, wanted, first, after)
 
 
 def _bound(at: Moment) -> int:
     return at.offset if isinstance(at, Position) else at
-
-
-def _above(prefix: str | None) -> str:
-    """Return the least text above all that begin with `prefix`, by code points."""
-    while prefix:
-        last = ord(prefix[-1])
-        if last < 0x10FFFF:
-            return prefix[:-1] + chr(0xE000 if last == 0xD7FF else last + 1)
-        prefix = prefix[:-1]
-    return MAX_NAME
 
 
 def _conditions(wanted: LockFilter) -> tuple[LiteralString, dict[str, Any]]:
@@ -236,7 +184,7 @@ def _conditions(wanted: LockFilter) -> tuple[LiteralString, dict[str, Any]]:
     given: dict[str, Any] = {}
     if wanted.name_prefix:
         text += " AND l.name >= %(prefix)s AND l.name < %(below)s"
-        given |= {"prefix": wanted.name_prefix, "below": _above(wanted.name_prefix)}
+        given |= {"prefix": wanted.name_prefix, "below": above(wanted.name_prefix)}
     if wanted.mode is not None:
         text += " AND l.mode = %(mode)s"
         given["mode"] = wanted.mode
@@ -274,32 +222,6 @@ def _waits(queue: list[Any]) -> list[WaitRow]:
         shown,
     )
     return sorted(waits, key=lambda wait: wait.waiter.ticket)
-
-
-def _of_audit(
-    wanted: AuditFilter, after: tuple[int, int, int, int] | None
-) -> tuple[LiteralString, dict[str, Any]]:
-    text: LiteralString = ""
-    given: dict[str, Any] = {}
-    conditions: tuple[tuple[LiteralString, LiteralString, object], ...] = (
-        (" AND a.name = %(name)s", "name", wanted.name),
-        (" AND a.principal = %(principal)s", "principal", wanted.principal),
-        (" AND a.client = %(client)s", "client", wanted.client),
-        (" AND a.command = %(command)s", "command", wanted.command),
-        (" AND a.accepted = %(accepted)s", "accepted", wanted.accepted),
-        (" AND a.at_ms >= %(from_ms)s", "from_ms", wanted.from_ms),
-        (" AND a.at_ms < %(to_ms)s", "to_ms", wanted.to_ms),
-    )
-    for condition, key, wish in conditions:
-        if wish is not None:
-            text += condition
-            given[key] = wish
-    if after is not None:
-        text += sql.AUDIT_AFTER
-        given |= zip(("after_ms", "after_partition", "after_offset", "after_index"), after, strict=True)
-    # a name is of one partition, in which both orders are the same
-    order: LiteralString = "a.at_ms DESC, a.partition DESC" if wanted.name is None else "a.partition DESC"
-    return f"{text} ORDER BY {order}, a.offset_ DESC, a.index_ DESC LIMIT %(limit)s", given
 
 
 def _lock_then(row: Any, when: AsOf) -> LockRow:

@@ -6,7 +6,8 @@ whatever is older and open then is in that keyframe.
 
 from typing import Final, LiteralString
 
-from storage.postgres.reads_sql import SPELL, with_stands
+from storage.postgres.asking import with_stands
+from storage.postgres.reads_sql import SPELL
 
 BACK: Final = 64
 MAX_EXAMINED: Final = 5_000

@@ -4,34 +4,11 @@ import json
 from typing import Any, TypeAlias
 
 from streams.projections.locks.documents import decode_documents
-from streams.projections.locks.reads import (
-    AsOf,
-    AuditRow,
-    DeadlockRow,
-    EdgeRow,
-    LockRow,
-    SpellRow,
-    Stand,
-    TransactionRow,
-    WaiterRow,
-)
+from streams.projections.locks.reads import DeadlockRow, EdgeRow, LockRow, SpellRow, TransactionRow, WaiterRow
+from streams.projections.reads import AsOf
 
 Fetched: TypeAlias = Any
 """One row as it comes: a tuple."""
-
-
-def as_of(stands: str | None) -> AsOf:
-    """Return what `reads_sql.STANDS` tells."""
-    found = []
-    for stand in (stands or "").split():
-        partition, next_offset, time_ms = stand.split(":")
-        found.append(Stand(int(partition), int(next_offset), int(time_ms)))
-    return AsOf(tuple(found))
-
-
-def as_of_each(stands: str | None) -> dict[int, AsOf]:
-    """Return by partition what `reads_sql.STANDS` tells."""
-    return {stand.partition: AsOf((stand,)) for stand in as_of(stands).stands}
 
 
 def lock(row: Fetched, when: AsOf) -> LockRow:
@@ -75,11 +52,6 @@ def deadlock(row: Fetched) -> DeadlockRow:
     """Return the deadlock of `reads_sql.DEADLOCKS`."""
     cycle = tuple([EdgeRow(**edge) for edge in decode_documents(row[9])])
     return DeadlockRow(*(*row[:9], cycle, *row[10:12]))
-
-
-def audited(row: Fetched) -> AuditRow:
-    """Return the decision of `reads_sql.AUDIT`."""
-    return AuditRow(*row[:16])
 
 
 def spells_of(text: str) -> list[tuple[SpellRow, int, int]]:

@@ -5,14 +5,11 @@
 
 from typing import Final, LiteralString
 
-STANDS: Final[LiteralString] = """
-    SELECT string_agg(partition || ':' || next_offset || ':' || time_ms, ' ' ORDER BY partition) AS stands
-    FROM tidelock.checkpoints WHERE projection = %(projection)s AND kind = 'locks'"""
-"""How far all partitions are, in one text: read in the same snapshot as the rows it is told of."""
+from storage.postgres.asking import STANDS
 
 PROJECTED: Final[LiteralString] = """
     SELECT projection, partition, next_offset, time_ms, head
-    FROM tidelock.checkpoints WHERE kind = 'locks' ORDER BY projection, partition"""
+    FROM tidelock.checkpoints WHERE kind = %(kind)s ORDER BY projection, partition"""
 
 LOCK: Final[LiteralString] = """
     l.partition, l.name, l.mode, l.holder_count, l.waiter_count, l.delay_until_lease_ms, l.token, l.holders::text,
@@ -24,18 +21,6 @@ LOCKS_BY_NAME: Final[LiteralString] = f"""
         unnest(%(partitions)s::bigint[], %(names)s::text[]) AS k (partition, name)
         JOIN tidelock.locks l ON l.partition = k.partition AND l.tenant = %(tenant)s AND l.name = k.name
     ) ON true"""
-
-
-def with_stands(rows: LiteralString, columns: int) -> LiteralString:
-    """Return `rows`, which has so many columns, behind a row that tells of when they are: the last column of all.
-
-    Its other columns are null, the others' last one is.
-    """
-    nulls = ", ".join(["null"] * columns)
-    return f"""SELECT * FROM (
-        (SELECT {nulls}, c.stands FROM ({STANDS}) c)
-        UNION ALL (SELECT r.*, null::text FROM ({rows}) r)
-    ) answer"""
 
 
 WAITER: Final[LiteralString] = """
@@ -64,15 +49,6 @@ DEADLOCKS: Final[LiteralString] = """
     FROM tidelock.deadlocks d
     WHERE d.tenant = %(tenant)s AND (d.at_ms, d.partition, d.event) < (%(at_ms)s, %(partition)s, %(event)s)
     ORDER BY d.at_ms DESC, d.partition DESC, d.event DESC LIMIT %(limit)s"""
-
-AUDIT: Final[LiteralString] = """
-    SELECT a.partition, a.offset_, a.index_, a.name, a.command, a.principal, a.client, a.handle, a.sequence, a.lane,
-        a.accepted, a.outcome, a.reason, a.events, a.at_ms, a.lease_ms
-    FROM tidelock.audit a WHERE a.tenant = %(tenant)s"""
-
-AUDIT_AFTER: Final[LiteralString] = """
-    AND a.at_ms <= %(after_ms)s AND (a.at_ms, a.partition, a.offset_, a.index_)
-        < (%(after_ms)s, %(after_partition)s, %(after_offset)s, %(after_index)s)"""
 
 QUEUES: Final[LiteralString] = f"""
     WITH page AS MATERIALIZED (

@@ -4,15 +4,16 @@ import json
 from typing import Any, Final, LiteralString
 
 from storage.postgres import reads_rows as rows_of
+from storage.postgres.asking import STANDS
 from storage.postgres.reads import LOCKS, PostgresLockReads
 from storage.postgres.reads_at import ONE_AT_OFFSET
-from storage.postgres.reads_sql import STANDS
 from streams.domain.locks.commands import EXCLUSIVE, SHARED, Mode, Transaction
 from streams.domain.locks.state import Holder, Lock, Waiter
 from streams.log.positions import PartitionId
 from streams.projections.locks.documents import decode_documents, holder_of, terms_of
-from streams.projections.locks.reads import AsOf, SpellRow, TransactionRow
+from streams.projections.locks.reads import SpellRow, TransactionRow
 from streams.projections.locks.stood import NOBODY, Stood, StoodAt
+from streams.projections.reads import Stand
 
 NOW: Final[LiteralString] = f"""
     SELECT l.holders::text, l.waiting, l.delay_until_lease_ms, l.changed_offset,
@@ -30,20 +31,20 @@ class PostgresStoodLocks(PostgresLockReads):
     async def stood(self, tenant: str, name: str, where: PartitionId, before: int | None) -> StoodAt:
         """Return the lock as far as it is projected; with `before`, no further than before that offset."""
         given = {"projection": LOCKS, "tenant": tenant, "name": name, "partition": where.partition}
-        (row,) = await self._rows(NOW, given)
-        now = _at(rows_of.as_of(row[-1]), NOBODY if row[0] is None else _stood_now(row))
+        (row,) = await self._asking.rows(NOW, given)
+        now = _at(self._asking.stands(row[-1]), NOBODY if row[0] is None else _stood_now(row))
         if before is None or now.next_offset <= before:
             return now
         if row[0] is not None and row[3] < before:
             return StoodAt(before, now.time_ms, now.stood)
-        spells, _ = await self._listed(ONE_AT_OFFSET, LOCKS, {**given, "at": before - 1})
+        spells, _ = await self._asking.listed(ONE_AT_OFFSET, LOCKS, {**given, "at": before - 1})
         return StoodAt(before, now.time_ms, _stood_then([rows_of.spell(spell) for spell in spells]))
 
 
-def _at(when: AsOf, stood: Stood) -> StoodAt:
-    if not when.stands:
+def _at(stands: tuple[Stand, ...], stood: Stood) -> StoodAt:
+    if not stands:
         return StoodAt(0, 0, NOBODY)
-    (stand,) = when.stands
+    (stand,) = stands
     return StoodAt(stand.next_offset, stand.time_ms, stood)
 
 

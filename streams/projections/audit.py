@@ -1,6 +1,7 @@
-"""The fold behind `audit`: one row a decision, of any kind. It keeps nothing from one stretch to the next."""
+"""One row a decision, of any kind. The fold keeps nothing from one stretch to the next."""
 
 from collections.abc import Collection, Iterable
+from functools import partial
 from typing import Final
 
 from schemas.catalogue import HEADER
@@ -9,14 +10,34 @@ from streams.domain.decider import Rejected
 from streams.log.accepted import AcceptedCommit, Decided
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
-from streams.projections.projection import PoisonDecision
+from streams.projections.projection import PoisonDecision, Projection
 from streams.projections.table import Changes, Row, Table
 
 _NO_REPLY: Final = b""
 
 
+def audit_of(kind: str, name: str) -> Projection:
+    """Return the read model `name`, with a table of that name: who asked a kind for what, and what became of it."""
+    table = Table(
+        name,
+        (
+            "partition", "offset_", "index_",
+            "tenant", "name", "command",
+            "principal", "client", "handle", "sequence", "lane",
+            "accepted",           # false: refused
+            "outcome",            # the reply's name, or the refusal's code; empty where nobody is answered (timers)
+            "reason",             # the refusal's words, or null
+            "events",             # their names, joined by commas
+            "event",              # number of the first, or null
+            "at_ms", "lease_ms",
+        ),
+        key=3,
+    )  # fmt: skip
+    return Projection(name=name, version=1, kind=kind, tables=(table,), fold=partial(AuditFold, table))
+
+
 class AuditFold:
-    """One partition of the read model `audit`."""
+    """One partition of an audit."""
 
     def __init__(self, table: Table, where: PartitionId, vocabulary: Vocabulary) -> None:
         self._table = table

@@ -2,15 +2,8 @@
 
 from collections.abc import Sequence
 
-from streams.projections.locks.reads import (
-    SHOWN,
-    AsOf,
-    HolderRow,
-    LockRow,
-    SpellRow,
-    WaiterRow,
-    free_lock,
-)
+from streams.projections.locks.reads import SHOWN, HolderRow, LockRow, SpellRow, WaiterRow, free_lock
+from streams.projections.reads import AsOf
 
 
 def lock_of_spells(

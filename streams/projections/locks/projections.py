@@ -1,9 +1,8 @@
 """The read models of the kind `locks`, as the catalogue lists them."""
 
-from functools import partial
 from typing import Final
 
-from streams.projections.audit import AuditFold
+from streams.projections.audit import audit_of
 from streams.projections.locks import tables, windows
 from streams.projections.locks.fold import LocksFold
 from streams.projections.projection import Points, Projection
@@ -24,10 +23,4 @@ LOCKS: Final = Projection(
     points=Points(tables.LOCK_WINDOWS, tables.LOCK_POINTS, windows.merged),
 )
 
-AUDIT: Final = Projection(
-    name="audit",
-    version=1,
-    kind="locks",
-    tables=(tables.AUDIT,),
-    fold=partial(AuditFold, tables.AUDIT),
-)
+AUDIT: Final = audit_of("locks", "audit")

@@ -118,20 +118,3 @@ LOCK_POINTS = Table(
 
 `waits` and `holds` count; of none, the percentiles are null.
 """
-
-AUDIT = Table(
-    "audit",
-    (
-        "partition", "offset_", "index_",
-        "tenant", "name", "command",
-        "principal", "client", "handle", "sequence", "lane",
-        "accepted",           # false: refused
-        "outcome",            # the reply's name, or the refusal's code; empty where nobody is answered (timers)
-        "reason",             # the refusal's words, or null
-        "events",             # their names, joined by commas
-        "event",              # number of the first, or null
-        "at_ms", "lease_ms",
-    ),
-    key=3,
-)  # fmt: skip
-"""One row a decision: who asked for what, when, and what became of it."""

@@ -19,7 +19,8 @@ from storage.postgres.pool import pool
 from storage.postgres.reads import SETTINGS, PostgresLockReads
 from streams.log.positions import PartitionId, Position
 from streams.projections.locks.past import lock_of_spells
-from streams.projections.locks.reads import AsOf, AuditFilter, LockFilter, LockRow, SpellRow
+from streams.projections.locks.reads import LockFilter, LockRow, SpellRow
+from streams.projections.reads import AsOf, AuditFilter
 from streams.wire.murmur2 import partition_of
 from tests.integration.api.stage import LOCK, Stage, until
 from tests.unit.api.world import PARTITIONS, MemoryEnds, MemoryProgress, no_workers

@@ -1,16 +1,8 @@
 """What can be asked, over read models in memory."""
 
 from streams.log.ports import LogUnavailable
-from streams.projections.locks.reads import (
-    AsOf,
-    AuditRow,
-    DeadlockRow,
-    EdgeRow,
-    ReadsUnavailable,
-    ReadTooSlow,
-    SpellRow,
-    TransactionRow,
-)
+from streams.projections.locks.reads import DeadlockRow, EdgeRow, SpellRow, TransactionRow
+from streams.projections.reads import AsOf, AuditRow, ReadsUnavailable, ReadTooSlow
 from streams.wire.murmur2 import partition_of
 from tests.unit.api.world import PARTITIONS, WHEN, MemoryReads, World, locked, position, waiter
 
@@ -119,7 +111,8 @@ async def test_history_deadlocks_and_audit_show_their_rows() -> None:
     reads.broken = [DeadlockRow(A, 9, "a", 8, "t1", "p", "c", "h", 2, (edge,), 6, 7_000)]
     reads.decisions = [
         AuditRow(
-            A, 6, 0, "a", "AcquireLock", "p", "c", "h", 2, "DIRECT", False, "LOCK_BUSY", "it is held", "", 7_000, 9
+            "locks", A, 6, 0, "a", "AcquireLock", "p", "c", "h", 2, "DIRECT", False, "LOCK_BUSY", "it is held", "",
+            7_000, 9
         )
     ]  # fmt: skip
     found = await World(reads).ask(

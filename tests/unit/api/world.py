@@ -15,25 +15,20 @@ from api.services import Services
 from api.sessions import Opener, Sessions
 from streams.log.positions import PartitionId, Position
 from streams.projections.locks.reads import (
-    AsOf,
-    AuditFilter,
-    AuditRow,
     DeadlockRow,
     HolderRow,
     LockFilter,
     LockRow,
-    Moment,
-    ProjectedRow,
     SpellRow,
-    Stand,
     WaiterRow,
     WaitRow,
     free_lock,
 )
+from streams.projections.reads import AsOf, AuditFilter, AuditRow, Moment, ProjectedRow, Stand
 
 TOKEN = "a-token"
 PARTITIONS = 4
-WHEN = AsOf(tuple(Stand(number, 10, 1_000_000 + number) for number in range(PARTITIONS)))
+WHEN = AsOf(tuple(Stand("locks", number, 10, 1_000_000 + number) for number in range(PARTITIONS)))
 
 
 def holder(token: int = 7, client: str = "c", mode: str = "EXCLUSIVE") -> HolderRow:

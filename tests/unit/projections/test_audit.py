@@ -4,11 +4,12 @@ from streams.domain.decider import Rejected
 from streams.domain.locks.events import LockReleased
 from streams.domain.locks.replies import LockFreed
 from streams.projections.locks.projections import AUDIT
-from streams.projections.locks.tables import AUDIT as ROWS
 from streams.wire.messages import Done, SessionEnded
 from tests.unit.locks.spec import granted
 from tests.unit.projections.spec import at, commits, did, given
 from tests.unit.replay.logbook import WHERE, WORDS, decision, timer
+
+(ROWS,) = AUDIT.tables
 
 
 def test_who_asked_for_what_and_what_became_of_it() -> None:

@@ -1,0 +1,60 @@
+"""A page of decisions, of any kind: `streams.projections.audit` in SQL."""
+
+from collections.abc import Sequence
+from typing import Any, LiteralString
+
+from storage.postgres.asking import Asking, with_stands
+from streams.projections.reads import AsOf, AuditFilter, AuditRow
+
+_COLUMNS: LiteralString = """
+    a.partition, a.offset_, a.index_, a.name, a.command, a.principal, a.client, a.handle, a.sequence, a.lane,
+    a.accepted, a.outcome, a.reason, a.events, a.at_ms, a.lease_ms"""
+_AFTER: LiteralString = """
+    AND a.at_ms <= %(after_ms)s AND (a.at_ms, a.partition, a.offset_, a.index_)
+        < (%(after_ms)s, %(after_partition)s, %(after_offset)s, %(after_index)s)"""
+
+
+async def audit_page(
+    asking: Asking,
+    kind: str,
+    table: LiteralString,
+    tenant: str,
+    wanted: AuditFilter,
+    first: int,
+    after: tuple[int, int, int, int] | None,
+) -> tuple[Sequence[AuditRow], AsOf]:
+    """Return decisions, newest first, and one more than `first` if there is one.
+
+    `table` is also the read model's name. `after`: (time, partition, offset, index).
+    """
+    conditions, given = _conditions(wanted, after)
+    page: LiteralString = f"SELECT {_COLUMNS} FROM tidelock.{table} a WHERE a.tenant = %(tenant)s"
+    given |= {"tenant": tenant, "limit": first + 1}
+    rows, when = await asking.listed(with_stands(page + conditions, 16), table, given)
+    return [AuditRow(kind, *row[:16]) for row in rows], when
+
+
+def _conditions(
+    wanted: AuditFilter, after: tuple[int, int, int, int] | None
+) -> tuple[LiteralString, dict[str, Any]]:
+    text: LiteralString = ""
+    given: dict[str, Any] = {}
+    conditions: tuple[tuple[LiteralString, LiteralString, object], ...] = (
+        (" AND a.name = %(name)s", "name", wanted.name),
+        (" AND a.principal = %(principal)s", "principal", wanted.principal),
+        (" AND a.client = %(client)s", "client", wanted.client),
+        (" AND a.command = %(command)s", "command", wanted.command),
+        (" AND a.accepted = %(accepted)s", "accepted", wanted.accepted),
+        (" AND a.at_ms >= %(from_ms)s", "from_ms", wanted.from_ms),
+        (" AND a.at_ms < %(to_ms)s", "to_ms", wanted.to_ms),
+    )
+    for condition, key, wish in conditions:
+        if wish is not None:
+            text += condition
+            given[key] = wish
+    if after is not None:
+        text += _AFTER
+        given |= zip(("after_ms", "after_partition", "after_offset", "after_index"), after, strict=True)
+    # a name is of one partition, in which both orders are the same
+    order: LiteralString = "a.at_ms DESC, a.partition DESC" if wanted.name is None else "a.partition DESC"
+    return f"{text} ORDER BY {order}, a.offset_ DESC, a.index_ DESC LIMIT %(limit)s", given

@@ -1,0 +1,157 @@
+"""The tables of the kind `queues`. `storage/postgres/migrations` has their SQL; a test holds the two together.
+
+Times: `*_ms` is event time (append timestamp, ms since 1970). What lies ahead is lease time in the log (`*_lease_ms`);
+where people read it, `due_ms` says when that will be by the clock of the commit that set it, if no lease is stretched.
+`*_offset` is a log offset, `event` the number of an event in its partition.
+
+`incarnation` names one life of one shard, in its partition for ever: a queue that is made anew has another one.
+"""
+
+from typing import Final
+
+from streams.projections.table import Table
+
+QUEUE_SHARDS = Table(
+    "queue_shards",
+    (
+        "partition", "tenant", "queue", "shard",
+        "incarnation", "version",
+        "settings",           # JSON object, as `QueueSettings`
+        "epoch", "shards", "previous",  # the route
+        "paused", "broadcast",  # of the settings
+        "messages", "bytes",  # what is kept once for all subscriptions
+        "next_message",
+        "ready", "delayed", "leased", "dead", "moving",  # over all subscriptions
+        "waiting",            # consumers
+        "created_offset", "created_ms",
+        "changed_offset", "changed_ms",
+    ),
+    key=4,
+    restores=True,
+)  # fmt: skip
+"""One row a shard."""
+
+QUEUE_SUBSCRIPTIONS = Table(
+    "queue_subscriptions",
+    (
+        "partition", "incarnation", "subscription",
+        "ready", "delayed", "leased", "dead", "moving",
+        "waiting",
+        "changed_offset", "changed_ms",
+    ),
+    key=3,
+    restores=True,
+)  # fmt: skip
+"""One row a subscription of a shard. A queue that is no broadcast has exactly one, whose name is empty."""
+
+QUEUE_MESSAGES = Table(
+    "queue_messages",
+    (
+        "partition", "incarnation", "number",
+        "group_", "key", "priority", "dedup_id",
+        "headers",            # JSON list of [name, value]
+        "payload",
+        "stray",
+        "origin",             # JSON object, or null: see `documents.origin_document`
+        "principal", "client",
+        "enqueued_offset", "enqueued_ms",
+    ),
+    key=3,
+)  # fmt: skip
+"""One row a message that is there: what never changes of it. Nothing of it comes back to the fold."""
+
+QUEUE_DELIVERIES = Table(
+    "queue_deliveries",
+    (
+        "partition", "incarnation", "subscription", "number",
+        "state",              # READY, DELAYED, LEASED, DEAD, MOVING
+        "attempts",           # deliveries that count
+        "size",               # payload bytes
+        "enqueued_ms",
+        "due_lease_ms", "due_ms",  # DELAYED: when it may be delivered; LEASED: when the lease ends; else null
+        "token", "principal", "client", "handle",  # of whoever leases it, else null
+        "reason",             # why it failed last, or null
+        "target",             # MOVING: to this queue; else null
+        "since_ms",           # when its state began
+        "changed_offset",
+    ),
+    key=4,
+    restores=True,
+)  # fmt: skip
+"""One row a message and subscription, as long as the subscription owes it. It is small: it is written often."""
+
+MESSAGE_HISTORY = Table(
+    "message_history",
+    (
+        "partition", "incarnation",
+        "block",              # numbers // 128; -1: see below
+        "event",
+        "part",               # 0; of a row about one message of several, its number
+        "tenant", "queue", "shard", "subscription",
+        "what",               # see `steps.What`
+        "first_", "last_",
+        "numbers",            # which messages; null: all from first to last
+        "attempts",           # of each, or one for all
+        "due_lease_ms", "due_ms",  # likewise: when it may be delivered, or its lease ends; 0, null: nothing is due
+        "token", "principal", "client", "handle",  # DELIVERED: the consumer; else who asked, empty: nobody
+        "cause", "reason", "target",
+        "origin",             # JSON, of a message that was moved here
+        "offset_", "at_ms",
+    ),
+    key=5,
+)  # fmt: skip
+"""What happened to messages: a row an event and 128 numbers, so that a batch costs hardly more than one message.
+
+Rows are only ever added. Those of message n: `block` is n // 128, n lies between `first_` and `last_`, and in
+`numbers`. With `block` -1: the end of all that a subscription had then, whose least and greatest numbers are told.
+"""
+
+QUEUE_HISTORY = Table(
+    "queue_history",
+    (
+        "partition", "tenant", "queue", "shard", "offset_",
+        "at_ms",
+        "incarnation",
+        "deleted",
+        "settings",           # JSON, where it is not as in the row before; else null
+        "version", "epoch", "shards", "previous",
+        "messages", "bytes", "ready", "delayed", "leased", "dead", "moving", "waiting",
+    ),
+    key=5,
+)  # fmt: skip
+"""One row a shard and commit that changed it: how it was from then on. At offset P: the latest row up to P."""
+
+QUEUE_WINDOWS = Table(
+    "queue_windows",
+    (
+        "partition", "tenant", "queue", "start_ms",
+        "enqueued", "delivered", "acked",
+        "returned",           # by consumers, or because they were withdrawn or their session ended
+        "expired",            # leases
+        "dead", "redriven",
+        "waits",              # JSON sketch: of each delivery, how long the message had been ready, ms
+        "works",              # JSON sketch: of each acknowledgement, how long the message had been leased, ms
+        "changed_offset",
+        "closed",             # true; null while the partition's event time is inside it
+    ),
+    key=4,
+    open_column="closed",
+)  # fmt: skip
+"""Tumbling windows of 10 s of event time, a queue and a partition each."""
+
+QUEUE_POINTS = Table(
+    "queue_points",
+    (
+        "start_ms", "tenant", "queue",
+        "enqueued", "delivered", "acked", "returned", "expired", "dead", "redriven",
+        "wait_p50_ms", "wait_p95_ms", "wait_p99_ms",
+        "work_p50_ms", "work_p95_ms", "work_p99_ms",
+    ),
+    key=3,
+)  # fmt: skip
+"""Points of InfluxDB, not a table: `QUEUE_WINDOWS` over all partitions. Percentiles of nothing are null."""
+
+BLOCK: Final = 128
+"""Message numbers of one row of `MESSAGE_HISTORY`."""
+ALL: Final = -1
+"""The block of rows about all that a subscription had."""

@@ -1,0 +1,136 @@
+"""What every port that reads read models speaks of, whatever the kind.
+
+Every answer says how far the projection was (`AsOf`). A tenant is part of every question: nothing of another one is
+ever looked at.
+
+Errors:
+    ReadsUnavailable    the store cannot be asked now; worth a retry
+    ReadTooSlow         the question takes longer than one may: narrow it
+"""
+
+from typing import Protocol, TypeAlias
+
+from streams.domain.value import value
+from streams.log.positions import PartitionId, Position
+
+Moment: TypeAlias = int | Position
+"""An event time in ms: what was committed by then; or a position: what its commit left."""
+
+
+class ReadsUnavailable(Exception):
+    """The store of the read models cannot be reached, or not now."""
+
+    code = "READS_UNAVAILABLE"
+
+
+class ReadTooSlow(Exception):
+    """The question took longer than one may."""
+
+    code = "READ_TOO_SLOW"
+
+
+@value
+class Stand:
+    """How far a projection of one partition is."""
+
+    kind: str
+    partition: int
+    next_offset: int
+    time_ms: int
+    """Event time of the last record that it has seen."""
+    head: bytes = b""
+
+    @property
+    def where(self) -> PartitionId:
+        """The partition."""
+        return PartitionId(self.kind, self.partition)
+
+    @property
+    def position(self) -> Position:
+        """The last record that it has seen."""
+        return Position(self.where, self.next_offset - 1)
+
+
+@value
+class AsOf:
+    """Of when an answer is."""
+
+    stands: tuple[Stand, ...]
+    moment: Moment | None = None
+    """That was asked for; None: now."""
+
+    @property
+    def positions(self) -> tuple[Position, ...]:
+        """The last record of each partition that the answer knows; none if it is of a time."""
+        if self.moment is not None:
+            return (self.moment,) if isinstance(self.moment, Position) else ()
+        return tuple([stand.position for stand in self.stands])
+
+    @property
+    def time_ms(self) -> int | None:
+        """The event time up to which all is known; None before the first record, and of a position."""
+        if self.moment is not None:
+            return self.moment if isinstance(self.moment, int) else None
+        return min([stand.time_ms for stand in self.stands], default=None)
+
+
+@value
+class ProjectedRow:
+    """How far one projection of one partition is."""
+
+    projection: str
+    stand: Stand
+
+
+@value
+class AuditRow:
+    """One decision: who asked for what, when, and what became of it."""
+
+    kind: str
+    partition: int
+    offset: int
+    index: int
+    name: str
+    command: str
+    principal: str
+    client: str
+    handle: str
+    sequence: int
+    lane: str
+    accepted: bool
+    outcome: str
+    reason: str | None
+    events: str
+    at_ms: int
+    lease_ms: int
+
+    @property
+    def position(self) -> Position:
+        """The commit that it is in."""
+        return Position(PartitionId(self.kind, self.partition), self.offset)
+
+    @property
+    def event_names(self) -> tuple[str, ...]:
+        """What it caused."""
+        return tuple(self.events.split(",")) if self.events else ()
+
+
+@value
+class AuditFilter:
+    """Which decisions a page shows. All that is given must hold."""
+
+    name: str | None = None
+    principal: str | None = None
+    client: str | None = None
+    command: str | None = None
+    accepted: bool | None = None
+    from_ms: int | None = None
+    to_ms: int | None = None
+    """Before this time."""
+
+
+class Progress(Protocol):
+    """Tells when a projection gets somewhere."""
+
+    async def reach(self, projection: str, where: PartitionId, next_offset: int, within_s: float) -> bool:
+        """Return whether the projection of a partition is at `next_offset` or further, as soon as it is."""
