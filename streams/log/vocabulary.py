@@ -22,6 +22,8 @@ class Vocabulary:
         self.specs: dict[type, CommandSpec] = {spec.type: spec for spec in kind.commands}
         for engine_command in ENGINE_COMMANDS:
             self.specs[engine_command] = CommandSpec(engine_command)
+        self.looks = frozenset(spec.type.__name__ for spec in kind.commands if not spec.deduplicated)
+        """Commands that only look at a key, or keep it alive: who sends no others does not use it."""
         own_commands = _own(kind, tuple(spec.type for spec in kind.commands))
         self.command_headers = tuple(own_commands.command_headers)
         """What the encodings of the kind's own commands start with."""
@@ -35,6 +37,8 @@ class Vocabulary:
         self.encode_event = self._events.encode
         self.decode_event = self._events.decode
         self.knows_event = self._events.knows
+        self.event_name = self._events.type_name
+        """bytes -> the full name of the event's record, without decoding it. Raises `UnknownSchema`."""
         self.encode_reply = self._replies.encode
         self.decode_reply = self._replies.decode
         self.reply_name = self._replies.type_name

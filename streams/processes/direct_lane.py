@@ -1,14 +1,21 @@
-"""`CommandLane` over the client library: its own retries, routes and reconnects."""
+"""The processes' lanes over the client library: its own retries, routes and reconnects."""
 
-from typing import Any
+from collections.abc import Awaitable
+from typing import Any, TypeVar
 
 from streams.domain.locks.commands import AbortWait, WaitEdge
+from streams.domain.queues.commands import ConfirmMoves, NewMessage
+from streams.domain.queues.replies import EnqueueResult
+from streams.domain.queues.settings import QueueRoute
 from streams.log.positions import PartitionId
 from streams.processes.lane import LaneRefused, LaneUnavailable
+from streams.processes.mover.moves import Source
+from streams.processes.mover.ports import Page, Settled
 from streams.wire.messages import Barrier
 from tidelock.client.client import Client
 from tidelock.client.errors import ConnectionLost, OutcomeUnknown, TidelockError, Unavailable
 
+_T = TypeVar("_T")
 PATIENCE_S = 10.0
 """How long the client tries one command, over whatever connections."""
 
@@ -33,9 +40,51 @@ class ClientLane:
         return aborted
 
     async def _asked(self, kind: str, command: Barrier | AbortWait) -> Any:
-        try:
-            return await self._client.command(kind, command, timeout=self._patience_s)
-        except (ConnectionLost, Unavailable, OutcomeUnknown) as error:
-            raise LaneUnavailable(str(error)) from error
-        except TidelockError as error:
-            raise LaneRefused(f"{type(command).__name__}: {error}") from error
+        return await _answered(self._client.command(kind, command, timeout=self._patience_s))
+
+
+class ClientQueueLane:
+    """The mover's: sends commands by one open client, under its tenant, for as long as that client is patient."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._queues = client.queues
+
+    async def peek(self, source: Source, after: int, limit: int) -> Page:
+        """Return messages that are MOVING, of numbers above `after`."""
+        page, bodies = await _answered(
+            self._queues.peek(
+                source.queue, shard=source.number, subscription=source.subscription, state="MOVING",
+                after=after, limit=limit,
+            )
+        )  # fmt: skip
+        return Page(page.incarnation, tuple(zip(page.messages, bodies, strict=True)), page.more)
+
+    async def route(self, queue: str) -> QueueRoute:
+        """Return over which shards a queue spreads."""
+        stats = await _answered(self._queues.inspect(queue))
+        return stats.route
+
+    async def enqueue(
+        self, queue: str, shard: int, epoch: int, messages: tuple[NewMessage, ...]
+    ) -> tuple[EnqueueResult, ...]:
+        """Put messages into a shard, all or none but for those that belong elsewhere."""
+        accepted = await _answered(self._queues.enqueue(queue, messages, shard=shard, epoch=epoch))
+        return accepted.results
+
+    async def confirm(self, source: Source, settled: Settled) -> None:
+        """Tell a source what became of its messages."""
+        command = ConfirmMoves(
+            source.queue, source.number, source.subscription, settled.moved, settled.failed
+        )
+        await _answered(self._client.command("queues", command))
+
+
+async def _answered(asked: Awaitable[_T]) -> _T:
+    """Return the answer. Raises `LaneUnavailable`, `LaneRefused`."""
+    try:
+        return await asked
+    except (ConnectionLost, Unavailable, OutcomeUnknown) as error:
+        raise LaneUnavailable(str(error)) from error
+    except TidelockError as error:
+        raise LaneRefused(str(error), error.code, error.retry_after_s) from error

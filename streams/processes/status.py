@@ -1,38 +1,70 @@
 """What the process shows of itself over HTTP: /metrics (Prometheus), /status (JSON), /ready."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from streams.ops.http import OK, UNAVAILABLE, Application, pages
 from streams.processes.deadlocks.process import DeadlockProcess
+from streams.processes.mover.process import MoverProcess
+
+SHOWN = 20
+"""Queues that are waited for, by name."""
 
 
-def application(name: str, current: Sequence[DeadlockProcess]) -> Application:
-    """Return the pages of the process; the last of `current` is at work, none before it has started."""
+@dataclass(slots=True)
+class AtWork:
+    """What this process does, as it begins it; nothing before it has started."""
+
+    detectors: list[DeadlockProcess] = field(default_factory=list)
+    """The last is at work."""
+    movers: list[MoverProcess] = field(default_factory=list)
+
+    @property
+    def current(self) -> list[DeadlockProcess | MoverProcess]:
+        """All that is at work."""
+        return [*self.detectors[-1:], *self.movers[-1:]]
+
+    @property
+    def tailing(self) -> bool:
+        """Whether it could read all its logs when it last tried."""
+        return bool(self.current) and all(each.tailing for each in self.current)
+
+
+def application(name: str, at_work: AtWork) -> Application:
+    """Return the pages of the process."""
 
     def ready() -> tuple[str, object]:
-        tailing = bool(current) and current[-1].tailing
-        return OK if tailing else UNAVAILABLE, {"ready": tailing}
+        return OK if at_work.tailing else UNAVAILABLE, {"ready": at_work.tailing}
 
-    return pages({"/status": lambda: (OK, status_of(name, current)), "/ready": ready})
+    return pages({"/status": lambda: (OK, status_of(name, at_work)), "/ready": ready})
 
 
-def status_of(name: str, current: Sequence[DeadlockProcess]) -> dict[str, object]:
-    """Return how far it has read, and what became of the circles it saw."""
-    if not current:
-        return {
-            "process": name,
-            "tailing": False,
-            "leads": False,
-            "partitions": {},
-            "cycles": {},
-            "under_way": 0,
-        }
-    process = current[-1]
+def status_of(name: str, at_work: AtWork) -> dict[str, object]:
+    """Return how far it has read, what became of the circles it saw, and what is on its way between queues."""
+    detector = at_work.detectors[-1] if at_work.detectors else None
+    offsets = {
+        str(where): reader.next_offset for each in at_work.current for where, reader in each.readers.items()
+    }
     return {
         "process": name,
-        "tailing": process.tailing,
-        "leads": process.leads,
-        "partitions": {str(where): reader.next_offset for where, reader in process.readers.items()},
-        "cycles": process.detector.counts.by_outcome(),
-        "under_way": len(process.detector.candidates),
+        "tailing": at_work.tailing,
+        "leads": detector is not None and detector.leads,
+        "partitions": offsets,
+        "cycles": {} if detector is None else detector.detector.counts.by_outcome(),
+        "under_way": 0 if detector is None else len(detector.detector.candidates),
+        "moves": _moves(at_work.movers[-1]) if at_work.movers else {},
+    }
+
+
+def _moves(mover: MoverProcess) -> dict[str, object]:
+    state = mover.state
+    paused = [
+        {"queue": queue, "code": pause.code, "why": pause.why, "pause_s": pause.pause_s}
+        for queue, pause in state.paused[:SHOWN]
+    ]
+    return {
+        "leads": mover.leads,
+        "moving": state.moving,
+        "under_way": state.under_way,
+        "waited_for": len(state.paused),
+        "longest": paused,
     }

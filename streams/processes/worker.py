@@ -1,7 +1,7 @@
-"""The process that breaks deadlocks: `python -m streams.processes.worker`. A composition root.
+"""The process that breaks deadlocks and moves messages: `python -m streams.processes.worker`. A composition root.
 
-Tails all lock partitions, sends its commands by the client's direct lane, serves /metrics, /status and /ready. Any
-number may run: what one has done, the others find done.
+Tails all partitions of locks and queues, sends its commands by the client's direct lane, serves /metrics, /status and
+/ready. Any number may run: what one has done, the others find done.
 
 It exits with 0 after SIGTERM or SIGINT; 2: its settings are not usable, its port is taken, or the workers refuse its
 token; 6: a log cannot be read on by this release.
@@ -9,7 +9,7 @@ token; 6: a log cannot be read on by this release.
 
 import asyncio
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 import structlog
@@ -19,6 +19,8 @@ from schemas.errors import SchemaError
 from storage.kafka.tail import KafkaLogTail
 from storage.postgres.pool import PoolSettings, pool
 from storage.postgres.store import PostgresProjectionStore
+from streams.catalog import KINDS
+from streams.domain.kind import KindSpec
 from streams.domain.locks.kind import LOCKS
 from streams.log.positions import PartitionId
 from streams.log.reader import LogHalt
@@ -29,13 +31,14 @@ from streams.ops.starting import EXIT_CONFIGURATION, CannotStart, Ending, listen
 from streams.processes.configuration import ProcessesSettings
 from streams.processes.deadlocks.detector import DeadlockDetector
 from streams.processes.deadlocks.process import DeadlockProcess
-from streams.processes.direct_lane import ClientLane
+from streams.processes.direct_lane import PATIENCE_S, ClientLane, ClientQueueLane
 from streams.processes.identity import Identity
+from streams.processes.mover.process import MoverProcess
 from streams.processes.start import ReadModels, begin_at_the_start, begin_where_the_read_model_is
-from streams.processes.status import application
-from streams.processes.telemetry import DeadlockWatch
+from streams.processes.status import AtWork, application
+from streams.processes.telemetry import DeadlockWatch, MoverWatch
 from tidelock.client.client import Client
-from tidelock.client.errors import ConnectionLost, TidelockError
+from tidelock.client.errors import BadArgument, ConnectionLost, TidelockError
 
 EXIT_LOG = 6
 
@@ -57,10 +60,10 @@ async def run(settings: ProcessesSettings) -> int:
 
 
 async def _work(settings: ProcessesSettings, log: structlog.BoundLogger) -> int:
-    current: list[DeadlockProcess] = []
+    at_work = AtWork()
     async with AsyncExitStack() as opened:
         try:
-            _serve_status(settings, opened, current)
+            _serve_status(settings, opened, at_work)
             client = await _connected(settings, opened, log)
         except (TidelockError, CannotStart) as error:
             log.error("settings are not usable", code=error.code, error=str(error))
@@ -70,18 +73,21 @@ async def _work(settings: ProcessesSettings, log: structlog.BoundLogger) -> int:
             limits = PoolSettings(application=settings.processes_name, max_size=2)
             store = PostgresProjectionStore(await opened.enter_async_context(pool(settings.postgres, limits)))
         try:
-            await _detect(settings, client, store, current.append)
+            async with asyncio.TaskGroup() as working:
+                if partitions := _partitions(client, LOCKS):
+                    working.create_task(_detect(settings, client, partitions, store, at_work))
+                for kind in KINDS:
+                    if kind.name == "queues" and (partitions := _partitions(client, kind)):
+                        working.create_task(_move(settings, client, kind, partitions, at_work))
         except* (LogHalt, SchemaError) as halts:
-            log.error("a log cannot be read on", error=str(halts.exceptions[0]))
+            log.error("a log cannot be read on", error=str(_first(halts)))
         return EXIT_LOG
 
 
-def _serve_status(
-    settings: ProcessesSettings, opened: AsyncExitStack, current: Sequence[DeadlockProcess]
-) -> None:
+def _serve_status(settings: ProcessesSettings, opened: AsyncExitStack, at_work: AtWork) -> None:
     address = settings.processes_metrics
     with listening("TIDELOCK_PROCESSES_METRICS", address):
-        status = serve(address, application(settings.processes_name, current))
+        status = serve(address, application(settings.processes_name, at_work))
     opened.callback(status.server_close)
     opened.callback(status.shutdown)
 
@@ -92,7 +98,7 @@ async def _connected(
     """Return a client of the workers, once one of them leads something. Raises `NotAuthenticated`, `BadArgument`."""
     while True:
         try:
-            client = await tidelock.connect(*settings.addresses, token=settings.token)
+            client = await tidelock.connect(*settings.addresses, token=settings.token, timeout=PATIENCE_S)
         except ConnectionLost as error:
             log.warning("no worker yet", error=str(error))
         else:
@@ -100,15 +106,28 @@ async def _connected(
             return client
 
 
+def _partitions(client: Client, kind: KindSpec) -> list[PartitionId]:
+    """Return the partitions of a kind; none if these workers do not serve it."""
+    try:
+        return [PartitionId(kind.name, number) for number in range(client.partitions(kind.name))]
+    except BadArgument:
+        return []
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+
+
 async def _detect(
     settings: ProcessesSettings,
     client: Client,
+    partitions: Sequence[PartitionId],
     store: ReadModels | None,
-    starting: Callable[[DeadlockProcess], None],
+    at_work: AtWork,
 ) -> None:
     """Detect until a log halts. A read model that does not fit its log is left for the log's beginning."""
     log, watch, vocabulary = structlog.get_logger("tidelock.processes"), DeadlockWatch(), Vocabulary(LOCKS)
-    partitions = [PartitionId(LOCKS.name, number) for number in range(client.partitions(LOCKS.name))]
     while True:
         detector = DeadlockDetector()
         begun = begin_at_the_start(partitions, vocabulary)
@@ -116,8 +135,8 @@ async def _detect(
             begun = await begin_where_the_read_model_is(store, detector, client.tenant, begun, vocabulary)
         tail, lane = KafkaLogTail(settings.kafka), ClientLane(client)
         process = DeadlockProcess(detector, Identity(client.tenant, client.id), begun, tail, lane, watch)
-        starting(process)
-        log.info("started", offsets={str(each.where): each.next_offset for each in begun})
+        at_work.detectors.append(process)
+        log.info("detecting deadlocks", offsets={str(each.where): each.next_offset for each in begun})
         try:
             await process.run()
         except* LookupError as unfit:
@@ -127,6 +146,24 @@ async def _detect(
                 "the read model does not fit its log; reading all of it", error=str(unfit.exceptions[0])
             )
             store = None
+
+
+async def _move(
+    settings: ProcessesSettings,
+    client: Client,
+    kind: KindSpec,
+    partitions: Sequence[PartitionId],
+    at_work: AtWork,
+) -> None:
+    """Move messages between queues until a log halts."""
+    vocabulary = Vocabulary(kind)
+    mover = MoverProcess(
+        Identity(client.tenant, client.id), vocabulary, begin_at_the_start(partitions, vocabulary),
+        KafkaLogTail(settings.kafka), ClientQueueLane(client), MoverWatch(),
+    )  # fmt: skip
+    at_work.movers.append(mover)
+    structlog.get_logger("tidelock.processes").info("moving messages", partitions=len(partitions))
+    await mover.run()
 
 
 def main() -> int:

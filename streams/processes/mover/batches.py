@@ -44,15 +44,17 @@ def rest_of(page: Page, target: str, span: Span, batch: Batch) -> Span | None:
 
 def moved_message(incarnation: int, source: Source, peeked: PeekedMessage, body: MessageBody) -> NewMessage:
     """Return the message as its target shall have it; its shard there is not chosen yet."""
-    identity = f"{source.shard}.{incarnation}.{peeked.message}"
+    identity = f"{source.number}.{incarnation}.{peeked.message}"
     origin = Origin(source.queue, identity, peeked.reason, peeked.attempts)
-    dedup_id = dedup_id_of(identity, source.subscription)
+    dedup_id = dedup_id_of(source, identity)
     return NewMessage(body.payload, body.group, body.key, body.priority, 0, dedup_id, body.headers, 0, origin)
 
 
-def dedup_id_of(identity: str, subscription: str) -> str:
-    """Return what names a move. Each subscription of a broadcast queue moves its own messages."""
-    return f"tidelock-move:{identity}" + (f":{subscription}" if subscription else "")
+def dedup_id_of(source: Source, identity: str) -> str:
+    """Return what names a move of a message. Each subscription of a broadcast queue moves its own."""
+    return f"tidelock-move:{source.queue}:{identity}" + (
+        f":{source.subscription}" if source.subscription else ""
+    )
 
 
 def _for(page: Page, target: str) -> Iterator[tuple[PeekedMessage, MessageBody]]:

@@ -20,6 +20,16 @@ from streams.domain.queues.events import (
 from streams.domain.value import value
 from streams.log.positions import PartitionId
 
+FOLDED: tuple[type, ...] = (
+    MessagesDied,
+    MessagesRedriven,
+    MessagesMoved,
+    MovesFailed,
+    SubscriptionRemoved,
+    QueueDeleted,
+)
+"""The events that matter here."""
+
 
 @value
 class Source:

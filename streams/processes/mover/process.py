@@ -8,17 +8,20 @@ as long as its messages go.
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from streams.domain.queues.events import MessagesMoved, MovesFailed
+from streams.domain.value import value
 from streams.log.accepted import AcceptedCommit, CommitReader
 from streams.log.ports import LogTail, LogUnavailable, Stored
 from streams.log.positions import PartitionId
+from streams.log.records import LoggedDecision
+from streams.log.vocabulary import Vocabulary
 from streams.processes.identity import Identity
 from streams.processes.lane import LaneError, LaneRefused
 from streams.processes.mover.batches import batch_of, rest_of
-from streams.processes.mover.moves import Lane, Moves, Span
-from streams.processes.mover.pauses import Party, Pauses
+from streams.processes.mover.moves import FOLDED, Lane, Moves, Span
+from streams.processes.mover.pauses import Party, Pause, Pauses
 from streams.processes.mover.ports import QueueLane, Settled
 from streams.processes.mover.targets import Targets
 
@@ -28,6 +31,8 @@ HOLD_BACK_S = 0.5
 MAX_UNDER_WAY = 8
 """Lanes that have their turn at once: so many pages are in memory."""
 FULL = "QUEUE_FULL"
+LOOKED_AT = frozenset(f"tidelock.queues.{each.__name__}" for each in FOLDED)
+"""All others, and what is in the messages, it need not decode."""
 GONE = frozenset({"QUEUE_UNKNOWN", "SUBSCRIPTION_UNKNOWN"})
 """A source that says so has nothing on its way any more; its log will tell."""
 
@@ -38,28 +43,48 @@ class Watch(Protocol):
     def settled(self, lane: Lane, settled: Settled) -> None:
         """Messages were moved, or could not be, and their source knows it."""
 
-    def state(self, moving: int, waited_for: int) -> None:
-        """So many messages are on their way, and so many queues are waited for."""
+    def state(self, state: "MoverState") -> None:
+        """What is on its way, and who is waited for."""
 
     def trouble(self, error: Exception) -> None:
         """Something has to be tried again."""
+
+
+@value
+class MoverState:
+    """How it stood when it last gave turns."""
+
+    moving: int = 0
+    """Messages on their way, of all sources."""
+    under_way: int = 0
+    paused: tuple[tuple[str, Pause], ...] = ()
+    """Queues that are waited for."""
 
 
 class MoverProcess:
     """Tails the logs of queues and moves what is MOVING."""
 
     def __init__(
-        self, me: Identity, readers: Iterable[CommitReader], tail: LogTail, lane: QueueLane, watch: Watch
+        self,
+        me: Identity,
+        words: Vocabulary,
+        readers: Iterable[CommitReader],
+        tail: LogTail,
+        lane: QueueLane,
+        watch: Watch,
     ) -> None:
         self.moves = Moves()
         self.pauses = Pauses()
         self.readers = {reader.where: reader for reader in readers}
         self.tailing = False
         """Whether the logs could be read when it was last tried."""
+        self.state = MoverState()
+        """May be read by any thread."""
         self.leads = True
         """Whether the last move in the logs is of this process, or none was yet."""
         self._me = me
         self._own = f"{me.tenant}/"
+        self._words = words
         self._tail = tail
         self._lane = lane
         self._targets = Targets(lane)
@@ -95,17 +120,19 @@ class MoverProcess:
                     self._fold_commit(accepted)
 
     def _fold_commit(self, accepted: AcceptedCommit) -> None:
-        now = asyncio.get_running_loop().time()
-        for one in accepted.decided:
-            tenant, _, shard = one.decision.key.partition("/")
-            if tenant != self._me.tenant:
-                continue
-            for event in one.events:
-                source = self.moves.fold(accepted.where, shard, event)
-                if isinstance(event, MessagesMoved | MovesFailed):
-                    self.leads = one.decision.client == self._me.client
-                if source is not None and not self.leads:
-                    self.pauses.hold_back(source, now + HOLD_BACK_S)
+        own = self._own
+        for decision in accepted.commit.decisions:
+            if decision.events and decision.key.startswith(own):
+                for data in decision.events:
+                    if self._words.event_name(data) in LOOKED_AT:
+                        self._fold_event(accepted.where, decision, self._words.decode_event(data))
+
+    def _fold_event(self, where: PartitionId, decision: LoggedDecision, event: Any) -> None:
+        source = self.moves.fold(where, decision.key.removeprefix(self._own), event)
+        if isinstance(event, MessagesMoved | MovesFailed):
+            self.leads = decision.client == self._me.client
+        if source is not None and not self.leads:
+            self.pauses.hold_back(source, asyncio.get_running_loop().time() + HOLD_BACK_S)
 
     async def _give_turns(self, group: asyncio.TaskGroup) -> None:
         """Give each lane its turn: as many at once as may be, first in line first."""
@@ -113,7 +140,7 @@ class MoverProcess:
             self._news.clear()
             now = asyncio.get_running_loop().time()
             next_s = self._begin_due(now, group)
-            self._watch.state(sum(self.moves.moving.values()), len(self.pauses.paused))
+            self._watch.state(self._stand())
             try:
                 async with asyncio.timeout_at(next_s):
                     await self._news.wait()
@@ -133,6 +160,15 @@ class MoverProcess:
                 group.create_task(self._turn(lane, self.moves.begin(lane)))
         self._forget(now)
         return min(later, default=None)
+
+    def _stand(self) -> MoverState:
+        moves, paused = self.moves, self.pauses.paused
+        self.state = MoverState(
+            sum(moves.moving.values()),
+            len(moves.under_way),
+            tuple((_name(party), pause) for party, pause in paused.items()),
+        )
+        return self.state
 
     def _forget(self, now: float) -> None:
         lanes = self.moves.lanes()
@@ -200,3 +236,7 @@ class MoverProcess:
         code = error.code if refused is None else refused.refusal
         after_s = None if refused is None else refused.retry_after_s
         self.pauses.trouble(party, code, str(error), asyncio.get_running_loop().time(), after_s)
+
+
+def _name(party: Party) -> str:
+    return party if isinstance(party, str) else party.shard
