@@ -40,7 +40,7 @@ class ApiSettings(BaseSettings):
     )
     cursor_key: str = Field(
         "",
-        description="Secret that seals cursors, the same on all nodes; 16 characters or more. Only in development: none.",
+        description="Secret that seals cursors, the same on all nodes; 16 characters or more, or none in development.",
     )
     api_connections: int = Field(8, ge=1, le=100, description="Connections to PostgreSQL.")
     api_sessions: int = Field(500, ge=1, description="Clients of the workers that mutations may have open.")

@@ -1,5 +1,6 @@
 """Questions to the read models of one kind: one statement each, so that it has one snapshot."""
 
+import time
 from collections.abc import Mapping
 from typing import Any, LiteralString
 
@@ -15,6 +16,9 @@ STANDS: LiteralString = """
     FROM tidelock.checkpoints WHERE projection = %(projection)s AND kind = %(kind)s"""
 """How far all partitions are, in one text: read in the same snapshot as the rows it is told of."""
 
+TRIES = 4
+AGAIN_S = 3.0
+"""A deadlock is found after one second, a lock given up after two."""
 MAX_NAME = "\U0010ffff"
 """Above every name."""
 MAX_LONG = 2**63 - 1
@@ -47,8 +51,11 @@ class Asking:
         return rows, AsOf(self.stands(stands[-1]))
 
     async def rows(self, statement: LiteralString, given: Mapping[str, Any]) -> list[Any]:
-        """Return the rows. Asks once more if the connection was lost: reading twice does no harm."""
-        for again in (True, False):
+        """Return the rows. Asks again, a few times and not for long, if the connection was lost, or a rebuild that
+        empties tables stood in the way: reading twice does no harm.
+        """
+        again_until = time.monotonic() + AGAIN_S
+        for left in reversed(range(TRIES)):
             try:
                 async with self._pool.connection() as connection:
                     self.statements += 1
@@ -60,9 +67,9 @@ class Asking:
                     "The question takes longer than it may. Narrow it, by a prefix or a name."
                 ) from error
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-                if again and not isinstance(error, PoolTimeout | TooManyRequests):
-                    continue
-                raise _away(error) from error
+                waited = isinstance(error, PoolTimeout | TooManyRequests)
+                if waited or not left or time.monotonic() > again_until:
+                    raise _away(error) from error
             except (psycopg.Error, PoolClosed, OSError) as error:
                 raise _away(error) from error
         raise AssertionError("either answered or raised")

@@ -1,11 +1,13 @@
 """Connections to PostgreSQL. Every wait is bounded: a server or a peer that hangs must not hang us."""
 
 import time
-from typing import TypeAlias
+from functools import partial
+from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, OperationalError
 from psycopg.conninfo import make_conninfo
+from psycopg.errors import _WaitTimeout
 from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool
 
@@ -39,6 +41,8 @@ class PoolSettings:
 
 
 DEFAULT = PoolSettings()
+GRACE_S = 1.0
+"""So long after its statement timeout a server that lives has said so; one that is frozen says nothing for ever."""
 CHECKED_S = 1.0
 """A connection that answered is taken to live for so long."""
 
@@ -50,12 +54,12 @@ def pool(url: str, settings: PoolSettings = DEFAULT) -> Pool:
     """
     return AsyncConnectionPool(
         bounded(url, settings),
-        connection_class=AsyncConnection,
+        connection_class=_Bounded,
         kwargs={"autocommit": True},
         min_size=1,
         max_size=settings.max_size,
         open=False,
-        configure=_configure,
+        configure=partial(_configure, settings.statement_ms / 1000 + GRACE_S),
         check=_Check() if settings.check else None,
         timeout=settings.wait_s,
         # the pool's own pauses double; whoever asks next makes it try again at once
@@ -85,6 +89,22 @@ def bounded(url: str, settings: PoolSettings = DEFAULT) -> str:
     )
 
 
+class _Bounded(AsyncConnection):
+    """Is closed when the server does not even say that the statement took too long."""
+
+    answer_s: float | None = None
+
+    async def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        """Wait for one answer. Raises `OperationalError`."""
+        if timeout is not None:
+            return await super().wait(gen, interval, timeout)
+        try:
+            return await super().wait(gen, interval, self.answer_s)
+        except _WaitTimeout as error:
+            self.pgconn.finish()
+            raise OperationalError(f"PostgreSQL says nothing for {self.answer_s:.0f} s") from error
+
+
 class _Check:
     """Asks a connection whether it lives, but not one that answered a moment ago: it costs a round trip."""
 
@@ -98,8 +118,10 @@ class _Check:
             self._answered[connection] = now
 
 
-async def _configure(connection: AsyncConnection) -> None:
-    """Have the connection speak rows; in them, JSON is text."""
+async def _configure(answer_s: float, connection: AsyncConnection) -> None:
+    """Have the connection speak rows, in which JSON is text, and give a silent server up."""
+    assert isinstance(connection, _Bounded)
+    connection.answer_s = answer_s
     set_json_loads(_text, connection)
     speak_rows(connection)
 
