@@ -38,4 +38,4 @@ def test_with_one_or_in_development_its_settings_are_usable(
     from api.settings import ApiSettings
 
     monkeypatch.setenv(name, text)
-    assert ApiSettings()  # type: ignore[call-arg]  # from the environment
+    assert ApiSettings()
