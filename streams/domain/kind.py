@@ -33,6 +33,8 @@ class KindSpec:
     replies: tuple[type, ...]
     key_of: Callable[[Any], str]
     """The resource name a command addresses; the engine's key is `tenant/name`."""
+    shown: Callable[[Any], object] | None = field(default=None, hash=False)
+    """A key's state as people are shown it, as values of plain data; None: as it is."""
     schemas: str = ""
     """The folder above `<name>/*.avsc`, the schemas of its messages; '': they ship with the release."""
     event_keys: dict[type, Callable[[str, Any], tuple[str, ...]]] = field(default_factory=dict, hash=False)

@@ -52,10 +52,9 @@ class Report:
     answers: int = 0
     """Decisions that answer a command that somebody sent."""
     events: int = 0
-    grants: int = 0
     greatest_token: int = 0
-    open_leases: int = 0
-    open_waits: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    """What the kind counts besides: grants, what is still held, ..."""
     head: str = ""
     """The chain's head after the last record, in hex: two equal logs have equal heads."""
     voids: Counter[str] = field(default_factory=Counter)

@@ -3,7 +3,7 @@
 It trusts the accept rule for what counts, and nothing else: not the decider, not the fold, not the owners.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from schemas.errors import SchemaError
@@ -16,13 +16,10 @@ from streams.log.reader import MAX_LEVEL, LogHalt
 from streams.log.records import MAX_COMMIT_BYTES, Claim, Commit, FeatureActivated, Genesis, LoggedDecision
 from streams.log.vocabulary import Vocabulary
 from streams.replay.findings import Report
-from streams.replay.lock_invariants import Invariants, LockInvariants
+from streams.replay.kinds import INVARIANTS
 from streams.replay.once import OncePerCommand
 from streams.replay.ownership import Ownership
 from streams.wire.murmur2 import partition_of
-
-INVARIANTS: dict[str, Callable[[], Invariants]] = {"locks": LockInvariants}
-"""What is checked beyond the log's own rules, by kind."""
 
 
 @value

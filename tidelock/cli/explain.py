@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from streams.replay.story import Section, story
+from streams.replay.locks.story import Section, story
 from tidelock.cli import options, show
 from tidelock.cli.discovery import find
-from tidelock.cli.rewind import lock_name, rewound_with_bar
-from tidelock.cli.rewind_view import headline, rewound_facts, show_proof
+from tidelock.cli.proof_view import show_proof
+from tidelock.cli.rewind import lock_name, rewound_lock
+from tidelock.cli.rewind_view import again, headline, rewound_facts
 from tidelock.cli.when import Calendar
 
 
@@ -36,14 +37,14 @@ def explain(
     calendar, lock = Calendar.now(utc), lock_name(tenant, name)
     target = calendar.target(at)
     kafka = find(home).need_kafka()
-    rewound = asyncio.run(rewound_with_bar(kafka, lock, target, quiet=json))
+    rewound = asyncio.run(rewound_lock(kafka, lock, target, quiet=json))
     sections = story(rewound.chronicle, rewound.moment)
     if json:
         show.as_json(rewound_facts(rewound, calendar) | {"story": [_facts(one) for one in sections]})
         return
     show.say(headline(rewound, target, calendar), "bold")
     _tell(sections, calendar)
-    show_proof(rewound, calendar)
+    show_proof(rewound.moment, again(rewound), calendar)
 
 
 def _tell(sections: Sequence[Section], calendar: Calendar) -> None:

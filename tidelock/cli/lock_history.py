@@ -5,12 +5,12 @@ from collections import deque
 from collections.abc import Sequence
 
 from streams.domain.value import value
+from streams.replay.locks.phrases import duration
+from streams.replay.locks.spells import Spell
 from streams.replay.moment import AtEnd, AtTime, Moment
-from streams.replay.phrases import duration
-from streams.replay.rewind import LockName
-from streams.replay.spells import Spell
+from streams.replay.resource import ResourceName
 from tidelock.cli import show
-from tidelock.cli.rewind import rewound_with_bar
+from tidelock.cli.rewind import rewound_lock
 from tidelock.cli.spell_facts import spell_facts
 from tidelock.cli.when import Calendar
 
@@ -39,12 +39,13 @@ class Spells:
             self.count += 1
 
 
-def history(kafka: str, lock: LockName, span: Span, calendar: Calendar, json: bool) -> None:
+def history(kafka: str, lock: ResourceName, span: Span, calendar: Calendar, json: bool) -> None:
     """Print the spells of `lock` within `span`, oldest first."""
     spells = Spells(span)
     target = AtEnd() if span.until_ms is None else AtTime(span.until_ms)
-    rewound = asyncio.run(rewound_with_bar(kafka, lock, target, quiet=json, ended=spells.add))
-    still = [*rewound.at.holds, *rewound.at.waits]
+    rewound = asyncio.run(rewound_lock(kafka, lock, target, quiet=json, ended=spells.add))
+    at = rewound.chronicle.at()
+    still = [*at.holds, *at.waits]
     found = sorted([*spells.kept, *still], key=_place)[-span.limit :]
     left_out = spells.count + len(still) - len(found)
     if json:
@@ -58,7 +59,9 @@ def _place(spell: Spell) -> tuple[int, int, int]:
     return (spell.began.position.offset, spell.began.index, spell.party.number)
 
 
-def _show(found: Sequence[Spell], left_out: int, moment: Moment, lock: LockName, calendar: Calendar) -> None:
+def _show(
+    found: Sequence[Spell], left_out: int, moment: Moment, lock: ResourceName, calendar: Calendar
+) -> None:
     last = moment.last_ms
     show.say(f"{lock.name} up to {moment.last}, {calendar.shown(last)} ({calendar.zone(last)})", "bold")
     if left_out:

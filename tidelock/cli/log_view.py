@@ -1,6 +1,7 @@
 """How one record of a log is shown: as lines for people, as one JSON object for machines."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, fields, is_dataclass
 from typing import Any
 
@@ -19,9 +20,9 @@ _WHO = frozenset({"principal", "client", "handle", "sequence"})
 class RecordView:
     """Shows records one after the other."""
 
-    def __init__(self, vocabulary: Vocabulary, *, void: bool, json: bool) -> None:
+    def __init__(self, vocabularies: Mapping[str, Vocabulary], *, void: bool, json: bool) -> None:
         self.json = json
-        self._vocabulary = vocabulary
+        self._vocabularies = vocabularies
         self._void = void
 
     def show(self, judged: Judged) -> None:
@@ -110,9 +111,10 @@ class RecordView:
         return line
 
     def _decoded(self, judged: Judged, decision: LoggedDecision) -> tuple[list[Any], Any]:
+        words = self._vocabularies[judged.position.partition.kind]
         try:
-            events = [self._vocabulary.decode_event(event) for event in decision.events]
-            return events, self._vocabulary.decode_reply(decision.reply) if decision.reply else None
+            events = [words.decode_event(event) for event in decision.events]
+            return events, words.decode_reply(decision.reply) if decision.reply else None
         except SchemaError as error:
             what = f"an event or answer cannot be read ({error}). Upgrade before reading on."
             raise UnknownEvent(judged.position, what) from error

@@ -4,12 +4,16 @@ import errno
 import logging
 import os
 import sys
+from collections.abc import Sequence
 from typing import Final, NoReturn
 
 import typer
 
+from streams.catalog import KINDS
+from streams.domain.kind import KindSpec
 from tidelock.cli import exits
 from tidelock.cli.env import environment
+from tidelock.cli.events import events
 from tidelock.cli.explain import explain
 from tidelock.cli.feature import feature_app
 from tidelock.cli.lock import lock_app
@@ -17,6 +21,7 @@ from tidelock.cli.log import log_app
 from tidelock.cli.projection import projection_app
 from tidelock.cli.rewind import rewind
 from tidelock.cli.show import complain, debugging
+from tidelock.cli.state import state
 from tidelock.cli.status import status
 from tidelock.cli.up import up
 from tidelock.cli.verify import verify
@@ -43,20 +48,22 @@ app.add_typer(feature_app, name="feature")
 app.add_typer(lock_app, name="lock")
 app.add_typer(log_app, name="log")
 app.add_typer(projection_app, name="projection")
+app.command("state")(state)
+app.command("events")(events)
 app.command("rewind")(rewind)
 app.command("explain")(explain)
 app.command("verify")(verify)
 app.add_typer(workload_app, name="workload")
 
 
-def main() -> NoReturn:
-    """Run the command line: errors that can happen become one line and an exit code (see `exits`)."""
+def main(kinds: Sequence[KindSpec] = KINDS) -> NoReturn:
+    """Run the command line over `kinds`: errors that can happen become one line and an exit code (see `exits`)."""
     if not debugging():
         logging.getLogger("aiokafka").setLevel(
             logging.CRITICAL
         )  # what matters arrives as an error, told once
     try:
-        _run()
+        _run(kinds)
     except exits.EXPECTED as error:
         if debugging():
             raise
@@ -70,10 +77,10 @@ def main() -> NoReturn:
     sys.exit(exits.OK)
 
 
-def _run() -> None:
+def _run(kinds: Sequence[KindSpec]) -> None:
     """Run the application until all that it printed is written. Raises `OutputLost`, `WrongUse`, and its errors."""
     try:
-        app()
+        app(obj=kinds)
     except OSError as error:
         if error.errno in _FULL:
             raise exits.OutputLost(error) from error

@@ -6,7 +6,6 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from streams.catalog import KINDS
 from tidelock.cli.exits import WrongUse
 
 Home: TypeAlias = Annotated[
@@ -14,7 +13,8 @@ Home: TypeAlias = Annotated[
     typer.Option("--home", envvar="TIDELOCK_HOME", help="Directory of the local stack.", show_default=True),
 ]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of tables.")]
-Kind: TypeAlias = Annotated[str, typer.Argument(help="Kind of resource.", metavar="[KIND]")]
+Kind: TypeAlias = Annotated[str, typer.Argument(help="Kind of resource. Default: all.", metavar="[KIND]")]
+OneKind: TypeAlias = Annotated[str, typer.Argument(help="Kind of resource, such as locks.", metavar="KIND")]
 Partition: TypeAlias = Annotated[
     int | None, typer.Option("--partition", "-p", min=0, help="Only this partition.")
 ]
@@ -31,20 +31,15 @@ def text(argument: str) -> str:
     return argument
 
 
-def check_kind(kind: str) -> str:
-    """Return `kind` if there is one. Raises `WrongUse`."""
-    known = [spec.name for spec in KINDS]
-    if kind not in known:
-        raise WrongUse(f"There is no kind {kind!r}. Choose from: {', '.join(known)}.")
-    return kind
-
-
 What: TypeAlias = Annotated[str, typer.Argument(help="What it is: lock.", metavar="lock")]
 OldName: TypeAlias = Annotated[
     str, typer.Argument(help="The lock's name, such as orders/42.", metavar="NAME", callback=text)
 ]
+Name: TypeAlias = Annotated[
+    str, typer.Argument(help="The resource's name, such as orders/42.", metavar="NAME", callback=text)
+]
 Tenant: TypeAlias = Annotated[
-    str, typer.Option("--tenant", envvar="TIDELOCK_TENANT", help="Whose lock it is.", callback=text)
+    str, typer.Option("--tenant", envvar="TIDELOCK_TENANT", help="Whose it is.", callback=text)
 ]
 Utc: TypeAlias = Annotated[
     bool, typer.Option("--utc", help="Read and show times in UTC, not in this machine's zone.")
@@ -56,4 +51,6 @@ TENANT = "dev"
 def check_what(what: str) -> None:
     """Raise `WrongUse` if `what` is nothing that can be rewound."""
     if what not in {"lock", "locks"}:
-        raise WrongUse(f"There is no {what!r} to look back at. Choose: lock.")
+        raise WrongUse(
+            f"There is no {what!r} to look back at. Choose: lock. Other kinds: `tidelock state KIND NAME --at TIME`."
+        )

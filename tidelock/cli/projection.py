@@ -19,7 +19,7 @@ from tidelock.cli.projection_rebuild import (
     standings,
     store_at,
 )
-from tidelock.cli.verify import bar
+from tidelock.cli.topics import bar
 
 projection_app = typer.Typer(
     help="The read models: what projectors make of the logs, for queries.", no_args_is_help=True,

@@ -6,17 +6,17 @@ from typing import Annotated
 
 import typer
 
+from streams.domain.locks.kind import LOCKS
+from streams.log.vocabulary import Vocabulary
+from streams.replay.locks.chronicle import LockChronicle
+from streams.replay.locks.spells import Spell
 from streams.replay.moment import Target
-from streams.replay.rewind import KIND, LockName, Rewound
-from streams.replay.rewind import rewind as rewound_at
-from streams.replay.spells import Spell
-from streams.wire.keys import name_problem
+from streams.replay.resource import ResourceName
+from streams.replay.rewind import Rewound
 from tidelock.cli import options
 from tidelock.cli.discovery import find
-from tidelock.cli.exits import WrongUse
 from tidelock.cli.rewind_view import rewind_view
-from tidelock.cli.topics import partitions_of, reader_of, vocabulary_of
-from tidelock.cli.verify import bar
+from tidelock.cli.rewinding import resource_name, rewound_with_bar
 from tidelock.cli.when import Calendar
 
 
@@ -42,39 +42,26 @@ def rewind(
     calendar, lock = Calendar.now(utc), lock_name(tenant, name)
     target = calendar.target(at)
     kafka = find(home).need_kafka()
-    rewound = asyncio.run(rewound_with_bar(kafka, lock, target, quiet=json))
+    rewound = asyncio.run(rewound_lock(kafka, lock, target, quiet=json))
     rewind_view(rewound, target, calendar, json)
 
 
-def lock_name(tenant: str, name: str) -> LockName:
+def lock_name(tenant: str, name: str) -> ResourceName:
     """Return whose lock is meant. Raises `WrongUse`."""
-    problem = name_problem(name)
-    if problem is not None:
-        raise WrongUse(problem.message)
-    if not tenant or "/" in tenant:
-        raise WrongUse(f"{tenant!r} is no tenant: it has at least one character, and no '/'.")
-    return LockName(tenant, name)
+    return resource_name(LOCKS.name, tenant, name)
 
 
 def _ignore(_spell: Spell) -> None:
     """Need no ended spells."""
 
 
-async def rewound_with_bar(
-    kafka: str, lock: LockName, target: Target, *, quiet: bool, ended: Callable[[Spell], None] = _ignore
-) -> Rewound:
-    """Return the lock at `target`, with a bar of the records read meanwhile.
+async def rewound_lock(
+    kafka: str, lock: ResourceName, target: Target, *, quiet: bool, ended: Callable[[Spell], None] = _ignore
+) -> Rewound[LockChronicle]:
+    """Return the lock at `target`; `ended` is told of each spell that ended before it.
 
     Raises `NothingToTalkTo`, `RewindError`, `PortError`, `LogHalt`.
     """
-    await partitions_of(kafka, KIND, None)
-    with bar(quiet) as progress:
-        task = progress.add_task(f"rewinding {lock.name}", total=None)
-        return await rewound_at(
-            reader_of(kafka),
-            lock,
-            vocabulary_of(KIND),
-            target,
-            progress=lambda done, total: progress.update(task, completed=done, total=total),
-            ended=ended,
-        )
+    words = Vocabulary(LOCKS)
+    chronicle = LockChronicle(lock.key, words, ended)
+    return await rewound_with_bar(kafka, lock, words, target, chronicle, quiet=quiet)

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 PIPE_WIDTH = 160
 """Columns when nobody says how many there are."""
@@ -19,6 +20,16 @@ def as_json(content: Any) -> None:
     """Print one JSON document on one line."""
     out.file.write(json.dumps(content, default=str, separators=(",", ":")) + "\n")
     out.file.flush()
+
+
+def compact(content: Any) -> str:
+    """Return plain data as JSON on one line, for tables."""
+    return content if isinstance(content, str) else json.dumps(content, default=str, ensure_ascii=False)
+
+
+def literal(text: str) -> Text:
+    """Return a cell that shows `text` as it is."""
+    return Text(text)
 
 
 def say(text: str, style: str | None = None) -> None:

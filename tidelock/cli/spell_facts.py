@@ -1,6 +1,7 @@
 """Spells and their causes, for machines."""
 
-from streams.replay.spells import Cause, Ending, Party, Spell
+from streams.replay.locks.spells import Ending, Party, Spell
+from tidelock.cli.cause_facts import cause_facts
 
 
 def party_facts(party: Party) -> dict[str, object]:
@@ -12,23 +13,6 @@ def party_facts(party: Party) -> dict[str, object]:
         "handle": party.handle,
         number: party.number,
         "mode": party.mode,
-    }
-
-
-def cause_facts(cause: Cause) -> dict[str, object]:
-    """Return the decision behind a change."""
-    return {
-        "position": str(cause.position),
-        "index": cause.index,
-        "time_ms": cause.time_ms,
-        "lease_ms": cause.lease_ms,
-        "lane": cause.lane,
-        "command": cause.command,
-        "principal": cause.principal,
-        "client": cause.client,
-        "handle": cause.handle,
-        "sequence": cause.sequence,
-        "issued_ms": cause.issued_ms,
     }
 
 

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from tidelock.cli import exits, options, show
 from tidelock.cli.discovery import find
+from tidelock.cli.kinds import kinds_of
 from tidelock.cli.status_gather import Overview, Row, gather
 
 COLUMNS = ("partition", "owner", "health", "claims", "commits", "decided", "keys", "queued", "lag", "void")
@@ -17,6 +18,7 @@ _STYLES = {"leading": "green", "nobody": "red", "quarantined": "bold red", "down
 
 
 def status(
+    context: typer.Context,
     home: options.Home = options.HOME,
     metrics: Annotated[
         list[str] | None, typer.Option("--metrics", help="host:port of a worker's /status; may be repeated.")
@@ -33,7 +35,7 @@ def status(
     """
     running = find(home)
     named = running.metrics if not metrics else tuple((address, address) for address in metrics)
-    overview = asyncio.run(gather(running.need_kafka(), named))
+    overview = asyncio.run(gather(running.need_kafka(), named, [kind.name for kind in kinds_of(context)]))
     if json:
         show.as_json(asdict(overview) | {"healthy": overview.healthy})
     else:

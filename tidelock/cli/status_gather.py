@@ -8,7 +8,6 @@ from typing import Any
 import httpx
 
 from storage.kafka.topic_facts import ends_of
-from streams.catalog import KINDS
 from streams.log.positions import PartitionId
 
 TIMEOUT_S = 3.0
@@ -60,18 +59,18 @@ class Overview:
         return bool(self.partitions) and all(row.health == "leading" for row in self.partitions)
 
 
-async def gather(kafka: str, metrics: Sequence[tuple[str, str]]) -> Overview:
-    """Ask Kafka, then all workers at once. Raises `LogUnavailable` if Kafka does not answer."""
-    firsts = [PartitionId(kind.name, 0) for kind in KINDS]
+async def gather(kafka: str, metrics: Sequence[tuple[str, str]], kinds: Sequence[str]) -> Overview:
+    """Ask Kafka, then all workers at once, about `kinds`. Raises `LogUnavailable` if Kafka does not answer."""
+    firsts = [PartitionId(kind, 0) for kind in kinds]
     topics = [topic for where in firsts for topic in (where.log_topic, where.commands_topic)]
     ends = await ends_of(kafka, topics)  # first, so that an owner that keeps up is not shown behind
     async with httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False) as http:
         answers = await asyncio.gather(*(_ask(http, Worker(name, address)) for name, address in metrics))
     rows: dict[PartitionId, Row] = {}
-    for kind in KINDS:
-        log_topic = PartitionId(kind.name, 0).log_topic
+    for kind in kinds:
+        log_topic = PartitionId(kind, 0).log_topic
         for number in sorted(partition for topic, partition in ends if topic == log_topic):
-            where = PartitionId(kind.name, number)
+            where = PartitionId(kind, number)
             rows[where] = Row(str(where))
     for _, told in answers:
         for one in told:

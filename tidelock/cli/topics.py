@@ -1,34 +1,39 @@
 """Reading logs from the command line: which partitions there are, and readers of each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from storage.kafka.log import KafkaTopicReader
 from storage.kafka.topic_facts import ends_of
-from streams.catalog import KINDS
 from streams.log.positions import PartitionId
-from streams.log.vocabulary import Vocabulary
+from tidelock.cli import show
 from tidelock.cli.exits import NothingToTalkTo, WrongUse
 
 
-def vocabulary_of(kind: str) -> Vocabulary:
-    """Return the words of a kind that `options.check_kind` accepted."""
-    return Vocabulary(next(spec for spec in KINDS if spec.name == kind))
+async def partitions_of(kafka: str, kinds: Sequence[str], only: int | None) -> dict[PartitionId, int]:
+    """Return the partitions of the kinds' logs with their ends; a log that is not there has none.
 
-
-async def partitions_of(kafka: str, kind: str, only: int | None) -> dict[PartitionId, int]:
-    """Return the partitions of a kind's log with their ends. Raises `NothingToTalkTo`, `WrongUse`."""
-    ends = await ends_of(kafka, [PartitionId(kind, 0).log_topic])
-    found = {PartitionId(kind, number): end for (_, number), end in sorted(ends.items())}
+    Raises `NothingToTalkTo` if there is none at all, `WrongUse`.
+    """
+    topics = {PartitionId(kind, 0).log_topic: kind for kind in kinds}
+    ends = await ends_of(kafka, list(topics))
+    found = {PartitionId(topics[topic], number): end for (topic, number), end in ends.items()}
     if not found:
         raise NothingToTalkTo(
-            f"Kafka at {kafka} holds no log of {kind}. Start a worker; it creates the topics."
+            f"Kafka at {kafka} holds no log of {', '.join(kinds)}. Start a worker; it creates the topics."
         )
-    if only is None:
-        return found
-    where = PartitionId(kind, only)
-    if where not in found:
-        raise WrongUse(f"{kind} has no partition {only}, only 0 to {len(found) - 1}.")
-    return {where: found[where]}
+    wanted = [
+        where for kind in kinds for where in _of_kind(found, kind) if only is None or where.partition == only
+    ]
+    if not wanted:
+        most = max(where.partition for where in found)
+        raise WrongUse(f"{', '.join(kinds)} has no partition {only}, only 0 to {most}.")
+    return {where: found[where] for where in wanted}
+
+
+def _of_kind(found: dict[PartitionId, int], kind: str) -> list[PartitionId]:
+    return sorted((where for where in found if where.kind == kind), key=lambda where: where.partition)
 
 
 def reader_of(kafka: str) -> Callable[[PartitionId], KafkaTopicReader]:
@@ -39,3 +44,9 @@ def reader_of(kafka: str) -> Callable[[PartitionId], KafkaTopicReader]:
 def commands_of(kafka: str, where: PartitionId) -> KafkaTopicReader:
     """Return the reader of a partition's commands topic."""
     return KafkaTopicReader(kafka, where.commands_topic, where.partition)
+
+
+def bar(quiet: bool) -> Progress:
+    """Return a bar of records read, for those who watch."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=show.err, transient=True, disable=quiet or not show.err.is_terminal)

@@ -5,14 +5,16 @@ from collections.abc import Sequence
 from dataclasses import fields
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from storage.kafka.log import KafkaTopicReader
+from streams.domain.kind import KindSpec
+from streams.log.vocabulary import Vocabulary
 from streams.replay.findings import CODES, Report
 from streams.replay.walk import verify_partition
 from tidelock.cli import exits, options, show
 from tidelock.cli.discovery import find
-from tidelock.cli.topics import commands_of, partitions_of, vocabulary_of
+from tidelock.cli.kinds import kinds_named
+from tidelock.cli.topics import bar, commands_of, partitions_of
 
 COLUMNS = (
     "partition",
@@ -22,14 +24,12 @@ COLUMNS = (
     "decisions",
     "answers",
     "events",
-    "grants",
-    "held",
-    "waiting",
 )
 
 
 def verify(
-    kind: options.Kind = "locks",
+    context: typer.Context,
+    kind: options.Kind = "",
     partition: options.Partition = None,
     home: options.Home = options.HOME,
     json: options.AsJson = False,
@@ -37,25 +37,27 @@ def verify(
     """Walk the logs from their first record and check every promise that they make.
 
     The hash chain and the accept rule; lease time and wall marks that never run back; the commands topic that was
-    decided from; each command answered once; fencing tokens that only rise; and, from the events alone, that no two
-    holders of a lock ever conflicted, that every lease and wait ended once, by its holder or its time, not early.
+    decided from; each command answered once; and what each kind promises besides, from the events alone. Of locks:
+    fencing tokens only rose, no two holders ever conflicted, every lease and wait ended once, and not early.
     Trusts no owner and no decider. Exit code 1 on a violation, with its position.
 
     Example: [green]tidelock verify locks --partition 2 --json[/]
     """
-    reports = asyncio.run(_verify(find(home).need_kafka(), options.check_kind(kind), partition, json))
+    kinds = kinds_named(context, kind)
+    reports = asyncio.run(_verify(find(home).need_kafka(), kinds, partition, json))
     ok = all(report.ok for report in reports)
     if json:
         show.as_json({"ok": ok, "partitions": [as_facts(report) for report in reports]})
     else:
-        show.out.print(report_table(reports))
+        for each in kinds:
+            show.out.print(report_table([report for report in reports if report.where.kind == each.name]))
         show_violations(reports)
     raise typer.Exit(exits.OK if ok else exits.NO)
 
 
-async def _verify(kafka: str, kind: str, partition: int | None, quiet: bool) -> list[Report]:
-    wheres = await partitions_of(kafka, kind, partition)
-    words, reports = vocabulary_of(kind), []
+async def _verify(kafka: str, kinds: Sequence[KindSpec], partition: int | None, quiet: bool) -> list[Report]:
+    wheres = await partitions_of(kafka, [kind.name for kind in kinds], partition)
+    words, reports = {kind.name: Vocabulary(kind) for kind in kinds}, []
     with bar(quiet) as progress:
         for where, end in wheres.items():
             task = progress.add_task(f"verifying {where}", total=end)
@@ -64,19 +66,13 @@ async def _verify(kafka: str, kind: str, partition: int | None, quiet: bool) -> 
                     KafkaTopicReader(kafka, where.log_topic, where.partition),
                     commands_of(kafka, where),
                     where,
-                    words,
+                    words[where.kind],
                     progress=lambda done, total, task=task: progress.update(
                         task, completed=done, total=total
                     ),  # type: ignore[misc]
                 )
             )
     return reports
-
-
-def bar(quiet: bool) -> Progress:
-    """Return a bar of records read, for those who watch."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=show.err, transient=True, disable=quiet or not show.err.is_terminal)
 
 
 def as_facts(report: Report) -> dict[str, object]:
@@ -90,8 +86,9 @@ def as_facts(report: Report) -> dict[str, object]:
 
 
 def report_table(reports: Sequence[Report]) -> object:
-    """Return the reports as a table."""
-    table = show.table(None, *COLUMNS, "void", "verdict", right=frozenset(COLUMNS[1:]))
+    """Return the reports of one kind as a table."""
+    own = tuple(reports[0].counts) if reports else ()
+    table = show.table(None, *COLUMNS, *own, "void", "verdict", right=frozenset((*COLUMNS[1:], *own)))
     for r in reports:
         counts = (
             r.records,
@@ -100,9 +97,7 @@ def report_table(reports: Sequence[Report]) -> object:
             r.decisions,
             r.answers,
             r.events,
-            r.grants,
-            r.open_leases,
-            r.open_waits,
+            *r.counts.values(),
         )
         void = ", ".join(f"{count} {reason}" for reason, count in sorted(r.voids.items())) or "-"
         verdict = "[green]holds[/]" if r.ok else f"[bold red]{r.violation_count} VIOLATIONS[/]"

@@ -15,6 +15,7 @@ from rich.progress import (
 
 from storage.kafka.log import KafkaTopicReader
 from storage.kafka.topic_facts import durability_of
+from streams.domain.locks.kind import LOCKS
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
 from streams.replay.findings import Report
@@ -22,15 +23,14 @@ from streams.replay.walk import verify_partition
 from tidelock.cli import show
 from tidelock.cli.discovery import Running
 from tidelock.cli.tls import client_tls
-from tidelock.cli.topics import commands_of, partitions_of, vocabulary_of
-from tidelock.cli.verify import bar
+from tidelock.cli.topics import bar, commands_of, partitions_of
 from tidelock.workload.figures import machine
 from tidelock.workload.locks import Outcome, Plan, replay
 from tidelock.workload.proof import Line, Matcher, proof
 from tidelock.workload.recorder import Recorder
 from tidelock.workload.trace import Request
 
-KIND = "locks"
+KIND = LOCKS.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ async def run_locks(running: Running, requests: Sequence[Request], plan: Plan, *
             running.need_workers(), running.token, requests, plan, recorder, counted, client_tls()
         )
     began = perf_counter()
-    words = vocabulary_of(KIND)
+    words = Vocabulary(LOCKS)
     matcher = Matcher(recorder, words)
     reports = await _verify(kafka, words, matcher, quiet)
     lines = proof(reports, matcher, recorder, (outcome.served, len(requests)))
@@ -96,7 +96,7 @@ async def run_locks(running: Running, requests: Sequence[Request], plan: Plan, *
 async def _verify(kafka: str, words: Vocabulary, matcher: Matcher, quiet: bool) -> list[Report]:
     reports = []
     with bar(quiet) as progress:
-        for where, end in (await partitions_of(kafka, KIND, None)).items():
+        for where, end in (await partitions_of(kafka, [KIND], None)).items():
             task = progress.add_task(f"verifying {where}", total=end)
             log = KafkaTopicReader(kafka, where.log_topic, where.partition)
 

@@ -86,7 +86,7 @@ def proof(
     wrong = matcher.finish()
     codes = sum((report.codes for report in reports), Counter[str]())
     total = codes.total()
-    grants, leases = sum(r.grants for r in reports), sum(r.open_leases for r in reports)
+    grants, leases = sum(r.counts["grants"] for r in reports), sum(r.counts["held"] for r in reports)
     locks, tokens = sum(codes[code] for code in LOCKS), codes["TOKEN"]
     twice = [key for key, count in matcher.decided.items() if count > 1]
     silent = [key for key in matcher.decided if key not in recorder.heard]

@@ -16,10 +16,10 @@ from streams.domain.locks.state import Lock
 from streams.log.positions import Position
 from streams.log.reader import PartitionReader
 from streams.log.records import Lane, LoggedDecision
-from streams.replay.chronicle import LockChronicle
+from streams.replay.locks.chronicle import LockChronicle
 from streams.replay.moment import AtEnd, AtPosition, AtTime, Target, Walk
-from streams.replay.spells import Spell
-from streams.replay.story import story
+from streams.replay.locks.spells import Spell
+from streams.replay.locks.story import story
 from tests.property.locks.test_properties import STEPS
 from tests.property.locks.world import Limits, Step, World
 from tests.unit.replay.logbook import KEY, WHERE, WORDS, Logbook
@@ -125,7 +125,7 @@ def test_every_spell_ends_once_after_it_began_and_every_moment_has_a_story(steps
         line.position.offset for section in story(chronicle, walk.arrived()) for line in section.lines
     }
     assert positions <= world.held.keys()
-    if chronicle.at().used:
+    if chronicle.used:
         told = " ".join(line.text for section in story(chronicle, walk.arrived()) for line in section.lines)
         names = [spell.party.handle for spell in (*chronicle.at().holds, *chronicle.at().waits)]
         assert all(f"/{name}" in told for name in names)

@@ -20,7 +20,7 @@ from tidelock.cli.log_view import RecordView
 def shown(
     book: Logbook, capsys: pytest.CaptureFixture[str], *, void: bool = False, as_json: bool = False
 ) -> list[str]:
-    view, judge = RecordView(WORDS, void=void, json=as_json), Judge(WHERE)
+    view, judge = RecordView({WHERE.kind: WORDS}, void=void, json=as_json), Judge(WHERE)
     for stored in book.records:
         view.show(judge.judge(stored))
     return capsys.readouterr().out.splitlines()

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,7 +24,8 @@ from tidelock.cli.status_gather import Overview
 NOT_UTF8 = os.fsdecode(b"\xff\xfe")
 FULL = Path("/dev/full")
 COMMANDS = (
-    ("up",), ("status",), ("verify",), ("lock", "acquire"), ("lock", "release"), ("lock", "show"), ("log", "tail"),
+    ("up",), ("status",), ("verify",), ("state",), ("events",), ("lock", "acquire"),
+    ("lock", "release"), ("lock", "show"), ("log", "tail"),
     ("rewind",), ("explain",), ("lock", "history"),
     ("workload", "locks"), ("workload", "demo"), ("feature", "status"), ("feature", "activate"),
 )  # fmt: skip
@@ -53,6 +53,8 @@ def test_the_help_documents_the_exit_codes(cli: Cli) -> None:
         ("lock", "acquire", "x"),
         ("rewind", "--at", "-1s", "lock", "x"),
         ("explain", "lock", "x"),
+        ("state", "locks", "x"),
+        ("events", "locks", "x"),
         ("lock", "history", "x"),
     ],
     ids=" ".join,
@@ -73,7 +75,7 @@ def test_tracebacks_only_for_those_who_ask(cli: Cli, monkeypatch: pytest.MonkeyP
 
 
 def test_a_bug_is_told_in_one_line(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken() -> None:
+    def broken(**_: object) -> None:
         raise ZeroDivisionError("a bug")
 
     monkeypatch.setattr("tidelock.cli.main.app", broken)
@@ -145,8 +147,8 @@ def test_a_name_that_is_not_utf8_is_shown_as_bytes(cli: Cli) -> None:
 
 
 def test_what_cannot_be_encoded_is_of_an_argument_or_a_bug(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    def encode(text: str) -> Callable[[], object]:
-        return partial(text.encode, "ascii")
+    def encode(text: str) -> Callable[..., object]:
+        return lambda **_: text.encode("ascii")
 
     monkeypatch.setattr("tidelock.cli.main.app", encode(NOT_UTF8))
     ran = cli("log", "tail")

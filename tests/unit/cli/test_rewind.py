@@ -65,8 +65,8 @@ def plant(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Plant:
 
     def put(records: list[Stored]) -> None:
         monkeypatch.setenv("TIDELOCK_KAFKA", "127.0.0.1:1")
-        monkeypatch.setattr("tidelock.cli.rewind.partitions_of", partitions_of)
-        monkeypatch.setattr("tidelock.cli.rewind.reader_of", lambda _: lambda _: Topic(records))
+        monkeypatch.setattr("tidelock.cli.rewinding.partitions_of", partitions_of)
+        monkeypatch.setattr("tidelock.cli.rewinding.reader_of", lambda _: lambda _: Topic(records))
 
     put(night())
     return put

@@ -23,8 +23,8 @@ from streams.domain.locks.events import (
 )
 from streams.domain.locks.replies import LeaseExtended, LockFreed, LockHeld, LockState
 from streams.log.accepted import AcceptedCommit, CommitReader
-from streams.replay.chronicle import LockChronicle, lock_after
-from streams.replay.spells import Spell
+from streams.replay.locks.chronicle import LockChronicle, lock_after
+from streams.replay.locks.spells import Spell
 from streams.wire.messages import TimerFailed
 from tests.unit.replay.logbook import (
     KEY,
@@ -157,8 +157,8 @@ def test_a_failed_timer_is_known_until_somebody_commands_the_lock() -> None:
 
 def test_looking_is_not_using() -> None:
     look = decision(1, reply=LockState("FREE", (), (), 0, 0, None), command="InspectLock")
-    assert not chronicle(Logbook().begun().commit(look))[0].at().used
-    assert chronicle(Logbook().begun().commit(look).commit(decision(2, reply=LockFreed(1))))[0].at().used
+    assert not chronicle(Logbook().begun().commit(look))[0].used
+    assert chronicle(Logbook().begun().commit(look).commit(decision(2, reply=LockFreed(1))))[0].used
 
 
 def test_of_a_long_queue_the_first_few_are_remembered_by_name() -> None:

@@ -13,8 +13,8 @@ from streams.log.ports import Stored
 from streams.log.positions import PartitionId, Position
 from streams.log.reader import UnknownEvent
 from streams.log.records import Commit, Genesis
-from streams.replay.chronicle import LockChronicle
 from streams.replay.errors import BeforeTheLog, BeyondTheEnd, ForeignLog
+from streams.replay.locks.chronicle import LockChronicle
 from streams.replay.moment import AtEnd, AtPosition, AtTime, Moment, Target, Walk
 from tests.unit.log.records import with_changes
 from tests.unit.replay.logbook import KEY, WHERE, WORDS, Logbook, grant, release, waiting
@@ -114,5 +114,5 @@ def test_only_the_decisions_of_the_one_lock_are_told_of_it() -> None:
     other = with_changes(grant(1, 2, "x"), key="dev/other")
     for stored in Logbook().begun().commit(grant(1, 1), other, release(2, 1)).records:
         assert walk.take(stored)
-    assert (chronicle.at().mode, chronicle.at().used) == ("FREE", True)
+    assert (chronicle.at().mode, chronicle.used) == ("FREE", True)
     assert PartitionId("locks", 0) == walk.arrived().where

@@ -12,7 +12,7 @@ import pytest
 
 from streams.log.accepted import AcceptedCommit
 from streams.log.reader import PartitionReader
-from streams.replay.chronicle import LockChronicle
+from streams.replay.locks.chronicle import LockChronicle
 from streams.replay.moment import AtEnd, Walk
 from streams.replay.sources import SourceCheck
 from streams.replay.verify import Verification

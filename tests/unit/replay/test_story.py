@@ -22,10 +22,10 @@ from streams.domain.locks.events import (
 from streams.domain.locks.replies import LeaseExtended, LockFreed, LockHeld, LockWithdrawn, WaitAborted
 from streams.log.positions import Position
 from streams.log.records import LoggedDecision
-from streams.replay.chronicle import LockChronicle
+from streams.replay.locks.chronicle import LockChronicle
+from streams.replay.locks.phrases import duration, ordinal
+from streams.replay.locks.story import Line, story
 from streams.replay.moment import AtEnd, Walk
-from streams.replay.phrases import duration, ordinal
-from streams.replay.story import Line, story
 from streams.wire.messages import TimerFailed
 from tests.unit.log.records import with_changes
 from tests.unit.replay.logbook import (

@@ -8,9 +8,9 @@ from itertools import groupby
 
 from streams.domain.value import value
 from streams.log.positions import Position
-from streams.replay.chronicle import LockAt, LockChronicle
-from streams.replay.moment import Moment, Passed
-from streams.replay.phrases import (
+from streams.replay.causes import Cause
+from streams.replay.locks.chronicle import LockAt, LockChronicle
+from streams.replay.locks.phrases import (
     command,
     departure,
     duration,
@@ -22,7 +22,8 @@ from streams.replay.phrases import (
     who,
     wish,
 )
-from streams.replay.spells import Cause, Party, Refusal, Spell
+from streams.replay.locks.spells import Party, Refusal, Spell
+from streams.replay.moment import Moment, Passed
 
 SHORTLY_MS = 60_000
 """What happened so long before the moment, at the most, is told beside it."""

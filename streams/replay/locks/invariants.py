@@ -3,9 +3,8 @@
 Small on purpose, and it shares nothing with the decider or its fold: a second opinion.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from streams.domain.locks.events import (
     LockDowngraded,
@@ -22,24 +21,7 @@ from streams.domain.locks.events import (
 from streams.domain.locks.replies import LeaseExtended, LockFreed, LockHeld, LockWaiting
 from streams.log.records import LoggedDecision
 from streams.replay.findings import Report
-
-Complain = Callable[[str, str], None]
-"""(violation code, what)"""
-
-
-class Invariants(Protocol):
-    """What one kind must keep; told of each event in log order."""
-
-    def event(
-        self, number: int, event: Any, decision: LoggedDecision, lease_ms: int, complain: Complain
-    ) -> None:
-        """Check and remember one event; `number` is the token an event at this place must have."""
-
-    def reply(self, reply: Any, decision: LoggedDecision, complain: Complain) -> None:
-        """Check the answer of a decision whose events were just told."""
-
-    def finish(self, report: Report) -> None:
-        """Write down what is still open."""
+from streams.replay.invariants import Complain
 
 
 @dataclass(slots=True)
@@ -105,9 +87,9 @@ class LockInvariants:
 
     def finish(self, report: Report) -> None:
         """Write down what is still open."""
-        report.grants, report.greatest_token = self._grants, self._greatest
-        report.open_leases = sum(map(len, self._leases.values()))
-        report.open_waits = len(self._waits)
+        report.greatest_token = self._greatest
+        held = sum(map(len, self._leases.values()))
+        report.counts = {"grants": self._grants, "held": held, "waiting": len(self._waits)}
 
     def _granted(self, number: int, key: str, e: LockGranted, complain: Complain) -> None:
         self._token(number, key, e.token, complain)

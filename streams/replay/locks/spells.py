@@ -8,33 +8,12 @@ from typing import Literal, TypeAlias
 
 from streams.domain.locks.commands import Mode, Transaction, WaitEdge
 from streams.domain.value import value
-from streams.log.accepted import AcceptedCommit, Decided
-from streams.log.positions import Position
-from streams.log.records import Lane
+from streams.replay.causes import Cause
 
 Role: TypeAlias = Literal["HOLDER", "WAITER"]
 How: TypeAlias = Literal[
     "RELEASED", "EXPIRED", "UPGRADED", "DOWNGRADED", "GRANTED", "TIMED_OUT", "WITHDRAWN", "ABORTED"
 ]
-
-
-@value
-class Cause:
-    """The decision behind a change: which command, by whom, and where it is logged. A timer's has no client."""
-
-    position: Position
-    index: int
-    time_ms: int
-    """When its commit was appended."""
-    lease_ms: int
-    lane: Lane
-    command: str
-    principal: str
-    client: str
-    handle: str
-    sequence: int
-    issued_ms: int
-    """When the client first sent it, by the client's clock."""
 
 
 @value
@@ -122,12 +101,3 @@ class Refusal:
     cause: Cause
     code: str
     message: str
-
-
-def cause_of(accepted: AcceptedCommit, decided: Decided) -> Cause:
-    """Return the cause that the events of `decided` have in common."""
-    decision = decided.decision
-    return Cause(
-        accepted.position, decided.index, accepted.time_ms, accepted.commit.lease_ms, decision.lane, decision.command,
-        decision.principal, decision.client, decision.handle, decision.sequence, decision.meta.issued_ms,
-    )  # fmt: skip

@@ -17,15 +17,14 @@ from streams.domain.value import value
 from streams.log.accepted import AcceptedCommit, Decided
 from streams.log.reader import UnknownEvent
 from streams.log.vocabulary import Vocabulary
-from streams.replay.spells import Cause, Departed, Ending, Party, Refusal, Spell, cause_of
+from streams.replay.causes import Cause, cause_of
+from streams.replay.locks.spells import Departed, Ending, Party, Refusal, Spell
 from streams.wire.messages import SessionEnded, TimerFailed
 
 KEPT = 100
 """Refusals, and waits that ended without a grant, that are remembered: the latest."""
 AHEAD_KEPT = 10
 """Those in front of a waiter that are remembered by name."""
-_READS = frozenset({"InspectLock"})
-"""Who only looks at a name does not use it."""
 
 
 @value
@@ -40,8 +39,6 @@ class LockAt:
     """One for each of `lock.waiters`, next in line first."""
     changed: Cause | None
     """The decision that changed it last."""
-    used: bool
-    """Whether anybody had asked for it."""
     failed_timer: str | None
     """The error of its timer, if that failed and nobody has commanded the lock since."""
 
@@ -71,7 +68,8 @@ class LockChronicle:
         self._holds: dict[int, Spell] = {}
         self._waits: dict[int, Spell] = {}
         self._changed: Cause | None = None
-        self._used = False
+        self.used = False
+        """Whether anybody had asked for it."""
         self._failed_timer: str | None = None
 
     def at(self) -> LockAt:
@@ -83,7 +81,6 @@ class LockChronicle:
             tuple([self._holds[holder.token] for holder in lock.holders]),
             tuple([self._waits[waiter.ticket] for waiter in lock.waiters]),
             self._changed,
-            self._used,
             self._failed_timer,
         )
 
@@ -100,7 +97,7 @@ class LockChronicle:
 
     def _decided(self, decided: Decided, cause: Cause) -> None:
         decision = decided.decision
-        self._used = self._used or decision.command not in _READS
+        self.used = self.used or decision.command not in self._vocabulary.looks
         if not decided.events:
             self._unchanged(decision.reply, cause)
             return

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from streams.domain.locks.commands import WaitEdge
-from streams.replay.spells import Cause, Departed, Ending, Party, Spell
+from streams.replay.causes import Cause
+from streams.replay.locks.spells import Departed, Ending, Party, Spell
 
 NAMED = 3
 """Parties that a sentence names; the others are counted."""

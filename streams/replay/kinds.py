@@ -1,0 +1,9 @@
+"""What kinds add to the verifier, in an explicit list. A kind that is not in it is verified by the log's own rules."""
+
+from collections.abc import Callable
+from typing import Final
+
+from streams.replay.invariants import Invariants
+from streams.replay.locks.invariants import LockInvariants
+
+INVARIANTS: Final[dict[str, Callable[[], Invariants]]] = {"locks": LockInvariants}

@@ -1,0 +1,1 @@
+"""What is told of locks alone: spells, causes, the story in sentences, and what must hold of their events."""
