@@ -12,7 +12,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
@@ -29,6 +29,7 @@ from storage.postgres.publications import PostgresPublications
 from storage.postgres.store import PostgresProjectionStore
 from storage.redis.hot import RedisHotStore, client
 from streams.catalog import KINDS, PROJECTIONS
+from streams.domain.kind import KindSpec
 from streams.log.ports import LogUnavailable
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
@@ -42,6 +43,7 @@ from streams.ops.starting import (
     settings_of,
 )
 from streams.projections.ports import HotStore, SinkUnavailable
+from streams.projections.projection import Projection
 from streams.projector.app import GroupSettings, ProjectorApp
 from streams.projector.backoff import Backoff
 from streams.projector.configuration import ProjectorSettings, influx_parts
@@ -85,13 +87,20 @@ class ProjectorEnding(Ending):
             self.asked.set()
 
 
-async def run(settings: ProjectorSettings) -> int:
-    """Run a projector until SIGTERM or SIGINT, or until it can do no more. Return the exit code."""
+async def run(
+    settings: ProjectorSettings,
+    kinds: Sequence[KindSpec] = KINDS,
+    projections: Sequence[Projection] = PROJECTIONS,
+) -> int:
+    """Run a projector of `projections` until SIGTERM or SIGINT, or until it can do no more. Return the exit code.
+
+    `kinds`: those that the projections are of, at least.
+    """
     log = structlog.get_logger("tidelock.projector")
     ending = ProjectorEnding(log)
     ending.on_signals()
     opened = AsyncExitStack()
-    starting = asyncio.create_task(_start(settings, opened, ending), name="start")
+    starting = asyncio.create_task(_start(settings, kinds, projections, opened, ending), name="start")
     asked = asyncio.create_task(ending.asked.wait(), name="wait for the end")
     try:
         await asyncio.wait((starting, asked), return_when=asyncio.FIRST_COMPLETED)
@@ -120,23 +129,30 @@ async def _close(opened: AsyncExitStack, starting: Any, asked: Any, exit_code: i
         os._exit(exit_code)
 
 
-async def _start(settings: ProjectorSettings, opened: AsyncExitStack, ending: ProjectorEnding) -> None:
+async def _start(
+    settings: ProjectorSettings,
+    kinds: Sequence[KindSpec],
+    projections: Sequence[Projection],
+    opened: AsyncExitStack,
+    ending: ProjectorEnding,
+) -> None:
     """Open everything, in the reverse of the order in which it is closed again. Raises `CannotStart`."""
     shown = Shown(settings.projector_name)
     _serve(settings, shown, opened)
-    await _logs_are_there(settings)
+    firsts = [PartitionId(name, 0) for name in sorted({projection.kind for projection in projections})]
+    await _logs_are_there(settings, [first.log_topic for first in firsts])
     connections = await _database(settings, shown, opened)
     projector = Projector(
-        PROJECTIONS,
-        {kind.name: Vocabulary(kind) for kind in KINDS},
+        projections,
+        {kind.name: Vocabulary(kind) for kind in kinds},
         _ports(settings, connections, opened),
         LaneSettings(ring_bytes=settings.projector_buffer_bytes),
         _hot(settings, opened),
     )
     look_ups = KafkaLogEnds(settings.kafka)
     opened.push_async_callback(look_ups.close)
-    ends = Ends(look_ups.ends, lambda: projector.tails or [PartitionId(KINDS[0].name, 0)])
-    shown.publishers = _publishers(settings, connections, opened)
+    ends = Ends(look_ups.ends, lambda: projector.tails or firsts)
+    shown.publishers = _publishers(settings, connections, projections, opened)
     app = ProjectorApp(GroupSettings(settings.kafka, settings.session_timeout_ms), projector)
     shown.projector, shown.ends, shown.waits_for = projector, ends, None
     await opened.enter_async_context(_beside("ends of the logs", ends.run()))
@@ -153,8 +169,7 @@ def _serve(settings: ProjectorSettings, shown: Shown, opened: AsyncExitStack) ->
     opened.callback(status.shutdown)
 
 
-async def _logs_are_there(settings: ProjectorSettings) -> None:
-    topics = [PartitionId(kind.name, 0).log_topic for kind in KINDS]
+async def _logs_are_there(settings: ProjectorSettings, topics: list[str]) -> None:
     try:
         found = await ends_of(settings.kafka, topics)
     except (LogUnavailable, OSError) as error:
@@ -206,7 +221,10 @@ def _hot(settings: ProjectorSettings, opened: AsyncExitStack) -> HotStore | None
 
 
 def _publishers(
-    settings: ProjectorSettings, connections: Pool, opened: AsyncExitStack
+    settings: ProjectorSettings,
+    connections: Pool,
+    projections: Sequence[Projection],
+    opened: AsyncExitStack,
 ) -> tuple[Publisher, ...]:
     if settings.influx is None:
         structlog.get_logger("tidelock.projector").info("no InfluxDB is named: there are no points")
@@ -214,7 +232,7 @@ def _publishers(
     store = InfluxPointStore(InfluxSettings(*influx_parts(settings.influx)))
     opened.push_async_callback(store.close)
     publications = PostgresPublications(connections)
-    made = tuple(Publisher(one, publications, store) for one in PROJECTIONS if one.points is not None)
+    made = tuple(Publisher(one, publications, store) for one in projections if one.points is not None)
     for publisher in made:
         task = asyncio.create_task(publisher.run(), name=f"publish {publisher.projection.name}")
         opened.push_async_callback(_end, task)
