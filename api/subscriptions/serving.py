@@ -8,14 +8,13 @@ from uvicorn.config import Config
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 
+from api.requests import bound_socket
 from api.subscriptions.errors import Ended, ServerStopping
 from api.subscriptions.hub import Hub
 
 FAREWELL_S = 3.0
 WRITE_BUFFER_BYTES = 16 * 1024
 """So much waits in the process for a peer that does not read; the rest waits in its subscriber's queue."""
-SOCKET_BUFFER_BYTES = 64 * 1024
-"""And so much in the kernel, which would else keep megabytes for each."""
 UNREAD_BYTES = 256 * 1024
 """Pings are answered at once; whoever reads so little of that is no peer."""
 FRAGMENTS = 1024
@@ -29,9 +28,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """Begin."""
         super().connection_made(transport)
         self.transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
-        self.transport.get_extra_info("socket").setsockopt(
-            socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BUFFER_BYTES
-        )
+        bound_socket(transport)
 
     def handle_ping(self) -> None:
         """Answer, as long as answers are read."""
