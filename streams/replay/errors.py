@@ -6,6 +6,7 @@ RewindError
 ├── BeyondTheEnd     the log does not reach that position yet
 ├── OtherPartition   the position is in a log that this name is not in
 ├── NeverUsed        nobody had asked for this name up to then
+├── MessageUnknown   the queue has had no such message up to then
 └── ForeignLog       the log is not the one of that partition, or none at all
 """
 
@@ -82,6 +83,19 @@ class NeverUsed(RewindError):
         self.tenant = tenant
         self.name = name
         self.last = last
+
+
+class MessageUnknown(RewindError):
+    """The queue has had no such message."""
+
+    code = "MESSAGE_UNKNOWN"
+
+    def __init__(self, queue: str, message: str) -> None:
+        super().__init__(
+            f"Queue {queue!r} has had no message {message}. Check the id, the queue and the tenant."
+        )
+        self.queue = queue
+        self.message = message
 
 
 class ForeignLog(RewindError):

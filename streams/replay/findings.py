@@ -27,6 +27,10 @@ CODES = {
     "NO_SUCH_WAIT": "an event ends a wait that is not open",
     "STOLEN": "a lease was changed by somebody other than its holder",
     "EARLY": "a lease or wait ended before its time, or was shortened",
+    "NO_SUCH_MESSAGE": "an event names a message that is not there, or not in that state",
+    "REDELIVERED": "a message was delivered that somebody had, or that was no more to be delivered",
+    "OUT_OF_ORDER": "a message overtook an earlier one of its group",
+    "ATTEMPTS": "a message was delivered too often, or its deliveries were miscounted",
 }
 """Stable codes of violations, and what each says."""
 

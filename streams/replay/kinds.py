@@ -5,5 +5,9 @@ from typing import Final
 
 from streams.replay.invariants import Invariants
 from streams.replay.locks.invariants import LockInvariants
+from streams.replay.queues.invariants import QueueInvariants
 
-INVARIANTS: Final[dict[str, Callable[[], Invariants]]] = {"locks": LockInvariants}
+INVARIANTS: Final[dict[str, Callable[[], Invariants]]] = {
+    "locks": LockInvariants,
+    "queues": QueueInvariants,
+}

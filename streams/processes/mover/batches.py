@@ -7,6 +7,7 @@ killed in between stays away. After that, delivery is as everywhere: at least on
 """
 
 from collections.abc import Iterator
+from hashlib import sha256
 
 from streams.domain.queues.commands import NewMessage, Origin
 from streams.domain.queues.replies import MessageBody, PeekedMessage
@@ -15,6 +16,8 @@ from streams.processes.mover.ports import Page
 
 MAX_BYTES = 300 * 1024
 MAX_REASON = 500
+MAX_NAME = 200
+"""Characters of a move's name; of a longer one its hash is taken."""
 OVERHEAD = 200
 """Bytes of a message besides its payload and headers, about."""
 
@@ -52,9 +55,11 @@ def moved_message(incarnation: int, source: Source, peeked: PeekedMessage, body:
 
 def dedup_id_of(source: Source, identity: str) -> str:
     """Return what names a move of a message. Each subscription of a broadcast queue moves its own."""
-    return f"tidelock-move:{source.queue}:{identity}" + (
-        f":{source.subscription}" if source.subscription else ""
-    )
+    whose = f":{source.subscription}" if source.subscription else ""
+    name = f"{source.queue}:{identity}{whose}"
+    if len(name) > MAX_NAME:
+        name = sha256(name.encode()).hexdigest()
+    return f"tidelock-move:{name}"
 
 
 def _for(page: Page, target: str) -> Iterator[tuple[PeekedMessage, MessageBody]]:

@@ -1,0 +1,1 @@
+"""Queues: what one message went through, and what must hold of all of them."""
