@@ -116,6 +116,7 @@ OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
 TOO_LARGE = "REQUEST_TOO_LARGE"
 TOO_SLOW = "REQUEST_TIMEOUT"
 NOT_ALLOWED = "METHOD_NOT_ALLOWED"
+TOO_MANY_CONNECTIONS = "TOO_MANY_CONNECTIONS"
 _CLOSE = ((b"connection", b"close"),)
 """The rest of the body is not waited for."""
 _STATUS: dict[str, tuple[int, tuple[tuple[bytes, bytes], ...]]] = {
@@ -123,6 +124,7 @@ _STATUS: dict[str, tuple[int, tuple[tuple[bytes, bytes], ...]]] = {
     NOT_ALLOWED: (405, ((b"allow", b"POST"),)),
     TOO_SLOW: (408, _CLOSE),
     TOO_LARGE: (413, _CLOSE),
+    TOO_MANY_CONNECTIONS: (429, _CLOSE),
 }
 
 

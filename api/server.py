@@ -31,6 +31,7 @@ from api.subscriptions.app import LiveApp
 from api.subscriptions.hub import Hub
 from api.subscriptions.opening import live_locks
 from api.subscriptions.serving import LiveServer, WebSocketProtocol
+from api.subscriptions.shares import ShareLimits
 from api.telemetry import SESSIONS
 from storage.kafka.ends import KafkaLogEnds
 from storage.postgres.pool import pool
@@ -201,11 +202,15 @@ async def _serve(settings: ApiSettings, node: Node, listening: socket.socket) ->
         http = GraphQLOverHttp(schema, services)
         app = ApiApp(
             http,
-            LiveApp(schema, services, http),
+            LiveApp(schema, services, http, shares=_shares(settings)),
             dev_token=settings.known_token if settings.api_dev else None,
         )
         node.services, node.server = services, Server(_configured(app), hub)
         await node.server.serve(sockets=[listening])
+
+
+def _shares(settings: ApiSettings) -> ShareLimits:
+    return ShareLimits(settings.api_principal_connections, settings.api_principal_subscriptions)
 
 
 def _configured(app: ApiApp) -> uvicorn.Config:

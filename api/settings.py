@@ -47,6 +47,12 @@ class ApiSettings(BaseSettings):
     api_subscriptions: int = Field(
         10_000, ge=1, description="Live subscriptions that this node serves at most."
     )
+    api_principal_subscriptions: int = Field(
+        2_500, ge=1, description="Live subscriptions that one principal may have on this node."
+    )
+    api_principal_connections: int = Field(
+        2_500, ge=1, description="WebSockets and event streams that one principal may have on this node."
+    )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
     @field_validator("api_listen", "api_metrics")

@@ -5,9 +5,11 @@ from api.schema import Schema
 from api.services import Services
 from api.subscriptions.events import EventStreams
 from api.subscriptions.operations import Operations
+from api.subscriptions.shares import ShareLimits, Shares
 from api.subscriptions.sockets import SocketLimits, Sockets
 
 DEFAULT_LIMITS = SocketLimits()
+DEFAULT_SHARES = ShareLimits()
 
 
 class LiveApp:
@@ -19,10 +21,12 @@ class LiveApp:
         services: Services,
         http: GraphQLOverHttp,
         limits: SocketLimits = DEFAULT_LIMITS,
+        shares: ShareLimits = DEFAULT_SHARES,
     ) -> None:
-        operations = Operations(schema, services, http)
-        self._sockets = Sockets(operations, services.authenticator, limits)
-        self._events = EventStreams(operations, services.authenticator)
+        shared = Shares(shares)
+        operations = Operations(schema, services, http, shared.subscriptions)
+        self._sockets = Sockets(operations, services.authenticator, limits, shared.connections)
+        self._events = EventStreams(operations, services.authenticator, shared.connections)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection or request (ASGI)."""

@@ -4,7 +4,8 @@ ApiError
 ├── BadCursor              CURSOR_INVALID: no cursor of this log, tenant and subscription
 ├── CursorExpired          the log no longer holds what comes after it
 ├── CursorAhead            this node has not read so far, and waited long enough
-├── TooManySubscriptions   of this connection, or of this process
+├── TooManyConnections     of this principal
+├── TooManySubscriptions   of this connection, this principal, or this process
 └── Ended                  it was under way; its `cursor` goes on
     ├── SubscriberTooSlow  it did not take what came
     ├── ServerStopping     this node ends: resume on another
@@ -14,10 +15,11 @@ ApiError
 """
 
 from api.errors import ApiError, BadCursor
+from api.http import TOO_MANY_CONNECTIONS
 
 __all__ = [
     "BadCursor", "CursorAhead", "CursorExpired", "Ended", "LogAway", "LogHalted", "ServerStopping",
-    "StateLost", "SubscriberTooSlow", "TooManySubscriptions",
+    "StateLost", "SubscriberTooSlow", "TooManyConnections", "TooManySubscriptions",
 ]  # fmt: skip
 
 
@@ -33,8 +35,14 @@ class CursorAhead(ApiError):
     code = "CURSOR_AHEAD"
 
 
+class TooManyConnections(ApiError):
+    """This principal gets no more."""
+
+    code = TOO_MANY_CONNECTIONS
+
+
 class TooManySubscriptions(ApiError):
-    """This connection, or this process, serves no more."""
+    """This connection, this principal, or this process gets no more."""
 
     code = "TOO_MANY_SUBSCRIPTIONS"
 

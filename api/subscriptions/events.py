@@ -28,6 +28,7 @@ from api.http import (
 )
 from api.identity import Authenticator, Identity, bearer
 from api.subscriptions.operations import Operations
+from api.subscriptions.shares import Share
 
 KEEP_ALIVE_S: Final = 15.0
 HEADERS: Final = [
@@ -41,22 +42,31 @@ class EventStreams:
     """Serves requests that accept an event stream (ASGI)."""
 
     def __init__(
-        self, operations: Operations, authenticator: Authenticator, keep_alive_s: float = KEEP_ALIVE_S
+        self,
+        operations: Operations,
+        authenticator: Authenticator,
+        connections: Share,
+        keep_alive_s: float = KEEP_ALIVE_S,
     ) -> None:
         self._operations = operations
         self._authenticator = authenticator
+        self._connections = connections
         self._keep_alive_s = keep_alive_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         try:
             who = self._authenticator.identify(bearer(_header(scope, b"authorization")))
-            asked = await _asked(scope, receive)
+            with self._connections.one(who):
+                await self._serve(who, scope, receive, send)
         except ApiError as error:
             await refuse(send, error)
-            return
         except CallerGone:
             return
+
+    async def _serve(self, who: Identity, scope: Scope, receive: Receive, send: Send) -> None:
+        """Stream. Raises `ApiError` and `CallerGone` before it begins."""
+        asked = await _asked(scope, receive)
         streaming = asyncio.create_task(self._stream(asked, who, scope, send))
         leaving = asyncio.create_task(_left(receive))
         try:

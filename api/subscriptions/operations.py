@@ -25,6 +25,7 @@ from api.schema import Schema
 from api.selections import DEFINITION
 from api.services import Services
 from api.subscriptions.plan import Plan, Planner
+from api.subscriptions.shares import Share
 from streams.domain.value import value
 
 LIVE = "live"
@@ -41,11 +42,14 @@ class Answer:
 class Operations:
     """Runs whatever comes over a stream: subscriptions live, everything else by the ordinary way."""
 
-    def __init__(self, schema: Schema, services: Services, http: GraphQLOverHttp) -> None:
+    def __init__(
+        self, schema: Schema, services: Services, http: GraphQLOverHttp, subscriptions: Share
+    ) -> None:
         self._schema = schema
         self._graphql = schema._schema
         self._services = services
         self._http = http
+        self._subscriptions = subscriptions
 
     async def answers(
         self, asked: Asked, who: Identity, after: str | None = None, *, writes: bool = True
@@ -65,9 +69,10 @@ class Operations:
                 yield Answer(json.dumps(body), None)  # in ASCII: it may quote what no UTF-8 can express
                 return
             plan, items = self._subscription(document, operation, asked, who, after)
-            async with aclosing(items):
-                async for item in items:
-                    yield Answer(plan.render(item), item.cursor)
+            with self._subscriptions.one(who):
+                async with aclosing(items):
+                    async for item in items:
+                        yield Answer(plan.render(item), item.cursor)
         except GraphQLError as error:
             raise present(error) from None
         except Exception as error:

@@ -6,7 +6,7 @@ its time gets an `error` message whose extensions hold code and cursor.
 
 import asyncio
 import json
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from typing import Any, Final
 
 import structlog
@@ -15,11 +15,13 @@ from graphql import GraphQLError
 from api.errors import NotAuthenticated
 from api.http import Asked, Receive, Scope, Send
 from api.identity import Authenticator, Identity, bearer
-from api.subscriptions.errors import TooManySubscriptions
+from api.subscriptions.errors import TooManyConnections, TooManySubscriptions
 from api.subscriptions.operations import Operations
+from api.subscriptions.shares import Share
 from streams.domain.value import value
 
 PROTOCOL: Final = "graphql-transport-ws"
+TRY_AGAIN_LATER: Final = 1013
 MAX_ID: Final = 128
 MAX_REASON_BYTES: Final = 120
 
@@ -43,10 +45,13 @@ class _Close(Exception):
 class Sockets:
     """Serves WebSockets (ASGI)."""
 
-    def __init__(self, operations: Operations, authenticator: Authenticator, limits: SocketLimits) -> None:
+    def __init__(
+        self, operations: Operations, authenticator: Authenticator, limits: SocketLimits, connections: Share
+    ) -> None:
         self._operations = operations
         self._authenticator = authenticator
         self._limits = limits
+        self._connections = connections
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -56,10 +61,15 @@ class Sockets:
             await send({"type": "websocket.close", "code": 4406, "reason": f"Speak {PROTOCOL}."})
             return
         await send({"type": "websocket.accept", "subprotocol": PROTOCOL})
-        connection = _Connection(self._operations, self._limits, send)
+        with ExitStack() as held:
+            await self._serve(_Connection(self._operations, self._limits, send), held, scope, receive, send)
+
+    async def _serve(
+        self, connection: "_Connection", held: ExitStack, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         try:
             async with asyncio.timeout(self._limits.init_s):
-                connection.who = await self._begin(scope, receive, send)
+                connection.who = await self._begin(held, scope, receive, send)
             while (message := await _message(receive)) is not None:
                 await connection.take(message)
         except TimeoutError:
@@ -69,15 +79,18 @@ class Sockets:
         finally:
             await connection.end()
 
-    async def _begin(self, scope: Scope, receive: Receive, send: Send) -> Identity:
-        """Return who connects, once that is known."""
+    async def _begin(self, held: ExitStack, scope: Scope, receive: Receive, send: Send) -> Identity:
+        """Return who connects, once that is known; it counts among theirs as long as it is `held`."""
         while (message := await _message(receive)) is not None:
             match message:
                 case {"type": "connection_init"}:
                     try:
                         who = self._authenticator.identify(_token(message.get("payload"), scope))
+                        held.enter_context(self._connections.one(who))
                     except NotAuthenticated as error:
                         raise _Close(4403, f"{error.code}: {error.message}") from None
+                    except TooManyConnections as error:
+                        raise _Close(TRY_AGAIN_LATER, f"{error.code}: {error.message}") from None
                     await _send(send, {"type": "connection_ack"})
                     return who
                 case {"type": "ping"}:

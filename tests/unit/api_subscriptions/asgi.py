@@ -12,7 +12,8 @@ from api.http import GraphQLOverHttp
 from api.identity import DevelopmentToken
 from api.schema import build
 from api.services import Services
-from api.subscriptions.app import LiveApp
+from api.subscriptions.app import DEFAULT_SHARES, LiveApp
+from api.subscriptions.shares import ShareLimits
 from api.subscriptions.sockets import SocketLimits
 from tests.unit.api_subscriptions.world import TENANT, Node
 
@@ -20,7 +21,7 @@ TOKEN = "secret"
 INIT = {"type": "connection_init", "payload": {"Authorization": f"Bearer {TOKEN}"}}
 
 
-def app_of(node: Node, limits: SocketLimits | None = None) -> LiveApp:
+def app_of(node: Node, limits: SocketLimits | None = None, shares: ShareLimits = DEFAULT_SHARES) -> LiveApp:
     nothing = cast("Any", None)
     services = Services(
         authenticator=DevelopmentToken(TOKEN, TENANT, "app"), reads=nothing, progress=nothing, log_ends=nothing,
@@ -28,7 +29,7 @@ def app_of(node: Node, limits: SocketLimits | None = None) -> LiveApp:
     )  # fmt: skip
     schema = build(introspection=True)
     http = GraphQLOverHttp(schema, services)
-    return LiveApp(schema, services, http, limits or SocketLimits(operations=3, init_s=0.05))
+    return LiveApp(schema, services, http, limits or SocketLimits(operations=3, init_s=0.05), shares)
 
 
 class Connection:
