@@ -12,6 +12,7 @@ from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
 from streams.projections.projection import PoisonDecision, Projection
 from streams.projections.table import Changes, Row, Table
+from streams.projections.text import storable
 
 _NO_REPLY: Final = b""
 
@@ -77,7 +78,7 @@ class AuditFold:
         return (
             self._partition, accepted.offset, decided.index,
             tenant, name, decision.command,
-            decision.principal, _storable(meta.client), _storable(meta.handle), meta.sequence, decision.lane,
+            decision.principal, storable(meta.client), storable(meta.handle), meta.sequence, decision.lane,
             accepted_, outcome, reason,
             ",".join([type(event).__name__ for event in events]),
             decided.number if events else None,
@@ -89,14 +90,9 @@ class AuditFold:
         header = reply[:HEADER]
         if header == self._rejected:
             refusal = self._vocabulary.decode_reply(reply)
-            return False, refusal.code, _storable(refusal.message)
+            return False, refusal.code, storable(refusal.message)
         outcome = self._outcomes.get(header)
         if outcome is None:
             outcome = self._vocabulary.reply_name(reply).rpartition(".")[2]
             self._outcomes[header] = outcome
         return True, outcome, None
-
-
-def _storable(text: str) -> str:
-    """Return what a producer wrote as a database takes it: refused commands stand in the log as they came."""
-    return text.replace("\0", "\ufffd")

@@ -35,10 +35,10 @@ class Sketch:
     def __init__(self, buckets: dict[int, int] | None = None) -> None:
         self.buckets = {} if buckets is None else buckets
 
-    def add(self, duration_ms: int) -> None:
-        """Count one duration; one below 0 counts as 0."""
+    def add(self, duration_ms: int, times: int = 1) -> None:
+        """Count a duration so many times; one below 0 counts as 0."""
         bucket = bisect_left(BOUNDS, min(duration_ms, _LIMIT_MS))
-        self.buckets[bucket] = self.buckets.get(bucket, 0) + 1
+        self.buckets[bucket] = self.buckets.get(bucket, 0) + times
 
     def merge(self, other: "Sketch") -> None:
         """Count all that `other` counted."""

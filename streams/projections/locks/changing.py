@@ -34,16 +34,17 @@ from streams.projections.locks.spells import (
     SpellBook,
 )
 from streams.projections.locks.standing import Standing
-from streams.projections.locks.tables import DEADLOCKS
-from streams.projections.locks.windows import Windows
+from streams.projections.locks.tables import DEADLOCKS, LOCK_WINDOWS
+from streams.projections.locks.windows import LockCounts
 from streams.projections.table import Changes, Row
+from streams.projections.windows import Windows
 
 
 class Changing:
     """The changes of one partition since they were last taken, all but those of the locks' own rows."""
 
     def __init__(self, partition: int) -> None:
-        self.windows = Windows(partition)
+        self.windows = Windows(partition, LOCK_WINDOWS, LockCounts)
         self._partition = partition
         self._book = SpellBook()
         self._deadlocks: list[Row] = []

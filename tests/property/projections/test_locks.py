@@ -25,10 +25,11 @@ from streams.projections.locks import changing
 from streams.projections.locks.projections import AUDIT, LOCKS
 from streams.projections.locks.standing import restored_locks
 from streams.projections.locks.tables import LOCK_HISTORY, LOCK_WAITERS, LOCK_WINDOWS
-from streams.projections.locks.windows import WINDOW_MS, merged
+from streams.projections.locks.windows import merged
 from streams.projections.projection import Projection
 from streams.projections.sketch import Sketch
 from streams.projections.table import Row
+from streams.projections.windows import WINDOW_MS
 from tests.property.projections.histories import KEYS, MOVES, History, Move, history
 from tests.property.projections.sink import Sink, fold_on, project
 from tests.unit.replay.logbook import WHERE, WORDS

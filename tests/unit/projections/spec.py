@@ -11,7 +11,9 @@ from typing import Any
 
 from streams.log.accepted import AcceptedCommit, CommitReader
 from streams.log.ports import Stored
+from streams.log.positions import PartitionId
 from streams.log.records import LoggedDecision
+from streams.log.vocabulary import Vocabulary
 from streams.projections.projection import Fold, Projection
 from streams.projections.table import Changes, Key, Row, Table
 from tests.unit.replay.logbook import WHERE, WORDS, Logbook, decision
@@ -57,14 +59,14 @@ def given(projection: Projection, *moments: Moment) -> Spec:
 class Spec:
     """A fold, and the rows it has made so far."""
 
-    def __init__(self, projection: Projection) -> None:
+    def __init__(self, projection: Projection, where: PartitionId = WHERE, words: Vocabulary = WORDS) -> None:
         self.projection = projection
-        self.fold: Fold = projection.fold(WHERE, WORDS)
+        self.fold: Fold = projection.fold(where, words)
         self.rows: dict[Table, dict[Key, Row]] = {table: {} for table in projection.tables}
 
     def take(self) -> Changes:
         changes = self.fold.take()
-        for table in (*changes.inserted, *changes.put):
+        for table in changes.inserted | changes.put:
             for key, row in changes.rows(table):
                 if row is None:
                     del self.rows[table][key]

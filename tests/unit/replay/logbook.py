@@ -79,7 +79,8 @@ def timer(*events: Any) -> LoggedDecision:
 class Logbook:
     """One partition's log in the making. Generation 0: the token of an event is its number."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: str = "locks") -> None:
+        self.kind = kind
         self.records: list[Stored] = []
         self.head = LogHead()
         self.owner = b""
@@ -95,7 +96,7 @@ class Logbook:
 
     def begun(self) -> Logbook:
         """Genesis and a first claim."""
-        return self.write(Genesis(bytes(16), 0, "locks", 0, 1, 0)).claim(1)
+        return self.write(Genesis(bytes(16), 0, self.kind, 0, 1, 0)).claim(1)
 
     def claim(self, owner: int, level: int = 1) -> Logbook:
         """A claim, whose commits `commit` makes from now on."""

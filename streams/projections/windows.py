@@ -1,0 +1,98 @@
+"""Tumbling windows of event time, one a key and partition.
+
+Event time never goes back within a partition, so nothing comes late: a window is final as soon as a later commit is
+seen. A table of windows has the columns `partition`, key, `start_ms`, what was counted, `changed_offset`, `closed`.
+"""
+
+from typing import Final, Generic, Protocol, Self, TypeVar
+
+from streams.projections.sketch import Sketch
+from streams.projections.table import Changes, Row, Table
+
+WINDOW_MS: Final = 10_000
+
+
+class Counted(Protocol):
+    """What is counted in one window."""
+
+    def row(self) -> Row:
+        """Return the columns between `start_ms` and `changed_offset`."""
+
+    @classmethod
+    def of_row(cls, counted: Row) -> Self:
+        """Return what `row` made these columns of."""
+
+
+C = TypeVar("C", bound=Counted)
+
+
+class _Window(Generic[C]):
+    __slots__ = ("changed_offset", "counted", "stored", "touched")
+
+    def __init__(self, counted: C, changed_offset: int = -1, *, stored: bool = False) -> None:
+        self.counted = counted
+        self.changed_offset = changed_offset
+        self.stored = stored
+        self.touched = False
+
+
+class Windows(Generic[C]):
+    """The windows of one partition: one a key is open at a time."""
+
+    __slots__ = ("_closed", "_counted", "_open", "_partition", "_start_ms", "_table", "offset")
+
+    def __init__(self, partition: int, table: Table, counted: type[C]) -> None:
+        self._partition, self._table, self._counted = partition, table, counted
+        self._open: dict[Row, _Window[C]] = {}
+        self._closed: list[tuple[Row, int, _Window[C]]] = []
+        self._start_ms = 0
+        self.offset = -1
+
+    def restore(self, row: Row) -> None:
+        """Take back an open window."""
+        key = self._table.key
+        self._start_ms = row[key - 1]
+        counted = self._counted.of_row(tuple(row[key:-2]))
+        self._open[tuple(row[1 : key - 1])] = _Window(counted, row[-2], stored=True)
+
+    def reach(self, offset: int, time_ms: int) -> None:
+        """Move on to a commit; what it leaves behind is closed."""
+        self.offset = offset
+        if time_ms < self._start_ms + WINDOW_MS and self._open:
+            return
+        for key, window in self._open.items():
+            window.changed_offset = offset
+            self._closed.append((key, self._start_ms, window))
+        self._open = {}
+        self._start_ms = time_ms - time_ms % WINDOW_MS
+
+    def of(self, *key: str) -> C:
+        """Return the open window of a key, to be changed."""
+        window = self._open.get(key)
+        if window is None:
+            window = self._open[key] = _Window(self._counted())
+        window.touched = True
+        window.changed_offset = self.offset
+        return window.counted
+
+    def take(self, changes: Changes) -> None:
+        """Put the rows that changed into `changes`."""
+        for key, start_ms, window in self._closed:
+            self._put(changes, key, start_ms, window, closed=True)
+        for key, window in self._open.items():
+            if window.touched:
+                self._put(changes, key, self._start_ms, window, closed=None)
+                window.touched, window.stored = False, True
+        self._closed = []
+
+    def _put(
+        self, changes: Changes, key: Row, start_ms: int, window: _Window[C], *, closed: bool | None
+    ) -> None:
+        counted = window.counted.row()
+        put = changes.upsert if window.stored else changes.insert
+        put(self._table, (self._partition, *key, start_ms, *counted, window.changed_offset, closed))
+
+
+def percentiles(sketch: Sketch) -> Row:
+    """Return the median, the 95th and the 99th percentile; of nothing None."""
+    return (sketch.quantile(500), sketch.quantile(950), sketch.quantile(990))
