@@ -15,6 +15,7 @@ from api.plain import PlainExecutor, Plans
 from api.queries import locks as lock_queries
 from api.queries import partitions as partition_queries
 from api.queries import records as record_queries
+from api.queries import resources as resource_queries
 from api.subscriptions.schema import Subscription
 from api.subscriptions.types import EVENTS
 from api.types.locks import Lock
@@ -26,6 +27,7 @@ from api.types.pages import (
     WaitConnection,
 )
 from api.types.records import PartitionProgress
+from api.types.resources import ResourceDecisionConnection, ResourceState
 from api.types.results import AcquireAllResult, AcquireResult, ReleaseResult, RenewResult
 from api.types.scalars import SCALARS
 
@@ -55,6 +57,14 @@ class Query:
     )
     partitions: list[PartitionProgress] = strawberry.field(
         resolver=partition_queries.partitions, description="How far the read models are, and how far behind."
+    )
+    state: ResourceState = strawberry.field(
+        resolver=resource_queries.state,
+        description="A resource of any kind, from the log alone; of `at`, if that is given.",
+    )
+    events: ResourceDecisionConnection = strawberry.field(
+        resolver=resource_queries.events,
+        description="The decisions on a resource of any kind, from the log alone, newest first.",
     )
 
 

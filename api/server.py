@@ -8,7 +8,7 @@ import asyncio
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -23,22 +23,29 @@ from api.hot import HotLocks
 from api.http import MAX_BODY_BYTES, GraphQLOverHttp
 from api.identity import DevelopmentToken
 from api.requests import HttpProtocol
+from api.resources import Resources
 from api.schema import build
-from api.services import Services
+from api.services import Services, home_of
 from api.sessions import Sessions
 from api.settings import ApiSettings
 from api.subscriptions.app import LiveApp
 from api.subscriptions.hub import Hub
-from api.subscriptions.opening import live_locks
+from api.subscriptions.live import Live
+from api.subscriptions.opening import Followed, followed, log_reader
 from api.subscriptions.serving import LiveServer, WebSocketProtocol
 from api.subscriptions.shares import ShareLimits
 from api.telemetry import SESSIONS
 from storage.kafka.ends import KafkaLogEnds
-from storage.postgres.pool import pool
+from storage.postgres.marks import PostgresLogMarks
+from storage.postgres.pool import Pool, pool
 from storage.postgres.reads import SETTINGS, PostgresLockReads
+from storage.postgres.reads_checkpoints import PostgresStandings
 from storage.postgres.reads_progress import PostgresProgress
+from storage.postgres.stood import PostgresStoodLocks
 from storage.redis.hot import RedisHotStore
 from storage.redis.reader import reader
+from streams.catalog import KINDS
+from streams.domain.kind import KindSpec
 from streams.log.ports import LogUnavailable
 from streams.ops.addresses import host_port
 from streams.ops.http import OK, UNAVAILABLE, pages, serve
@@ -102,7 +109,9 @@ class Server(LiveServer):
 
 
 @asynccontextmanager
-async def services_of(settings: ApiSettings) -> AsyncIterator[tuple[Services, Hub]]:
+async def services_of(
+    settings: ApiSettings, kinds: Sequence[KindSpec] = KINDS
+) -> AsyncIterator[tuple[Services, list[Hub]]]:
     """Open all that the API works with, and where live subscriptions meet; waits for the logs to be there."""
     reading = replace(SETTINGS, max_size=settings.api_connections)
     connections = pool(settings.postgres, reading)
@@ -113,21 +122,26 @@ async def services_of(settings: ApiSettings) -> AsyncIterator[tuple[Services, Hu
     await connections.open(wait=False)
     progress.open()
     key = settings.cursor_key.encode()
-    watching = live_locks(settings.kafka, ends, connections, key, settings.api_subscriptions)
+    marks = PostgresLogMarks(connections)
+    watching = followed(settings.kafka, kinds, ends, marks, key, settings.api_subscriptions)
     try:
-        async with watching as live, _hot(settings.redis, progress) as hot:
+        async with watching as logs, _hot(settings.redis, progress) as hot:
+            partitions = {kind.name: await _partitions(ends, kind.name) for kind in kinds}
+            home = partial(home_of, partitions)
             services = Services(
                 authenticator=DevelopmentToken(settings.known_token, settings.tenant, settings.principal),
                 reads=PostgresLockReads(connections),
                 progress=progress,
                 log_ends=ends,
                 sessions=sessions,
-                partitions=await _partitions(ends),
+                partitions=partitions,
                 page_key=key,
                 hot=hot,
-                live=live,
+                live=_live_locks(logs[LOCKS], connections),
+                resources=Resources(tuple(kinds), home, log_reader(settings.kafka), marks),
+                everywhere=PostgresStandings(connections),
             )
-            yield services, live.hub
+            yield services, [each.hub for each in logs.values()]
     finally:
         await sessions.close()
         await progress.close()
@@ -148,6 +162,10 @@ async def _hot(url: str | None, progress: PostgresProgress) -> AsyncIterator[Hot
         await redis.aclose()
 
 
+def _live_locks(logs: Followed, connections: Pool) -> Live:
+    return Live(logs.hub, logs.replays, logs.cursors, PostgresStoodLocks(connections))
+
+
 def _connect(
     workers: list[str], token: str, client_id: str, first_sequence: int
 ) -> tidelock.client.client.Connecting:
@@ -161,18 +179,18 @@ def _connect(
     )
 
 
-async def _partitions(ends: KafkaLogEnds) -> int:
+async def _partitions(ends: KafkaLogEnds, kind: str) -> int:
     log = structlog.get_logger("tidelock.api")
     while True:
         try:
-            return await ends.partitions(LOCKS)
+            return await ends.partitions(kind)
         except LogUnavailable as error:
             log.warning("waiting for the logs", error=str(error))
             await asyncio.sleep(WAIT_S)
 
 
-async def run(settings: ApiSettings) -> int:
-    """Serve until SIGTERM or SIGINT; return the exit code."""
+async def run(settings: ApiSettings, kinds: Sequence[KindSpec] = KINDS) -> int:
+    """Serve `kinds` until SIGTERM or SIGINT; return the exit code."""
     log = structlog.get_logger("tidelock.api")
     node = Node()
     async with AsyncExitStack() as opened:
@@ -186,7 +204,7 @@ async def run(settings: ApiSettings) -> int:
                 "cannot listen", listen=settings.api_listen, metrics=settings.api_metrics, error=str(error)
             )
             return EXIT_CONFIGURATION
-        await node.until_asked(_serve(settings, node, listening))
+        await node.until_asked(_serve(settings, kinds, node, listening))
     return 0
 
 
@@ -196,8 +214,10 @@ def _listening(address: str) -> socket.socket:
     return socket.create_server((host.strip("[]"), port), family=family, backlog=BACKLOG)
 
 
-async def _serve(settings: ApiSettings, node: Node, listening: socket.socket) -> None:
-    async with services_of(settings) as (services, hub):
+async def _serve(
+    settings: ApiSettings, kinds: Sequence[KindSpec], node: Node, listening: socket.socket
+) -> None:
+    async with services_of(settings, kinds) as (services, hubs):
         schema = build(introspection=settings.api_dev)
         http = GraphQLOverHttp(schema, services)
         app = ApiApp(
@@ -205,7 +225,7 @@ async def _serve(settings: ApiSettings, node: Node, listening: socket.socket) ->
             LiveApp(schema, services, http, shares=_shares(settings)),
             dev_token=settings.known_token if settings.api_dev else None,
         )
-        node.services, node.server = services, Server(_configured(app), hub)
+        node.services, node.server = services, Server(_configured(app), hubs)
         await node.server.serve(sockets=[listening])
 
 
@@ -229,13 +249,13 @@ def _configured(app: ApiApp) -> uvicorn.Config:
     )
 
 
-def main() -> int:
-    """Run an API node with the settings of the environment."""
+def main(kinds: Sequence[KindSpec] = KINDS) -> int:
+    """Run an API node of `kinds` with the settings of the environment."""
     settings = settings_of("The API's", ApiSettings)
     if settings is None:
         return EXIT_CONFIGURATION
     configure_logs(settings.log_level, api=settings.api_name)
-    return run_process(run(settings))
+    return run_process(run(settings, kinds))
 
 
 if __name__ == "__main__":

@@ -1,16 +1,20 @@
 """What the API works with: made once a process by `server`, by tests from memory."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from api.errors import BadArgument
 from api.hot import HotLocks
 from api.identity import Authenticator
 from api.ports import LiveLocks, LogEnds
+from api.resources import Resources
 from api.sessions import Sessions
 from streams.projections.locks.reads import LockReads
-from streams.projections.reads import Progress
+from streams.projections.reads import Progress, Standings
 from streams.wire.keys import key_of, name_problem
 from streams.wire.murmur2 import partition_of
+
+LOCKS = "locks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +26,32 @@ class Services:
     progress: Progress
     log_ends: LogEnds
     sessions: Sessions
-    partitions: int
-    """Of the kind `locks`."""
+    partitions: Mapping[str, int]
+    """How many each kind has."""
     page_key: bytes
     """Seals the cursors of pages: nodes that share it read each other's."""
     hot: HotLocks | None = None
     """Where locks are looked up first; None: there are no hot copies."""
     live: LiveLocks | None = None
     """What subscriptions ask; None: there are none here."""
+    resources: Resources | None = None
+    """States and histories of any kind; None: there are none here."""
+    everywhere: Standings | None = None
+    """How far all kinds' read models are; None: those of locks alone are known."""
 
-    def partition_of(self, tenant: str, name: str) -> int:
-        """Return the partition that decides on a lock. Raises `BadArgument` if nothing can have this name."""
-        problem = name_problem(name)
-        if problem is not None:
-            raise BadArgument(problem.message, code=problem.code)
-        return partition_of(key_of(tenant, name), self.partitions)
+    @property
+    def standings(self) -> Standings:
+        """How far read models are."""
+        return self.everywhere or self.reads
+
+    def partition_of(self, tenant: str, name: str, kind: str = LOCKS) -> int:
+        """Return the partition that decides on a resource. Raises `BadArgument` if nothing can have this name."""
+        return home_of(self.partitions, kind, tenant, name)
+
+
+def home_of(partitions: Mapping[str, int], kind: str, tenant: str, name: str) -> int:
+    """Return the partition that decides on a resource. Raises `BadArgument` if nothing can have this name."""
+    problem = name_problem(name)
+    if problem is not None:
+        raise BadArgument(problem.message, code=problem.code)
+    return partition_of(key_of(tenant, name), partitions[kind])

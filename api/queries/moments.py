@@ -4,69 +4,81 @@ import time
 
 from api.errors import BadPosition, BadTime, ProjectionBehind
 from api.services import Services
+from streams.domain.value import value
 from streams.log.positions import PartitionId, Position
-from streams.projections.locks.reads import KIND
 from streams.projections.reads import Moment
 
 WITHIN_S = 5.0
 """How long a question waits for a read model."""
 RETRY_MS = 500
-LOCKS = "locks"
-AUDIT = "audit"
 
 
-async def not_before(services: Services, position: Position | None, projection: str = LOCKS) -> None:
+@value
+class ReadModel:
+    """Which read model of which kind must know the moment."""
+
+    kind: str
+    projection: str
+
+
+LOCKS = ReadModel("locks", "locks")
+AUDIT = ReadModel("locks", "audit")
+
+
+async def not_before(services: Services, position: Position | None, model: ReadModel = LOCKS) -> None:
     """Return once the projection knows the commit at `position`. Raises `ProjectionBehind`, `BadPosition`."""
     if position is not None:
-        _check(services, position)
-        await _reach(services, projection, position)
+        _check(services, position, model)
+        await _reach(services, model, position)
 
 
-async def known(services: Services, at: Moment | None, partition: int | None) -> None:
+async def known(
+    services: Services, at: Moment | None, partition: int | None, model: ReadModel = LOCKS
+) -> None:
     """Return once the read model knows all of `at`. Raises `BadTime`, `BadPosition`, `ProjectionBehind`.
 
     `partition`: the one that the question is about; None: all of them.
     """
     if isinstance(at, Position):
-        _check(services, at)
+        _check(services, at, model)
         if partition is not None and at.partition.partition != partition:
             raise BadPosition(
-                f"`at` is a position of {at.partition}, and the lock is decided in {KIND}/{partition}. "
+                f"`at` is a position of {at.partition}, and what is asked for is decided in "
+                f"{PartitionId(model.kind, partition)}. "
                 "Give a position of that one, or a time."
             )
-        await _reach(services, LOCKS, at)
+        await _reach(services, model, at)
     elif at is not None:
         if at > time.time() * 1000:
             raise BadTime("`at` is still to come. Give a time that has passed, or none for now.")
-        numbers = range(services.partitions) if partition is None else (partition,)
-        await _cover(services, at, [PartitionId(KIND, number) for number in numbers])
+        numbers = range(services.partitions[model.kind]) if partition is None else (partition,)
+        await _cover(services, at, [PartitionId(model.kind, number) for number in numbers], model)
 
 
-async def _cover(services: Services, time_ms: int, several: list[PartitionId]) -> None:
+async def _cover(services: Services, time_ms: int, several: list[PartitionId], model: ReadModel) -> None:
     """Wait until the projection knows all that was committed by `time_ms`."""
-    stands = {
-        one.stand.where: one.stand for one in await services.reads.projected() if one.projection == LOCKS
-    }
+    told = await services.standings.projected()
+    stands = {one.stand.where: one.stand for one in told if one.projection == model.projection}
     for where in several:
         stand = stands.get(where)
         if stand is None or stand.time_ms <= time_ms:
             last = await services.log_ends.after(where, time_ms) - 1
             if last >= 0:
-                await _reach(services, LOCKS, Position(where, last))
+                await _reach(services, model, Position(where, last))
 
 
-def _check(services: Services, position: Position) -> None:
-    where = position.partition
-    if where.kind != KIND or where.partition >= services.partitions:
+def _check(services: Services, position: Position, model: ReadModel) -> None:
+    where, kind, count = position.partition, model.kind, services.partitions[model.kind]
+    if where.kind != kind or where.partition >= count:
         raise BadPosition(
-            f"There is no partition {where}, only {KIND}/0 to {KIND}/{services.partitions - 1}. "
+            f"There is no partition {where}, only {kind}/0 to {kind}/{count - 1}. "
             "Give a position as an answer told it."
         )
 
 
-async def _reach(services: Services, projection: str, position: Position) -> None:
+async def _reach(services: Services, model: ReadModel, position: Position) -> None:
     where, wanted = position.partition, position.offset + 1
-    if await services.progress.reach(projection, where, wanted, 0):
+    if await services.progress.reach(model.projection, where, wanted, 0):
         return
     ends = await services.log_ends.ends([where])
     if wanted > ends[where]:
@@ -74,7 +86,7 @@ async def _reach(services: Services, projection: str, position: Position) -> Non
             f"{position} is beyond the end of the log, which is at offset {ends[where]}. "
             "Give a position as an answer told it."
         )
-    if not await services.progress.reach(projection, where, wanted, WITHIN_S):
+    if not await services.progress.reach(model.projection, where, wanted, WITHIN_S):
         raise ProjectionBehind(
             f"The read model did not get to {position} within {WITHIN_S:.0f} s. Try again; "
             "`tidelock projection list` shows how far it is.",

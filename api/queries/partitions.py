@@ -7,17 +7,20 @@ from api.types.records import PartitionProgress
 from api.types.scalars import DateTime, Long, Position
 from streams.log.ports import LogUnavailable
 from streams.log.positions import PartitionId
-from streams.projections.locks.reads import KIND
 
 
 async def partitions(info: Info) -> list[PartitionProgress]:
     """Return how far each projection of each partition is; without lags where the log cannot be asked."""
     services = info.context.services
-    rows = await services.reads.projected()
+    rows = await services.standings.projected()
     ends: dict[PartitionId, int] = {}
     try:
         ends = await services.log_ends.ends(
-            [PartitionId(KIND, number) for number in range(services.partitions)]
+            [
+                PartitionId(kind, number)
+                for kind, count in services.partitions.items()
+                for number in range(count)
+            ]
         )
     except LogUnavailable:
         ends = {}
@@ -27,7 +30,7 @@ async def partitions(info: Info) -> list[PartitionProgress]:
         end = ends.get(stand.where)
         found.append(
             PartitionProgress(
-                kind=KIND,
+                kind=stand.kind,
                 partition=stand.partition,
                 projection=row.projection,
                 position=cast("Position", stand.position),

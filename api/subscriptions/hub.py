@@ -1,6 +1,6 @@
 """Where commits come in once and go out to whoever watches: one a process, in one event loop.
 
-A change finds its subscribers by key, by the prefixes in use, or as a deadlock: what nobody watches costs a look-up.
+A change finds its subscribers by key, by the prefixes in use, or by its command: what nobody watches costs a look-up.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from api.subscriptions.change import Change, Entry
 from api.subscriptions.cursor import Place
 from api.subscriptions.errors import Ended, LogHalted, TooManySubscriptions
-from api.subscriptions.interest import ABORT, OnLock, OnPrefix
+from api.subscriptions.interest import OnKey, OnPrefix
 from api.subscriptions.lane import Lane
 from api.subscriptions.subscriber import Ending, QueueLimits, Subscriber
 from streams.domain.value import value
@@ -33,16 +33,15 @@ class HubLimits:
 
 
 class _Watched:
-    """Who of one tenant watches more than single locks."""
+    """Who of one tenant watches more than single resources."""
 
     def __init__(self) -> None:
         self.by_prefix: dict[str, dict[Subscriber, None]] = {}
         self.lengths: tuple[int, ...] = ()
-        self.deadlocks: dict[Subscriber, None] = {}
+        self.by_command: dict[str, dict[Subscriber, None]] = {}
 
     def watching(self, decision_key: str, start: int, command: str) -> Iterator[Subscriber]:
-        if command == ABORT:
-            yield from self.deadlocks
+        yield from self.by_command.get(command, ())
         for length in self.lengths:
             yield from self.by_prefix.get(decision_key[start : start + length], ())
 
@@ -61,6 +60,8 @@ class Hub:
         """Set once the partitions are known."""
         self.ending: Ending | None = None
         self.subscriptions = 0
+        self.beside: tuple[Hub, ...] = ()
+        """Of other kinds in this process: all share one limit."""
         self._empty = asyncio.Event()
         self._by_key: dict[str, dict[Subscriber, None]] = {}
         self._by_tenant: dict[str, _Watched] = {}
@@ -84,7 +85,7 @@ class Hub:
     @contextmanager
     def admitted(self) -> Iterator[None]:
         """Count one more subscription as long as it lasts. Raises `TooManySubscriptions`."""
-        if self.subscriptions >= self.limits.subscriptions:
+        if self.subscriptions + sum(hub.subscriptions for hub in self.beside) >= self.limits.subscriptions:
             raise TooManySubscriptions(
                 f"This node serves {self.limits.subscriptions} subscriptions and no more. Try another node.",
                 retry_after_ms=1000,
@@ -150,7 +151,7 @@ class Hub:
         interest = subscriber.interest
         if self.ending is not None:
             subscriber.end(self.ending)
-        if isinstance(interest, OnLock):
+        if isinstance(interest, OnKey):
             self._by_key.setdefault(interest.key, {})[subscriber] = None
             return
         watched = self._by_tenant.setdefault(interest.tenant, _Watched())
@@ -158,12 +159,12 @@ class Hub:
             watched.by_prefix.setdefault(interest.prefix, {})[subscriber] = None
             watched.measure()
         else:
-            watched.deadlocks[subscriber] = None
+            watched.by_command.setdefault(interest.command, {})[subscriber] = None
 
     def detach(self, subscriber: Subscriber) -> None:
         """Have it get nothing more."""
         interest = subscriber.interest
-        if isinstance(interest, OnLock):
+        if isinstance(interest, OnKey):
             _leave(self._by_key, interest.key, subscriber)
             return
         watched = self._by_tenant[interest.tenant]
@@ -171,15 +172,15 @@ class Hub:
             _leave(watched.by_prefix, interest.prefix, subscriber)
             watched.measure()
         else:
-            watched.deadlocks.pop(subscriber, None)
-        if not watched.by_prefix and not watched.deadlocks:
+            _leave(watched.by_command, interest.command, subscriber)
+        if not watched.by_prefix and not watched.by_command:
             del self._by_tenant[interest.tenant]
 
     def _everybody(self) -> list[Subscriber]:
         several = [
             subscriber
             for watched in self._by_tenant.values()
-            for group in (watched.deadlocks, *watched.by_prefix.values())
+            for group in (*watched.by_command.values(), *watched.by_prefix.values())
             for subscriber in group
         ]
         return several + [subscriber for group in self._by_key.values() for subscriber in group]

@@ -7,13 +7,10 @@ from streams.log.positions import PartitionId
 from streams.log.records import LoggedDecision
 from streams.wire.keys import key_of
 
-ABORT = "AbortWait"
-"""The one command that breaks deadlocks."""
-
 
 @value
-class OnLock:
-    """The changes of one lock."""
+class OnKey:
+    """The changes of one resource."""
 
     tenant: str
     name: str
@@ -31,13 +28,13 @@ class OnLock:
         return (self.where,)
 
     def wants(self, decision: LoggedDecision) -> bool:
-        """Say whether `decision` is of this lock."""
+        """Say whether `decision` is of this resource."""
         return decision.key == self.key
 
 
 @value
 class OnPrefix:
-    """The changes of all locks whose names start alike; with an empty prefix, of all."""
+    """The changes of all resources whose names start alike; with an empty prefix, of all."""
 
     tenant: str
     prefix: str
@@ -45,21 +42,22 @@ class OnPrefix:
     several: ClassVar[bool] = True
 
     def wants(self, decision: LoggedDecision) -> bool:
-        """Say whether `decision` is of such a lock."""
+        """Say whether `decision` is of such a resource."""
         return decision.tenant == self.tenant and decision.key.startswith(self.prefix, len(self.tenant) + 1)
 
 
 @value
-class OnDeadlocks:
-    """The deadlocks that are broken."""
+class OnCommand:
+    """What one command did, to whatever resource."""
 
     tenant: str
+    command: str
     partitions: tuple[PartitionId, ...]
     several: ClassVar[bool] = True
 
     def wants(self, decision: LoggedDecision) -> bool:
-        """Say whether `decision` broke one."""
-        return decision.command == ABORT and decision.tenant == self.tenant
+        """Say whether `decision` is of that command."""
+        return decision.command == self.command and decision.tenant == self.tenant
 
 
-Interest: TypeAlias = OnLock | OnPrefix | OnDeadlocks
+Interest: TypeAlias = OnKey | OnPrefix | OnCommand

@@ -13,7 +13,7 @@ from api.subscriptions.cursor import CursorCodec, Place, Places
 from api.subscriptions.errors import CursorAhead, LogAway, StateLost
 from api.subscriptions.follow import Follow, FollowSettings
 from api.subscriptions.hub import Hub
-from api.subscriptions.interest import Interest, OnDeadlocks, OnLock, OnPrefix
+from api.subscriptions.interest import Interest, OnCommand, OnKey, OnPrefix
 from api.subscriptions.replay import Replays
 from api.subscriptions.types import DeadlockBroken, LockEvent, LockUpdate
 from schemas.codec import SchemaError
@@ -28,6 +28,8 @@ LOOK_UPS = 4
 """At a time: when everybody comes at once, queries keep the other connections."""
 DEFAULT_SETTINGS = FollowSettings()
 LOCK = "lock"
+ABORT = "AbortWait"
+"""The one command that breaks deadlocks."""
 BEGUN: Place = (1, 0)
 """The beginning of the log is known."""
 
@@ -106,7 +108,7 @@ class Live:
     async def deadlocks(self, tenant: str, after: str | None = None) -> AsyncGenerator[DeadlockBroken]:
         """Yield deadlocks as they are broken."""
         async with self._served():
-            follow = await self._begun(OnDeadlocks(tenant, self.hub.partitions), after)
+            follow = await self._begun(OnCommand(tenant, ABORT, self.hub.partitions), after)
             async with aclosing(follow.entries()) as entries:
                 async for entry in entries:
                     change = entry.change
@@ -132,11 +134,11 @@ class Live:
                 ) from None
             yield
 
-    def _on_lock(self, tenant: str, name: str) -> OnLock:
+    def _on_lock(self, tenant: str, name: str) -> OnKey:
         problem, _, partition = place(tenant, name, len(self.hub.lanes))
         if problem is not None:
             raise BadArgument(problem.message, code=problem.code)
-        return OnLock(tenant, name, PartitionId(KIND, partition))
+        return OnKey(tenant, name, PartitionId(KIND, partition))
 
     async def _begun(self, interest: Interest, after: str | None) -> Follow:
         if after is None:
@@ -178,7 +180,7 @@ class Live:
                     retry_after_ms=1000,
                 )
 
-    async def _stood(self, interest: OnLock, before: int | None) -> StoodAt:
+    async def _stood(self, interest: OnKey, before: int | None) -> StoodAt:
         try:
             async with self._looking_up:
                 return await self._locks.stood(interest.tenant, interest.name, interest.where, before)

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import Sequence
 
 from uvicorn import Server
 from uvicorn.config import Config
@@ -52,14 +53,15 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 class LiveServer(Server):
     """Tells every subscriber where to go on before connections are closed."""
 
-    def __init__(self, config: Config, hub: Hub) -> None:
+    def __init__(self, config: Config, hubs: Sequence[Hub]) -> None:
         super().__init__(config)
-        self._hub = hub
+        self._hubs = hubs
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End."""
-        self._hub.close(stopping)
-        await self._hub.left(FAREWELL_S)
+        for hub in self._hubs:
+            hub.close(stopping)
+        await asyncio.gather(*(hub.left(FAREWELL_S) for hub in self._hubs))
         await super().shutdown(sockets)
 
 

@@ -12,6 +12,7 @@ from api.errors import ApiError, BadPosition, BadTime
 from streams.log.positions import PartitionId
 from streams.log.positions import Position as LogPosition
 
+JSON = NewType("JSON", object)
 Long = NewType("Long", int)
 """64 bits, as text: JavaScript's numbers have 53."""
 Position = NewType("Position", LogPosition)
@@ -89,6 +90,11 @@ def _show_moment(moment: Any) -> str:
 
 
 SCALARS: Final[dict[object, ScalarDefinition]] = {
+    JSON: strawberry.scalar(
+        name="JSON",
+        description="Plain data. Numbers of more than 53 bits are text, bytes are hex; what is long is cut.",
+        serialize=lambda shown: shown,
+    ),
     Long: strawberry.scalar(
         name="Long",
         description="A 64-bit number as text: tokens, tickets, lease times in ms.",

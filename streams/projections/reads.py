@@ -8,6 +8,7 @@ Errors:
     ReadTooSlow         the question takes longer than one may: narrow it
 """
 
+from collections.abc import Sequence
 from typing import Protocol, TypeAlias
 
 from streams.domain.value import value
@@ -127,6 +128,13 @@ class AuditFilter:
     from_ms: int | None = None
     to_ms: int | None = None
     """Before this time."""
+
+
+class Standings(Protocol):
+    """How far all read models of all kinds are."""
+
+    async def projected(self) -> Sequence[ProjectedRow]:
+        """Return how far each partition of each projection is."""
 
 
 class Progress(Protocol):

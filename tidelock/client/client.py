@@ -5,9 +5,11 @@ import secrets
 import ssl
 from collections.abc import Callable, Generator, Iterable
 from types import TracebackType
-from typing import Any, Unpack
+from typing import Any, TypeVar, Unpack, overload
 
+from streams.catalog import KINDS
 from streams.domain.decider import Rejected
+from streams.domain.kind import KindSpec
 from streams.domain.locks.commands import Transaction
 from streams.domain.locks.replies import LockState
 from streams.domain.value import value
@@ -19,6 +21,10 @@ from tidelock.client.errors import ClientClosed, ConnectionLost, TidelockError
 from tidelock.client.keeper import Keeper
 from tidelock.client.lock import Lock
 from tidelock.client.locks import Locks
+from tidelock.client.queues.access import Accesses
+from tidelock.client.queues.codecs import Bytes, Codec
+from tidelock.client.queues.commands import Queues, check_name
+from tidelock.client.queues.queue import Queue
 from tidelock.client.rejections import rejection_error
 from tidelock.client.session import Session
 from tidelock.client.settings import Settings, Tap, addresses_of, check_identity, check_timeout, token_of
@@ -36,6 +42,8 @@ class Answered:
     """The commit that decided it; None if it was answered without one."""
 
 
+_T = TypeVar("_T")
+
 CLOSE_S = 2.0
 """How long closing waits for what was released to be confirmed."""
 
@@ -50,6 +58,9 @@ class Client:
         self._closed: asyncio.Event | None = None
         self.locks = Locks(self._session)
         """The commands of locks, one call each, without background renewal."""
+        self.queues = Queues(self._session)
+        """The commands of queues, one call and one shard each."""
+        self._accesses = Accesses(self.queues)
 
     @property
     def id(self) -> str:
@@ -79,6 +90,17 @@ class Client:
             started_ms = self.now_ms()
         transaction = Transaction(secrets.token_hex(8), started_ms)
         return LockTransaction(transaction, self._clock, self.locks, self._keeper)
+
+    @overload
+    def queue(self, name: str) -> Queue[bytes]: ...
+
+    @overload
+    def queue(self, name: str, *, codec: Codec[_T]) -> Queue[_T]: ...
+
+    def queue(self, name: str, *, codec: Codec[Any] | None = None) -> Queue[Any]:
+        """Return the queue `name`: `await client.queue("orders").put(b"...")`. `codec`: what payloads are made of."""
+        check_name(name)
+        return Queue(self._accesses.of(name), codec or Bytes())
 
     async def inspect(self, name: str) -> LockState:
         """Return the holders and waiters of the lock `name`, never stale."""
@@ -190,6 +212,7 @@ class Client:
                 self.locks.withdraw_nowait(pending)
                 self._session.abandon(pending)
         self._keeper.close()
+        self._accesses.let_go()
 
     async def __aenter__(self) -> "Client":
         return self
@@ -261,6 +284,7 @@ def connect(
     first_sequence: int = 1,
     on_answers: Tap | None = None,
     clock: Clock | None = None,
+    kinds: tuple[KindSpec, ...] = KINDS,
 ) -> Connecting:
     """Connect to a cluster by the addresses of one or more of its workers.
 
@@ -271,6 +295,7 @@ def connect(
     Defaults: TIDELOCK_WORKERS (comma-separated, else 127.0.0.1:7400) and TIDELOCK_TOKEN. `token` may be a
     function, which is asked at each connect. `timeout`: how long a command is tried, in s, at most 300.
     `connect_timeout`: how long to look for a first worker that leads a partition. `clock`: for tests.
+    `kinds`: whose commands may be sent.
     `client_id` with `first_sequence`: speak for a client that has ended, counting from far above its numbers (the
     wall time in ms will do), or for one that still runs, if both never use the same number: each gets its own
     answers. `on_answers`: is told of the client's id and each frame of answers before the client takes it.
@@ -285,5 +310,6 @@ def connect(
         client_id=client_id,
         first_sequence=first_sequence,
         on_answers=on_answers,
+        kinds=kinds,
     )
     return Connecting(settings, connect_timeout, clock)

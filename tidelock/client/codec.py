@@ -8,7 +8,7 @@ of a client in the same millisecond, and its own fields. The tests hold the resu
 from collections.abc import Callable
 from functools import cache
 
-from schemas.catalogue import shipped
+from schemas.catalogue import with_folder
 from schemas.encoder import encoder
 from schemas.errors import SchemaError
 from schemas.messages import Messages, bind
@@ -41,8 +41,11 @@ class KindCodec:
 
     def __init__(self, spec: KindSpec) -> None:
         self.spec = spec
-        self.decode_reply = (bind(spec.name, spec.replies) | common_replies()).decode
-        self._writers = {each.type: command_writer(spec.name, each.type) for each in spec.commands}
+        replies = bind(spec.name, spec.replies, catalogue=with_folder(spec.schemas))
+        self.decode_reply = (replies | common_replies()).decode
+        self._writers = {
+            each.type: command_writer(spec.name, each.type, spec.schemas) for each in spec.commands
+        }
         self._writers |= {cls: command_writer("wire", cls) for cls in COMMON_COMMANDS}
 
     def check(self, command: object) -> None:
@@ -71,7 +74,8 @@ class KindCodec:
         self, record: bytes, writer: "MetaWriter", sequence: int, issued_ms: int, deadline_ms: int
     ) -> bytes:
         """Return what follows the floor in `record`, under another sequence and other times. Slow."""
-        commands = bind(self.spec.name, tuple(each.type for each in self.spec.commands))
+        types = tuple(each.type for each in self.spec.commands)
+        commands = bind(self.spec.name, types, catalogue=with_folder(self.spec.schemas))
         meta, command = (commands | bind("wire", COMMON_COMMANDS)).decode_command(record)
         written = writer.write(
             sequence,
@@ -90,9 +94,9 @@ def codec_of(spec: KindSpec) -> KindCodec:
     return KindCodec(spec)
 
 
-def command_writer(group: str, cls: type) -> tuple[bytes, Callable[[object], bytes]]:
+def command_writer(group: str, cls: type, schemas: str = "") -> tuple[bytes, Callable[[object], bytes]]:
     """Return the header of command `cls` and the writer of its fields but the first, the meta."""
-    file = shipped().versions(f"tidelock.{group}.{cls.__name__}")[-1]
+    file = with_folder(schemas).versions(f"tidelock.{group}.{cls.__name__}")[-1]
     assert isinstance(file.shape, Record)
     fields = Record(file.fullname, file.shape.fields[1:])
     return file.header, encoder(fields, class_target(fields, cls), b"")

@@ -9,7 +9,6 @@ import secrets
 from collections.abc import Callable, Sequence
 
 from schemas.errors import InvalidValue
-from streams.catalog import KINDS
 from streams.wire.keys import key_of
 from streams.wire.messages import Answers, Barrier, Refused
 from streams.wire.murmur2 import partition_of
@@ -46,7 +45,7 @@ class Session:
         self.closing = self.closed = False
         """Only what undoes or gives back is taken; nothing is."""
         self._handles = 0
-        self._codecs = {spec.name: codec_of(spec) for spec in KINDS}
+        self._codecs = {spec.name: codec_of(spec) for spec in settings.kinds}
         self._ledger = Ledger(settings.first_sequence, clock)
         self._retries = Retries(self._ledger, clock, self._dispatch)
         self.router = Router(settings, self.id, clock, self, self._ledger)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from streams.catalog import KINDS
+from streams.domain.kind import KindSpec
 from streams.wire.messages import Answers
 from tidelock.client.errors import BadArgument, ConnectionLost
 from tidelock.client.link import split_address
@@ -46,6 +48,8 @@ class Settings:
     """Where to count from. Above 1 the floor stays at 1, so that no answer to an earlier client is forgotten."""
     on_answers: Tap | None = None
     """Told of every frame of answers before the client takes it. It must not raise and not take long."""
+    kinds: tuple[KindSpec, ...] = KINDS
+    """Whose commands may be sent."""
 
 
 def addresses_of(addresses: tuple[str, ...]) -> tuple[str, ...]:

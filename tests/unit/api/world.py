@@ -176,7 +176,7 @@ class World:
         self.ends = MemoryEnds()
         self.services = Services(
             DevelopmentToken(TOKEN, "dev", "someone"), self.reads, self.progress, self.ends, Sessions(opener),
-            PARTITIONS, b"key",
+            {"locks": PARTITIONS}, b"key",
         )  # fmt: skip
         self.schema = schema(dev)
         self.app = ApiApp(GraphQLOverHttp(self.schema, self.services), dev_token=TOKEN if dev else None)

@@ -25,7 +25,7 @@ def app_of(node: Node, limits: SocketLimits | None = None, shares: ShareLimits =
     nothing = cast("Any", None)
     services = Services(
         authenticator=DevelopmentToken(TOKEN, TENANT, "app"), reads=nothing, progress=nothing, log_ends=nothing,
-        sessions=nothing, partitions=len(node.logs.wheres), page_key=b"", live=node.live,
+        sessions=nothing, partitions={"locks": len(node.logs.wheres)}, page_key=b"", live=node.live,
     )  # fmt: skip
     schema = build(introspection=True)
     http = GraphQLOverHttp(schema, services)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from api.subscriptions.errors import SubscriberTooSlow
-from api.subscriptions.interest import OnDeadlocks
+from api.subscriptions.interest import OnCommand
 from api.subscriptions.subscriber import QueueLimits, Subscriber
 
 
@@ -18,7 +18,7 @@ def entry(size: int) -> Any:
 
 
 def subscriber(items: int = 3, size: int = 100) -> Subscriber:
-    return Subscriber(OnDeadlocks("dev", ()), QueueLimits(items, size))
+    return Subscriber(OnCommand("dev", "AbortWait", ()), QueueLimits(items, size))
 
 
 @pytest.mark.parametrize("sizes", [[1, 1, 1, 1], [60, 60], [101, 1]], ids=["count", "bytes", "one-too-large"])
