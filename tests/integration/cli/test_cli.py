@@ -162,7 +162,7 @@ async def test_a_followed_log_shows_what_happens_next(cli: Cli) -> None:
             held = await cli("lock", "acquire", "followed", "--hold", "0")
     tail.send_signal(signal.SIGINT)
     assert (held is not None, "dev/followed" in await seen) == (True, True)
-    assert await tail.wait() == 130
+    assert await asyncio.wait_for(tail.wait(), TIMEOUT_S) == 130
 
 
 async def test_the_example_producer_reads_its_answer_from_the_log(cli: Cli) -> None:
