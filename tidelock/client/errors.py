@@ -2,6 +2,10 @@
 
 TidelockError
 ├── BadArgument              a name, time or number is out of its range (also a ValueError)
+│   ├── PayloadTooLarge      enqueue a reference to it instead
+│   ├── BatchTooLarge        more than one command may carry
+│   ├── DeadLetterLoop       a queue cannot be its own dead-letter queue
+│   └── WrongDelivery        a broadcast queue is used as a plain one, or the other way round
 ├── ClientClosed             the client was closed before or meanwhile
 ├── ConnectionLost           no worker can be reached; nothing was decided
 │   └── ProtocolViolation    the server's bytes make no sense
@@ -17,6 +21,18 @@ TidelockError
 │   ├── Deadlock             this transaction was chosen to break a cycle of waits
 │   ├── NotHeld              the token holds nothing (any more)
 │   └── LockLost             the lease can no longer be trusted, although the caller did not release
+├── QueueError               about one queue
+│   ├── QueueUnknown         there is no such queue
+│   ├── QueueExists          it is there already, with other settings
+│   ├── QueueNotEmpty        it still holds messages
+│   ├── QueueFull            it has no room, and is set to refuse
+│   ├── VersionConflict      its settings were changed meanwhile
+│   ├── SubscriptionUnknown  the broadcast queue has no such subscription
+│   ├── ReceiptInvalid       the message was acknowledged, returned or delivered anew meanwhile, or is another's
+│   ├── MessageLost          the lease can no longer be trusted, although the message was not settled
+│   ├── TooManyWaiting       so many consumers wait that no more are taken
+│   ├── PartlyPut            some messages of a `put_many` are in the queue, others are not
+│   └── PayloadUnreadable    the payload does not fit the codec
 └── Rejection                any other refusal, by its `code`
     └── InternalError        the server's code failed on this command; nothing was changed
 
@@ -56,6 +72,41 @@ class BadArgument(TidelockError, ValueError):
     """A name, time or number is out of its range; nothing was sent, or it was refused unexecuted."""
 
     code = "BAD_ARGUMENT"
+
+    @property
+    def field(self) -> str | None:
+        """Which argument, if the server says so."""
+        return self.detail("field")
+
+
+class PayloadTooLarge(BadArgument):
+    """The payload is larger than the queue takes. Put it elsewhere and enqueue a reference."""
+
+    code = "PAYLOAD_TOO_LARGE"
+
+    @property
+    def limit(self) -> int | None:
+        """Bytes that the queue takes."""
+        limit = self.detail("limit")
+        return None if limit is None else int(limit)
+
+
+class BatchTooLarge(BadArgument):
+    """One command would carry too much: at most 500 messages and 400 KiB."""
+
+    code = "BATCH_TOO_LARGE"
+
+
+class DeadLetterLoop(BadArgument):
+    """A queue cannot be its own dead-letter queue."""
+
+    code = "DEAD_LETTER_LOOP"
+
+
+class WrongDelivery(BadArgument):
+    """A broadcast queue is read by subscription, any other without."""
+
+    code = "WRONG_DELIVERY"
 
 
 class ClientClosed(TidelockError):
@@ -163,6 +214,94 @@ class LockLost(LockError):
     """
 
     code = "LOCK_LOST"
+
+
+class QueueError(TidelockError):
+    """Something about one queue; `queue` says which."""
+
+    code = "QUEUE_ERROR"
+    queue: str = ""
+
+
+class QueueUnknown(QueueError):
+    """There is no such queue (any more): create it."""
+
+    code = "QUEUE_UNKNOWN"
+
+
+class QueueExists(QueueError):
+    """The queue is there already, with other settings or shards: configure or resize it."""
+
+    code = "QUEUE_EXISTS"
+
+
+class QueueNotEmpty(QueueError):
+    """The queue still holds messages: drain it, or delete it with force."""
+
+    code = "QUEUE_NOT_EMPTY"
+
+
+class QueueFull(QueueError):
+    """The queue has no room. Consume, purge or redrive, or raise its bounds."""
+
+    code = "QUEUE_FULL"
+
+
+class VersionConflict(QueueError):
+    """The settings were changed by somebody else meanwhile: look at them again."""
+
+    code = "VERSION_CONFLICT"
+
+    @property
+    def version(self) -> int | None:
+        """Of which version they are now."""
+        version = self.detail("version")
+        return None if version is None else int(version)
+
+
+class SubscriptionUnknown(QueueError):
+    """The broadcast queue has no such subscription: add it."""
+
+    code = "SUBSCRIPTION_UNKNOWN"
+
+
+class ReceiptInvalid(QueueError):
+    """The receipt holds no longer: the message was settled, its lease ended, or it was delivered to another.
+
+    Whatever was done with the message may be done again by whoever has it now.
+    """
+
+    code = "RECEIPT_INVALID"
+
+    @property
+    def problem(self) -> str:
+        """NOT_LEASED, or NOT_YOURS if another principal leases it."""
+        return next((value for _, value in self.details), "NOT_LEASED")
+
+
+class MessageLost(QueueError):
+    """The lease of a message can no longer be trusted: somebody else may work on it."""
+
+    code = "MESSAGE_LOST"
+
+
+class TooManyWaiting(QueueError):
+    """So many consumers wait at this queue that no more are taken."""
+
+    code = "TOO_MANY_WAITING"
+
+
+class PartlyPut(QueueError):
+    """Some messages of a `put_many` are in the queue, others are not: `results` has a `Put` or an error for each."""
+
+    code = "PARTLY_PUT"
+    results: tuple[object, ...] = ()
+
+
+class PayloadUnreadable(QueueError):
+    """The payload does not fit the codec: it was put by somebody who uses another one."""
+
+    code = "PAYLOAD_UNREADABLE"
 
 
 class Rejection(TidelockError):

@@ -9,8 +9,11 @@ from tidelock.client import errors
 REJECTIONS: Final[dict[str, type[errors.TidelockError]]] = {
     "ALREADY_WAITING": errors.LockError,
     "BAD_ARGUMENT": errors.BadArgument,
+    "BATCH_TOO_LARGE": errors.BatchTooLarge,
     "BAD_NAME": errors.BadArgument,
     "BAD_META": errors.BadArgument,
+    "BROADCAST_ONLY": errors.WrongDelivery,
+    "DEAD_LETTER_LOOP": errors.DeadLetterLoop,
     "DEADLINE_TOO_FAR": errors.BadArgument,
     "DEADLOCK_VICTIM": errors.Deadlock,
     "EXPIRED": errors.OutcomeUnknown,
@@ -19,9 +22,23 @@ REJECTIONS: Final[dict[str, type[errors.TidelockError]]] = {
     "INTERNAL": errors.InternalError,
     "LOCK_BUSY": errors.LockBusy,
     "LOCK_CROWDED": errors.LockBusy,
+    "NOT_BROADCAST": errors.WrongDelivery,
     "NOT_HELD": errors.NotHeld,
+    "PAYLOAD_TOO_LARGE": errors.PayloadTooLarge,
+    "QUEUE_DELETED": errors.QueueUnknown,
+    "QUEUE_EXISTS": errors.QueueExists,
+    "QUEUE_FULL": errors.QueueFull,
+    "QUEUE_NOT_EMPTY": errors.QueueNotEmpty,
+    "QUEUE_UNKNOWN": errors.QueueUnknown,
+    "RECEIPT_INVALID": errors.ReceiptInvalid,
+    "ROUTE_CHANGED": errors.Unavailable,
     "STALE": errors.OutcomeUnknown,
+    "STALE_ROUTE": errors.Unavailable,
+    "SUBSCRIPTION_UNKNOWN": errors.SubscriptionUnknown,
+    "TOO_MANY_SUBSCRIPTIONS": errors.QueueError,
+    "TOO_MANY_WAITING": errors.TooManyWaiting,
     "UPGRADE_CONFLICT": errors.LockError,
+    "VERSION_CONFLICT": errors.VersionConflict,
     "WAIT_TIMED_OUT": errors.WaitTimedOut,
     "WRONG_TENANT": errors.NotAuthorized,
     "WAIT_WITHDRAWN": errors.WaitWithdrawn,
@@ -46,12 +63,14 @@ REFUSALS: Final[dict[str, type[errors.TidelockError]]] = {
 
 
 def rejection_error(rejected: Rejected, name: str = "") -> errors.TidelockError:
-    """Return the error for an answer that is a refusal; `name` is the lock it is about."""
+    """Return the error for an answer that is a refusal; `name` is the lock or queue it is about."""
     cls = REJECTIONS.get(rejected.code, errors.Rejection)
     retry_s = None if rejected.retry_after_ms is None else rejected.retry_after_ms / 1000
     error = cls(rejected.message, code=rejected.code, details=rejected.details, retry_after_s=retry_s)
     if isinstance(error, errors.LockError):
         error.name = name or error.detail("lock") or ""
+    elif isinstance(error, errors.QueueError):
+        error.queue = name or error.detail("queue") or ""
     return error
 
 

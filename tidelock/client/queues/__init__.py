@@ -1,0 +1,1 @@
+"""Queues, as a client sees them: putting, receiving, consuming."""

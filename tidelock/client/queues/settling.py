@@ -1,0 +1,114 @@
+"""Settling: acknowledgements made while a command is under way travel together in the next one."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import copy
+from typing import Final, TypeAlias
+
+from streams.domain.queues.commands import AckMessages, ExtendLeases, Receipt
+from streams.domain.queues.replies import ReceiptsTaken
+from tidelock.client.errors import ReceiptInvalid, TidelockError
+from tidelock.client.pending import Outcome
+from tidelock.client.queues.commands import Queues, nack_command, problem
+
+Told: TypeAlias = Callable[[TidelockError | None], None]
+
+MAX_RECEIPTS: Final = 500
+
+
+class Settler:
+    """What this client has to say about the deliveries of one shard and subscription."""
+
+    def __init__(self, queue: str, shard: int, subscription: str, queues: Queues) -> None:
+        self.queue = queue
+        self.shard = shard
+        self.subscription = subscription
+        self._queues = queues
+        self._acks: list[tuple[Receipt, Told]] = []
+        self._busy = False
+        self._gathering = 0
+
+    @contextmanager
+    def gathering(self) -> Iterator[None]:
+        """Send nothing until all that comes in this block is here, so that it travels together."""
+        self._gathering += 1
+        try:
+            yield
+        finally:
+            self._gathering -= 1
+            self._go_on()
+
+    def ack(self, receipt: Receipt, told: Told) -> None:
+        """Acknowledge, at once or with those that come meanwhile."""
+        self._acks.append((receipt, told))
+        self._go_on()
+
+    def nack(
+        self, receipts: list[Receipt], delay: float | None, reason: str, returned: bool, told: Told
+    ) -> None:
+        """Give deliveries back. `told` of none: of all; of an error: of that, for all."""
+        command = nack_command(self.queue, self.shard, self.subscription, receipts, delay, reason, returned)
+        self._submit(command, lambda outcome: told(self._error(outcome, receipts[0])))
+
+    def extend(
+        self, receipts: list[Receipt], lease_ms: int, told: Callable[[ReceiptsTaken | TidelockError], None]
+    ) -> None:
+        """Keep deliveries for longer."""
+        command = ExtendLeases(self.queue, self.shard, self.subscription, tuple(receipts), lease_ms)
+
+        def done(outcome: Outcome) -> None:
+            told(outcome if type(outcome) is ReceiptsTaken else problem(outcome, self.queue))
+
+        self._submit(command, done)
+
+    def _go_on(self) -> None:
+        if self._acks and not self._busy and not self._gathering:
+            self._send()
+
+    def _send(self) -> None:
+        sent, self._acks = self._acks[:MAX_RECEIPTS], self._acks[MAX_RECEIPTS:]
+        receipts = tuple(receipt for receipt, _ in sent)
+
+        def done(outcome: Outcome) -> None:
+            self._busy = False
+            self._go_on()
+            self._tell(sent, outcome)
+
+        self._busy = True
+        self._submit(AckMessages(self.queue, self.shard, self.subscription, receipts), done)
+
+    def _submit(self, command: object, done: Callable[[Outcome], None]) -> None:
+        try:
+            self._queues.submit(command, on_done=done, while_closing=True)
+        except TidelockError as error:
+            done(error)
+
+    def _tell(self, sent: list[tuple[Receipt, Told]], outcome: Outcome) -> None:
+        if type(outcome) is not ReceiptsTaken:
+            error = problem(outcome, self.queue)
+            for _, told in sent:
+                told(copy(error))
+            return
+        refused = {Receipt(each.message, each.token): each.problem for each in outcome.refused}
+        for receipt, told in sent:
+            what = refused.get(receipt) if refused else None
+            told(None if what is None else self._invalid(receipt, what))
+
+    def _error(self, outcome: Outcome, receipt: Receipt) -> TidelockError | None:
+        if type(outcome) is not ReceiptsTaken:
+            return problem(outcome, self.queue)
+        return self._invalid(receipt, outcome.refused[0].problem) if outcome.refused else None
+
+    def _invalid(self, receipt: Receipt, what: str) -> ReceiptInvalid:
+        why = (
+            "another principal leases the message"
+            if what == "NOT_YOURS"
+            else "the message was settled, its lease ended, or it was delivered anew"
+        )
+        error = ReceiptInvalid(
+            f"The receipt of message {receipt.message} in {self.queue!r} (shard {self.shard}) holds no longer: "
+            f"{why}. What was done with it may be done again by whoever has it now.",
+            details=(("problem", what), ("message", str(receipt.message)), ("token", str(receipt.token))),
+        )
+        error.queue = self.queue
+        return error

@@ -1,0 +1,110 @@
+"""Working off a queue by a handler; `@worker` names both at once.
+
+@tidelock.worker("orders", concurrency=8, codec=Json())
+async def ship(message):
+    ...                              # returning acknowledges, an exception fails the message
+
+await ship.run(client)               # until it is cancelled
+"""
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypedDict, TypeVar, Unpack
+
+from tidelock.client.errors import BadArgument
+from tidelock.client.queues.codecs import Bytes, Codec
+from tidelock.client.queues.consumer import Appetite, Consumer
+from tidelock.client.queues.message import Message
+
+if TYPE_CHECKING:
+    from tidelock.client.client import Client
+
+_T = TypeVar("_T")
+Handler: TypeAlias = Callable[[Message[_T]], Awaitable[None] | None]
+
+log = logging.getLogger("tidelock.queues")
+
+
+class WorkOptions(TypedDict, total=False):
+    """How a queue is worked off."""
+
+    concurrency: int
+    """Messages that are handled at a time; default 8."""
+    prefetch: int
+    """Messages leased at a time; default: twice the concurrency."""
+    lease: float
+    """Length of a lease, s; default: the queue's. Extended while a handler works."""
+    grace: float
+    """How long handlers may take to end when the work is cancelled, s; default 0: they are cancelled, too."""
+
+
+async def work(
+    make: Callable[[Appetite], Consumer[_T]], handler: Handler[_T], **options: Unpack[WorkOptions]
+) -> None:
+    """Give every message to `handler`, until cancelled. What it raises is logged, and fails the message."""
+    concurrency = options.get("concurrency", 8)
+    if not 1 <= concurrency <= 10_000:
+        raise BadArgument(f"concurrency {concurrency} is out of range. Choose 1 to 10000.")
+    prefetch = options.get("prefetch", min(10_000, 2 * concurrency))
+    consumer = make(Appetite(prefetch, None, options.get("lease")))
+    loops = [asyncio.ensure_future(_handle(consumer, handler)) for _ in range(concurrency)]
+    try:
+        await asyncio.gather(*loops)
+    finally:
+        consumer.stop_nowait()
+        await asyncio.wait(loops, timeout=options.get("grace", 0.0))
+        for loop in loops:
+            loop.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
+        await consumer.stop()
+
+
+async def _handle(consumer: Consumer[_T], handler: Handler[_T]) -> None:
+    is_async = inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(
+        getattr(handler, "__call__", None)  # noqa: B004 - whether what calling gives can be awaited
+    )
+    while (message := await consumer.get()) is not None:
+        try:
+            async with message:
+                if is_async:
+                    await handler(message)  # type: ignore[misc]
+                else:
+                    await asyncio.to_thread(handler, message)
+        except Exception:
+            log.exception("message %s of %r failed at attempt %s", message.id, message.queue, message.attempt)
+
+
+class Worker(Generic[_T]):
+    """A handler and the queue that it works off. Calling it calls the handler, as a test would."""
+
+    def __init__(
+        self, queue: str, codec: Codec[_T], subscription: str, handler: Handler[_T], options: WorkOptions
+    ) -> None:
+        self.queue = queue
+        self.handler = handler
+        self._codec = codec
+        self._subscription = subscription
+        self._options = options
+
+    def __call__(self, message: Message[_T]) -> Awaitable[None] | None:
+        """Handle one message."""
+        return self.handler(message)
+
+    async def run(self, client: "Client") -> None:
+        """Work until cancelled: then what lies ready goes back, and what is handled is given back or ended."""
+        queue = client.queue(self.queue, codec=self._codec)
+        source = queue.subscription(self._subscription) if self._subscription else queue
+        await source.work(self.handler, **self._options)
+
+
+def worker(
+    queue: str, *, codec: Codec[Any] | None = None, subscription: str = "", **options: Unpack[WorkOptions]
+) -> Callable[[Handler[Any]], Worker[Any]]:
+    """Make a handler the worker of `queue`: `@worker("orders", concurrency=8)`, then `await handler.run(client)`."""
+
+    def made(handler: Handler[Any]) -> Worker[Any]:
+        return Worker(queue, codec or Bytes(), subscription, handler, options)
+
+    return made
