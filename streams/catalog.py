@@ -4,9 +4,10 @@ from typing import Final
 
 from streams.domain.kind import KindSpec
 from streams.domain.locks.kind import LOCKS
+from streams.domain.queues.kind import QUEUES
 from streams.projections.locks import projections as locks
 from streams.projections.projection import Projection
 
-KINDS: Final[tuple[KindSpec, ...]] = (LOCKS,)
+KINDS: Final[tuple[KindSpec, ...]] = (LOCKS, QUEUES)
 
 PROJECTIONS: Final[tuple[Projection, ...]] = (locks.LOCKS, locks.AUDIT)

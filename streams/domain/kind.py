@@ -42,5 +42,5 @@ class KindSpec:
 
     Given the decision's tenant and the event: which keys, as `tenant/name`. All must lie in the decision's partition.
     """
-    payloads: Callable[[Any, Any], tuple[bytes, ...]] | None = None
-    """(state of the key, reply) -> the bytes that the reply only names, joined when the answer is sent."""
+    attached: Callable[[Any, Any], tuple[object, ...]] | None = None
+    """(state of the key, reply) -> values of `replies` that the reply only names, joined when the answer is sent."""

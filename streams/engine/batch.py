@@ -3,7 +3,6 @@
 Everything here is synchronous: between reading the state and queueing the record there is no await.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -345,14 +344,16 @@ class Batch:
             _tell(self.undecided, pending, self._vocabulary.encode_reply(known))
         elif pending.reply_to is not None:
             payloads: tuple[bytes, ...] = ()
-            if self._vocabulary.kind.payloads is not None:
+            if self._vocabulary.kind.attached is not None:
                 payloads = self._payloads(pending.key, self._vocabulary.decode_reply(known.reply))
             answer = Answer(pending.meta.sequence, known.waiting, known.reply, payloads)
             self.deliveries.append((pending.reply_to, answer))
 
     def _payloads(self, key: str, reply: object) -> tuple[bytes, ...]:
-        join: Callable[[Any, Any], tuple[bytes, ...]] | None = self._vocabulary.kind.payloads
-        return () if join is None else join(self._state.state_of(key), reply)
+        attached = self._vocabulary.kind.attached
+        if attached is None:
+            return ()
+        return tuple(map(self._vocabulary.encode_reply, attached(self._state.state_of(key), reply)))
 
     def _encode(self, events: tuple[Any, ...]) -> tuple[bytes, ...]:
         return tuple(map(self._vocabulary.encode_event, events))

@@ -216,8 +216,10 @@ class RedriveMessages:
     """Only those whose reason holds this text."""
     to: str | None
     limit: int
-    """1 to 500; the answer says whether more are left."""
+    """1 to 500; the answer says whether more are left, and after which to go on."""
     dry_run: bool
+    after: int = 0
+    """Only those of greater numbers."""
 
 
 @value
@@ -230,7 +232,9 @@ class PurgeMessages:
     state: State
     """READY, DELAYED or DEAD."""
     limit: int
-    """1 to 5,000; the answer says whether more are left."""
+    """1 to 5,000; the answer says whether more are left, and after which to go on."""
+    after: int = 0
+    """Only those of greater numbers."""
 
 
 @value

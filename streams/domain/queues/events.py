@@ -136,6 +136,7 @@ class MessagesDelivered:
     sequence: int
     ticket: int | None
     subscription: str
+    incarnation: int
     token: int
     expires_at: int
     messages: tuple[Attempt, ...]

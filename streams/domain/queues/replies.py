@@ -111,10 +111,12 @@ class ReceiveWithdrawn:
 
 @value
 class MessagesChosen:
-    """What a redrive or purge chose (with `dry_run`: would choose), and whether more are left."""
+    """What a redrive or purge chose (with `dry_run`: would choose), and whether more may be left."""
 
     messages: tuple[int, ...]
     more: bool
+    next: int
+    """After which number to go on. One command looks at 20,000 messages at the most."""
 
 
 @value
@@ -145,11 +147,13 @@ class PeekedMessage:
 
 @value
 class MessagesPeeked:
-    """Messages by rising number, and whether more are behind them."""
+    """Messages by rising number, and whether more may be behind them."""
 
     incarnation: int
     messages: tuple[PeekedMessage, ...]
     more: bool
+    next: int
+    """After which number to go on. One command looks at 20,000 messages at the most."""
 
 
 @value

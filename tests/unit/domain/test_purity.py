@@ -13,6 +13,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 PURE_MODULES = (
     *("bisect", "collections", "dataclasses", "enum", "functools", "hashlib", "heapq", "itertools"),
     *("math", "operator", "types", "typing", "zlib"),
+    "immutables",  # persistent maps, as pure as tuples
 )
 IMPURE_BUILTINS = (
     *("set", "frozenset", "float", "hash", "id", "vars", "globals"),

@@ -13,7 +13,7 @@ from streams.log.fold import PartitionState
 from streams.log.records import MAX_COMMIT_BYTES, MAX_DECISIONS, Commit, Record
 from tests.unit.engine import toy
 from tests.unit.engine.harness import WALL, World
-from tests.unit.engine.toy import Add, Arm, Beat, Counted, Put, Take
+from tests.unit.engine.toy import Add, Arm, Beat, Content, Counted, Put, Take
 from tests.unit.log.records import GENESIS, claim
 from tests.unit.log.test_fold import snapshot
 
@@ -241,12 +241,13 @@ def test_a_payload_is_logged_once_and_joined_when_the_answer_is_sent() -> None:
     bench.sealed(Put("k", payload))
     batch = bench.sealed(Take("k"))
     (answer,) = (answer for _, answer in batch.deliveries)
-    assert answer.payloads == (payload,)
+    content = toy.VOCABULARY.encode_reply(Content(payload))
+    assert answer.payloads == (content,)
     assert len(batch.record) < len(payload)
     repeat = bench.batch()
     repeat.add(bench.pending(Take("k"), sequence=2))
     assert repeat.empty
-    assert repeat.deliveries[0][1].payloads == (payload,)
+    assert repeat.deliveries[0][1].payloads == (content,)
 
 
 def test_a_source_covers_repeats_too_and_is_hashed_over_the_last_command() -> None:

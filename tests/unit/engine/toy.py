@@ -1,4 +1,4 @@
-"""A toy kind with everything the engine offers: timers that fail, coalesced beats, payloads that replies only name.
+"""A toy kind with everything the engine offers: timers that fail, coalesced beats, contents that replies only name.
 
 Its schemas live here; the release does not ship them.
 """
@@ -111,6 +111,13 @@ class Alive:
     at: int
 
 
+@value
+class Content:
+    """What `Taken` names."""
+
+    payload: bytes
+
+
 Command: TypeAlias = Add | Arm | Put | Take | Beat | Beats
 Event: TypeAlias = Added | Armed | Rang | Kept | Beaten | Seen
 Reply: TypeAlias = Counted | Taken | Alive
@@ -214,8 +221,8 @@ def _beaten_keys(tenant: str, event: Beaten) -> tuple[str, ...]:
     return tuple(f"{tenant}/{name}" for name in event.names)
 
 
-def _payloads(state: Toy, reply: object) -> tuple[bytes, ...]:
-    return (state.payload,) if isinstance(reply, Taken) and state.payload else ()
+def _attached(state: Toy, reply: object) -> tuple[object, ...]:
+    return (Content(state.payload),) if isinstance(reply, Taken) and state.payload else ()
 
 
 TOYS = KindSpec(
@@ -229,10 +236,10 @@ TOYS = KindSpec(
         CommandSpec(Beat, deduplicated=False, coalesce=_join),
     ),
     events=(Added, Armed, Rang, Kept, Beaten, Seen),
-    replies=(Counted, Taken, Alive),
+    replies=(Counted, Taken, Alive, Content),
     key_of=lambda command: "beats" if isinstance(command, Beats) else attrgetter("name")(command),
     event_keys={Beaten: _beaten_keys},
-    payloads=_payloads,
+    attached=_attached,
 )
 
 _NAMES: Json = {"type": "array", "items": "string"}
@@ -251,6 +258,7 @@ _FIELDS: dict[str, dict[str, Json]] = {
     "Counted": {"total": "long", "token": "long"},
     "Taken": {"token": "long"},
     "Alive": {"at": "long"},
+    "Content": {"payload": "bytes"},
 }
 _COMMANDS = ("Add", "Arm", "Put", "Take", "Beat")
 

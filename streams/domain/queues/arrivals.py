@@ -1,0 +1,98 @@
+"""The fold of MessagesEnqueued: bodies are kept once, and every subscription gets its numbers.
+
+Imports the standard library and `immutables` only.
+"""
+
+from streams.domain.queues.desk import Desk
+from streams.domain.queues.events import EnqueuedMessage, MessagesEnqueued
+from streams.domain.queues.replies import MessageBody
+from streams.domain.queues.state import Dedup, Lane, Queue, queue_copy
+
+FORGET_AT_LEAST = 64
+"""Dedup ids that one enqueue forgets if their time is over; more, if it brings more."""
+
+
+def enqueued(queue: Queue, e: MessagesEnqueued) -> Queue:
+    """Return the queue with new messages."""
+    q = queue_copy(queue)
+    q.next_message = e.first + len(e.messages)
+    _remember(q, e)
+    if not q.subscriptions:
+        return q
+    bodies = [
+        MessageBody(m.payload, m.group, m.key, m.priority, m.dedup_id, m.headers, m.origin, e.at)
+        for m in e.messages
+    ]
+    q.messages = q.messages.put_all(e.first, bodies)
+    q.bytes += sum([len(m.payload) for m in e.messages])
+    _note(q, e)
+    if len(q.subscriptions) > 1 or "" not in q.subscriptions:
+        owed, count = q.owed.mutate(), len(q.subscriptions)
+        for number in range(e.first, q.next_message):
+            owed[number] = count
+        q.owed = owed.finish()
+    for name in q.subscriptions:
+        q = _take_in(Desk(q, name), e)
+    return q
+
+
+def _note(q: Queue, e: MessagesEnqueued) -> None:
+    since = {e.first + i: m.ready_at for i, m in enumerate(e.messages) if m.ready_at}
+    if since:
+        q.since = q.since.update(since)
+    strays = {e.first + i: True for i, m in enumerate(e.messages) if m.stray}
+    if strays:
+        q.strays = q.strays.update(strays)
+
+
+def _take_in(desk: Desk, e: MessagesEnqueued) -> Queue:
+    d, fresh = desk.d, dict[int, list[int]]()
+    if d.mine is not None:
+        d.mine = d.mine.put_all(e.first, (True,) * len(e.messages))
+    for number, message in enumerate(e.messages, e.first):
+        if message.group is None and not message.ready_at:
+            fresh.setdefault(message.priority, []).append(number)
+        else:
+            _take_in_one(desk, number, message, fresh)
+    if fresh:
+        lanes = list(d.lanes)
+        for priority, numbers in fresh.items():
+            lane = lanes[priority]
+            lanes[priority] = Lane(lane.fresh.extended(numbers), lane.back)
+        d.lanes = tuple(lanes)
+    return desk.done()
+
+
+def _take_in_one(desk: Desk, number: int, message: EnqueuedMessage, fresh: dict[int, list[int]]) -> None:
+    group, first = message.group, True
+    if group is not None:
+        first = group not in desk.d.groups
+        desk.into_group(number, group)
+    if message.ready_at:
+        desk.d.delayed = desk.d.delayed.put(number, message.ready_at)
+    elif first:
+        fresh.setdefault(message.priority, []).append(number)
+
+
+def _remember(q: Queue, e: MessagesEnqueued) -> None:
+    """Remember the dedup ids, and forget those whose time is over."""
+    assert q.settings is not None
+    until = e.at + q.settings.dedup_window_ms
+    new = [(m.dedup_id, number) for number, m in enumerate(e.messages, e.first) if m.dedup_id is not None]
+    known, order, over = q.dedup.known, q.dedup.order, 0
+    if not new and not known:
+        return
+    changed = known.mutate()
+    for end, dedup_id in order:
+        if end > e.at or over >= FORGET_AT_LEAST + 2 * len(new):
+            break
+        over += 1
+        if changed.get(dedup_id, (0, 0))[1] == end:
+            changed.pop(dedup_id, None)
+    if over:
+        order = order.without_first(over)
+    if new and q.settings.dedup_window_ms:
+        for dedup_id, number in new:
+            changed[dedup_id] = (number, until)
+        order = order.extended([(until, dedup_id) for dedup_id, _ in new])
+    q.dedup = Dedup(changed.finish(), order)

@@ -1,0 +1,210 @@
+"""A shard and one of its subscriptions while an event is folded: a working copy, given back as new values.
+
+The steps that events have in common: a message is leased, freed, ready, out of play, gone. A message is *in play* while
+it is neither dead nor moving. Imports the standard library and `immutables` only.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from streams.domain.queues.heap import pop, push
+from streams.domain.queues.numbered import Numbered
+from streams.domain.queues.replies import MessageBody
+from streams.domain.queues.state import (
+    NO_LANE,
+    Deliveries,
+    Group,
+    Held,
+    Lane,
+    Lease,
+    Queue,
+    deliveries_copy,
+    members,
+    queue_copy,
+)
+from streams.domain.queues.turns import cleaned, since, turn
+
+NOBODY_LEFT = "message {} is not in this queue"
+
+
+class Desk:
+    """A queue `q` and its subscription `d`: copies that may be changed, of parts that may not."""
+
+    __slots__ = ("d", "name", "q", "stale")
+
+    def __init__(self, queue: Queue, subscription: str) -> None:
+        self.q: Queue = queue_copy(queue)
+        self.d: Deliveries = deliveries_copy(queue.subscriptions[subscription])
+        self.name = subscription
+        self.stale = False
+        """Whether messages that were ready are not any more."""
+
+    def done(self) -> Queue:
+        """Return the queue with all changes. The desk is not used any more."""
+        q, d = self.q, self.d
+        if self.stale:
+            d.lanes = tuple([lane if lane is NO_LANE else cleaned(q, d, lane) for lane in d.lanes])
+        q.subscriptions = {**q.subscriptions, self.name: d}
+        return q
+
+    def body(self, number: int) -> MessageBody:
+        """Return the body of a message. Raises `LookupError`."""
+        body = self.q.messages.get(number)
+        if body is None:
+            raise LookupError(NOBODY_LEFT.format(number))
+        return body
+
+    def lease(self, numbers: tuple[int, ...], lease: Lease) -> None:
+        """Let `lease` have messages that were ready."""
+        d, key = self.d, (lease.expires_at, lease.token)
+        leased, groups = d.leased.mutate(), d.groups
+        for number in numbers:
+            leased[number] = lease
+            if d.groups and (group := self.body(number).group) is not None:
+                groups = groups.set(group, Group(groups[group].numbers, number))
+        d.leased, d.groups = leased.finish(), groups
+        self._hold(key, lease, numbers)
+        self.stale = True
+
+    def _hold(self, key: tuple[int, int], lease: Lease, numbers: tuple[int, ...]) -> None:
+        d, known = self.d, self.d.held.get(key)
+        if known is not None:
+            numbers = known.messages + numbers
+        left = len(numbers) if known is None else known.left + len(numbers) - len(known.messages)
+        d.held = d.held.set(key, Held(lease, numbers, left))
+        if known is None:
+            d.ends = d.ends.put(key, key[0])
+
+    def prolong(self, numbers: tuple[int, ...], expires_at: int) -> None:
+        """Let leases of these messages end later."""
+        longer: dict[int, tuple[Lease, list[int]]] = {}
+        for number in numbers:
+            lease = self.d.leased[number]
+            longer.setdefault(lease.token, (lease, []))[1].append(number)
+        self._unlease(numbers)
+        for old, kept in longer.values():
+            lease = Lease(old.principal, old.client, old.sequence, old.token, expires_at)
+            self.d.leased = self.d.leased.update(dict.fromkeys(kept, lease))
+            self._hold((expires_at, lease.token), lease, tuple(kept))
+
+    def _unlease(self, numbers: Iterable[int]) -> None:
+        d, freed = self.d, dict[tuple[int, int], int]()
+        leased = d.leased.mutate()
+        for number in numbers:
+            lease = leased.pop(number)
+            key = (lease.expires_at, lease.token)
+            freed[key] = freed.get(key, 0) + 1
+        d.leased = leased.finish()
+        for key, count in freed.items():
+            held = d.held[key]
+            if held.left > count:
+                d.held = d.held.set(key, Held(held.lease, held.messages, held.left - count))
+            else:
+                d.held, d.ends = d.held.delete(key), d.ends.drop((key,))
+
+    def free(self, numbers: Iterable[int]) -> None:
+        """End the leases of these messages. What becomes of them is the next step."""
+        self._unlease(numbers)
+        if self.d.groups:
+            for number in numbers:
+                group = self.body(number).group
+                if group is not None:
+                    self.d.groups = self.d.groups.set(group, Group(self.d.groups[group].numbers, 0))
+
+    def ready(self, number: int) -> None:
+        """Give a message its place in its lane; if it is in a group: if it is its turn."""
+        body = self.body(number)
+        if body.group is None or turn(self.d, self.d.groups[body.group]) == number:
+            self._place(number, body)
+
+    def returned(self, number: int) -> None:
+        """Let a message that was leased, or who is before it in its group, have its place again."""
+        body = self.body(number)
+        if body.group is not None:
+            self._next_of(body.group)
+        elif number not in self.d.delayed.times:
+            self._place(number, body)
+
+    def _place(self, number: int, body: MessageBody) -> None:
+        lanes, priority = self.d.lanes, body.priority
+        lane = lanes[priority]
+        placed = Lane(lane.fresh, push(lane.back, (since(self.q, number, body), number)))
+        self.d.lanes = (*lanes[:priority], placed, *lanes[priority + 1 :])
+
+    def _next_of(self, name: str) -> None:
+        """Place the group's message whose turn it is."""
+        number = turn(self.d, self.d.groups[name])
+        if number:
+            self._place(number, self.body(number))
+
+    def into_group(self, number: int, name: str) -> None:
+        """Let a message take part in its group."""
+        d = self.d
+        group = d.groups.get(name) or Group(None, 0)
+        d.groups = d.groups.set(name, Group(push(group.numbers, (number,)), group.leased))
+        d.grouped += 1
+        d.late += self._is_late(number)
+
+    def _is_late(self, number: int) -> bool:
+        return number < self.q.boundary or number in self.q.strays
+
+    def out_of_groups(self, gone: Sequence[tuple[int, MessageBody]], *, freed: bool) -> None:
+        """Let the next of their groups take the place of messages that are out of play (`freed`: were leased)."""
+        if not self.d.groups:
+            return
+        for number, body in gone:
+            if body.group is not None:
+                self.d.grouped -= 1
+                self.d.late -= self._is_late(number)
+                self._left_group(number, body.group, freed)
+
+    def _left_group(self, number: int, name: str, freed: bool) -> None:
+        group = self.d.groups.get(name)
+        if group is None:
+            return
+        numbers, was_first = group.numbers, group.numbers is not None and group.numbers[1][0] == number
+        while numbers is not None and not self._in_play(numbers[1][0]):
+            numbers = pop(numbers)
+        if numbers is None:
+            self.d.groups = self.d.groups.delete(name)
+            return
+        self.d.groups = self.d.groups.set(name, Group(numbers, group.leased))
+        if was_first or freed:
+            self._next_of(name)
+
+    def _in_play(self, number: int) -> bool:
+        here: Numbered[Any] = members(self.q, self.d)
+        return number in here and number not in self.d.dead and number not in self.d.moving
+
+    def gone(self, numbers: Sequence[int]) -> list[tuple[int, MessageBody]]:
+        """Forget messages in this subscription, and altogether where no other needs them; return their bodies."""
+        bodies = [(number, self.body(number)) for number in numbers]
+        if self.d.past:
+            self.d.past = without(self.d.past, numbers)
+        if self.d.mine is None:
+            self._remove(bodies)
+        else:
+            self.d.mine = self.d.mine.without(numbers)
+            self._remove([each for each in bodies if self._paid(each[0])])
+        return bodies
+
+    def _paid(self, number: int) -> bool:
+        """Note that one subscription needs the message no more. True: none does."""
+        owed = self.q.owed[number] - 1
+        self.q.owed = self.q.owed.set(number, owed) if owed else self.q.owed.delete(number)
+        return not owed
+
+    def _remove(self, bodies: list[tuple[int, MessageBody]]) -> None:
+        q, numbers = self.q, [number for number, _ in bodies]
+        q.messages = q.messages.without(numbers)
+        q.bytes -= sum([len(body.payload) for _, body in bodies])
+        if q.since:
+            q.since = without(q.since, numbers)
+
+
+def without(known: Any, numbers: Sequence[int]) -> Any:
+    """Return a map without `numbers`; those that are not in it do not matter."""
+    changed = known.mutate()
+    for number in numbers:
+        changed.pop(number, None)
+    return changed.finish()

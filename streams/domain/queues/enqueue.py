@@ -1,0 +1,172 @@
+"""Deciding EnqueueMessages: all or none, but for those that belong to another shard. Standard library only."""
+
+from itertools import islice
+
+from streams.domain.decider import Context, Decision, LeaseMs, Rejected, Requester
+from streams.domain.queues.commands import EnqueueMessages, NewMessage
+from streams.domain.queues.draft import Draft, sweep
+from streams.domain.queues.events import Attempt, EnqueuedMessage, Event, MessagesDied, MessagesEnqueued
+from streams.domain.queues.limits import (
+    MAX_BATCH,
+    MAX_BATCH_BYTES,
+    MAX_DEDUP_IDS,
+    MAX_LOOKED_AT,
+    refuse_message,
+)
+from streams.domain.queues.rejections import (
+    bad_argument,
+    batch_too_large,
+    payload_too_large,
+    queue_full,
+    stale_route,
+)
+from streams.domain.queues.replies import EnqueueResult, MessagesAccepted, Reply
+from streams.domain.queues.settings import QueueSettings
+from streams.domain.queues.state import Queue
+
+OVERHEAD = 64
+"""Bytes of a message in an event beside its texts, at the most."""
+MOVED = EnqueueResult(0, "MOVED")
+
+
+def enqueue(
+    command: EnqueueMessages, who: Requester, queue: Queue, settings: QueueSettings, context: Context
+) -> Decision[Event, Reply]:
+    """Return the new messages and their deliveries to those who wait, or why there is no room."""
+    refused = _refuse(command, queue, settings)
+    if refused is not None:
+        return Decision((), refused)
+    new, results = _sorted_out(command, queue, settings, context.now)
+    reply = MessagesAccepted(queue.incarnation, tuple(results))
+    if not new:
+        return Decision((), reply)
+    died = _make_room(command.queue, queue, settings, new, context.now)
+    if isinstance(died, Rejected):
+        return Decision((), died)
+    event = MessagesEnqueued(
+        who.principal, who.client, queue.next_message, context.now, tuple([kept for kept, _ in new])
+    )
+    if not any(sub.waits for sub in queue.subscriptions.values()):
+        return Decision((*died, event), reply)
+    draft = Draft(queue, context)
+    for each in died:
+        draft.add(each)
+    draft.add(event, sum([size for _, size in new]))
+    sweep(draft)
+    return Decision(tuple(draft.events), reply)
+
+
+def _refuse(command: EnqueueMessages, queue: Queue, settings: QueueSettings) -> Rejected | None:
+    messages, route = command.messages, queue.route
+    if command.epoch != route.epoch and (command.epoch or max(route.shards, route.previous) > 1):
+        return stale_route(command.queue, route)
+    if not messages:
+        return bad_argument("messages", "must have one or more", 0)
+    if len(messages) > MAX_BATCH:
+        return batch_too_large("messages", len(messages), MAX_BATCH)
+    limit, total = settings.max_payload_bytes, 0
+    for message in messages:
+        if len(message.payload) > limit:
+            return payload_too_large(len(message.payload), limit)
+        refused = refuse_message(message)
+        if refused is not None:
+            return refused
+        total += size_of(message)
+    return batch_too_large("bytes", total, MAX_BATCH_BYTES) if total > MAX_BATCH_BYTES else None
+
+
+def size_of(m: NewMessage) -> int:
+    """Return about how many bytes a message takes in an event, at the most."""
+    size = len(m.payload) + OVERHEAD
+    for text in (m.group, m.key, m.dedup_id):
+        if text is not None:
+            size += len(text.encode())
+    for header in m.headers:
+        size += 4 + len(header.name.encode()) + len(header.value.encode())
+    if m.origin is not None:
+        size += 16 + len(f"{m.origin.queue}{m.origin.message}{m.origin.reason}".encode())
+    return size
+
+
+def _sorted_out(
+    command: EnqueueMessages, queue: Queue, settings: QueueSettings, now: LeaseMs
+) -> tuple[list[tuple[EnqueuedMessage, int]], list[EnqueueResult]]:
+    """Return what is to be kept, with its size, and what becomes of each message."""
+    new, results, number = list[tuple[EnqueuedMessage, int]](), list[EnqueueResult](), queue.next_message
+    known, here, fresh = queue.dedup.known, command.shard, dict[str, int]()
+    for m in command.messages:
+        if m.dedup_id is not None and settings.dedup_window_ms:
+            first = fresh.get(m.dedup_id)
+            if first is None and (remembered := known.get(m.dedup_id)) is not None and remembered[1] > now:
+                first = remembered[0]
+            if first is not None:
+                results.append(EnqueueResult(first, "DUPLICATE"))
+                continue
+        stray = command.epoch > 0 and m.home != here
+        if stray and not lives_here(queue, m.group):
+            results.append(MOVED)
+            continue
+        if m.dedup_id is not None:
+            fresh[m.dedup_id] = number
+        new.append((_kept(m, settings.default_priority, now, stray=stray), size_of(m)))
+        results.append(EnqueueResult(number, "ENQUEUED"))
+        number += 1
+    return new, results
+
+
+def lives_here(queue: Queue, group: str | None) -> bool:
+    """Say whether messages of the group are here that are not dead."""
+    return group is not None and any(group in sub.groups for sub in queue.subscriptions.values())
+
+
+def _kept(m: NewMessage, default_priority: int, now: LeaseMs, *, stray: bool) -> EnqueuedMessage:
+    priority = default_priority if m.priority < 0 else m.priority
+    ready_at = now + m.delay_ms if m.delay_ms else 0
+    return EnqueuedMessage(
+        m.payload, m.group, m.key, priority, ready_at, m.dedup_id, m.headers, stray, m.origin
+    )
+
+
+def _make_room(
+    name: str, queue: Queue, settings: QueueSettings, new: list[tuple[EnqueuedMessage, int]], now: LeaseMs
+) -> tuple[Event, ...] | Rejected:
+    """Return what must die for the new messages to fit, or why they cannot."""
+    if not queue.subscriptions:
+        return ()
+    ids = sum([kept.dedup_id is not None for kept, _ in new])
+    if ids and len(queue.dedup.order) + ids > MAX_DEDUP_IDS:
+        full = f"it remembers {MAX_DEDUP_IDS} dedup ids"
+        return queue_full(name, full, "make dedup_window_ms shorter, or spread it over more shards")
+    total, added = len(queue.messages), sum([len(kept.payload) for kept, _ in new])
+    away = sum([len(sub.moving) for sub in queue.subscriptions.values() if sub.mine is None])
+    over = total - away + len(new) - settings.max_depth
+    over_bytes = queue.bytes - queue.away + added - settings.max_bytes
+    stuck = total + len(new) > 2 * settings.max_depth or queue.bytes + added > 2 * settings.max_bytes
+    if over <= 0 and over_bytes <= 0 and not stuck:
+        return ()
+    full = f"{total} messages of {settings.max_depth}, {queue.bytes} bytes of {settings.max_bytes}"
+    if settings.overflow == "REFUSE":
+        return queue_full(
+            name, full, "take messages out (receive, redrive or purge), or make max_depth larger"
+        )
+    dying = None if stuck else _oldest(queue, over, over_bytes)
+    if dying is None:
+        cure = "too few are ready or delayed to make room: redrive or purge the dead, see that the mover runs"
+        return queue_full(name, full, cure)
+    return (MessagesDied("", "OVERFLOW", "overflow", dying, settings.dead_letter_queue, now),)
+
+
+def _oldest(queue: Queue, over: int, over_bytes: int) -> tuple[Attempt, ...] | None:
+    """Return the oldest messages that nobody has, as many as must go, or None if there are not enough in reach."""
+    sub, dying = queue.subscriptions[""], list[Attempt]()
+    for number, body in islice(queue.messages.after(0), MAX_LOOKED_AT):
+        if number in sub.leased or number in sub.moving or number in sub.dead:
+            continue
+        past = sub.past.get(number)
+        dying.append(Attempt(number, 0 if past is None else past.attempts))
+        over, over_bytes = over - 1, over_bytes - len(body.payload)
+        if over <= 0 and over_bytes <= 0:
+            return tuple(dying)
+        if len(dying) >= MAX_BATCH:
+            return None
+    return None

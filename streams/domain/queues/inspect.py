@@ -1,0 +1,138 @@
+"""PeekMessages and InspectQueue: the shard as the log has it, and the bodies that answers name. Standard library only.
+
+A lease that is over is shown until its end is logged: a read foretells nothing.
+"""
+
+from itertools import islice
+
+from streams.domain.decider import Context, Decision
+from streams.domain.queues.commands import PeekMessages
+from streams.domain.queues.events import Event
+from streams.domain.queues.letters import look
+from streams.domain.queues.limits import MAX_LOOKED_AT, MAX_PEEKED, within
+from streams.domain.queues.replies import (
+    Delivery,
+    MessageBody,
+    MessagesPeeked,
+    PeekedMessage,
+    QueueStats,
+    Reply,
+    SubscriptionStats,
+)
+from streams.domain.queues.settings import QueueSettings
+from streams.domain.queues.standing import standing
+from streams.domain.queues.state import Deliveries, Queue, members
+from streams.domain.queues.turns import MAX_ATTACHED, weight
+
+GONE = MessageBody(b"", None, None, 0, None, (), None, 0)
+
+
+def peek(command: PeekMessages, queue: Queue) -> Decision[Event, Reply]:
+    """Return messages by rising number, as many as fit one answer."""
+    refused = within("limit", command.limit, 1, MAX_PEEKED)
+    if refused is not None:
+        return Decision((), refused)
+    sub, state = queue.subscriptions[command.subscription], command.state
+    source = sub.dead if state == "DEAD" else members(queue, sub)
+    numbers = (number for number, _ in source.after(command.after))
+    chosen, more, after = look(
+        numbers, lambda number: state is None or standing(sub, number) == state, command.limit, command.after
+    )
+    fitting = _fitting(queue, chosen)
+    if fitting < len(chosen):
+        chosen, more, after = chosen[:fitting], True, chosen[fitting - 1]
+    return Decision(
+        (), MessagesPeeked(queue.incarnation, tuple([_shown(sub, number) for number in chosen]), more, after)
+    )
+
+
+def _fitting(queue: Queue, numbers: list[int]) -> int:
+    total = 0
+    for index, number in enumerate(numbers):
+        body = queue.messages.get(number)
+        total += 0 if body is None else weight(body)
+        if total > MAX_ATTACHED and index:
+            return index
+    return len(numbers)
+
+
+def _shown(sub: Deliveries, number: int) -> PeekedMessage:
+    past, lease = sub.past.get(number), sub.leased.get(number)
+    return PeekedMessage(
+        number,
+        standing(sub, number),
+        (0 if past is None else past.attempts) + (lease is not None),
+        sub.delayed.times.get(number, 0),
+        0 if lease is None else lease.expires_at,
+        "" if lease is None else lease.client,
+        "" if past is None else past.reason,
+        sub.moving.get(number),
+    )
+
+
+def shown(queue: Queue) -> QueueStats | None:
+    """Return the shard in numbers, or None if it is not there; `drained` as if no dedup id mattered any more."""
+    return None if queue.settings is None else _numbers(queue, queue.settings, not _late(queue))
+
+
+def inspect(queue: Queue, settings: QueueSettings, context: Context) -> QueueStats:
+    """Return the shard in numbers."""
+    return _numbers(queue, settings, drained(queue, settings, context))
+
+
+def _numbers(queue: Queue, settings: QueueSettings, drained: bool) -> QueueStats:
+    return QueueStats(
+        queue.incarnation,
+        queue.version,
+        settings,
+        queue.route,
+        len(queue.messages),
+        queue.bytes,
+        queue.next_message,
+        drained,
+        tuple([_stats(queue, name, sub) for name, sub in sorted(queue.subscriptions.items())]),
+    )
+
+
+def drained(queue: Queue, settings: QueueSettings, context: Context) -> bool:
+    """Say whether nothing here keeps groups and dedup ids from being at home in their new shards."""
+    if queue.route.shards == queue.route.previous:
+        return True
+    return not _late(queue) and context.now >= queue.routed_at + settings.dedup_window_ms
+
+
+def _late(queue: Queue) -> bool:
+    """Say whether messages are here that their groups wait for elsewhere."""
+    changes = queue.route.shards != queue.route.previous
+    return changes and any(sub.late for sub in queue.subscriptions.values())
+
+
+def _stats(queue: Queue, name: str, sub: Deliveries) -> SubscriptionStats:
+    delayed, leased, dead, moving = len(sub.delayed), len(sub.leased), len(sub.dead), len(sub.moving)
+    ready = len(members(queue, sub)) - delayed - leased - dead - moving
+    return SubscriptionStats(
+        name, ready, delayed, leased, dead, moving, len(sub.waits), _oldest_at(queue, sub)
+    )
+
+
+def _oldest_at(queue: Queue, sub: Deliveries) -> int:
+    """Return when the oldest message in play was enqueued; where many dead ones are in front: about."""
+    at = 0
+    if len(members(queue, sub)) == len(sub.dead) + len(sub.moving):
+        return 0
+    for number, _ in islice(members(queue, sub).after(0), MAX_LOOKED_AT):
+        body = queue.messages.get(number)
+        at = 0 if body is None else body.enqueued_at
+        if number not in sub.dead and number not in sub.moving:
+            break
+    return at
+
+
+def attached(queue: Queue, reply: object) -> tuple[object, ...]:
+    """Return the bodies of the messages that `reply` names, in order; of those that are gone: an empty one."""
+    if not isinstance(reply, Delivery | MessagesPeeked):
+        return ()
+    if reply.incarnation != queue.incarnation:
+        return (GONE,) * len(reply.messages)
+    get = queue.messages.get
+    return tuple([get(each.message) or GONE for each in reply.messages])

@@ -1,0 +1,29 @@
+"""The kind `queues`, as the catalogue lists it. Standard library only."""
+
+from typing import Final, get_args
+
+from streams.domain.kind import CommandSpec, KindSpec
+from streams.domain.queues import decider
+from streams.domain.queues.commands import Command, InspectQueue, PeekMessages
+from streams.domain.queues.events import Event
+from streams.domain.queues.inspect import attached, shown
+from streams.domain.queues.replies import MessageBody, Reply
+from streams.domain.queues.settings import shard_name
+
+READS: Final = (PeekMessages, InspectQueue)
+
+
+def _key(command: Command) -> str:
+    return shard_name(command.queue, command.shard)
+
+
+QUEUES: Final = KindSpec(
+    name="queues",
+    decider=decider,
+    commands=tuple(CommandSpec(each, deduplicated=each not in READS) for each in get_args(Command)),
+    events=get_args(Event),
+    replies=(*get_args(Reply), MessageBody),
+    key_of=_key,
+    shown=shown,
+    attached=attached,
+)

@@ -1,0 +1,126 @@
+"""Deciding what becomes of dead letters, and of what is to go: redrive, purge, confirm moves. Standard library only."""
+
+from collections.abc import Callable, Iterator
+
+from streams.domain.decider import Context, Decision, Rejected
+from streams.domain.queues.commands import ConfirmMoves, PurgeMessages, RedriveMessages
+from streams.domain.queues.draft import Draft, sweep
+from streams.domain.queues.events import Event, MessagesMoved, MessagesPurged, MessagesRedriven, MovesFailed
+from streams.domain.queues.limits import (
+    MAX_BATCH,
+    MAX_LOOKED_AT,
+    MAX_PURGED,
+    MAX_REASON,
+    refuse_target,
+    within,
+)
+from streams.domain.queues.rejections import bad_argument, batch_too_large
+from streams.domain.queues.replies import MessagesChosen, MovesTaken, Reply
+from streams.domain.queues.standing import standing
+from streams.domain.queues.state import Deliveries, Queue, members
+
+PURGED_STATES = ("READY", "DELAYED", "DEAD")
+
+
+def look(
+    numbers: Iterator[int], wanted: Callable[[int], bool], limit: int, after: int
+) -> tuple[list[int], bool, int]:
+    """Return up to `limit` wanted numbers, whether there may be more, and after which number to go on."""
+    chosen, looked_at = list[int](), 0
+    for number in numbers:
+        if len(chosen) >= limit or looked_at >= MAX_LOOKED_AT:
+            return chosen, True, after
+        looked_at, after = looked_at + 1, number
+        if wanted(number):
+            chosen.append(number)
+    return chosen, False, after
+
+
+def redrive(command: RedriveMessages, queue: Queue, context: Context) -> Decision[Event, Reply]:
+    """Return dead letters' new attempts, here or on their way to another queue."""
+    refused = within("limit", command.limit, 1, MAX_BATCH)
+    if refused is None and command.to is not None:
+        refused = refuse_target("to", command.queue, command.to)
+    if refused is None and len(command.messages) > MAX_BATCH:
+        refused = batch_too_large("messages", len(command.messages), MAX_BATCH)
+    if refused is not None:
+        return Decision((), refused)
+    sub = queue.subscriptions[command.subscription]
+    chosen, more, after = look(
+        _dead(command, sub), _filter(command, queue, sub), command.limit, command.after
+    )
+    reply = MessagesChosen(tuple(chosen), more, after)
+    if command.dry_run or not chosen:
+        return Decision((), reply)
+    draft = Draft(queue, context)
+    draft.add(MessagesRedriven(command.subscription, tuple(chosen), command.to))
+    if sub.waits:
+        sweep(draft)
+    return Decision(tuple(draft.events), reply)
+
+
+def _dead(command: RedriveMessages, sub: Deliveries) -> Iterator[int]:
+    if command.messages:
+        named = sorted(dict.fromkeys(command.messages))
+        return iter([number for number in named if number in sub.dead and number > command.after])
+    return (number for number, _ in sub.dead.after(command.after))
+
+
+def _filter(command: RedriveMessages, queue: Queue, sub: Deliveries) -> Callable[[int], bool]:
+    group, reason = command.group, command.reason
+
+    def wanted(number: int) -> bool:
+        if group is not None:
+            body = queue.messages.get(number)
+            if body is None or body.group != group:
+                return False
+        return reason is None or reason in sub.past[number].reason
+
+    return wanted
+
+
+def purge(command: PurgeMessages, queue: Queue) -> Decision[Event, Reply]:
+    """Return the end of messages in one state."""
+    refused = within("limit", command.limit, 1, MAX_PURGED)
+    if refused is None and command.state not in PURGED_STATES:
+        refused = bad_argument("state", f"must be one of {', '.join(PURGED_STATES)}", command.state)
+    if refused is not None:
+        return Decision((), refused)
+    sub = queue.subscriptions[command.subscription]
+    source = sub.dead if command.state == "DEAD" else members(queue, sub)
+    numbers = (number for number, _ in source.after(command.after))
+    chosen, more, after = look(
+        numbers, lambda number: standing(sub, number) == command.state, command.limit, command.after
+    )
+    events = (MessagesPurged(command.subscription, tuple(chosen)),) if chosen else ()
+    return Decision(events, MessagesChosen(tuple(chosen), more, after))
+
+
+def confirm_moves(command: ConfirmMoves, queue: Queue) -> Decision[Event, Reply]:
+    """Return that messages have left for another queue, or could not."""
+    for count in (len(command.moved), len(command.failed)):
+        if count > MAX_BATCH:
+            return Decision((), batch_too_large("messages", count, MAX_BATCH))
+    moving = queue.subscriptions[command.subscription].moving
+    moved = tuple([number for number in dict.fromkeys(command.moved) if number in moving])
+    failed = {
+        each.message: each for each in command.failed if each.message in moving and each.message not in moved
+    }
+    refused = _refuse_reasons(command)
+    if refused is not None:
+        return Decision((), refused)
+    events: tuple[Event, ...] = ()
+    if moved:
+        events += (MessagesMoved(command.subscription, moved),)
+    if failed:
+        events += (MovesFailed(command.subscription, tuple(failed.values())),)
+    return Decision(events, MovesTaken(len(moved) + len(failed)))
+
+
+def _refuse_reasons(command: ConfirmMoves) -> Rejected | None:
+    for each in command.failed:
+        if len(each.reason) > MAX_REASON:
+            return bad_argument(
+                "failed.reason", f"must have {MAX_REASON} characters at the most", each.reason
+            )
+    return None

@@ -1,0 +1,230 @@
+"""A shard as it stands. All of it is persistent: the state before an event stays what it was.
+
+A queue may hold a million messages. One that is fresh and in no group is in `messages` and in one lane, nowhere else.
+Imports the standard library and `immutables` only.
+"""
+
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any, Final
+
+from immutables import Map
+
+from streams.domain.decider import LeaseMs
+from streams.domain.queues.agenda import NOTHING_DUE, Agenda
+from streams.domain.queues.events import ReceiveEnd
+from streams.domain.queues.fifo import EMPTY, Fifo
+from streams.domain.queues.heap import Heap
+from streams.domain.queues.numbered import NOTHING, Numbered
+from streams.domain.queues.replies import MessageBody
+from streams.domain.queues.settings import QueueRoute, QueueSettings
+from streams.domain.value import value
+
+PRIORITIES: Final = 10
+
+
+@value
+class Lease:
+    """Who keeps some messages until when. One object for all of a delivery that end together."""
+
+    principal: str
+    client: str
+    sequence: int
+    token: int
+    expires_at: LeaseMs
+
+
+@value
+class Held:
+    """The messages of a lease, gone ones among them, and how many it still has."""
+
+    lease: Lease
+    messages: tuple[int, ...]
+    left: int
+
+
+@value
+class Wait:
+    """A receive that waits for messages."""
+
+    principal: str
+    client: str
+    handle: str
+    sequence: int
+    ticket: int
+    subscription: str
+    max_messages: int
+    lease_ms: int
+    wait_until: LeaseMs
+
+
+@value
+class Past:
+    """What a message that came back has behind it: deliveries that count, and why it came back last."""
+
+    attempts: int
+    reason: str
+
+
+@value
+class Group:
+    """The numbers of a group's messages (those that are gone, until they come up), and the leased one, or 0."""
+
+    numbers: Heap
+    leased: int
+
+
+@value
+class Lane:
+    """Ready messages of one priority: as they came in, and (since, number) of those that came otherwise.
+
+    Some may not be ready any more; the first of either part is.
+    """
+
+    fresh: Fifo[int]
+    back: Heap
+
+
+@dataclass(slots=True)
+class Deliveries:
+    """What one subscription has to deliver, by where it stands. What is nowhere else is ready, or behind its group.
+
+    Only a desk changes one: its own copy.
+    """
+
+    lanes: tuple[Lane, ...]
+    delayed: Agenda[int]
+    leased: Map[int, Lease]
+    held: Map[tuple[LeaseMs, int], Held]
+    """Leases by end and token."""
+    ends: Agenda[tuple[LeaseMs, int]]
+    """Of leases."""
+    past: Map[int, Past]
+    groups: Map[str, Group]
+    grouped: int
+    """Messages in groups, the dead and the moving not among them."""
+    late: int
+    """Of those, how many would be in another shard by the newest route, or may be: older than it, or stray."""
+    dead: Numbered[bool]
+    moving: Map[int, str]
+    """To which queue."""
+    waits: Map[int, Wait]
+    line: Agenda[int]
+    """Tickets, first come, first served."""
+    timeouts: Agenda[int]
+    mine: Numbered[bool] | None
+    """What of the messages it still needs; None: all (it is the only subscription)."""
+
+
+@value
+class Dedup:
+    """The numbers of messages by `dedup_id`, until when each is remembered, and the order to forget them in."""
+
+    known: Map[str, tuple[int, LeaseMs]]
+    order: Fifo[tuple[LeaseMs, str]]
+
+
+@dataclass(slots=True)
+class Queue:
+    """One shard of a queue. Without settings it is not there. Only a desk changes one: its own copy."""
+
+    incarnation: int
+    version: int
+    settings: QueueSettings | None
+    route: QueueRoute
+    next_message: int
+    boundary: int
+    """Messages below it are older than the newest route."""
+    routed_at: LeaseMs
+    messages: Numbered[MessageBody]
+    bytes: int
+    away: int
+    """Bytes of the messages that are moving (of a broadcast queue: 0)."""
+    since: Map[int, LeaseMs]
+    """When those that were delayed at first may be delivered; the others: since they were enqueued."""
+    strays: Map[int, bool]
+    dedup: Dedup
+    owed: Map[int, int]
+    """Of a broadcast queue: how many subscriptions still need each message."""
+    subscriptions: dict[str, Deliveries]
+    leaving: tuple[tuple[Wait, ReceiveEnd], ...]
+    """Waits that are to end, and why."""
+
+
+_OF_QUEUE: Final = attrgetter(*Queue.__slots__)
+_OF_DELIVERIES: Final = attrgetter(*Deliveries.__slots__)
+
+
+def queue_copy(queue: Queue) -> Queue:
+    """Return a copy to be changed."""
+    return Queue(*_OF_QUEUE(queue))
+
+
+def deliveries_copy(sub: Deliveries) -> Deliveries:
+    """Return a copy to be changed."""
+    return Deliveries(*_OF_DELIVERIES(sub))
+
+
+NO_LANE: Final = Lane(EMPTY, None)
+NOTHING_TO_DELIVER: Final = Deliveries(
+    lanes=(NO_LANE,) * PRIORITIES,
+    delayed=NOTHING_DUE,
+    leased=Map(),
+    held=Map(),
+    ends=NOTHING_DUE,
+    past=Map(),
+    groups=Map(),
+    grouped=0,
+    late=0,
+    dead=NOTHING,
+    moving=Map(),
+    waits=Map(),
+    line=NOTHING_DUE,
+    timeouts=NOTHING_DUE,
+    mine=None,
+)
+_NO_DEDUP: Final = Dedup(Map(), EMPTY)
+ABSENT: Final = Queue(
+    incarnation=0,
+    version=0,
+    settings=None,
+    route=QueueRoute(0, 1, 1),
+    next_message=1,
+    boundary=1,
+    routed_at=0,
+    messages=NOTHING,
+    bytes=0,
+    away=0,
+    since=Map(),
+    strays=Map(),
+    dedup=_NO_DEDUP,
+    owed=Map(),
+    subscriptions={},
+    leaving=(),
+)
+
+
+def members(queue: Queue, sub: Deliveries) -> Numbered[Any]:
+    """Return the messages that the subscription still needs; the values mean nothing."""
+    return queue.messages if sub.mine is None else sub.mine
+
+
+def deliverable(queue: Queue, sub: Deliveries) -> bool:
+    """Say whether somebody waits, and something is there for them."""
+    if not sub.waits or queue.settings is None or queue.settings.paused:
+        return False
+    return any(lane is not NO_LANE for lane in sub.lanes)
+
+
+def next_deadline(queue: Queue) -> LeaseMs | None:
+    """Return when a Tick is due: a delay, lease or wait ends; 0 (at once) while there is work left."""
+    if queue.leaving:
+        return 0
+    times = []
+    for sub in queue.subscriptions.values():
+        if sub.waits and deliverable(queue, sub):
+            return 0
+        for agenda in (sub.ends, sub.delayed, sub.timeouts):
+            if agenda.heap is not None:
+                times.append(agenda.heap[1][0])
+    return min(times, default=None)
