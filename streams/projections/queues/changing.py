@@ -50,6 +50,8 @@ from streams.projections.text import storable, storable_or_none
 _NUMBER: Final = (1 << GENERATION_SHIFT) - 1
 _UNDUE: Final[Row] = (None, None)
 _UNLEASED: Final[Row] = (None, None, None, None)
+_ENDED_BEFORE: Final = ("ROUTED", "DELETED")
+"""Waits that an event about the queue ended: each is told so later, be the queue there still or not."""
 _STANDING: Final = ("READY", "DELAYED", "LEASED")
 
 
@@ -99,6 +101,8 @@ def _configured(draft: Draft, e: QueueConfigured, _: Cause) -> None:
 def _routed(draft: Draft, e: QueueRouted, _: Cause) -> None:
     route = e.route
     draft.head = replace(draft.there(), epoch=route.epoch, shards=route.shards, previous=route.previous)
+    for name in draft.names():
+        draft.subscription(name).waiting = 0
 
 
 def _deleted(draft: Draft, _: QueueDeleted, cause: Cause) -> None:
@@ -193,7 +197,8 @@ def _receive_started(draft: Draft, e: ReceiveStarted, _: Cause) -> None:
 
 
 def _receive_ended(draft: Draft, e: ReceiveEnded, _: Cause) -> None:
-    _end_wait(draft.subscription(e.subscription))
+    if e.cause not in _ENDED_BEFORE:
+        _end_wait(draft.subscription(e.subscription))
 
 
 def _end_wait(owed: Owed) -> None:

@@ -1,4 +1,5 @@
-"""What can be asked of the read models of queues. Adapters: `storage.postgres.queues`, `storage.memory.queues`.
+"""What can be asked of the read models of queues. Adapters: `storage.postgres.reads_queues`,
+`storage.memory.queues`.
 
 See `streams.projections.reads`. A queue is one to 64 shards, each of its own partition; an answer puts them together.
 """

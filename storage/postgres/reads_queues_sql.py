@@ -1,0 +1,177 @@
+"""What the reads of queues ask PostgreSQL. Texts only; a tenant is in every one.
+
+`%(name)s` are parameters; whatever is put together here comes from this file. Shards are found by tenant and name;
+messages hang on a shard's partition and incarnation.
+"""
+
+from typing import Final, LiteralString
+
+from storage.postgres.asking import with_stands
+
+PROJECTED: Final[LiteralString] = """
+    SELECT projection, partition, next_offset, time_ms, head
+    FROM tidelock.checkpoints WHERE kind = %(kind)s ORDER BY projection, partition"""
+
+_OLDEST: Final[LiteralString] = """
+    SELECT min(o.enqueued_ms) AS oldest_ms FROM unnest(ARRAY['READY', 'DELAYED', 'LEASED']) AS st (state)
+    CROSS JOIN LATERAL (
+        SELECT d.enqueued_ms FROM tidelock.queue_deliveries d
+        WHERE d.partition = u.partition AND d.incarnation = u.incarnation AND d.subscription = u.subscription
+            AND d.state = st.state
+        ORDER BY d.number LIMIT 1
+    ) o"""
+"""The least number of each state is the oldest of it: three look-ups."""
+
+_SHARDS: Final[LiteralString] = f"""
+    SELECT s.partition, s.queue, s.shard, s.incarnation, s.version, s.settings::text, s.epoch, s.shards, s.previous,
+        s.messages, s.bytes, s.ready, s.delayed, s.leased, s.dead, s.moving, s.waiting, s.changed_offset,
+        s.changed_ms, s.next_message, s.created_ms,
+        u.subscription, u.ready, u.delayed, u.leased, u.dead, u.moving, u.waiting, o.oldest_ms
+    FROM names n
+    JOIN tidelock.queue_shards s ON s.tenant = %(tenant)s AND s.queue = n.queue
+    LEFT JOIN tidelock.queue_subscriptions u ON u.partition = s.partition AND u.incarnation = s.incarnation
+    LEFT JOIN LATERAL ({_OLDEST}) o ON u.partition IS NOT NULL
+    ORDER BY s.queue, s.shard, u.subscription"""
+
+COLUMNS: Final = 29
+
+
+def queues(conditions: LiteralString) -> LiteralString:
+    """Return the text for a page of queues: a row a shard and subscription."""
+    return with_stands(
+        f"""WITH names AS MATERIALIZED (
+            SELECT h.queue FROM tidelock.queue_shards h
+            WHERE h.tenant = %(tenant)s AND h.queue > %(after)s AND h.shard = 0{conditions}
+            ORDER BY h.queue LIMIT %(limit)s
+        ) {_SHARDS}""",
+        COLUMNS,
+    )
+
+
+NAMED: Final[LiteralString] = with_stands(
+    f"WITH names AS MATERIALIZED (SELECT DISTINCT unnest(%(names)s::text[]) AS queue) {_SHARDS}", COLUMNS
+)
+PREFIX: Final[LiteralString] = " AND h.queue >= %(prefix)s AND h.queue < %(below)s"
+PAUSED: Final[LiteralString] = " AND h.paused = %(paused)s"
+DEAD: Final[LiteralString] = """ AND %(dead)s = EXISTS (
+    SELECT 1 FROM tidelock.queue_shards x WHERE x.tenant = %(tenant)s AND x.queue = h.queue AND x.dead > 0)"""
+
+
+def _then(condition: LiteralString, order: LiteralString) -> LiteralString:
+    return with_stands(
+        f"""
+        SELECT t.partition, t.queue, t.shard, t.incarnation, t.version, c.settings::text, t.epoch, t.shards, t.previous,
+            t.messages, t.bytes, t.ready, t.delayed, t.leased, t.dead, t.moving, t.waiting, t.offset_, t.at_ms
+        FROM generate_series(0, 63) AS n (shard)
+        CROSS JOIN LATERAL (
+            SELECT h.* FROM tidelock.queue_history h
+            WHERE h.tenant = %(tenant)s AND h.queue = %(queue)s AND h.shard = n.shard AND {condition}
+            ORDER BY {order} LIMIT 1
+        ) t
+        CROSS JOIN LATERAL (
+            SELECT x.settings FROM tidelock.queue_history x
+            WHERE x.partition = t.partition AND x.tenant = %(tenant)s AND x.queue = t.queue AND x.shard = t.shard
+                AND x.offset_ <= t.offset_ AND x.settings IS NOT NULL
+            ORDER BY x.offset_ DESC LIMIT 1
+        ) c
+        WHERE NOT t.deleted ORDER BY t.shard""",
+        19,
+    )
+
+
+AT_OFFSET: Final = _then("h.partition = %(partition)s AND h.offset_ <= %(at)s", "h.offset_ DESC")
+AT_TIME: Final = _then("h.at_ms <= %(at)s", "h.at_ms DESC, h.offset_ DESC")
+
+_MESSAGE: Final[LiteralString] = """
+    s.partition, s.queue, s.shard, d.incarnation, d.number, d.subscription, d.state, d.attempts, d.due_lease_ms,
+    d.due_ms, d.token, d.principal, d.client, d.handle, d.reason, d.target, d.since_ms, d.changed_offset,
+    m.group_, m.key, m.priority, m.dedup_id, m.headers::text, m.payload, m.stray, m.origin::text,
+    m.principal AS enqueued_by, m.client AS enqueued_from, m.enqueued_offset, m.enqueued_ms"""
+MESSAGE_COLUMNS: Final = 30
+_BODY: Final[LiteralString] = """tidelock.queue_messages m
+        ON m.partition = d.partition AND m.incarnation = d.incarnation AND m.number = d.number"""
+
+
+def messages(conditions: LiteralString) -> LiteralString:
+    """Return the text for a page of messages of one subscription."""
+    return with_stands(
+        f"""
+        SELECT p.* FROM (
+            SELECT * FROM tidelock.queue_shards
+            WHERE tenant = %(tenant)s AND queue = %(queue)s AND shard >= %(after_shard)s ORDER BY shard
+        ) s CROSS JOIN LATERAL (
+            SELECT {_MESSAGE} FROM tidelock.queue_deliveries d JOIN {_BODY}
+            WHERE d.partition = s.partition AND d.incarnation = s.incarnation AND d.subscription = %(subscription)s
+                AND d.number > CASE WHEN s.shard = %(after_shard)s THEN %(after_number)s::bigint ELSE 0 END{conditions}
+            ORDER BY d.number LIMIT %(limit)s
+        ) p
+        ORDER BY p.shard, p.number LIMIT %(limit)s""",
+        MESSAGE_COLUMNS,
+    )
+
+
+STATE: Final[LiteralString] = " AND d.state = %(state)s"
+GROUP: Final[LiteralString] = " AND m.group_ = %(group)s"
+REASON: Final[LiteralString] = " AND strpos(d.reason, %(reason)s) > 0"
+SHARD: Final[LiteralString] = " AND s.shard = %(shard)s"
+
+MESSAGE: Final[LiteralString] = with_stands(
+    f"""
+    SELECT {_MESSAGE} FROM tidelock.queue_shards s
+    JOIN tidelock.queue_deliveries d ON d.partition = s.partition AND d.incarnation = s.incarnation JOIN {_BODY}
+    WHERE s.partition = %(partition)s AND s.tenant = %(tenant)s AND s.queue = %(queue)s AND s.shard = %(shard)s
+        AND s.incarnation = %(incarnation)s AND d.number = %(number)s
+        AND d.subscription IN (
+            SELECT u.subscription FROM tidelock.queue_subscriptions u
+            WHERE u.partition = %(partition)s AND u.incarnation = %(incarnation)s)
+    ORDER BY d.subscription""",
+    MESSAGE_COLUMNS,
+)
+
+_IS_OF: Final[LiteralString] = """h.partition = %(partition)s AND h.incarnation = %(incarnation)s
+        AND h.block = %(block)s AND h.tenant = %(tenant)s AND h.queue = %(queue)s AND h.shard = %(shard)s
+        AND %(number)s BETWEEN h.first_ AND h.last_ AND (h.numbers IS NULL OR %(number)s = ANY (h.numbers))"""
+_STEPS: Final[LiteralString] = f"""
+    SELECT h.* FROM tidelock.message_history h WHERE {_IS_OF}
+    UNION ALL
+    SELECT e.* FROM tidelock.message_history e
+    WHERE e.partition = %(partition)s AND e.incarnation = %(incarnation)s AND e.block = -1
+        AND e.tenant = %(tenant)s AND e.queue = %(queue)s AND e.shard = %(shard)s
+        AND %(number)s BETWEEN e.first_ AND e.last_
+        AND NOT EXISTS (
+            SELECT 1 FROM tidelock.message_history h
+            WHERE {_IS_OF} AND h.subscription = e.subscription AND h.what IN ('ACKED', 'PURGED', 'MOVED'))"""
+"""All that happened to one message; the end of all that a subscription had is its end if nothing else was."""
+_STEP: Final[LiteralString] = """
+    t.partition, t.event, t.part, t.subscription, t.what, t.first_, t.numbers, t.attempts, t.due_lease_ms, t.due_ms,
+    t.token, t.principal, t.client, t.handle, t.cause, t.reason, t.target, t.origin::text, t.offset_, t.at_ms"""
+_STEP_COLUMNS: Final = 20
+
+BIOGRAPHY: Final[LiteralString] = with_stands(
+    f"""
+    SELECT {_STEP} FROM ({_STEPS}) t WHERE (t.event, t.part) > (%(event)s, %(part)s)
+    ORDER BY t.event, t.part LIMIT %(limit)s""",
+    _STEP_COLUMNS,
+)
+
+
+def _last_step(condition: LiteralString) -> LiteralString:
+    return with_stands(
+        f"""
+        SELECT {_STEP} FROM ({_STEPS}) t
+        WHERE {condition} AND t.subscription IN (%(subscription)s, '')
+        ORDER BY t.event DESC, t.part DESC LIMIT 1""",
+        _STEP_COLUMNS,
+    )
+
+
+STEP_AT_OFFSET: Final = _last_step("t.offset_ <= %(at)s")
+STEP_AT_TIME: Final = _last_step("t.at_ms <= %(at)s")
+
+WINDOWS: Final[LiteralString] = """
+    SELECT w.partition, w.tenant, w.queue, w.start_ms, w.enqueued, w.delivered, w.acked, w.returned, w.expired,
+        w.dead, w.redriven, w.waits::text, w.works::text, w.changed_offset, w.closed
+    FROM tidelock.queue_windows w
+    WHERE w.tenant = %(tenant)s AND w.queue = ANY (%(queues)s::text[])
+        AND w.start_ms >= %(from_ms)s AND w.start_ms < %(to_ms)s
+    ORDER BY w.queue, w.start_ms DESC, w.partition"""
