@@ -10,7 +10,7 @@ place in the group is gone then, and only a new process gets a new one.
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 import structlog
@@ -184,12 +184,11 @@ def ring_assignor(
             everyone = {mid: member for mid, member in told.items() if member is not None}
             for mid in sorted(told.keys() - everyone.keys()):
                 _log.error("a member of the group is no worker of ours; it gets nothing", member=mid)
-            partitions = [
-                PartitionId(kind, number)
+            there = {
+                topic: [PartitionId(kind, each) for each in sorted(cluster.partitions_for_topic(topic) or ())]
                 for topic, kind in topics.items()
-                for number in sorted(cluster.partitions_for_topic(topic) or ())
-            ]
-            placed = assign(everyone, partitions)
+            }
+            placed = _placed(everyone, there, {mid: set(members[mid].subscription) for mid in everyone})
             routes = {p: everyone[mid].address for p, mid in placed.items()}
             levels = {one.name: one.max_level for one in everyone.values()}
             for_all = Told(routes, levels).to_bytes()
@@ -210,6 +209,23 @@ def ring_assignor(
             heard(told)
 
     return RingAssignor
+
+
+def _placed(
+    everyone: Mapping[str, Member],
+    there: Mapping[str, Sequence[PartitionId]],
+    subscribed: Mapping[str, Collection[str]],
+) -> dict[PartitionId, str]:
+    """Return who owns what. A worker of another release may lack a kind: then those that know it share it."""
+    alike: dict[frozenset[str], list[PartitionId]] = {}
+    for topic, partitions in there.items():
+        alike.setdefault(frozenset(mid for mid in everyone if topic in subscribed[mid]), []).extend(
+            partitions
+        )
+    placed: dict[PartitionId, str] = {}
+    for mids, partitions in alike.items():
+        placed |= assign({mid: everyone[mid] for mid in mids}, partitions)
+    return placed
 
 
 def _by_topic(partitions: Iterable[PartitionId]) -> list[tuple[str, list[int]]]:

@@ -121,9 +121,10 @@ class WorkerProcess:
             return False
 
     async def leads(self) -> set[int]:
-        """Return the partitions that it decides."""
+        """Return the partitions of locks that it decides."""
         partitions = (await self.status()).get("partitions", [])
-        return {each["partition"] for each in partitions if each["phase"] == "leading"}
+        leading = (each for each in partitions if (each["kind"], each["phase"]) == ("locks", "leading"))
+        return {each["partition"] for each in leading}
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """Return its log lines of one kind."""

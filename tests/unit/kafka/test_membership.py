@@ -115,6 +115,17 @@ def test_a_foreign_member_gets_nothing_and_is_named() -> None:
     assert heard == [Told({PartitionId("locks", number): "a:7400" for number in range(4)}, {"a@a:7400": 1})]
 
 
+def test_who_lacks_a_kind_gets_nothing_of_it() -> None:
+    both = TOPICS | {"tidelock.counters.commands": "counters"}
+    newer = ring_assignor(lambda: ME, lambda _: None, both)
+    older = ring_assignor(lambda: Member("b", "b:7400", 1), lambda _: None, TOPICS)
+    placed = newer.assign(Topics(), {"new": newer.metadata(both), "old": older.metadata(TOPICS)})
+    assert {topic for topic, _ in placed["old"].assignment} <= TOPICS.keys()
+    assert dict(placed["new"].assignment)["tidelock.counters.commands"] == [0, 1, 2, 3]
+    owned = [number for each in placed.values() for number in dict(each.assignment).get(*TOPICS, [])]
+    assert sorted(owned) == [0, 1, 2, 3]
+
+
 @pytest.mark.parametrize(
     "data",
     [
