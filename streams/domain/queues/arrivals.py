@@ -3,8 +3,10 @@
 Imports the standard library and `immutables` only.
 """
 
+from streams.domain.decider import LeaseMs
 from streams.domain.queues.desk import Desk
 from streams.domain.queues.events import EnqueuedMessage, MessagesEnqueued
+from streams.domain.queues.limits import MOVE_WINDOW_MS
 from streams.domain.queues.replies import MessageBody
 from streams.domain.queues.state import Dedup, Lane, Queue, queue_copy
 
@@ -77,22 +79,30 @@ def _take_in_one(desk: Desk, number: int, message: EnqueuedMessage, fresh: dict[
 def _remember(q: Queue, e: MessagesEnqueued) -> None:
     """Remember the dedup ids, and forget those whose time is over."""
     assert q.settings is not None
-    until = e.at + q.settings.dedup_window_ms
-    new = [(m.dedup_id, number) for number, m in enumerate(e.messages, e.first) if m.dedup_id is not None]
-    known, order, over = q.dedup.known, q.dedup.order, 0
+    sent, moved = list[tuple[str, int]](), list[tuple[str, int]]()
+    for number, m in enumerate(e.messages, e.first):
+        if m.dedup_id is not None:
+            (sent if m.origin is None else moved).append((m.dedup_id, number))
+    window_ms = q.settings.dedup_window_ms
+    q.dedup = _remembered(q.dedup, sent if window_ms else [], e.at, window_ms)
+    q.arrivals = _remembered(q.arrivals, moved, e.at, max(window_ms, MOVE_WINDOW_MS))
+
+
+def _remembered(dedup: Dedup, new: list[tuple[str, int]], at: LeaseMs, window_ms: int) -> Dedup:
+    known, order, over, until = dedup.known, dedup.order, 0, at + window_ms
     if not new and not known:
-        return
+        return dedup
     changed = known.mutate()
     for end, dedup_id in order:
-        if end > e.at or over >= FORGET_AT_LEAST + 2 * len(new):
+        if end > at or over >= FORGET_AT_LEAST + 2 * len(new):
             break
         over += 1
         if changed.get(dedup_id, (0, 0))[1] == end:
             changed.pop(dedup_id, None)
     if over:
         order = order.without_first(over)
-    if new and q.settings.dedup_window_ms:
-        for dedup_id, number in new:
-            changed[dedup_id] = (number, until)
-        order = order.extended([(until, dedup_id) for dedup_id, _ in new])
-    q.dedup = Dedup(changed.finish(), order)
+    for dedup_id, number in new:
+        changed[dedup_id] = (number, until)
+    return Dedup(
+        changed.finish(), order.extended([(until, dedup_id) for dedup_id, _ in new]) if new else order
+    )

@@ -93,15 +93,12 @@ def _sorted_out(
 ) -> tuple[list[tuple[EnqueuedMessage, int]], list[EnqueueResult]]:
     """Return what is to be kept, with its size, and what becomes of each message."""
     new, results, number = list[tuple[EnqueuedMessage, int]](), list[EnqueueResult](), queue.next_message
-    known, here, fresh = queue.dedup.known, command.shard, dict[str, int]()
+    here, fresh = command.shard, dict[str, int]()
     for m in command.messages:
-        if m.dedup_id is not None and settings.dedup_window_ms:
-            first = fresh.get(m.dedup_id)
-            if first is None and (remembered := known.get(m.dedup_id)) is not None and remembered[1] > now:
-                first = remembered[0]
-            if first is not None:
-                results.append(EnqueueResult(first, "DUPLICATE"))
-                continue
+        first = None if m.dedup_id is None else _known(m, m.dedup_id, queue, settings, fresh, now)
+        if first is not None:
+            results.append(EnqueueResult(first, "DUPLICATE"))
+            continue
         stray = command.epoch > 0 and m.home != here
         if stray and not lives_here(queue, m.group):
             results.append(MOVED)
@@ -112,6 +109,19 @@ def _sorted_out(
         results.append(EnqueueResult(number, "ENQUEUED"))
         number += 1
     return new, results
+
+
+def _known(
+    m: NewMessage, dedup_id: str, queue: Queue, settings: QueueSettings, fresh: dict[str, int], now: LeaseMs
+) -> int | None:
+    """Return the message that this one repeats; one that is moved here is known whatever the queue's window."""
+    if m.origin is None and not settings.dedup_window_ms:
+        return None
+    dedup = queue.dedup if m.origin is None else queue.arrivals
+    remembered = dedup.known.get(dedup_id)
+    if dedup_id not in fresh and remembered is not None and remembered[1] > now:
+        return remembered[0]
+    return fresh.get(dedup_id)
 
 
 def lives_here(queue: Queue, group: str | None) -> bool:
@@ -134,7 +144,7 @@ def _make_room(
     if not queue.subscriptions:
         return ()
     ids = sum([kept.dedup_id is not None for kept, _ in new])
-    if ids and len(queue.dedup.order) + ids > MAX_DEDUP_IDS:
+    if ids and max(len(queue.dedup.order), len(queue.arrivals.order)) + ids > MAX_DEDUP_IDS:
         full = f"it remembers {MAX_DEDUP_IDS} dedup ids"
         return queue_full(name, full, "make dedup_window_ms shorter, or spread it over more shards")
     total, added = len(queue.messages), sum([len(kept.payload) for kept, _ in new])

@@ -17,6 +17,9 @@ MAX_DELAY_MS: Final = 366 * DAY_MS
 MAX_DEDUP_MS: Final = 7 * DAY_MS
 MAX_DEDUP_IDS: Final = 1_000_000
 """Dedup ids that a shard remembers; more are refused."""
+MOVE_WINDOW_MS: Final = 3_600_000
+"""For how long a message that was moved here is known at least, whatever the queue's window: a mover that was killed
+before it confirmed is back by then, and enqueues it again."""
 MAX_DEPTH: Final = 10_000_000
 MAX_BYTES: Final = 1 << 36
 MAX_PAYLOAD: Final = 131_072

@@ -144,6 +144,8 @@ class Queue:
     """When those that were delayed at first may be delivered; the others: since they were enqueued."""
     strays: Map[int, bool]
     dedup: Dedup
+    arrivals: Dedup
+    """The same of messages that were moved here."""
     owed: Map[int, int]
     """Of a broadcast queue: how many subscriptions still need each message."""
     subscriptions: dict[str, Deliveries]
@@ -198,6 +200,7 @@ ABSENT: Final = Queue(
     since=Map(),
     strays=Map(),
     dedup=_NO_DEDUP,
+    arrivals=_NO_DEDUP,
     owed=Map(),
     subscriptions={},
     leaving=(),
