@@ -7,7 +7,8 @@ from streams.domain.locks.kind import LOCKS
 from streams.domain.queues.kind import QUEUES
 from streams.projections.locks import projections as locks
 from streams.projections.projection import Projection
+from streams.projections.queues import projections as queues
 
 KINDS: Final[tuple[KindSpec, ...]] = (LOCKS, QUEUES)
 
-PROJECTIONS: Final[tuple[Projection, ...]] = (locks.LOCKS, locks.AUDIT)
+PROJECTIONS: Final[tuple[Projection, ...]] = (locks.LOCKS, locks.AUDIT, queues.QUEUES, queues.AUDIT)

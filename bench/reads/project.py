@@ -21,6 +21,7 @@ from streams.projector.settings import LaneSettings
 from tidelock.local.parts.catalog import PROJECTOR
 from tidelock.local.stack import LocalStack
 
+OF_KIND = tuple(one for one in PROJECTIONS if one.kind == WHERE.kind)
 FILL_ROUNDS = {1: 8, CLIENTS[-1]: 4}
 """The log is as long as so many rounds of load by so many clients make it."""
 LOOK_S = 0.02
@@ -56,7 +57,7 @@ async def _measured(plan: Plan, clients: int, what: str) -> dict[str, Any]:
             plan.say(f"{what}: round {number} of {plan.rounds}")
             async with one_more(stack, PROJECTOR) as projector:
                 rounds.append(await _round(store, end, CpuMeter({"projector": projector.pid})))
-            for projection in PROJECTIONS:
+            for projection in OF_KIND:
                 await store.reset(projection)
     return _row(rounds, end)
 
@@ -100,7 +101,7 @@ async def _reached(store: PostgresProjectionStore, end: int) -> int:
 
 
 async def _places(store: PostgresProjectionStore) -> Sequence[Checkpoint]:
-    return [(await store.positions(projection)).get(WHERE, START) for projection in PROJECTIONS]
+    return [(await store.positions(projection)).get(WHERE, START) for projection in OF_KIND]
 
 
 def _row(rounds: Sequence[tuple[float, float]], records: int) -> dict[str, Any]:

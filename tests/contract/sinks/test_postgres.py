@@ -32,13 +32,18 @@ pytestmark = [
 ]
 
 REAL = tuple(table for projection in PROJECTIONS for table in projection.tables)
-JSON = {("locks", "holders"), ("deadlocks", "cycle"), ("lock_windows", "waits"), ("lock_windows", "holds")}
-NUMBERS = {("locks", "waiting"), ("lock_history", "keyframe")}
-FLAGS = {("audit", "accepted"), ("lock_windows", "closed")}
+JSON = {"holders", "cycle", "waits", "holds", "works", "settings", "headers", "origin"}
+NUMBERS = {
+    ("locks", "waiting"), ("lock_history", "keyframe"), ("message_history", "numbers"), ("message_history", "attempts"),
+    ("message_history", "due_lease_ms"), ("message_history", "due_ms"),
+}  # fmt: skip
+FLAGS = {"accepted", "closed", "paused", "broadcast", "stray", "deleted"}
 TEXT = {
     "tenant", "name", "mode", "role", "principal", "client", "handle", "transaction_id", "ended", "command", "lane",
-    "outcome", "reason", "events",
+    "outcome", "reason", "events", "queue", "subscription", "group_", "key", "dedup_id", "state", "target", "what",
+    "cause",
 }  # fmt: skip
+BYTES = {"payload"}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -55,16 +60,18 @@ async def database(stack: LocalStack) -> AsyncIterator[PostgresDatabase]:
 
 def type_of(table: Table, column: str) -> str:
     """Return the type that a column of a real table has to have."""
-    for kind, columns in (("jsonb", JSON), ("bigint[]", NUMBERS), ("boolean", FLAGS)):
-        if (table.name, column) in columns:
+    if (table.name, column) in NUMBERS:
+        return "bigint[]"
+    for kind, columns in (("jsonb", JSON), ("boolean", FLAGS), ("bytea", BYTES), ("text", TEXT)):
+        if column in columns:
             return kind
-    return "text" if column in TEXT else "bigint"
+    return "bigint"
 
 
 def example(table: Table, number: int) -> Row:
     """Return a row of a real table with a value in each column."""
     values: dict[str, Any] = {"bigint": number, "text": f"text {number}", "boolean": True}
-    values |= {"bigint[]": (1, number), "jsonb": f'[{{"é": "{number} \\\\ \\" \\n"}}]'}
+    values |= {"bytea": b"\x00\xff", "bigint[]": (1, number), "jsonb": f'[{{"é": "{number} \\\\ \\" \\n"}}]'}
     return tuple(values[type_of(table, column)] for column in table.columns)
 
 
