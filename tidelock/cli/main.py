@@ -19,6 +19,7 @@ from tidelock.cli.feature import feature_app
 from tidelock.cli.lock import lock_app
 from tidelock.cli.log import log_app
 from tidelock.cli.projection import projection_app
+from tidelock.cli.queue import queue_app
 from tidelock.cli.rewind import rewind
 from tidelock.cli.show import complain, debugging
 from tidelock.cli.state import state
@@ -32,8 +33,9 @@ _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 app = typer.Typer(
     name="tidelock",
-    help="Tidelock: locks on a log you can rewind.\n\n"
-    "Start with `tidelock up`, then `tidelock lock acquire orders/42` in another terminal, `tidelock status`, "
+    help="Tidelock: locks and queues on a log you can rewind.\n\n"
+    "Start with `tidelock up`, then `tidelock lock acquire orders/42` in another terminal, "
+    "`tidelock queue put orders hello`, `tidelock status`, "
     "and `tidelock log tail` to see what was logged.",
     epilog=exits.HELP,
     no_args_is_help=True,
@@ -50,6 +52,7 @@ app.add_typer(log_app, name="log")
 app.add_typer(projection_app, name="projection")
 app.command("state")(state)
 app.command("events")(events)
+app.add_typer(queue_app, name="queue")
 app.command("rewind")(rewind)
 app.command("explain")(explain)
 app.command("verify")(verify)

@@ -17,13 +17,17 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, 
 from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, TypeVar, Unpack
+from typing import Any, TypeVar, Unpack, overload
 
+from streams.catalog import KINDS
+from streams.domain.kind import KindSpec
 from streams.domain.locks.replies import LockState
 from tidelock.client.client import Client as AsyncClient
 from tidelock.client.client import connect as async_connect
 from tidelock.client.errors import ClientClosed, LockLost
 from tidelock.client.held import HeldLock as AsyncHeldLock
+from tidelock.client.queues.blocking import Queue
+from tidelock.client.queues.codecs import Codec
 from tidelock.client.settings import Tap
 from tidelock.client.terms import LockOptions
 
@@ -188,6 +192,17 @@ class Client:
         finally:
             self._loop.run(leave())
 
+    @overload
+    def queue(self, name: str) -> Queue[bytes]: ...
+
+    @overload
+    def queue(self, name: str, *, codec: Codec[_T]) -> Queue[_T]: ...
+
+    def queue(self, name: str, *, codec: Codec[Any] | None = None) -> Queue[Any]:
+        """Return the queue `name`: `client.queue("orders").put(b"...")`."""
+        queue = self._client.queue(name) if codec is None else self._client.queue(name, codec=codec)
+        return Queue(queue, self._loop)
+
     def inspect(self, name: str) -> LockState:
         """Return the holders and waiters of the lock `name`, never stale."""
         return self._loop.run(self._client.inspect(name))
@@ -251,6 +266,7 @@ def connect(
     client_id: str | None = None,
     first_sequence: int = 1,
     on_answers: Tap | None = None,
+    kinds: tuple[KindSpec, ...] = KINDS,
 ) -> Client:
     """Connect to a cluster. See `tidelock.connect`; close the client when done, or use `with`.
 
@@ -268,6 +284,7 @@ def connect(
             client_id=client_id,
             first_sequence=first_sequence,
             on_answers=on_answers,
+            kinds=kinds,
         )
 
     try:
