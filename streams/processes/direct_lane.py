@@ -58,7 +58,8 @@ class ClientQueueLane:
                 after=after, limit=limit,
             )
         )  # fmt: skip
-        return Page(page.incarnation, tuple(zip(page.messages, bodies, strict=True)), page.more)
+        messages = tuple(zip(page.messages, bodies, strict=True))
+        return Page(page.incarnation, messages, page.next if page.more else None)
 
     async def route(self, queue: str) -> QueueRoute:
         """Return over which shards a queue spreads."""
@@ -75,7 +76,7 @@ class ClientQueueLane:
     async def confirm(self, source: Source, settled: Settled) -> None:
         """Tell a source what became of its messages."""
         command = ConfirmMoves(
-            source.queue, source.number, source.subscription, settled.moved, settled.failed
+            source.queue, source.number, source.subscription, settled.moved, settled.failed, settled.to
         )
         await _answered(self._client.command("queues", command))
 

@@ -246,6 +246,8 @@ class ConfirmMoves:
     subscription: str
     moved: tuple[int, ...]
     failed: tuple[MoveFailure, ...]
+    to: str | None = None
+    """Only those that are on their way to this queue: who comes late does not end a later move. None: whichever."""
 
 
 @value

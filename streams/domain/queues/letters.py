@@ -1,6 +1,6 @@
 """Deciding what becomes of dead letters, and of what is to go: redrive, purge, confirm moves. Standard library only."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from streams.domain.decider import Context, Decision, Rejected
 from streams.domain.queues.commands import ConfirmMoves, PurgeMessages, RedriveMessages
@@ -101,11 +101,15 @@ def confirm_moves(command: ConfirmMoves, queue: Queue) -> Decision[Event, Reply]
     for count in (len(command.moved), len(command.failed)):
         if count > MAX_BATCH:
             return Decision((), batch_too_large("messages", count, MAX_BATCH))
-    moving = queue.subscriptions[command.subscription].moving
-    moved = tuple([number for number in dict.fromkeys(command.moved) if number in moving])
-    failed = {
-        each.message: each for each in command.failed if each.message in moving and each.message not in moved
-    }
+    target_of, to = queue.subscriptions[command.subscription].moving.get, command.to
+
+    def on_their_way(numbers: Iterable[int]) -> tuple[int, ...]:
+        targets = {number: target_of(number) for number in numbers}
+        return tuple([number for number, at in targets.items() if at is not None and to in (None, at)])
+
+    moved = on_their_way(command.moved)
+    reasons = {each.message: each for each in command.failed if each.message not in moved}
+    failed = tuple([reasons[number] for number in on_their_way(reasons)])
     refused = _refuse_reasons(command)
     if refused is not None:
         return Decision((), refused)
@@ -113,7 +117,7 @@ def confirm_moves(command: ConfirmMoves, queue: Queue) -> Decision[Event, Reply]
     if moved:
         events += (MessagesMoved(command.subscription, moved),)
     if failed:
-        events += (MovesFailed(command.subscription, tuple(failed.values())),)
+        events += (MovesFailed(command.subscription, failed),)
     return Decision(events, MovesTaken(len(moved) + len(failed)))
 
 

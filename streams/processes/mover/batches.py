@@ -18,6 +18,7 @@ MAX_BYTES = 300 * 1024
 MAX_REASON = 500
 MAX_NAME = 200
 """Characters of a move's name; of a longer one its hash is taken."""
+GONE = MessageBody(b"", None, None, 0, None, (), None, 0)
 OVERHEAD = 200
 """Bytes of a message besides its payload and headers, about."""
 
@@ -42,7 +43,7 @@ def rest_of(page: Page, target: str, span: Span, batch: Batch) -> Span | None:
     left = [peeked.message for peeked, _ in _for(page, target) if peeked.message not in batch]
     if left:
         return span.after(left[0] - 1)
-    return span.after(page.messages[-1][0].message) if page.more and page.messages else None
+    return None if page.next is None else span.after(page.next)
 
 
 def moved_message(incarnation: int, source: Source, peeked: PeekedMessage, body: MessageBody) -> NewMessage:
@@ -63,5 +64,5 @@ def dedup_id_of(source: Source, identity: str) -> str:
 
 
 def _for(page: Page, target: str) -> Iterator[tuple[PeekedMessage, MessageBody]]:
-    """Yield the messages for `target`; one without a time is gone since the page was made, and has no body."""
-    return ((peeked, body) for peeked, body in page.messages if peeked.to == target and body.enqueued_at)
+    """Yield the messages for `target`, but those that were gone when their bodies were attached."""
+    return ((peeked, body) for peeked, body in page.messages if peeked.to == target and body != GONE)

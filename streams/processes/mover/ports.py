@@ -15,14 +15,15 @@ class Page:
 
     incarnation: int
     messages: tuple[tuple[PeekedMessage, MessageBody], ...]
-    more: bool
-    """Whether there are more behind them."""
+    next: int | None
+    """Behind which number there may be more; None: there are none."""
 
 
 @value
 class Settled:
-    """What became of messages: to be confirmed to their source."""
+    """What became of messages that were on their way to one queue: to be confirmed to their source."""
 
+    to: str
     moved: tuple[int, ...] = ()
     failed: tuple[MoveFailure, ...] = ()
 

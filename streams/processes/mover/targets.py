@@ -67,7 +67,7 @@ class _Attempt:
     @property
     def settled(self) -> Settled:
         """What became of the messages so far."""
-        return Settled(tuple(sorted(self._moved)), tuple(self._failed))
+        return Settled(self._target, tuple(sorted(self._moved)), tuple(self._failed))
 
     async def send(self, route: QueueRoute, batch: Batch) -> None:
         """Send each message to its shard: while the queue is resized, to where its group may still be, first."""

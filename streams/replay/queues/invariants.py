@@ -53,9 +53,9 @@ class QueueInvariants:
         shard = self._shards.get(decision.key)
         match reply:
             case r.MessagesAccepted():
-                new = sum(result.outcome == "ENQUEUED" for result in reply.results)
-                if shard is None or reply.incarnation != shard.incarnation or new != len(shard.arrived):
-                    complain("REPLY", f"{decision.key}: {new} messages are said to be enqueued")
+                new = [result.message for result in reply.results if result.outcome == "ENQUEUED"]
+                if shard is None or reply.incarnation != shard.incarnation or new != shard.take_arrived():
+                    complain("REPLY", f"{decision.key}: {len(new)} messages are said to be enqueued")
             case r.Delivery() if reply.messages:
                 if shard is None or not shard.is_leased(
                     reply.token, [each.message for each in reply.messages]

@@ -68,9 +68,8 @@ class ShardModel:
         self.incarnation = created.incarnation
         self.live: dict[int, tuple[str | None, int]] = {}
         """Group and size of each message."""
-        self.arrived: range = range(0)
-        """Messages of the newest enqueue."""
         self._key = key
+        self._arrived = range(0)
         self._settings = created.settings
         self._next = 1
         self._owed: Counter[int] = Counter()
@@ -94,6 +93,11 @@ class ShardModel:
             case _:
                 self._told(event)
 
+    def take_arrived(self) -> list[int]:
+        """Return the messages that were enqueued since the last call."""
+        arrived, self._arrived = self._arrived, range(0)
+        return list(arrived)
+
     def is_leased(self, token: int, numbers: Iterable[int]) -> bool:
         """Say whether all of `numbers` are leased under `token`."""
         found = [sub.copies.get(number) for number in numbers for sub in self._subscriptions.values()]
@@ -115,9 +119,9 @@ class ShardModel:
     def _enqueued(self, event: e.MessagesEnqueued) -> None:
         if event.first != self._next:
             self._wrong("NO_SUCH_MESSAGE", f"message {event.first} was enqueued instead of {self._next}")
-        self.arrived = range(event.first, event.first + len(event.messages))
-        self._next = self.arrived.stop
-        for number, one in zip(self.arrived, event.messages, strict=True):
+        self._arrived = range(event.first, event.first + len(event.messages))
+        self._next = self._arrived.stop
+        for number, one in zip(self._arrived, event.messages, strict=True):
             if not self._subscriptions:
                 continue
             self.live[number] = (one.group, len(one.payload))

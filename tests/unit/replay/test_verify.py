@@ -26,6 +26,7 @@ from streams.replay.findings import CODES
 from streams.replay.sources import SourceCheck
 from streams.replay.verify import Verification
 from tests.unit.log.records import with_changes
+from tests.unit.replay import test_queue_invariants
 from tests.unit.replay.logbook import WHERE, WORDS, Logbook, decision, grant, granted, release, timer, waiting
 
 
@@ -172,7 +173,8 @@ def test_a_planted_violation_is_found(code: str, book: Logbook) -> None:
 
 
 def test_every_code_has_its_plant() -> None:
-    assert {code for code, _ in PLANTED} | {"CHAIN_BROKEN", "HOLE"} == CODES.keys()
+    of_queues = {code for code, _ in test_queue_invariants.PLANTED.values()}
+    assert {code for code, _ in PLANTED} | of_queues | {"CHAIN_BROKEN", "HOLE"} == CODES.keys()
 
 
 def test_a_hole_ends_the_walk() -> None:
