@@ -13,9 +13,9 @@ from api.subscriptions.change import Entry, changes_of, with_place
 from api.subscriptions.cursor import CursorCodec, Place, Places
 from api.subscriptions.errors import LogAway
 from api.subscriptions.hub import Hub, halted
-from api.subscriptions.interest import Interest
-from api.subscriptions.replay import Replays, Scan
-from api.subscriptions.subscriber import Subscriber, too_slow
+from api.subscriptions.interest import Interest, OnKey
+from api.subscriptions.replay import Replays
+from api.subscriptions.subscriber import Subscriber
 from streams.domain.value import value
 from streams.log.accepted import AcceptedCommit
 from streams.log.ports import LogUnavailable
@@ -24,7 +24,9 @@ from streams.log.reader import LogHalt
 from streams.projections.ports import SinkUnavailable
 
 ROW = 8
-"""Entries, then it is the others' turn: when a hundred resume at once, the node still answers."""
+CROWD = 32
+"""Entries, then it is the others' turn; of all who are read to together, so many: when hundreds resume at once, the
+node still answers."""
 
 
 @value
@@ -33,8 +35,6 @@ class FollowSettings:
 
     ahead_s: float = 5.0
     """How long a node that is behind a cursor is waited for."""
-    stall_s: float = 10.0
-    """How long somebody may keep a reader of the log waiting."""
 
 
 class Follow:
@@ -105,7 +105,7 @@ class Follow:
     async def _pause(self) -> None:
         """Give way to others now and then: sending does not wait as long as there is room."""
         self._row += 1
-        if self._row >= ROW:
+        if self._row >= ROW or self._row * self._replays.listeners >= CROWD:
             self._row = 0
             await asyncio.sleep(0)
 
@@ -151,20 +151,18 @@ class Follow:
         ]
 
     async def _from_the_log(self, where: PartitionId) -> AsyncGenerator[Entry]:
-        """Yield what the log holds up to where the hub's newest commits begin."""
+        """Yield what the log holds, up to about where the hub's newest commits begin."""
         start, end = self._places[where][0], self._hub.lanes[where].ring_start
-        scan = Scan(self._replays, where, start, end, self._settings.stall_s)
+        key = self.interest.key if isinstance(self.interest, OnKey) else None
         try:
-            async with scan:
-                async for commits in scan.read:
-                    for commit in commits:
+            async with aclosing(self._replays.turns(where, start, end)) as turns:
+                async for turn in turns:
+                    for commit in turn.of(key):
                         for entry in self._wanted(commit):
                             await self._pause()
-                            with scan.while_away():
-                                yield entry
-                            if scan.lost:
-                                raise too_slow(self.cursor)
-                        self._places[where] = (commit.offset + 1, 0)
+                            yield entry
+                        self._move(where, commit.offset + 1)
+                    self._move(where, turn.next_offset)
                     self._check()
         except (LogUnavailable, SinkUnavailable) as error:
             raise LogAway(
@@ -173,4 +171,6 @@ class Follow:
             ) from error  # fmt: skip
         except LogHalt as error:
             raise halted(error)(self.cursor) from error
-        self._places[where] = max(self._places[where], (end, 0))
+
+    def _move(self, where: PartitionId, next_offset: int) -> None:
+        self._places[where] = max(self._places[where], (next_offset, 0))

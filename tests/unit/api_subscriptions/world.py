@@ -242,8 +242,8 @@ class Node:
         self.hub = Hub(WORDS, HubLimits(ring_bytes=ring_bytes, queue=QueueLimits(items=queue)))
         self.projected = Projected(logs)
         self.codec = CursorCodec("locks", key, self.hub.genesis_of)
-        self.replays = Replays(Marks(logs), lambda where: logs.topics[where], WORDS, readers)
-        self.settings = FollowSettings(ahead_s=0.05, stall_s=0.05)
+        self.replays = Replays(Marks(logs), lambda where: logs.topics[where], WORDS, readers, pace_s=0.05)
+        self.settings = FollowSettings(ahead_s=0.05)
         self.live = Live(self.hub, self.replays, self.codec, self.projected, self.settings)
         self._tail = Tail(self.hub, self.steered, self._ends, Marks(logs), first_pause_s=0, earlier=earlier)
         self._running: asyncio.Task[None] | None = None
