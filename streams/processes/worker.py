@@ -19,9 +19,9 @@ from schemas.errors import SchemaError
 from storage.kafka.tail import KafkaLogTail
 from storage.postgres.pool import PoolSettings, pool
 from storage.postgres.store import PostgresProjectionStore
-from streams.catalog import KINDS
 from streams.domain.kind import KindSpec
 from streams.domain.locks.kind import LOCKS
+from streams.domain.queues.kind import QUEUES
 from streams.log.positions import PartitionId
 from streams.log.reader import LogHalt
 from streams.log.vocabulary import Vocabulary
@@ -76,9 +76,8 @@ async def _work(settings: ProcessesSettings, log: structlog.BoundLogger) -> int:
             async with asyncio.TaskGroup() as working:
                 if partitions := _partitions(client, LOCKS):
                     working.create_task(_detect(settings, client, partitions, store, at_work))
-                for kind in KINDS:
-                    if kind.name == "queues" and (partitions := _partitions(client, kind)):
-                        working.create_task(_move(settings, client, kind, partitions, at_work))
+                if partitions := _partitions(client, QUEUES):
+                    working.create_task(_move(settings, client, partitions, at_work))
         except* (LogHalt, SchemaError) as halts:
             log.error("a log cannot be read on", error=str(_first(halts)))
         return EXIT_LOG
@@ -151,12 +150,11 @@ async def _detect(
 async def _move(
     settings: ProcessesSettings,
     client: Client,
-    kind: KindSpec,
     partitions: Sequence[PartitionId],
     at_work: AtWork,
 ) -> None:
     """Move messages between queues until a log halts."""
-    vocabulary = Vocabulary(kind)
+    vocabulary = Vocabulary(QUEUES)
     mover = MoverProcess(
         Identity(client.tenant, client.id), vocabulary, begin_at_the_start(partitions, vocabulary),
         KafkaLogTail(settings.kafka), ClientQueueLane(client), MoverWatch(),
