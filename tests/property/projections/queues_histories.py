@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -30,7 +30,6 @@ from streams.domain.queues.commands import (
     RouteQueue,
     WithdrawReceive,
 )
-from streams.domain.queues.events import MessagesDelivered
 from streams.domain.queues.settings import QueueRoute, QueueSettings
 from streams.domain.queues.state import Queue
 from streams.log.accepted import AcceptedCommit, CommitReader
@@ -43,9 +42,9 @@ from tests.unit.replay.logbook import Logbook
 KEYS = ("acme/q", "acme/q#1", "acme/b", "zeta/q")
 SETTINGS = QueueSettings(2, 200, 30, 90, 200, 10, None, 500, 12, 10**6, "REFUSE", 1000, 4, 50, False, False)
 VERBS = (
-    *("enqueue",) * 9, *("receive",) * 9, *("ack",) * 7, *("nack",) * 6, *("tick",) * 6, *("pass",) * 5,
-    *("create",) * 4, *("redrive", "confirm") * 3, *("extend", "withdraw", "purge", "subscribe") * 2,
-    "unsubscribe", "configure", "route", "delete", "session", "failed", "poison", "stranger",
+    *("enqueue",) * 10, *("receive",) * 10, *("nack",) * 8, *("ack", "tick", "redrive", "confirm") * 5,
+    *("pass",) * 4, *("extend", "withdraw", "purge") * 2,
+    "create", "subscribe", "unsubscribe", "configure", "route", "delete", "session", "failed", "poison", "stranger",
 )  # fmt: skip
 
 
@@ -64,15 +63,15 @@ class Move:
 MOVES = st.lists(
     st.builds(
         Move,
-        key=st.sampled_from((*KEYS, *KEYS[:1] * 4)),
+        key=st.sampled_from((*KEYS, *KEYS[:1] * 8)),
         verb=st.sampled_from(VERBS),
         pick=st.integers(0, 200),
         count=st.sampled_from([1, 1, 2, 5]),
         flag=st.booleans(),
         commit_after_ms=st.sampled_from([None, None, 0, 7, 3_000, 12_000, 25_000, -4_000]),
     ),
-    min_size=25,
-    max_size=70,
+    min_size=30,
+    max_size=80,
 )
 
 
@@ -104,7 +103,6 @@ class _Play:
         self._book = Logbook("queues").begun()
         self._times = [1_000, 1_000]
         self._queues = dict.fromkeys(KEYS, decider.initial(""))
-        self._receipts: dict[str, list[tuple[str, Receipt]]] = {key: [] for key in KEYS}
         self._number, self._now, self._sequence = 1, 0, 0
         self._open: list[LoggedDecision] = []
         self._spoiled: set[int] = set()
@@ -128,22 +126,16 @@ class _Play:
                 self._decide(move.key, Tick(), TIMER)
             case _:
                 self._sequence += 1
-                who = Requester("dev", f"c{move.pick % 3}", "h", self._sequence)
-                self._decide(move.key, _command(move, *self._of(move.key)), who)
+                who = Requester("dev", "c", "h", self._sequence)
+                self._decide(move.key, _command(move, self._queues[move.key], self._sequence), who)
         if move.commit_after_ms is not None:
             self.commit(move.commit_after_ms)
-
-    def _of(self, key: str) -> tuple[Queue, list[tuple[str, Receipt]], int]:
-        return self._queues[key], self._receipts[key], self._sequence
 
     def _decide(self, key: str, command: Any, who: Requester) -> None:
         queue = self._queues[key]
         made = decider.decide(command, who, queue, Context(self._now, 0, self._number))
         for event in made.events:
             queue = decider.evolve(queue, event)
-            if isinstance(event, MessagesDelivered):
-                given = [(event.subscription, Receipt(one.message, event.token)) for one in event.messages]
-                self._receipts[key] = (self._receipts[key] + given)[-9:]
         self._queues[key] = queue
         self._number += len(made.events)
         if who is TIMER and not made.events:
@@ -189,20 +181,26 @@ class _Play:
         self._number += len(events)
 
 
-def _command(move: Move, queue: Queue, receipts: list[tuple[str, Receipt]], sequence: int) -> Any:
+def _command(move: Move, queue: Queue, sequence: int) -> Any:
     name, _, number = move.key.partition("/")[2].partition("#")
     at = (name, int(number or 0))
     broadcast, pick, flag = move.key == "acme/b", move.pick, move.flag
     subscription = ("a" if flag else "b") if broadcast else ""
-    _, receipt = receipts[pick % len(receipts)] if receipts else ("", Receipt(1, 1))
-    if receipts and broadcast:
-        subscription, receipt = receipts[pick % len(receipts)]
+    sub = queue.subscriptions.get(subscription)
+    leased = (
+        [] if sub is None else [Receipt(number, lease.token) for number, lease in sorted(sub.leased.items())]
+    )
+    receipt = leased[pick % len(leased)] if leased else Receipt(1, 1)
+    waits = [] if sub is None else [wait.sequence for wait in sub.waits.values()]
     dead = None if broadcast or pick % 2 else "elsewhere"
-    settings = replace(SETTINGS, broadcast=broadcast, dead_letter_queue=dead, paused=flag and pick % 5 == 0)
+    settings = replace(
+        SETTINGS, max_attempts=1 + pick % 3 // 2, broadcast=broadcast, dead_letter_queue=dead,
+        paused=flag and pick % 9 == 1,
+    )  # fmt: skip
     if dead is not None and flag:
         settings = replace(settings, overflow="DEAD_LETTER_OLDEST")
-    moving = sorted(queue.subscriptions[subscription].moving) if subscription in queue.subscriptions else []
-    made = {
+    moving = [] if sub is None else sorted(sub.moving)
+    made: dict[str, Callable[[], Any]] = {
         "create": lambda: CreateQueue(*at, settings, QueueRoute(1, 1, 1)),
         "configure": lambda: ConfigureQueue(*at, settings, 0),
         "route": lambda: RouteQueue(*at, QueueRoute(queue.route.epoch + 1, 1 + pick % 3, 1)),
@@ -211,7 +209,7 @@ def _command(move: Move, queue: Queue, receipts: list[tuple[str, Receipt]], sequ
         "unsubscribe": lambda: RemoveSubscription(*at, "a" if flag else "b"),
         "enqueue": lambda: EnqueueMessages(*at, 0, tuple(_message(pick + n) for n in range(move.count))),
         "receive": lambda: ReceiveMessages(*at, subscription, move.count, 60 * (pick % 3), 0),
-        "withdraw": lambda: WithdrawReceive(*at, subscription, max(1, sequence - pick % 4)),
+        "withdraw": lambda: WithdrawReceive(*at, subscription, waits[0] if waits else max(1, sequence - pick % 4)),
         "ack": lambda: AckMessages(*at, subscription, (receipt,)),
         "nack": lambda: NackMessages(*at, subscription, (receipt,), (-1, 0, 40)[pick % 3], "no \0 luck", pick % 7 == 0),
         "extend": lambda: ExtendLeases(*at, subscription, (receipt,), 0),

@@ -44,7 +44,7 @@ def project(projection: Projection, past: History) -> list[Rows]:
 
 
 @pytest.mark.parametrize("projection", [QUEUES, AUDIT], ids=["queues", "audit"])
-@given(moves=MOVES, cuts=st.lists(st.sampled_from(["on", "take", "restart"]), min_size=80, max_size=80))
+@given(moves=MOVES, cuts=st.lists(st.sampled_from(["on", "take", "restart"]), min_size=90, max_size=90))
 @EXAMPLES
 def test_any_stretches_and_restarts_give_the_same_rows(
     projection: Projection, moves: list[Move], cuts: list[str]
