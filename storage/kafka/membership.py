@@ -217,14 +217,9 @@ def _placed(
     subscribed: Mapping[str, Collection[str]],
 ) -> dict[PartitionId, str]:
     """Return who owns what. A worker of another release may lack a kind: then those that know it share it."""
-    alike: dict[frozenset[str], list[PartitionId]] = {}
-    for topic, partitions in there.items():
-        alike.setdefault(frozenset(mid for mid in everyone if topic in subscribed[mid]), []).extend(
-            partitions
-        )
     placed: dict[PartitionId, str] = {}
-    for mids, partitions in alike.items():
-        placed |= assign({mid: everyone[mid] for mid in mids}, partitions)
+    for topic, partitions in there.items():
+        placed |= assign({mid: one for mid, one in everyone.items() if topic in subscribed[mid]}, partitions)
     return placed
 
 

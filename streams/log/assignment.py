@@ -61,9 +61,13 @@ def assign(members: Mapping[str, Member], partitions: Sequence[PartitionId]) -> 
 
     Placement follows workers' names and addresses, which outlive member ids, so that a worker that comes back gets
     its old partitions back. A partition's weight is 1 plus its reported cost in steps of 1,000 decisions a second.
+    Each kind is spread for itself: else the ring, which knows no cost before it is reported, may put all of a busy kind
+    on one worker and all of an idle one on another.
     """
     by_worker = {member.name: mid for mid, member in sorted(members.items())}
     costs = {where: cost for member in members.values() for where, cost in member.costs}
-    weights = {str(p): 1 + costs.get(str(p), 0) // 1000 for p in partitions}
-    placed = place(weights, sorted(by_worker))
+    placed: dict[str, str] = {}
+    for kind in sorted({p.kind for p in partitions}):
+        weights = {str(p): 1 + costs.get(str(p), 0) // 1000 for p in partitions if p.kind == kind}
+        placed |= place(weights, sorted(by_worker))
     return {p: by_worker[placed[str(p)]] for p in partitions if str(p) in placed}

@@ -59,6 +59,15 @@ def test_partitions_are_spread_within_the_bound() -> None:
     assert len(set(placed)) == 4
 
 
+@pytest.mark.parametrize("address", range(20))
+def test_each_kind_is_spread_for_itself(address: int) -> None:
+    two = {mid: Member(mid, f"127.0.0.1:{address}", 1) for mid in ("one", "two")}
+    few = [PartitionId(kind, number) for kind in ("locks", "queues") for number in range(4)]
+    placed = assign(two, few)
+    for kind in ("locks", "queues"):
+        assert {mid for p, mid in placed.items() if p.kind == kind} == {"one", "two"}
+
+
 def test_a_worker_that_comes_back_under_another_member_id_gets_its_partitions_back() -> None:
     before = assign(members("a", "b"), PARTITIONS)
     again = {"new-id" if mid == "member-a" else mid: m for mid, m in members("a", "b").items()}
