@@ -26,6 +26,8 @@ from streams.wire.keys import MAX_NAME_BYTES, place
 
 LOOK_UPS = 4
 """At a time: when everybody comes at once, queries keep the other connections."""
+LOOK_UP_S = 10.0
+"""How long one may wait for its turn to look up."""
 DEFAULT_SETTINGS = FollowSettings()
 LOCK = "lock"
 ABORT = "AbortWait"
@@ -182,10 +184,25 @@ class Live:
 
     async def _stood(self, interest: OnKey, before: int | None) -> StoodAt:
         try:
-            async with self._looking_up:
+            async with self._turn():
                 return await self._locks.stood(interest.tenant, interest.name, interest.where, before)
         except (ReadsUnavailable, ReadTooSlow) as error:
             raise ApiError(str(error), code=error.code, retry_after_ms=1000) from error
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncGenerator[None]:
+        """Wait for a turn to look up, not for ever. Raises `ReadsUnavailable`."""
+        try:
+            async with asyncio.timeout(LOOK_UP_S):
+                await self._looking_up.acquire()
+        except TimeoutError:
+            raise ReadsUnavailable(
+                "The read models are slow, and too many wait for them. Try again, or another node."
+            ) from None
+        try:
+            yield
+        finally:
+            self._looking_up.release()
 
     def _readable(self, change: Change) -> bool:
         """Decode the events, or say aloud that nobody can; read models put such a decision aside too."""

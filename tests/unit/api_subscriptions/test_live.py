@@ -10,11 +10,12 @@ import pytest
 import pytest_asyncio
 
 from api.errors import ApiError
-from api.subscriptions import replay
+from api.subscriptions import live, replay
 from api.subscriptions.follow import ROW
 from api.subscriptions.hub import HubLimits
 from api.subscriptions.types import DeadlockBroken, LockEvent, LockUpdate
 from streams.domain.locks.state import Lock
+from streams.projections.locks.stood import NOBODY, StoodAt
 from tests.unit.api_subscriptions.world import TENANT, Logs, Node, Watcher, settle
 
 
@@ -162,6 +163,31 @@ async def test_a_lock_comes_as_the_read_model_has_it_and_goes_on_right_behind(lo
     assert items[0].events == []
     assert [item.position.offset for item in items[1:]] == [one.offset for one in decided[-3:]]
     await watcher.leave()
+
+
+async def test_who_waits_for_a_read_model_that_hangs_is_told_so(
+    logs: Logs, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hanging = asyncio.Event()
+
+    async def hang(*_: object) -> StoodAt:
+        await hanging.wait()
+        return StoodAt(0, 0, NOBODY)
+
+    monkeypatch.setattr(live, "LOOK_UP_S", 0.01)
+    monkeypatch.setattr(node.projected, "stood", hang)
+    watchers = [Watcher().watch(node.live.lock(TENANT, "a", None)) for _ in range(live.LOOK_UPS)]
+    for one in watchers:
+        one.allow(1)
+    await settle()
+    assert await Watcher().watch(node.live.lock(TENANT, "a", None)).ended() == "READS_UNAVAILABLE"
+    hanging.set()
+    for one in watchers:
+        assert len(await one.got(1)) == 1
+        await one.leave()
+    late = Watcher().watch(node.live.lock(TENANT, "a", None))
+    assert len(await late.got(1)) == 1
+    await late.leave()
 
 
 async def test_a_read_model_ahead_of_the_tail_repeats_nothing(logs: Logs, node: Node) -> None:
