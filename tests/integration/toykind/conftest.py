@@ -118,6 +118,7 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
     settings = StackSettings(
         home=home, workers=2, projectors=1, processes=0, apis=0, parts=frozenset({"kafka", "postgres"}),
         jvm_cache=False, worker_module="tests.toykind.worker",
+        environment={"TIDELOCK_KIND_PARTITIONS": '{"counters": 3}'},
     )  # fmt: skip
     async with LocalStack(settings, print) as stack:
         token = DEV.chosen(home)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import signal
 from typing import Any
 
 import pytest
 
 from tests.integration.engine.cluster import until
-from tests.integration.toykind.conftest import Stage
+from tests.integration.toykind.conftest import Stage, started
 from tests.toykind.counters import Count, Look, Total
 from tidelock.client.errors import Rejection
 
@@ -66,6 +68,25 @@ async def test_the_command_line_shows_every_decision(stage: Stage) -> None:
     assert (code, "counters" in error) == (2, True)
 
 
+async def test_decisions_are_followed_as_they_are_made(stage: Stage) -> None:
+    await counted(stage, "followed", 1)
+    process = await started(
+        "tests.toykind.cli", "events", "counters", "followed", "--follow", "--json",
+        TIDELOCK_HOME=str(stage.stack.settings.home),
+    )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(60):
+            first = json.loads(await process.stdout.readline())
+            positions = await counted(stage, "followed", 2)
+            second = json.loads(await process.stdout.readline())
+    finally:
+        process.send_signal(signal.SIGINT)
+        code = await process.wait()
+    assert (first["events"][0]["by"], second["events"][0]["by"], code) == (1, 2, 130)
+    assert second["position"] == positions[0]
+
+
 async def test_its_timers_ring(stage: Stage) -> None:
     async with stage.connect() as client:
         await client.command("counters", Count("soon", 1, 100))
@@ -98,10 +119,9 @@ async def test_its_metrics_bear_its_name(stage: Stage) -> None:
     pages = [page.text for page in await stage.told("/metrics")]
     assert any('tidelock_decisions_total{kind="counters"' in page for page in pages)
     owned = [each for page in await stage.told("/status") for each in page.json()["partitions"]]
-    leading = [
-        each["partition"] for each in owned if (each["kind"], each["phase"]) == ("counters", "leading")
-    ]
-    assert sorted(leading) == [0, 1, 2, 3]
+    leading = [(each["kind"], each["partition"]) for each in owned if each["phase"] == "leading"]
+    assert sorted(number for kind, number in leading if kind == "counters") == [0, 1, 2]
+    assert sorted(number for kind, number in leading if kind == "locks") == [0, 1, 2, 3]
 
 
 async def test_graphql_tells_its_state_now_and_then(stage: Stage) -> None:

@@ -116,6 +116,14 @@ async def test_topics_that_are_not_fit(kafka: Kafka) -> None:
     assert sorted(kafka.closed) == sorted(kafka.open)
 
 
+async def test_partitions_of_a_kind_that_there_is_not_are_refused(kafka: Kafka) -> None:
+    with capture_logs() as logs:
+        assert await run(settings(kind_partitions={"locks": 8, "lock": 8})) == EXIT_CONFIGURATION
+    (told,) = logs
+    assert (told["code"], "names lock," in told["error"]) == ("NO_SUCH_KIND", True)
+    assert kafka.open == []
+
+
 @pytest.mark.parametrize("setting", ["worker_listen", "worker_metrics"])
 async def test_a_port_that_is_taken_is_named_by_its_setting(kafka: Kafka, setting: str) -> None:
     with socket.socket() as taken, capture_logs() as logs:
@@ -135,6 +143,7 @@ async def test_a_port_that_is_taken_is_named_by_its_setting(kafka: Kafka, settin
     [
         {"worker_listen": "7400"},
         {"worker_metrics": "localhost:http"},
+        {"kind_partitions": {"locks": 0}},
         {"operator_token": "short"},
         {"operator_token": "with a space in the middle"},
         {"operator_token": "the-same-for-everybody", "dev_token": "the-same-for-everybody"},
