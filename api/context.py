@@ -1,15 +1,18 @@
 """What every resolver may use. Made for each request (or connection) by `app`; types and resolvers know only this."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from strawberry.types.info import Info as StrawberryInfo
 
+from api.errors import BadArgument
 from api.identity import Identity
 from api.loaders import Loaders
 from api.paging import Seal
+from api.payloads import PayloadRoom
 from api.ports import LiveLocks
 from api.services import Services
+from streams.projections.queues.reads import QueueReads
 
 
 @dataclass(slots=True)
@@ -19,6 +22,7 @@ class Context:
     identity: Identity
     services: Services
     loaders: Loaders
+    payloads: PayloadRoom = field(default_factory=PayloadRoom)
 
     @property
     def tenant(self) -> str:
@@ -31,6 +35,13 @@ class Context:
         assert self.services.live is not None, "only who serves streams runs subscriptions"
         return self.services.live
 
+    @property
+    def queues(self) -> QueueReads:
+        """The read models of queues. Raises `BadArgument` where there are none."""
+        if self.services.queues is None:
+            raise BadArgument("This node knows no queues. Ask one that does.", code="KIND_UNKNOWN")
+        return self.services.queues
+
     def seal(self, of: str, *types: type) -> Seal:
         """Return what seals the cursors of one list for whoever asks."""
         return Seal(self.services.page_key, of, self.identity.tenant, types)
@@ -38,7 +49,9 @@ class Context:
 
 def context_of(services: Services, identity: Identity) -> Context:
     """Return the context of one request."""
-    return Context(identity, services, Loaders(services.reads, identity.tenant, services.hot))
+    return Context(
+        identity, services, Loaders(services.reads, identity.tenant, services.hot, services.queues)
+    )
 
 
 Info: TypeAlias = StrawberryInfo[Context, Any]

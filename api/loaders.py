@@ -4,24 +4,34 @@ A loader lives as long as one operation, or forgets after each batch: nothing re
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from strawberry.dataloader import DataLoader
 
 from api.hot import HotLocks
 from streams.projections.locks.reads import LockReads, LockRow, WaiterRow
+from streams.projections.queues.reads import QueueReads, QueueRow, WindowRow
 
 LockKey = tuple[int, str]
+WindowKey = tuple[str, int, int]
+"""(queue, from, to)."""
 
 
 class Loaders:
     """All loaders of one operation, for one tenant."""
 
-    def __init__(self, reads: LockReads, tenant: str, hot: HotLocks | None = None) -> None:
+    def __init__(
+        self,
+        reads: LockReads,
+        tenant: str,
+        hot: HotLocks | None = None,
+        queues: QueueReads | None = None,
+    ) -> None:
         self._reads = reads
         self._tenant = tenant
         self._hot = hot
+        self._queue_reads = queues
 
     @cached_property
     def locks(self) -> DataLoader[LockKey, LockRow]:
@@ -37,6 +47,16 @@ class Loaders:
     def waiters(self) -> DataLoader[LockRow, Sequence[WaiterRow]]:
         """The first waiters of a lock."""
         return DataLoader(self._waiters, cache=False)
+
+    @cached_property
+    def queues(self) -> DataLoader[str, QueueRow | None]:
+        """Queues by name, as they are now."""
+        return DataLoader(self._queues, cache=False)
+
+    @cached_property
+    def queue_windows(self) -> DataLoader[WindowKey, Sequence[WindowRow]]:
+        """The windows of queues, newest first."""
+        return DataLoader(self._queue_windows, cache=False)
 
     async def _locks(self, keys: list[LockKey]) -> Sequence[LockRow]:
         asked = list(dict.fromkeys(keys))
@@ -61,3 +81,19 @@ class Loaders:
 
     async def _waiters(self, locks: list[LockRow]) -> Sequence[Sequence[WaiterRow]]:
         return await self._reads.waiters_of(self._tenant, locks)
+
+    async def _queues(self, names: list[str]) -> Sequence[QueueRow | None]:
+        asked = list(dict.fromkeys(names))
+        assert self._queue_reads is not None, "only rows of queues lead here"
+        found = dict(zip(asked, await self._queue_reads.queues_by_name(self._tenant, asked), strict=True))
+        return [found[name] for name in names]
+
+    async def _queue_windows(self, keys: list[WindowKey]) -> Sequence[Sequence[WindowRow]]:
+        spans: dict[tuple[int, int], list[str]] = {}
+        for queue, from_ms, to_ms in dict.fromkeys(keys):
+            spans.setdefault((from_ms, to_ms), []).append(queue)
+        found: dict[tuple[int, int], Mapping[str, Sequence[WindowRow]]] = {}
+        assert self._queue_reads is not None, "only rows of queues lead here"
+        for span, queues in spans.items():
+            found[span] = await self._queue_reads.windows(self._tenant, queues, *span)
+        return [found[from_ms, to_ms].get(queue, ()) for queue, from_ms, to_ms in keys]

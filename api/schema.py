@@ -16,6 +16,7 @@ from api.queries import locks as lock_queries
 from api.queries import partitions as partition_queries
 from api.queries import records as record_queries
 from api.queries import resources as resource_queries
+from api.queries.queue_fields import QueueQuery
 from api.subscriptions.schema import Subscription
 from api.subscriptions.types import EVENTS
 from api.types.locks import Lock
@@ -33,7 +34,7 @@ from api.types.scalars import SCALARS
 
 
 @strawberry.type
-class Query:
+class Query(QueueQuery):
     """What can be asked. Every answer says of when it is."""
 
     lock: Lock = strawberry.field(

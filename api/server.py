@@ -41,6 +41,7 @@ from storage.postgres.pool import Pool, pool
 from storage.postgres.reads import SETTINGS, PostgresLockReads
 from storage.postgres.reads_checkpoints import PostgresStandings
 from storage.postgres.reads_progress import PostgresProgress
+from storage.postgres.reads_queues import PostgresQueueReads
 from storage.postgres.stood import PostgresStoodLocks
 from storage.redis.hot import RedisHotStore
 from storage.redis.reader import reader
@@ -58,6 +59,7 @@ WAIT_S = 0.5
 SHUTDOWN_S = 5
 BACKLOG = 2048
 LOCKS = "locks"
+QUEUES = "queues"
 
 
 class Node:
@@ -139,6 +141,7 @@ async def services_of(
                 hot=hot,
                 live=_live_locks(logs[LOCKS], connections),
                 resources=Resources(tuple(kinds), home, log_reader(settings.kafka), marks),
+                queues=PostgresQueueReads(connections) if QUEUES in partitions else None,
                 everywhere=PostgresStandings(connections),
             )
             yield services, [each.hub for each in logs.values()]

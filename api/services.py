@@ -10,6 +10,7 @@ from api.ports import LiveLocks, LogEnds
 from api.resources import Resources
 from api.sessions import Sessions
 from streams.projections.locks.reads import LockReads
+from streams.projections.queues.reads import QueueReads
 from streams.projections.reads import Progress, Standings
 from streams.wire.keys import key_of, name_problem
 from streams.wire.murmur2 import partition_of
@@ -36,6 +37,8 @@ class Services:
     """What subscriptions ask; None: there are none here."""
     resources: Resources | None = None
     """States and histories of any kind; None: there are none here."""
+    queues: QueueReads | None = None
+    """Read models of queues; None: there are none here."""
     everywhere: Standings | None = None
     """How far all kinds' read models are; None: those of locks alone are known."""
 

@@ -1,6 +1,9 @@
 """`at` and `notBefore`: the moments that a question names, and waiting until a read model knows them."""
 
+import asyncio
 import time
+from collections.abc import Sequence
+from operator import attrgetter
 
 from api.errors import BadPosition, BadTime, ProjectionBehind
 from api.services import Services
@@ -23,6 +26,7 @@ class ReadModel:
 
 LOCKS = ReadModel("locks", "locks")
 AUDIT = ReadModel("locks", "audit")
+QUEUES = ReadModel("queues", "queues")
 
 
 async def not_before(services: Services, position: Position | None, model: ReadModel = LOCKS) -> None:
@@ -30,6 +34,24 @@ async def not_before(services: Services, position: Position | None, model: ReadM
     if position is not None:
         _check(services, position, model)
         await _reach(services, model, position)
+
+
+MAX_POSITIONS = 64
+"""As many as a queue has shards."""
+
+
+async def not_before_all(services: Services, positions: Sequence[Position] | None, model: ReadModel) -> None:
+    """Return once the projection knows all these commits. Raises as `not_before` does."""
+    if positions is None:
+        return
+    if len(positions) > MAX_POSITIONS:
+        raise BadPosition(f"`notBefore` has {len(positions)} positions. Give up to {MAX_POSITIONS}.")
+    for position in positions:
+        _check(services, position, model)
+    newest: dict[PartitionId, Position] = {}
+    for position in sorted(positions, key=attrgetter("offset")):
+        newest[position.partition] = position
+    await asyncio.gather(*(_reach(services, model, position) for position in newest.values()))
 
 
 async def known(

@@ -24,6 +24,7 @@ from streams.projections.locks.reads import (
     WaitRow,
     free_lock,
 )
+from streams.projections.queues.reads import QueueReads
 from streams.projections.reads import AsOf, AuditFilter, AuditRow, Moment, ProjectedRow, Stand
 
 TOKEN = "a-token"
@@ -169,14 +170,19 @@ class World:
     """One API node."""
 
     def __init__(
-        self, reads: MemoryReads | None = None, *, dev: bool = False, opener: Opener = no_workers
+        self,
+        reads: MemoryReads | None = None,
+        *,
+        dev: bool = False,
+        opener: Opener = no_workers,
+        queues: QueueReads | None = None,
     ) -> None:
         self.reads = reads or MemoryReads()
         self.progress = MemoryProgress()
         self.ends = MemoryEnds()
         self.services = Services(
             DevelopmentToken(TOKEN, "dev", "someone"), self.reads, self.progress, self.ends, Sessions(opener),
-            {"locks": PARTITIONS}, b"key",
+            {"locks": PARTITIONS, "queues": 1}, b"key", queues=queues,
         )  # fmt: skip
         self.schema = schema(dev)
         self.app = ApiApp(GraphQLOverHttp(self.schema, self.services), dev_token=TOKEN if dev else None)

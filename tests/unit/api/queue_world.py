@@ -1,0 +1,48 @@
+"""An API over read models of queues in memory, which the real fold wrote from commits made by hand."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from storage.memory.projections import MemoryProjectionStore
+from storage.memory.queues import MemoryQueueReads
+from streams.log.checkpoint import START
+from streams.projections.queues.projections import AUDIT, QUEUES
+from streams.projections.queues.reads import QueueRow, WindowRow
+from tests.contract.sinks.toys import at as checkpoint
+from tests.unit.api.world import World
+from tests.unit.projections.queues.spec import WHERE, WORDS, commits
+from tests.unit.projections.spec import Moment
+
+
+class CountedReads(MemoryQueueReads):
+    """Counts what loaders ask."""
+
+    def __init__(self, store: MemoryProjectionStore) -> None:
+        super().__init__(store)
+        self.asked: Counter[str] = Counter()
+
+    async def queues_by_name(self, tenant: str, names: Sequence[str]) -> Sequence[QueueRow | None]:
+        self.asked["queues_by_name"] += 1
+        return await super().queues_by_name(tenant, names)
+
+    async def windows(
+        self, tenant: str, queues: Sequence[str], from_ms: int, to_ms: int
+    ) -> Mapping[str, Sequence[WindowRow]]:
+        self.asked["windows"] += 1
+        return await super().windows(tenant, queues, from_ms, to_ms)
+
+
+async def queue_world(*moments: Moment) -> tuple[World, CountedReads]:
+    """Return an API that knows all of these commits."""
+    store = MemoryProjectionStore()
+    for projection in (QUEUES, AUDIT):
+        fold, expected = projection.fold(WHERE, WORDS), START
+        for accepted in commits(*moments):
+            fold.commit(accepted)
+            reached = checkpoint(accepted.offset + 1, time_ms=accepted.time_ms)
+            await store.write(projection, WHERE, expected, reached, fold.take())
+            expected = reached
+    reads = CountedReads(store)
+    return World(queues=reads), reads
