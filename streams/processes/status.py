@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from streams.ops.http import OK, UNAVAILABLE, Application, pages
 from streams.processes.deadlocks.process import DeadlockProcess
-from streams.processes.mover.process import MoverProcess
+from streams.processes.mover.process import MoverProcess, MoverState
 
 SHOWN = 20
 """Queues that are waited for, by name."""
@@ -51,20 +51,20 @@ def status_of(name: str, at_work: AtWork) -> dict[str, object]:
         "partitions": offsets,
         "cycles": {} if detector is None else detector.detector.counts.by_outcome(),
         "under_way": 0 if detector is None else len(detector.detector.candidates),
-        "moves": _moves(at_work.movers[-1]) if at_work.movers else {},
+        "moves": _moves(at_work.movers[-1] if at_work.movers else None),
     }
 
 
-def _moves(mover: MoverProcess) -> dict[str, object]:
-    state = mover.state
-    paused = [
+def _moves(mover: MoverProcess | None) -> dict[str, object]:
+    state = MoverState() if mover is None else mover.state
+    waited_for = [
         {"queue": queue, "code": pause.code, "why": pause.why, "pause_s": pause.pause_s}
         for queue, pause in state.paused[:SHOWN]
     ]
     return {
-        "leads": mover.leads,
+        "leads": mover is not None and mover.leads,
         "moving": state.moving,
         "under_way": state.under_way,
-        "waited_for": len(state.paused),
-        "longest": paused,
+        "waits": len(state.paused),
+        "waited_for": waited_for,
     }

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -21,9 +22,6 @@ from streams.domain.queues.kind import QUEUES
 from streams.domain.queues.settings import QueueRoute, QueueSettings
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
-from streams.replay.moment import AtEnd
-from streams.replay.queues.biography import Biographer, place_of
-from streams.replay.queues.story import standing
 from streams.replay.walk import verify_partition
 from tests.unit.replay.queue_logbook import settings
 from tidelock.client.client import Client
@@ -169,7 +167,7 @@ async def test_a_full_dead_letter_queue_is_waited_for_and_says_so(stack: LocalSt
 
         async def is_told() -> bool:
             told = [await status(stack, number) for number in (0, 1)]
-            queues = [each["queue"] for one in told for each in one["moves"]["longest"]]
+            queues = [each["queue"] for one in told for each in one["moves"]["waited_for"]]
             return "tiny" in queues
 
         await until(is_told)
@@ -186,22 +184,26 @@ async def test_a_full_dead_letter_queue_is_waited_for_and_says_so(stack: LocalSt
 
 
 async def told_of(stack: LocalStack, queue: str, message: str) -> None:
-    """The logs tell where the message went."""
-
-    def read(where: PartitionId) -> KafkaTopicReader:
-        return KafkaTopicReader(stack.addresses.kafka, where.log_topic, where.partition)
-
-    def progress(done: int, total: int) -> None:
-        assert done <= total
-
-    place = place_of(queue, message)
-    assert place is not None
-    chapters = await Biographer(read, "dev", Vocabulary(QUEUES), AtEnd(), progress).biography(place)
-    assert [(each.place.queue, each.steps[-1].what) for each in chapters] == [
+    """The command line tells where the message went, from the logs."""
+    told = json.loads(await run(stack, "queue", "history", queue, message, "--json"))
+    assert told["now"] == "ready to be delivered"
+    assert [(each["queue"], each["steps"][-1]["what"]) for each in told["chapters"]] == [
         (queue, "MOVED"),
         ("tiny", "ENQUEUED"),
     ]
-    assert standing(chapters) == "ready to be delivered"
+    text = await run(stack, "queue", "history", queue, message)
+    assert f"{queue} {message}: ready to be delivered" in text
+    assert f"Came from {queue}, where it was {message}, after 1 attempts (cannot be done)" in text
+    assert json.loads(await run(stack, "verify", "queues", "--json"))["ok"]
+
+
+async def run(stack: LocalStack, *arguments: str) -> str:
+    """Return what a command prints."""
+    command = (sys.executable, "-m", "tidelock.cli.main", *arguments, "--home", str(stack.settings.home))
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    printed, _ = await process.communicate()
+    assert process.returncode == 0
+    return printed.decode()
 
 
 async def status(stack: LocalStack, number: int) -> Any:
