@@ -87,11 +87,12 @@ class BenchStack:
         """Return a new client of all workers."""
         return tidelock.connect(*(worker.address for worker in self.workers), token=TOKEN)
 
-    def meter(self) -> CpuMeter:
-        """Return a meter of the first worker, the broker and this process."""
+    def meter(self, **clients: int) -> CpuMeter:
+        """Return a meter of the first worker, the broker and `clients`, or this process."""
         broker = self._stack.part("kafka-0").child
         assert broker is not None
-        return CpuMeter({"worker": self.workers[0].pid, "broker": broker.pid, "client": os.getpid()})
+        ours = {"worker": self.workers[0].pid, "broker": broker.pid}
+        return CpuMeter({**ours, **(clients or {"client": os.getpid()})})
 
     async def end_workers(self) -> None:
         """End all workers."""

@@ -1,0 +1,99 @@
+"""One producer and one consumer, each a process, on one partition: from the first put to the last acknowledgement."""
+
+import asyncio
+import json
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from bench.plan import Plan
+from bench.rounds import median_of
+from bench.stack import BenchStack
+
+LAST_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """One way to produce and consume."""
+
+    name: str
+    says: str
+    producer: tuple[str, ...]
+    consumer: tuple[str, ...] = ()
+
+
+FLOWS = (
+    Flow("w1", "window of 1, each acknowledged", ("--window=1",)),
+    Flow("w100", "window of 100, each acknowledged", ("--window=100",)),
+    Flow(
+        "batch100", "batches of 100, acknowledged in batches", ("--window=4", "--batch=100"), ("--batch=100",)
+    ),
+    Flow("paced", "500 a second", ("--rate=500",)),
+)
+
+
+async def measure(stack: BenchStack, plan: Plan, flow: Flow) -> dict[str, Any]:
+    """Run a flow's rounds; return the median one."""
+    plan.say(f"{flow.says}: warming up")
+    await _round(stack, flow, plan.row_warm_up_s, "warm")
+    rounds = []
+    for number in range(1, plan.rounds + 1):
+        plan.say(f"{flow.says}: round {number} of {plan.rounds}")
+        rounds.append(await _round(stack, flow, plan.seconds, str(number)))
+    middle = median_of(rounds, lambda each: each["messages_per_s"])
+    spread = {
+        f"{key}_spread": [round(pick(each[key] for each in rounds), 3) for pick in (min, max)]
+        for key in ("messages_per_s", "p50_ms", "p99_ms")
+    }
+    return {flow.name: {**middle, **spread}}
+
+
+async def warm_up(stack: BenchStack, plan: Plan) -> None:
+    """Put load on a new broker, whose just-in-time compiler needs it."""
+    await _round(stack, FLOWS[1], plan.warm_up_s, "first")
+
+
+async def _round(stack: BenchStack, flow: Flow, seconds: float, name: str) -> dict[str, Any]:
+    address, queue = stack.workers[0].address, f"bench-{flow.name}-{name}"
+    async with stack.connect() as client:
+        await client.queue(queue).create()
+    consumer = await _start("consumer", address, queue, *flow.consumer)
+    producer = await _start("producer", address, queue, f"--seconds={seconds}", *flow.producer)
+    meter = stack.meter(client=producer.pid, consumer=consumer.pid)
+    meter.start()
+    sent = await _told(producer, "go")
+    taken = await _told(consumer, str(sent["sent"]))
+    cpu = meter.stop(sent["sent"])
+    await asyncio.gather(producer.communicate(), consumer.communicate())
+    if taken["acked"] != sent["sent"]:
+        raise RuntimeError(f"{sent['sent']} messages were put and {taken['acked']} acknowledged")
+    return {
+        "messages_per_s": round(sent["sent"] / (taken["ended"] - sent["began"]), 1),
+        "p50_ms": round(taken["p50_ms"], 3),
+        "p99_ms": round(taken["p99_ms"], 3),
+        "put_p50_ms": round(sent["put_p50_ms"], 3),
+        "messages": sent["sent"],
+        "cpu": cpu.as_json(),
+    }
+
+
+async def _start(role: str, *arguments: str) -> asyncio.subprocess.Process:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", f"bench.queues.{role}", *arguments,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    if await process.stdout.readline() != b"ready\n":
+        raise RuntimeError(f"the {role} did not start")
+    return process
+
+
+async def _told(process: asyncio.subprocess.Process, line: str) -> dict[str, Any]:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(f"{line}\n".encode())
+    async with asyncio.timeout(LAST_S):
+        out = await process.stdout.readline()
+    result: dict[str, Any] = json.loads(out)
+    return result

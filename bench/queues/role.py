@@ -1,0 +1,48 @@
+"""A producer or a consumer: a process of its own, told by its arguments what to do and by standard input when.
+
+It prints `ready`; a line on its standard input starts it; it prints its result as a line of JSON, and ends when its standard input does.
+Not for users.
+"""
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from time import time_ns
+from typing import Any
+
+import uvloop
+
+STAMP_BYTES = 8
+
+
+async def line() -> str:
+    """Return the next line of standard input."""
+    read: str = await asyncio.to_thread(sys.stdin.readline)
+    return read.strip()
+
+
+def stamped(size: int) -> bytes:
+    """Return a payload that says when it was made."""
+    return time_ns().to_bytes(STAMP_BYTES, "big") + bytes(size - STAMP_BYTES)
+
+
+def age_ms(payload: bytes) -> float:
+    """Return how long ago a payload was made."""
+    return (time_ns() - int.from_bytes(payload[:STAMP_BYTES], "big")) / 1e6
+
+
+def say(text: str) -> None:
+    """Print a line at once."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def run(role: Callable[[], Awaitable[dict[str, Any]]]) -> None:
+    """Run a role, and tell what it gave."""
+    say(json.dumps(uvloop.run(_result(role))))
+    sys.stdin.read()
+
+
+async def _result(role: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
+    return await role()
