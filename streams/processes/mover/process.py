@@ -199,7 +199,7 @@ class MoverProcess:
         """Move a batch; return what is left of the span. Raises `LaneError` where the source is in trouble."""
         await self._confirm(lane)
         source, limit = lane.source, self.pauses.size(lane.target)
-        page = await self._lane.peek(source, span.first - 1, limit)
+        page = await self._lane.peek(source, span.first - 1, min(limit, span.last - span.first + 1))
         batch = batch_of(page, source, lane.target, limit)
         rest = rest_of(page, lane.target, span, batch)
         if not batch:
