@@ -131,6 +131,8 @@ def message_of(payload: bytes, now_ms: int, options: MessageOptions) -> NewMessa
             f"Choose from: {', '.join(MessageOptions.__annotations__)}."
         )
     priority = options.get("priority")
+    if priority == QUEUE_DEFAULT:
+        raise BadArgument("Priority -1 is out of range. Choose 0 to 9, or leave it out.")
     message = NewMessage(
         payload,
         options.get("group"),

@@ -51,7 +51,9 @@ async def work(
     consumer = make(Appetite(prefetch, None, options.get("lease")))
     loops = [asyncio.ensure_future(_handle(consumer, handler)) for _ in range(concurrency)]
     try:
-        await asyncio.gather(*loops)
+        ended, _ = await asyncio.wait(loops, return_when=asyncio.FIRST_EXCEPTION)
+        for loop in ended:
+            loop.result()
     finally:
         consumer.stop_nowait()
         await asyncio.wait(loops, timeout=options.get("grace", 0.0))
