@@ -65,7 +65,7 @@ async def _round(stack: BenchStack, flow: Flow, seconds: float, name: str) -> di
     sent = await _told(producer, "go")
     taken = await _told(consumer, str(sent["sent"]))
     cpu = meter.stop(sent["sent"])
-    await asyncio.gather(producer.communicate(), consumer.communicate())
+    await asyncio.gather(producer.communicate(b""), consumer.communicate(b""))
     if taken["acked"] != sent["sent"]:
         raise RuntimeError(f"{sent['sent']} messages were put and {taken['acked']} acknowledged")
     return {
