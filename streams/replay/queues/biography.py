@@ -7,14 +7,15 @@ walks the shards of the queue that it went to.
 from streams.domain.queues.settings import shard_name
 from streams.domain.value import value
 from streams.log.vocabulary import Vocabulary
-from streams.replay.errors import MessageUnknown
+from streams.replay.errors import BeforeTheLog, MessageUnknown, NeverUsed
 from streams.replay.moment import Moment, Target
 from streams.replay.queues.chronicle import MessageChronicle, Moved, Wanted
 from streams.replay.queues.steps import Place, Step
 from streams.replay.resource import ResourceName
-from streams.replay.rewind import Open, Progress, home_of, rewind, rewind_in
+from streams.replay.rewind import Open, Progress, rewind
 
 KIND = "queues"
+MAX_ID = 64
 MAX_HOPS = 20
 """Queues that a message is followed through, each way."""
 
@@ -81,15 +82,14 @@ class Biographer:
         """Return the message's chapter in a shard, and how many shards its queue has had."""
         name = ResourceName(KIND, self._tenant, shard_name(queue, shard))
         chronicle = MessageChronicle(self._tenant, queue, shard, wanted, self._vocabulary)
-        if must:
+        try:
             rewound = await rewind(
                 self._read, name, self._vocabulary, self._target, chronicle, progress=self._progress
             )
-        else:
-            where = await home_of(self._read, name)
-            rewound = await rewind_in(
-                self._read(where), where, name, self._vocabulary, self._target, chronicle, progress=self._progress
-            )  # fmt: skip
+        except (BeforeTheLog, NeverUsed):
+            if must:
+                raise
+            return None, chronicle.shards
         place = chronicle.place
         if place is None:
             return None, chronicle.shards
@@ -99,6 +99,10 @@ class Biographer:
 def place_of(queue: str, message: str) -> Place | None:
     """Return the place that an id names; None: it is no id."""
     parts = message.split(".")
-    if len(parts) != 3 or not all(part.isascii() and part.isdigit() for part in parts):
+    if (
+        len(message) > MAX_ID
+        or len(parts) != 3
+        or not all(part.isascii() and part.isdigit() for part in parts)
+    ):
         return None
     return Place(queue, *map(int, parts))

@@ -96,6 +96,6 @@ async def test_a_message_of_the_queue_before_is_another_one() -> None:
         await told(lived(), Place("nothing", 0, 1, 1))
 
 
-@pytest.mark.parametrize("text", ["", "1.2", "0.1.x", "0.1.2.3", "-1.2.3", "0..1"])
+@pytest.mark.parametrize("text", ["", "1.2", "0.1.x", "0.1.2.3", "-1.2.3", "0..1", "0.1." + 99 * "9"])
 def test_what_is_no_id(text: str) -> None:
     assert place_of("orders", text) is None
