@@ -11,6 +11,7 @@ from api.context import Context
 from api.documents import Documents
 from api.errors import BadRequest
 from api.mutations import locks as lock_mutations
+from api.mutations.queue_fields import QueueMutation
 from api.plain import PlainExecutor, Plans
 from api.queries import locks as lock_queries
 from api.queries import partitions as partition_queries
@@ -70,7 +71,7 @@ class Query(QueueQuery):
 
 
 @strawberry.type
-class Mutation:
+class Mutation(QueueMutation):
     """What can be done. A session is an id that you make: what it holds, any node can renew and release."""
 
     acquire_lock: AcquireResult = strawberry.mutation(

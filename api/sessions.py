@@ -48,6 +48,8 @@ class Sessions:
     """The clients of one API node: bounded, shared by all requests of a session, closed when idle."""
 
     def __init__(self, opener: Opener, limit: int = 500, idle_s: float = 30.0) -> None:
+        self.own = secrets.token_hex(16)
+        """The session of those who name none: new with each process."""
         self._opener = opener
         self._limit = limit
         self._idle_s = idle_s

@@ -9,11 +9,12 @@ from tidelock.client.errors import (
     InternalError,
     LockError,
     NotAuthorized,
+    QueueError,
     Rejection,
     TidelockError,
 )
 
-EXPECTED = (BadArgument, LockError, NotAuthorized, Rejection)
+EXPECTED = (BadArgument, LockError, NotAuthorized, QueueError, Rejection)
 
 
 def refusal_of(error: TidelockError) -> Refusal:

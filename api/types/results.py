@@ -29,7 +29,7 @@ class Refusal:
     """An expected answer."""
 
     code: str = strawberry.field(
-        description="Stable: LOCK_BUSY, WAIT_TIMED_OUT, DEADLOCK_VICTIM, NOT_HELD, ..."
+        description="Stable: LOCK_BUSY, WAIT_TIMED_OUT, DEADLOCK_VICTIM, NOT_HELD, QUEUE_FULL, RECEIPT_INVALID, ..."
     )
     message: str = strawberry.field(description="What happened, to what, and the cure.")
     retry_after_ms: int | None
