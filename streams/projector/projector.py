@@ -20,6 +20,8 @@ from streams.projector.tail import Tail
 from streams.projector.watch import LaneName
 
 LEAST_RING_BYTES = 256 * 1024
+ASK_AGAIN_S = 0.5
+"""A lane that is to end, and has not some time after its write should have, is told again."""
 
 
 class Projector:
@@ -136,10 +138,11 @@ class Projector:
         self._tasks[name] = tasks
 
     async def _end(self, name: LaneName) -> None:
-        tasks = self._tasks.pop(name)
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+        pending = set(self._tasks.pop(name))
+        while pending:  # a driver that is cancelled while its server dies may tell of the death alone
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=self._settings.hand_over_s + ASK_AGAIN_S)
         self.lanes.pop(name)
         self.mirrors.pop(name, None)
 

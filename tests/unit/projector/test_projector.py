@@ -87,6 +87,27 @@ async def test_through_a_rebalance_what_stays_is_not_loaded_again_and_what_goes_
     assert rig.store.loads == loads + 1
 
 
+async def test_a_lane_whose_store_passes_over_its_cancellation_ends_all_the_same(rig: Rig) -> None:
+    cancelled = asyncio.Event()
+
+    async def dies(*_: object) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if cancelled.is_set():
+                raise
+            cancelled.set()
+            raise SinkUnavailable("the server died") from None
+
+    rig.store.load = dies  # type: ignore[method-assign, assignment]
+    await rig.projector.assigned([WHERE])
+    await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        await rig.projector.assigned([])
+    assert cancelled.is_set()
+    assert rig.lane(WHERE) is None
+
+
 async def test_a_rebuild_is_noticed_also_when_nothing_is_decided(rig: Rig) -> None:
     await rig.projector.assigned([WHERE])
     await rig.settled(WHERE)
