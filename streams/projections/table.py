@@ -5,6 +5,7 @@ of locks: a table's name, columns and key are all they need.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import field
 from typing import Any, TypeAlias
 
 from streams.domain.value import value
@@ -19,12 +20,12 @@ class Table:
     """One table of a read model. Its first column is always `partition`."""
 
     name: str
-    columns: tuple[str, ...]
-    key: int
+    columns: tuple[str, ...] = field(hash=False)  # the name is enough: a table is looked up with every row
+    key: int = field(hash=False)
     """How many leading columns are the primary key."""
-    open_column: str | None = None
+    open_column: str | None = field(default=None, hash=False)
     """Rows whose `open_column` is null come back to the fold after a restart; see `restores`."""
-    restores: bool = False
+    restores: bool = field(default=False, hash=False)
     """True: all rows of the partition come back to the fold after a restart."""
 
     def key_of(self, row: Row) -> Key:

@@ -18,6 +18,7 @@ from streams.log.checkpoint import decode_checkpoint
 from streams.log.positions import PartitionId
 from tests.integration.projector import truth
 from tidelock.client.errors import TidelockError
+from tidelock.client.queues.queue import Queue
 from tidelock.local.stack import LocalStack
 from tidelock.local.tokens import DEV
 
@@ -67,9 +68,10 @@ class Stage:
         return str(self.stack.addresses.redis)
 
     async def play(self, clients: int = 6) -> None:
-        """Have clients acquire, wait, renew and release over a few names, until `rest`."""
+        """Have clients of locks and of queues do all that there is to do over a few names, until `rest`."""
         self._stopping = False
         self.clients = [asyncio.create_task(self._client(number)) for number in range(clients)]
+        self.clients += [asyncio.create_task(self._queue_client(number)) for number in range(clients // 3)]
 
     async def rest(self) -> None:
         self._stopping = True
@@ -92,6 +94,45 @@ class Stage:
                     pass  # refused, or it waited in vain: that is in the log, too
                 await asyncio.sleep(0.002)
 
+    async def _queue_client(self, number: int) -> None:
+        rng = random.Random(number)
+        addresses, token = self.stack.addresses.workers, DEV.chosen(self.stack.settings.home)
+        async with await tidelock.connect(*addresses, token=token, timeout=20.0) as client:
+            queue = client.queue("stage/orders")
+            while not self._stopping:
+                try:
+                    await self._queue_round(queue, rng)
+                    self.answers += 1
+                except TidelockError:
+                    pass
+                await asyncio.sleep(0.002)
+
+    async def _queue_round(self, queue: Queue[bytes], rng: random.Random) -> None:
+        """Put a batch, take some, and have each end in one of its ways."""
+        await queue.create(
+            shards=3, max_attempts=2, lease=1.0, backoff_min=0.05, backoff_max=0.2, max_depth=500
+        )
+        batch = [bytes(rng.randrange(300)) for _ in range(rng.choice((1, 1, 20)))]
+        group, delay = rng.choice((None, f"g{rng.randrange(9)}")), rng.choice((0.0, 0.0, 0.1))
+        await queue.put_many(batch, group=group, delay=delay, headers={"n": str(len(batch))})
+        for message in await queue.receive(rng.choice((1, 30)), wait=0.05):
+            match rng.randrange(8):
+                case 0:
+                    await message.nack(reason="out of \0 stock")
+                case 1:
+                    await message.extend(2.0)
+                case 2:
+                    pass  # it is never heard of again
+                case _:
+                    await message.ack()
+        match rng.randrange(30):
+            case 0:
+                await queue.redrive()
+            case 1:
+                await queue.purge(state="DEAD")
+            case 2:
+                await queue.delete(force=True)
+
     async def more_answers(self, count: int) -> None:
         wanted = self.answers + count
         await until(lambda: self.answers >= wanted)
@@ -102,7 +143,12 @@ class Stage:
         async def all_of_it() -> dict[PartitionId, int] | None:
             ends = await truth.ends(self.kafka)
             stored = await self.checkpoints()
-            wanted = {(one.name, where): end for one in PROJECTIONS for where, end in ends.items()}
+            wanted = {
+                (one.name, where): ends[where]
+                for one in PROJECTIONS
+                for where in ends
+                if one.kind == where.kind
+            }
             return ends if stored == wanted and await truth.ends(self.kafka) == ends else None
 
         try:

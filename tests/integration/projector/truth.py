@@ -50,10 +50,13 @@ class Told:
                     rows[key] = row
 
 
-async def ends(kafka: str, kind: str = "locks") -> dict[PartitionId, int]:
-    """Return where a kind's logs end."""
-    found = await ends_of(kafka, [PartitionId(kind, 0).log_topic])
-    return {PartitionId(kind, number): end for (_, number), end in found.items()}
+async def ends(kafka: str, *kinds: str) -> dict[PartitionId, int]:
+    """Return where the logs of these kinds end; of all kinds if none is named."""
+    found: dict[PartitionId, int] = {}
+    for kind in kinds or [each.name for each in KINDS]:
+        of_kind = await ends_of(kafka, [PartitionId(kind, 0).log_topic])
+        found |= {PartitionId(kind, number): end for (_, number), end in of_kind.items()}
+    return found
 
 
 async def told_by_logs(
