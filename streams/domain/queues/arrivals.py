@@ -7,7 +7,6 @@ from streams.domain.decider import LeaseMs
 from streams.domain.queues.desk import Desk
 from streams.domain.queues.events import EnqueuedMessage, MessagesEnqueued
 from streams.domain.queues.limits import MOVE_WINDOW_MS
-from streams.domain.queues.replies import MessageBody
 from streams.domain.queues.state import Dedup, Lane, Queue, queue_copy
 
 FORGET_AT_LEAST = 64
@@ -22,8 +21,7 @@ def enqueued(queue: Queue, e: MessagesEnqueued) -> Queue:
     if not q.subscriptions:
         return q
     bodies = [
-        MessageBody(m.payload, m.group, m.key, m.priority, m.dedup_id, m.headers, m.origin, e.at)
-        for m in e.messages
+        (m.payload, m.group, m.key, m.priority, m.dedup_id, m.headers, m.origin, e.at) for m in e.messages
     ]
     q.messages = q.messages.put_all(e.first, bodies)
     q.bytes += sum([len(m.payload) for m in e.messages])
@@ -34,7 +32,7 @@ def enqueued(queue: Queue, e: MessagesEnqueued) -> Queue:
             owed[number] = count
         q.owed = owed.finish()
     for name in q.subscriptions:
-        q = _take_in(Desk(q, name), e)
+        q = _take_in(Desk(q, name, own=True), e)
     return q
 
 
@@ -90,7 +88,7 @@ def _remember(q: Queue, e: MessagesEnqueued) -> None:
 
 def _remembered(dedup: Dedup, new: list[tuple[str, int]], at: LeaseMs, window_ms: int) -> Dedup:
     known, order, over, until = dedup.known, dedup.order, 0, at + window_ms
-    if not new and not known:
+    if not new and not len(order):
         return dedup
     changed = known.mutate()
     for end, dedup_id in order:

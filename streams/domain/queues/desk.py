@@ -7,9 +7,9 @@ it is neither dead nor moving. Imports the standard library and `immutables` onl
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from streams.domain.queues.body import GROUP, PAYLOAD, PRIORITY, Body
 from streams.domain.queues.heap import pop, push
 from streams.domain.queues.numbered import Numbered
-from streams.domain.queues.replies import MessageBody
 from streams.domain.queues.state import (
     NO_LANE,
     Deliveries,
@@ -28,12 +28,15 @@ NOBODY_LEFT = "message {} is not in this queue"
 
 
 class Desk:
-    """A queue `q` and its subscription `d`: copies that may be changed, of parts that may not."""
+    """A queue `q` and its subscription `d`: copies that may be changed, of parts that may not.
+
+    `own`: the queue is a copy already.
+    """
 
     __slots__ = ("d", "name", "q", "stale")
 
-    def __init__(self, queue: Queue, subscription: str) -> None:
-        self.q: Queue = queue_copy(queue)
+    def __init__(self, queue: Queue, subscription: str, *, own: bool = False) -> None:
+        self.q: Queue = queue if own else queue_copy(queue)
         self.d: Deliveries = deliveries_copy(queue.subscriptions[subscription])
         self.name = subscription
         self.stale = False
@@ -47,7 +50,7 @@ class Desk:
         q.subscriptions = {**q.subscriptions, self.name: d}
         return q
 
-    def body(self, number: int) -> MessageBody:
+    def body(self, number: int) -> Body:
         """Return the body of a message. Raises `LookupError`."""
         body = self.q.messages.get(number)
         if body is None:
@@ -60,7 +63,7 @@ class Desk:
         leased, groups = d.leased.mutate(), d.groups
         for number in numbers:
             leased[number] = lease
-            if d.groups and (group := self.body(number).group) is not None:
+            if d.groups and (group := self.body(number)[GROUP]) is not None:
                 groups = groups.set(group, Group(groups[group].numbers, number))
         d.leased, d.groups = leased.finish(), groups
         self._hold(key, lease, numbers)
@@ -107,26 +110,26 @@ class Desk:
         self._unlease(numbers)
         if self.d.groups:
             for number in numbers:
-                group = self.body(number).group
+                group = self.body(number)[GROUP]
                 if group is not None:
                     self.d.groups = self.d.groups.set(group, Group(self.d.groups[group].numbers, 0))
 
     def ready(self, number: int) -> None:
         """Give a message its place in its lane; if it is in a group: if it is its turn."""
         body = self.body(number)
-        if body.group is None or turn(self.d, self.d.groups[body.group]) == number:
+        if body[GROUP] is None or turn(self.d, self.d.groups[body[GROUP]]) == number:
             self._place(number, body)
 
     def returned(self, number: int) -> None:
         """Let a message that was leased, or who is before it in its group, have its place again."""
         body = self.body(number)
-        if body.group is not None:
-            self._next_of(body.group)
+        if body[GROUP] is not None:
+            self._next_of(body[GROUP])
         elif number not in self.d.delayed.times:
             self._place(number, body)
 
-    def _place(self, number: int, body: MessageBody) -> None:
-        lanes, priority = self.d.lanes, body.priority
+    def _place(self, number: int, body: Body) -> None:
+        lanes, priority = self.d.lanes, body[PRIORITY]
         lane = lanes[priority]
         placed = Lane(lane.fresh, push(lane.back, (since(self.q, number, body), number)))
         self.d.lanes = (*lanes[:priority], placed, *lanes[priority + 1 :])
@@ -148,15 +151,15 @@ class Desk:
     def _is_late(self, number: int) -> bool:
         return number < self.q.boundary or number in self.q.strays
 
-    def out_of_groups(self, gone: Sequence[tuple[int, MessageBody]], *, freed: bool) -> None:
+    def out_of_groups(self, gone: Sequence[tuple[int, Body]], *, freed: bool) -> None:
         """Let the next of their groups take the place of messages that are out of play (`freed`: were leased)."""
         if not self.d.groups:
             return
         for number, body in gone:
-            if body.group is not None:
+            if body[GROUP] is not None:
                 self.d.grouped -= 1
                 self.d.late -= self._is_late(number)
-                self._left_group(number, body.group, freed)
+                self._left_group(number, body[GROUP], freed)
 
     def _left_group(self, number: int, name: str, freed: bool) -> None:
         group = self.d.groups.get(name)
@@ -176,7 +179,7 @@ class Desk:
         here: Numbered[Any] = members(self.q, self.d)
         return number in here and number not in self.d.dead and number not in self.d.moving
 
-    def gone(self, numbers: Sequence[int]) -> list[tuple[int, MessageBody]]:
+    def gone(self, numbers: Sequence[int]) -> list[tuple[int, Body]]:
         """Forget messages in this subscription, and altogether where no other needs them; return their bodies."""
         bodies = [(number, self.body(number)) for number in numbers]
         if self.d.past:
@@ -194,10 +197,10 @@ class Desk:
         self.q.owed = self.q.owed.set(number, owed) if owed else self.q.owed.delete(number)
         return not owed
 
-    def _remove(self, bodies: list[tuple[int, MessageBody]]) -> None:
+    def _remove(self, bodies: list[tuple[int, Body]]) -> None:
         q, numbers = self.q, [number for number, _ in bodies]
         q.messages = q.messages.without(numbers)
-        q.bytes -= sum([len(body.payload) for _, body in bodies])
+        q.bytes -= sum([len(body[PAYLOAD]) for _, body in bodies])
         if q.since:
             q.since = without(q.since, numbers)
 

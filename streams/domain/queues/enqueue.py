@@ -3,6 +3,7 @@
 from itertools import islice
 
 from streams.domain.decider import Context, Decision, LeaseMs, Rejected, Requester
+from streams.domain.queues.body import PAYLOAD
 from streams.domain.queues.commands import EnqueueMessages, NewMessage
 from streams.domain.queues.draft import Draft, sweep
 from streams.domain.queues.events import Attempt, EnqueuedMessage, Event, MessagesDied, MessagesEnqueued
@@ -33,9 +34,9 @@ def enqueue(
     command: EnqueueMessages, who: Requester, queue: Queue, settings: QueueSettings, context: Context
 ) -> Decision[Event, Reply]:
     """Return the new messages and their deliveries to those who wait, or why there is no room."""
-    refused = _refuse(command, queue, settings)
-    if refused is not None:
-        return Decision((), refused)
+    size = _check(command, queue, settings)
+    if isinstance(size, Rejected):
+        return Decision((), size)
     new, results = _sorted_out(command, queue, settings, context.now)
     reply = MessagesAccepted(queue.incarnation, tuple(results))
     if not new:
@@ -43,20 +44,19 @@ def enqueue(
     died = _make_room(command.queue, queue, settings, new, context.now)
     if isinstance(died, Rejected):
         return Decision((), died)
-    event = MessagesEnqueued(
-        who.principal, who.client, queue.next_message, context.now, tuple([kept for kept, _ in new])
-    )
+    event = MessagesEnqueued(who.principal, who.client, queue.next_message, context.now, tuple(new))
     if not any(sub.waits for sub in queue.subscriptions.values()):
         return Decision((*died, event), reply)
     draft = Draft(queue, context)
     for each in died:
         draft.add(each)
-    draft.add(event, sum([size for _, size in new]))
+    draft.add(event, size)
     sweep(draft)
     return Decision(tuple(draft.events), reply)
 
 
-def _refuse(command: EnqueueMessages, queue: Queue, settings: QueueSettings) -> Rejected | None:
+def _check(command: EnqueueMessages, queue: Queue, settings: QueueSettings) -> int | Rejected:
+    """Return the size of the messages, or why they are not taken."""
     messages, route = command.messages, queue.route
     if command.epoch != route.epoch and (command.epoch or max(route.shards, route.previous) > 1):
         return stale_route(command.queue, route)
@@ -72,15 +72,18 @@ def _refuse(command: EnqueueMessages, queue: Queue, settings: QueueSettings) -> 
         if refused is not None:
             return refused
         total += size_of(message)
-    return batch_too_large("bytes", total, MAX_BATCH_BYTES) if total > MAX_BATCH_BYTES else None
+    return batch_too_large("bytes", total, MAX_BATCH_BYTES) if total > MAX_BATCH_BYTES else total
 
 
 def size_of(m: NewMessage) -> int:
     """Return about how many bytes a message takes in an event, at the most."""
     size = len(m.payload) + OVERHEAD
-    for text in (m.group, m.key, m.dedup_id):
-        if text is not None:
-            size += len(text.encode())
+    if m.group is not None:
+        size += len(m.group.encode())
+    if m.key is not None:
+        size += len(m.key.encode())
+    if m.dedup_id is not None:
+        size += len(m.dedup_id.encode())
     for header in m.headers:
         size += 4 + len(header.name.encode()) + len(header.value.encode())
     if m.origin is not None:
@@ -90,9 +93,9 @@ def size_of(m: NewMessage) -> int:
 
 def _sorted_out(
     command: EnqueueMessages, queue: Queue, settings: QueueSettings, now: LeaseMs
-) -> tuple[list[tuple[EnqueuedMessage, int]], list[EnqueueResult]]:
-    """Return what is to be kept, with its size, and what becomes of each message."""
-    new, results, number = list[tuple[EnqueuedMessage, int]](), list[EnqueueResult](), queue.next_message
+) -> tuple[list[EnqueuedMessage], list[EnqueueResult]]:
+    """Return what is to be kept, and what becomes of each message."""
+    new, results, number = list[EnqueuedMessage](), list[EnqueueResult](), queue.next_message
     here, fresh = command.shard, dict[str, int]()
     for m in command.messages:
         first = None if m.dedup_id is None else _known(m, m.dedup_id, queue, settings, fresh, now)
@@ -105,7 +108,7 @@ def _sorted_out(
             continue
         if m.dedup_id is not None:
             fresh[m.dedup_id] = number
-        new.append((_kept(m, settings.default_priority, now, stray=stray), size_of(m)))
+        new.append(_kept(m, settings.default_priority, now, stray=stray))
         results.append(EnqueueResult(number, "ENQUEUED"))
         number += 1
     return new, results
@@ -138,16 +141,16 @@ def _kept(m: NewMessage, default_priority: int, now: LeaseMs, *, stray: bool) ->
 
 
 def _make_room(
-    name: str, queue: Queue, settings: QueueSettings, new: list[tuple[EnqueuedMessage, int]], now: LeaseMs
+    name: str, queue: Queue, settings: QueueSettings, new: list[EnqueuedMessage], now: LeaseMs
 ) -> tuple[Event, ...] | Rejected:
     """Return what must die for the new messages to fit, or why they cannot."""
     if not queue.subscriptions:
         return ()
-    ids = sum([kept.dedup_id is not None for kept, _ in new])
+    ids = sum([kept.dedup_id is not None for kept in new])
     if ids and max(len(queue.dedup.order), len(queue.arrivals.order)) + ids > MAX_DEDUP_IDS:
         full = f"it remembers {MAX_DEDUP_IDS} dedup ids"
         return queue_full(name, full, "make dedup_window_ms shorter, or spread it over more shards")
-    total, added = len(queue.messages), sum([len(kept.payload) for kept, _ in new])
+    total, added = len(queue.messages), sum([len(kept.payload) for kept in new])
     away = sum([len(sub.moving) for sub in queue.subscriptions.values() if sub.mine is None])
     over = total - away + len(new) - settings.max_depth
     over_bytes = queue.bytes - queue.away + added - settings.max_bytes
@@ -174,7 +177,7 @@ def _oldest(queue: Queue, over: int, over_bytes: int) -> tuple[Attempt, ...] | N
             continue
         past = sub.past.get(number)
         dying.append(Attempt(number, 0 if past is None else past.attempts))
-        over, over_bytes = over - 1, over_bytes - len(body.payload)
+        over, over_bytes = over - 1, over_bytes - len(body[PAYLOAD])
         if over <= 0 and over_bytes <= 0:
             return tuple(dying)
         if len(dying) >= MAX_BATCH:

@@ -3,10 +3,12 @@
 A lease that is over is shown until its end is logged: a read foretells nothing.
 """
 
+from collections.abc import Iterator
 from itertools import islice
 
 from streams.domain.decider import Context, Decision
-from streams.domain.queues.commands import PeekMessages
+from streams.domain.queues.body import ENQUEUED_AT, weight
+from streams.domain.queues.commands import PeekMessages, State
 from streams.domain.queues.events import Event
 from streams.domain.queues.letters import look
 from streams.domain.queues.limits import MAX_LOOKED_AT, MAX_PEEKED, within
@@ -22,7 +24,7 @@ from streams.domain.queues.replies import (
 from streams.domain.queues.settings import QueueSettings
 from streams.domain.queues.standing import standing
 from streams.domain.queues.state import Deliveries, Queue, members
-from streams.domain.queues.turns import MAX_ATTACHED, weight
+from streams.domain.queues.turns import MAX_ATTACHED
 
 GONE = MessageBody(b"", None, None, 0, None, (), None, 0)
 
@@ -33,8 +35,7 @@ def peek(command: PeekMessages, queue: Queue) -> Decision[Event, Reply]:
     if refused is not None:
         return Decision((), refused)
     sub, state = queue.subscriptions[command.subscription], command.state
-    source = sub.dead if state == "DEAD" else members(queue, sub)
-    numbers = (number for number, _ in source.after(command.after))
+    numbers = _numbers_of(state, queue, sub, command.after)
     chosen, more, after = look(
         numbers, lambda number: state is None or standing(sub, number) == state, command.limit, command.after
     )
@@ -44,6 +45,14 @@ def peek(command: PeekMessages, queue: Queue) -> Decision[Event, Reply]:
     return Decision(
         (), MessagesPeeked(queue.incarnation, tuple([_shown(sub, number) for number in chosen]), more, after)
     )
+
+
+def _numbers_of(state: State | None, queue: Queue, sub: Deliveries, after: int) -> Iterator[int]:
+    """Yield, rising, at least the numbers of all messages of a state, and no more of the others than can be helped."""
+    if state == "MOVING" and len(sub.moving) <= MAX_LOOKED_AT:
+        return iter(sorted([number for number in sub.moving if number > after]))
+    source = sub.dead if state == "DEAD" else members(queue, sub)
+    return (number for number, _ in source.after(after))
 
 
 def _fitting(queue: Queue, numbers: list[int]) -> int:
@@ -122,7 +131,7 @@ def _oldest_at(queue: Queue, sub: Deliveries) -> int:
         return 0
     for number, _ in islice(members(queue, sub).after(0), MAX_LOOKED_AT):
         body = queue.messages.get(number)
-        at = 0 if body is None else body.enqueued_at
+        at = 0 if body is None else body[ENQUEUED_AT]
         if number not in sub.dead and number not in sub.moving:
             break
     return at
@@ -135,4 +144,5 @@ def attached(queue: Queue, reply: object) -> tuple[object, ...]:
     if reply.incarnation != queue.incarnation:
         return (GONE,) * len(reply.messages)
     get = queue.messages.get
-    return tuple([get(each.message) or GONE for each in reply.messages])
+    bodies = [get(each.message) for each in reply.messages]
+    return tuple([GONE if body is None else MessageBody(*body) for body in bodies])

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from streams.domain.decider import Context, Decision, Rejected
+from streams.domain.queues.body import GROUP
 from streams.domain.queues.commands import ConfirmMoves, PurgeMessages, RedriveMessages
 from streams.domain.queues.draft import Draft, sweep
 from streams.domain.queues.events import Event, MessagesMoved, MessagesPurged, MessagesRedriven, MovesFailed
@@ -72,7 +73,7 @@ def _filter(command: RedriveMessages, queue: Queue, sub: Deliveries) -> Callable
     def wanted(number: int) -> bool:
         if group is not None:
             body = queue.messages.get(number)
-            if body is None or body.group != group:
+            if body is None or body[GROUP] != group:
                 return False
         return reason is None or reason in sub.past[number].reason
 

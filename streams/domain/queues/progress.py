@@ -10,6 +10,7 @@ from typing import TypeAlias, assert_never
 from immutables import Map
 
 from streams.domain.queues.agenda import NOTHING_DUE
+from streams.domain.queues.body import GROUP, PAYLOAD
 from streams.domain.queues.desk import Desk, without
 from streams.domain.queues.events import (
     LeasesExtended,
@@ -121,14 +122,14 @@ def _bury(desk: Desk, numbers: Iterable[int]) -> None:
 def _send(desk: Desk, numbers: Sequence[int], to: str) -> None:
     desk.d.moving = desk.d.moving.update(dict.fromkeys(numbers, to))
     if desk.d.mine is None:
-        desk.q.away += sum([len(desk.body(number).payload) for number in numbers])
+        desk.q.away += sum([len(desk.body(number)[PAYLOAD]) for number in numbers])
 
 
 def _landed(desk: Desk, numbers: Sequence[int]) -> None:
     """They are on their way no more."""
     desk.d.moving = without(desk.d.moving, numbers)
     if desk.d.mine is None:
-        desk.q.away -= sum([len(desk.body(number).payload) for number in numbers])
+        desk.q.away -= sum([len(desk.body(number)[PAYLOAD]) for number in numbers])
 
 
 def _redriven(desk: Desk, e: MessagesRedriven) -> None:
@@ -138,7 +139,7 @@ def _redriven(desk: Desk, e: MessagesRedriven) -> None:
         return
     desk.d.past = without(desk.d.past, e.messages)
     for number in e.messages:
-        group = desk.body(number).group
+        group = desk.body(number)[GROUP]
         if group is not None:
             desk.into_group(number, group)
         desk.ready(number)

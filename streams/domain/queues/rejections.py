@@ -146,7 +146,9 @@ def too_many_subscriptions(queue: str, limit: int) -> Rejected:
 def subscription_unknown(queue: str, subscription: str) -> Rejected:
     """A broadcast queue has no such subscription."""
     given = subscription[:SHOWN]
-    message = f"broadcast queue {queue!r} has no subscription {given!r}; name one, or add it (AddSubscription)"
+    message = (
+        f"broadcast queue {queue!r} has no subscription {given!r}; name one, or add it (AddSubscription)"
+    )
     return Rejected("SUBSCRIPTION_UNKNOWN", message, (("queue", queue),))
 
 

@@ -12,11 +12,11 @@ from immutables import Map
 
 from streams.domain.decider import LeaseMs
 from streams.domain.queues.agenda import NOTHING_DUE, Agenda
+from streams.domain.queues.body import Body
 from streams.domain.queues.events import ReceiveEnd
 from streams.domain.queues.fifo import EMPTY, Fifo
 from streams.domain.queues.heap import Heap
 from streams.domain.queues.numbered import NOTHING, Numbered
-from streams.domain.queues.replies import MessageBody
 from streams.domain.queues.settings import QueueRoute, QueueSettings
 from streams.domain.value import value
 
@@ -136,7 +136,7 @@ class Queue:
     boundary: int
     """Messages below it are older than the newest route."""
     routed_at: LeaseMs
-    messages: Numbered[MessageBody]
+    messages: Numbered[Body]
     bytes: int
     away: int
     """Bytes of the messages that are moving (of a broadcast queue: 0)."""
@@ -223,11 +223,12 @@ def next_deadline(queue: Queue) -> LeaseMs | None:
     """Return when a Tick is due: a delay, lease or wait ends; 0 (at once) while there is work left."""
     if queue.leaving:
         return 0
-    times = []
+    soonest: LeaseMs | None = None
     for sub in queue.subscriptions.values():
         if sub.waits and deliverable(queue, sub):
             return 0
         for agenda in (sub.ends, sub.delayed, sub.timeouts):
-            if agenda.heap is not None:
-                times.append(agenda.heap[1][0])
-    return min(times, default=None)
+            heap = agenda.heap
+            if heap is not None and (soonest is None or heap[1][0] < soonest):
+                soonest = heap[1][0]
+    return soonest

@@ -5,16 +5,16 @@ The highest priority first, to which a message adds one for each `aging_ms` sinc
 group is leased. The place of a message never changes: one that comes back is ahead of all that are younger.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from heapq import merge
 from itertools import islice
-from typing import Final
+from typing import Final, TypeAlias
 
 from streams.domain.decider import LeaseMs
+from streams.domain.queues.body import ENQUEUED_AT, GROUP, Body, weight
 from streams.domain.queues.events import Attempt
 from streams.domain.queues.heap import pop, rising
-from streams.domain.queues.replies import MessageBody
 from streams.domain.queues.state import NO_LANE, PRIORITIES, Deliveries, Group, Lane, Queue
-from streams.domain.value import value
 
 MAX_ATTACHED: Final = 768 * 1024
 """Bytes of the bodies of one delivery; a single one may be larger."""
@@ -36,12 +36,12 @@ def is_ready(queue: Queue, sub: Deliveries, number: int) -> bool:
     body = queue.messages.get(number)
     if body is None or (sub.mine is not None and number not in sub.mine):
         return False
-    return body.group is None or turn(sub, sub.groups[body.group]) == number
+    return body[GROUP] is None or turn(sub, sub.groups[body[GROUP]]) == number
 
 
-def since(queue: Queue, number: int, body: MessageBody) -> LeaseMs:
+def since(queue: Queue, number: int, body: Body) -> LeaseMs:
     """Return from when on the message ages."""
-    return queue.since.get(number, body.enqueued_at) if queue.since else body.enqueued_at
+    return queue.since.get(number, body[ENQUEUED_AT]) if queue.since else body[ENQUEUED_AT]
 
 
 def cleaned(queue: Queue, sub: Deliveries, lane: Lane) -> Lane:
@@ -60,16 +60,11 @@ def cleaned(queue: Queue, sub: Deliveries, lane: Lane) -> Lane:
     return Lane(fresh, back) if back is not None or len(fresh) else NO_LANE
 
 
-@value
-class Next:
-    """A message whose turn it is."""
-
-    since: LeaseMs
-    number: int
-    body: MessageBody
+Turn: TypeAlias = tuple[LeaseMs, int, Body]
+"""A message that can be delivered: since when, number, body."""
 
 
-def order(queue: Queue, sub: Deliveries, now: LeaseMs) -> Iterator[Next]:
+def order(queue: Queue, sub: Deliveries, now: LeaseMs) -> Iterator[Turn]:
     """Yield what can be delivered, in its order."""
     assert queue.settings is not None
     lanes = [(p, _lane(queue, sub, sub.lanes[p])) for p in range(TOP, -1, -1) if sub.lanes[p] is not NO_LANE]
@@ -87,64 +82,38 @@ def order(queue: Queue, sub: Deliveries, now: LeaseMs) -> Iterator[Next]:
         heads[index : index + 1] = [] if following is None else [(p, following, lane)]
 
 
-def _rank(priority: int, head: Next, now: LeaseMs, aging_ms: int) -> tuple[int, LeaseMs, int]:
-    return -min(TOP, priority + (now - head.since) // aging_ms), head.since, head.number
+def _rank(priority: int, head: Turn, now: LeaseMs, aging_ms: int) -> tuple[int, LeaseMs, int]:
+    return -min(TOP, priority + (now - head[0]) // aging_ms), head[0], head[1]
 
 
-def _lane(queue: Queue, sub: Deliveries, lane: Lane) -> Iterator[Next]:
+def _lane(queue: Queue, sub: Deliveries, lane: Lane) -> Iterator[Turn]:
+    fresh = _ready(queue, sub, lane.fresh)
     if lane.back is None:
-        yield from _fresh(queue, sub, lane)
+        yield from fresh
         return
-    fresh, back = _fresh(queue, sub, lane), _back(queue, sub, lane)
-    a, b, last = next(fresh, None), next(back, None), 0
-    while a is not None or b is not None:
-        if b is None or (a is not None and (a.since, a.number) <= (b.since, b.number)):
-            assert a is not None
-            chosen, a = a, next(fresh, None)
-        else:
-            chosen, b = b, next(back, None)
-        if chosen.number != last:
-            last = chosen.number
-            yield chosen
+    back, last = _ready(queue, sub, (item[1] for item in rising(lane.back))), 0
+    for found in merge(fresh, back):
+        if found[1] != last:
+            last = found[1]
+            yield found
 
 
-def _fresh(queue: Queue, sub: Deliveries, lane: Lane) -> Iterator[Next]:
-    get = queue.messages.get
-    for number in lane.fresh:
+def _ready(queue: Queue, sub: Deliveries, numbers: Iterable[int]) -> Iterator[Turn]:
+    get, ages = queue.messages.get, queue.since
+    for number in numbers:
         if is_ready(queue, sub, number):
             body = get(number)
             assert body is not None
-            yield Next(since(queue, number, body), number, body)
-
-
-def _back(queue: Queue, sub: Deliveries, lane: Lane) -> Iterator[Next]:
-    for age, number in rising(lane.back):
-        if is_ready(queue, sub, number):
-            body = queue.messages.get(number)
-            assert body is not None
-            yield Next(age, number, body)
+            yield ages.get(number, body[ENQUEUED_AT]) if ages else body[ENQUEUED_AT], number, body
 
 
 def choose(queue: Queue, sub: Deliveries, now: LeaseMs, most: int) -> tuple[Attempt, ...]:
     """Return which messages a consumer gets that asks for `most` of them."""
     chosen, total, past = list[Attempt](), 0, sub.past
-    for turn_of in islice(order(queue, sub, now), most):
-        total += weight(turn_of.body)
+    for _, number, body in islice(order(queue, sub, now), most):
+        total += weight(body)
         if total > MAX_ATTACHED and chosen:
             break
-        known = past.get(turn_of.number) if past else None
-        chosen.append(Attempt(turn_of.number, 1 if known is None else known.attempts + 1))
+        known = past.get(number) if past else None
+        chosen.append(Attempt(number, 1 if known is None else known.attempts + 1))
     return tuple(chosen)
-
-
-def weight(body: MessageBody) -> int:
-    """Return about how many bytes a body takes in an answer, at the most."""
-    total = 64 + len(body.payload)
-    for text in (body.group, body.key, body.dedup_id):
-        if text is not None:
-            total += 4 * len(text)
-    for header in body.headers:
-        total += 8 + 4 * len(header.name) + 4 * len(header.value)
-    if body.origin is not None:
-        total += 16 + 4 * (len(body.origin.queue) + len(body.origin.message) + len(body.origin.reason))
-    return total

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams.domain.queues.body import PAYLOAD
 from streams.domain.queues.events import (
     MessagesAcked,
     MessagesDelivered,
@@ -79,7 +80,7 @@ def test_the_rows_say_what_the_owner_holds(moves: list[Move]) -> None:
             for number, _ in members(queue, sub).after(0)
         }
         assert _bodies(rows) == {
-            (key, number): body.payload
+            (key, number): body[PAYLOAD]
             for key, queue in there.items()
             for number, body in queue.messages.after(0)
         }
@@ -199,7 +200,7 @@ def _stands(queue: Queue, name: str, number: int) -> Row:
     attempts = (0 if past is None else past.attempts) + (lease is not None)
     due = sub.delayed.times.get(number) if lease is None else lease.expires_at
     token = None if lease is None else lease.token
-    return (standing(sub, number), attempts, due, token, sub.moving.get(number), len(body.payload))
+    return (standing(sub, number), attempts, due, token, sub.moving.get(number), len(body[PAYLOAD]))
 
 
 def _bodies(rows: Rows) -> dict[tuple[str, int], bytes]:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.domain.queues.commands import NewMessage
@@ -45,6 +45,8 @@ steps = st.one_of(
     st.tuples(st.just("move"), names, st.booleans()),
     st.tuples(st.just("configure"), st.booleans(), st.sampled_from([0, 15]), st.sampled_from([None, "dead"])),
 )
+LONG = st.lists(steps, min_size=20, max_size=60)
+EXAMPLES = settings(max_examples=150, deadline=None)
 
 
 def run(world: World, history: list[Any]) -> None:
@@ -62,21 +64,24 @@ def run(world: World, history: list[Any]) -> None:
         world.check()
 
 
-@given(st.lists(steps, max_size=40), st.sampled_from([0, 15]))
-def test_a_queue_does_what_the_oracle_foretells(history: list[Any], aging_ms: int) -> None:
-    world = World(replace(SMALL, aging_ms=aging_ms))
+@EXAMPLES
+@given(LONG, st.sampled_from([0, 15]), st.integers(1, 2))
+def test_a_queue_does_what_the_oracle_foretells(history: list[Any], aging_ms: int, attempts: int) -> None:
+    world = World(replace(SMALL, aging_ms=aging_ms, max_attempts=attempts))
     run(world, history)
     world.check_replay()
 
 
-@given(st.lists(steps, max_size=30))
+@EXAMPLES
+@given(LONG)
 def test_each_subscription_of_a_broadcast_is_a_queue_of_its_own(history: list[Any]) -> None:
     world = World(replace(SMALL, broadcast=True), ("one", "two"))
     run(world, history)
     world.check_replay()
 
 
-@given(st.lists(steps, max_size=40))
+@EXAMPLES
+@given(LONG)
 def test_nothing_is_lost_and_everything_comes_to_an_end(history: list[Any]) -> None:
     world = World(SMALL)
     run(world, history)

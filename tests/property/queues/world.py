@@ -7,6 +7,7 @@ from streams.domain.decider import TIMER, Context, Rejected, Requester, Tick
 from streams.domain.queues import commands as c
 from streams.domain.queues import decider
 from streams.domain.queues import events as e
+from streams.domain.queues.body import PAYLOAD
 from streams.domain.queues.inspect import inspect
 from streams.domain.queues.replies import EnqueueResult, MessagesAccepted
 from streams.domain.queues.settings import QueueSettings
@@ -215,7 +216,7 @@ class World:
             found = {number: standing(sub, number) for number, _ in members(queue, sub).after(0)}
             assert found == {n: m.state for n, m in model.messages.items()}
             here |= dict.fromkeys(found, True)
-            assert [n.number for n in order(queue, sub, self.now)] == [
+            assert [number for _, number, _ in order(queue, sub, self.now)] == [
                 m.number for m in model.turns(self.now)
             ]
             for number, m in model.messages.items():
@@ -225,7 +226,7 @@ class World:
             assert [sub.waits[t].sequence for t in sorted(sub.waits)] == [w[0] for w in model.waits]
             self._check_numbers(name, model)
         assert [number for number, _ in queue.messages.after(0)] == sorted(here)
-        assert queue.bytes == sum(len(body.payload) for _, body in queue.messages.after(0))
+        assert queue.bytes == sum(len(body[PAYLOAD]) for _, body in queue.messages.after(0))
 
     def _check_numbers(self, name: str, model: Model) -> None:
         stats = inspect(self.queue, self.settings, Context(self.now, 0, self.number))
