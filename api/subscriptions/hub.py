@@ -6,19 +6,20 @@ A change finds its subscribers by key, by the prefixes in use, or by its command
 import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from typing import Protocol
 
 from api.subscriptions.change import Change, Entry
 from api.subscriptions.cursor import Place
 from api.subscriptions.errors import Ended, LogHalted, TooManySubscriptions
-from api.subscriptions.interest import OnKey, OnPrefix
+from api.subscriptions.interest import Interest, OnCommand, OnKey
 from api.subscriptions.lane import Lane
-from api.subscriptions.subscriber import Ending, QueueLimits, Subscriber
+from api.subscriptions.subscriber import Ending, QueueLimits
 from streams.domain.value import value
 from streams.log.accepted import AcceptedCommit
 from streams.log.checkpoint import Checkpoint
 from streams.log.positions import PartitionId
 from streams.log.reader import LogHalt
-from streams.log.records import Genesis
+from streams.log.records import Genesis, LoggedDecision
 from streams.log.vocabulary import Vocabulary
 
 
@@ -32,18 +33,35 @@ class HubLimits:
     queue: QueueLimits = QueueLimits()
 
 
+class Listener(Protocol):
+    """Whoever gets what is of interest to it. It is known by its identity."""
+
+    @property
+    def interest(self) -> Interest:
+        """What it wants to hear of."""
+
+    def push(self, entry: Entry) -> None:
+        """Take what came."""
+
+    def end(self, ending: Ending) -> None:
+        """Expect no more."""
+
+
 class _Watched:
-    """Who of one tenant watches more than single resources."""
+    """Who of one tenant watches more than single keys."""
 
     def __init__(self) -> None:
-        self.by_prefix: dict[str, dict[Subscriber, None]] = {}
+        self.by_prefix: dict[str, dict[Listener, None]] = {}
         self.lengths: tuple[int, ...] = ()
-        self.by_command: dict[str, dict[Subscriber, None]] = {}
+        self.by_command: dict[str, dict[Listener, None]] = {}
 
-    def watching(self, decision_key: str, start: int, command: str) -> Iterator[Subscriber]:
-        yield from self.by_command.get(command, ())
+    def watching(self, decision: LoggedDecision) -> Iterator[Listener]:
+        yield from self.by_command.get(decision.command, ())
+        start = len(decision.tenant) + 1
         for length in self.lengths:
-            yield from self.by_prefix.get(decision_key[start : start + length], ())
+            for listener in self.by_prefix.get(decision.key[start : start + length], ()):
+                if listener.interest.wants(decision):
+                    yield listener
 
     def measure(self) -> None:
         self.lengths = tuple(sorted({len(prefix) for prefix in self.by_prefix}))
@@ -63,7 +81,7 @@ class Hub:
         self.beside: tuple[Hub, ...] = ()
         """Of other kinds in this process: all share one limit."""
         self._empty = asyncio.Event()
-        self._by_key: dict[str, dict[Subscriber, None]] = {}
+        self._by_key: dict[str, dict[Listener, None]] = {}
         self._by_tenant: dict[str, _Watched] = {}
 
     def open(self, starts: Mapping[PartitionId, Checkpoint]) -> None:
@@ -123,8 +141,7 @@ class Hub:
                 if watched is not None:
                     vector = self.places() if vector is None else vector
                     entry = Entry(change, vector, True)
-                    start = len(decision.tenant) + 1
-                    for subscriber in watched.watching(decision.key, start, decision.command):
+                    for subscriber in watched.watching(decision):
                         subscriber.push(entry)
             first += len(decision.events)
         lane.passed(commit.offset + 1)
@@ -146,7 +163,7 @@ class Hub:
         for subscriber in self._everybody():
             subscriber.end(ending)
 
-    def attach(self, subscriber: Subscriber) -> None:
+    def attach(self, subscriber: Listener) -> None:
         """Have it get what comes from now on."""
         interest = subscriber.interest
         if self.ending is not None:
@@ -155,28 +172,28 @@ class Hub:
             self._by_key.setdefault(interest.key, {})[subscriber] = None
             return
         watched = self._by_tenant.setdefault(interest.tenant, _Watched())
-        if isinstance(interest, OnPrefix):
+        if isinstance(interest, OnCommand):
+            watched.by_command.setdefault(interest.command, {})[subscriber] = None
+        else:
             watched.by_prefix.setdefault(interest.prefix, {})[subscriber] = None
             watched.measure()
-        else:
-            watched.by_command.setdefault(interest.command, {})[subscriber] = None
 
-    def detach(self, subscriber: Subscriber) -> None:
+    def detach(self, subscriber: Listener) -> None:
         """Have it get nothing more."""
         interest = subscriber.interest
         if isinstance(interest, OnKey):
             _leave(self._by_key, interest.key, subscriber)
             return
         watched = self._by_tenant[interest.tenant]
-        if isinstance(interest, OnPrefix):
+        if isinstance(interest, OnCommand):
+            _leave(watched.by_command, interest.command, subscriber)
+        else:
             _leave(watched.by_prefix, interest.prefix, subscriber)
             watched.measure()
-        else:
-            _leave(watched.by_command, interest.command, subscriber)
         if not watched.by_prefix and not watched.by_command:
             del self._by_tenant[interest.tenant]
 
-    def _everybody(self) -> list[Subscriber]:
+    def _everybody(self) -> list[Listener]:
         several = [
             subscriber
             for watched in self._by_tenant.values()
@@ -198,7 +215,7 @@ def halted(error: LogHalt) -> Ending:
     return ending
 
 
-def _leave(groups: dict[str, dict[Subscriber, None]], key: str, subscriber: Subscriber) -> None:
+def _leave(groups: dict[str, dict[Listener, None]], key: str, subscriber: Listener) -> None:
     group = groups.get(key)
     if group is not None:
         group.pop(subscriber, None)

@@ -47,6 +47,29 @@ class OnPrefix:
 
 
 @value
+class OnParts:
+    """The changes of one resource that has several keys: its name, and its name with a mark and more behind it."""
+
+    tenant: str
+    name: str
+    mark: str
+    partitions: tuple[PartitionId, ...]
+    several: ClassVar[bool] = True
+
+    @property
+    def prefix(self) -> str:
+        """With which all of its keys start; so may others."""
+        return self.name
+
+    def wants(self, decision: LoggedDecision) -> bool:
+        """Say whether `decision` is of one of its keys."""
+        if decision.tenant != self.tenant:
+            return False
+        name = decision.key[len(self.tenant) + 1 :]
+        return name == self.name or name.startswith(self.name + self.mark)
+
+
+@value
 class OnCommand:
     """What one command did, to whatever resource."""
 
@@ -60,4 +83,4 @@ class OnCommand:
         return decision.command == self.command and decision.tenant == self.tenant
 
 
-Interest: TypeAlias = OnKey | OnPrefix | OnCommand
+Interest: TypeAlias = OnKey | OnPrefix | OnParts | OnCommand

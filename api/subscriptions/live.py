@@ -1,39 +1,31 @@
-"""What the schema's subscriptions ask for: items, each with the cursor that goes on behind it."""
+"""Live locks: items, each with the cursor that goes on behind it."""
 
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 
-import structlog
-
-from api.errors import ApiError, BadArgument, BadCursor
+from api.errors import ApiError, BadArgument
 from api.subscriptions.change import Change, Entry
 from api.subscriptions.convert import deadlock_item, event_item, first_item, update_item
-from api.subscriptions.cursor import CursorCodec, Place, Places
-from api.subscriptions.errors import CursorAhead, LogAway, StateLost
+from api.subscriptions.cursor import CursorCodec
+from api.subscriptions.errors import StateLost
 from api.subscriptions.follow import Follow, FollowSettings
 from api.subscriptions.hub import Hub
-from api.subscriptions.interest import Interest, OnCommand, OnKey, OnPrefix
+from api.subscriptions.interest import Interest, OnCommand, OnKey
 from api.subscriptions.replay import Replays
+from api.subscriptions.streams import DEFAULT_SETTINGS, KindStreams
 from api.subscriptions.types import DeadlockBroken, LockEvent, LockUpdate
-from schemas.codec import SchemaError
 from streams.domain.locks.events import LockWaitAborted
-from streams.log.positions import PartitionId, Position
-from streams.projections.locks.reads import KIND
 from streams.projections.locks.stood import Stood, StoodAt, StoodLocks, moved
 from streams.projections.reads import ReadsUnavailable, ReadTooSlow
-from streams.wire.keys import MAX_NAME_BYTES, place
 
 LOOK_UPS = 4
 """At a time: when everybody comes at once, queries keep the other connections."""
 LOOK_UP_S = 10.0
 """How long one may wait for its turn to look up."""
-DEFAULT_SETTINGS = FollowSettings()
 LOCK = "lock"
 ABORT = "AbortWait"
 """The one command that breaks deadlocks."""
-BEGUN: Place = (1, 0)
-"""The beginning of the log is known."""
 
 
 class Live:
@@ -48,21 +40,19 @@ class Live:
         settings: FollowSettings = DEFAULT_SETTINGS,
     ) -> None:
         self.hub = hub
-        self._replays = replays
-        self._codec = codec
+        self._streams = KindStreams(hub, replays, codec, settings)
         self._locks = locks
-        self._settings = settings
         self._looking_up = asyncio.Semaphore(LOOK_UPS)
-        self._log = structlog.get_logger("tidelock.api.live")
 
     async def lock(self, tenant: str, name: str, after: str | None = None) -> AsyncGenerator[LockUpdate]:
         """Yield the lock as it stands, then after each change; with `after`, the changes alone."""
-        async with self._served():
-            interest = self._on_lock(tenant, name)
+        streams = self._streams
+        async with streams.served():
+            interest = streams.on_key(tenant, name)
             where = interest.where
-            resumed = None if after is None else (await self._opened(interest, after))[where]
+            resumed = None if after is None else (await streams.opened(interest, after))[where]
             at = await self._stood(interest, None if resumed is None else resumed[0])
-            follow = self._follow(interest, {where: (at.next_offset, 0)})
+            follow = streams.follow(interest, {where: (at.next_offset, 0)})
             if after is None:
                 follow.cursor = follow.seal_start()
                 yield first_item(where, name, at, follow.cursor)
@@ -72,7 +62,7 @@ class Live:
             async with aclosing(follow.entries()) as entries:
                 async for entry in entries:
                     change = entry.change
-                    if not follow.fresh(entry, (change.offset, change.first)) or not self._readable(change):
+                    if not follow.fresh(entry, (change.offset, change.first)) or not streams.readable(change):
                         continue
                     stood = _moved(change, stood, follow.cursor)
                     if resumed is None or change.end > resumed:
@@ -84,37 +74,26 @@ class Live:
         self, tenant: str, name: str | None = None, prefix: str | None = None, after: str | None = None
     ) -> AsyncGenerator[LockEvent]:
         """Yield what happens to one lock, or to all whose names start with `prefix`."""
-        async with self._served():
+        streams = self._streams
+        async with streams.served():
             if (name is None) == (prefix is None):
                 raise BadArgument("Give either `name` or `prefix`; an empty prefix means all locks.")
-            if prefix is not None and len(prefix) > MAX_NAME_BYTES:
-                raise BadArgument(f"`prefix` is longer than {MAX_NAME_BYTES} characters: no name starts so.")
             interest: Interest = (
-                OnPrefix(tenant, prefix or "", self.hub.partitions)
-                if name is None
-                else self._on_lock(tenant, name)
+                streams.on_prefix(tenant, prefix or "") if name is None else streams.on_key(tenant, name)
             )
-            follow = await self._begun(interest, after)
-            async with aclosing(follow.entries()) as entries:
-                async for entry in entries:
-                    change = entry.change
-                    if not self._readable(change):
-                        continue
-                    for index in range(len(change.events)):
-                        if follow.fresh(entry, (change.offset, change.first + index)):
-                            item = _event(entry, index, follow)
-                            if item is not None:
-                                follow.cursor = item.cursor
-                                yield item
+            async with aclosing(streams.events(interest, after, event_item)) as items:
+                async for item in items:
+                    yield item
 
     async def deadlocks(self, tenant: str, after: str | None = None) -> AsyncGenerator[DeadlockBroken]:
         """Yield deadlocks as they are broken."""
-        async with self._served():
-            follow = await self._begun(OnCommand(tenant, ABORT, self.hub.partitions), after)
+        streams = self._streams
+        async with streams.served():
+            follow = await streams.begun(OnCommand(tenant, ABORT, self.hub.partitions), after)
             async with aclosing(follow.entries()) as entries:
                 async for entry in entries:
                     change = entry.change
-                    if not self._readable(change):
+                    if not streams.readable(change):
                         continue
                     for index, event in enumerate(change.events):
                         at = change.first + index
@@ -122,65 +101,6 @@ class Live:
                             cursor = follow.seal(entry, (change.offset, at + 1))
                             follow.cursor = cursor
                             yield deadlock_item(change, event, cursor)
-
-    @asynccontextmanager
-    async def _served(self) -> AsyncGenerator[None]:
-        """Count as one of the subscriptions of a process that has found the logs."""
-        with self.hub.admitted():
-            try:
-                async with asyncio.timeout(self._settings.ahead_s):
-                    await self.hub.ready.wait()
-            except TimeoutError:
-                raise LogAway(
-                    "This node has not reached the log yet. Try again, or another node.", None, 1000
-                ) from None
-            yield
-
-    def _on_lock(self, tenant: str, name: str) -> OnKey:
-        problem, _, partition = place(tenant, name, len(self.hub.lanes))
-        if problem is not None:
-            raise BadArgument(problem.message, code=problem.code)
-        return OnKey(tenant, name, PartitionId(KIND, partition))
-
-    async def _begun(self, interest: Interest, after: str | None) -> Follow:
-        if after is None:
-            lanes = self.hub.lanes
-            follow = self._follow(interest, {where: lanes[where].place for where in interest.partitions})
-            follow.cursor = follow.seal_start()
-        else:
-            follow = self._follow(interest, await self._opened(interest, after))
-            follow.cursor = after
-        return follow
-
-    def _follow(self, interest: Interest, places: dict[PartitionId, Place]) -> Follow:
-        return Follow(interest, places, self.hub, self._replays, self._codec, self._settings)
-
-    async def _opened(self, interest: Interest, after: str) -> dict[PartitionId, Place]:
-        """Return the places of a cursor that this node has come to. Raises `BadCursor`, `CursorAhead`."""
-        claimed = self._codec.read(after)
-        lanes = self.hub.lanes
-        await self._reached({where: min(at, BEGUN) for where, at in claimed.places.items() if where in lanes})
-        known = self._codec.check(interest.tenant, claimed)
-        places = {where: known[where] for where in interest.partitions if where in known}
-        if len(places) < len(interest.partitions):
-            raise BadCursor(
-                "`after` is of a subscription to other locks. Give one as an item of this subscription had it."
-            )
-        await self._reached(places)
-        return places
-
-    async def _reached(self, places: Places) -> None:
-        """Wait until this node has come to `places`. Raises `CursorAhead`."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + self._settings.ahead_s
-        for where, at in places.items():
-            lane = self.hub.lanes[where]
-            if not await lane.reached(at, until - loop.time()):
-                raise CursorAhead(
-                    f"{Position(where, at[0])} is ahead of this node, which is at "
-                    f"{Position(where, lane.next_offset)}. Try again, or another node.",
-                    retry_after_ms=1000,
-                )
 
     async def _stood(self, interest: OnKey, before: int | None) -> StoodAt:
         try:
@@ -203,14 +123,6 @@ class Live:
             yield
         finally:
             self._looking_up.release()
-
-    def _readable(self, change: Change) -> bool:
-        """Decode the events, or say aloud that nobody can; read models put such a decision aside too."""
-        try:
-            return bool(change.events)
-        except SchemaError as error:
-            self._log.error("an event cannot be read", position=str(change.position), error=str(error))
-            return False
 
 
 def _moved(change: Change, stood: Stood, cursor: str | None) -> Stood:
@@ -237,15 +149,3 @@ def _update(entry: Entry, stood: Stood, follow: Follow) -> LockUpdate:
         cursor = follow.seal(entry, entry.change.end)
         made = items[LOCK] = (stood, update_item(entry.change, stood, cursor))
     return made[1]
-
-
-def _event(entry: Entry, index: int, follow: Follow) -> LockEvent | None:
-    change, key = entry.change, (index, entry.places is None)
-    if entry.shared and key in change.items:
-        item: LockEvent | None = change.items[key]
-        return item
-    cursor = follow.seal(entry, (change.offset, change.first + index + 1))
-    item = event_item(change, index, cursor)
-    if entry.shared:
-        change.items[key] = item
-    return item
