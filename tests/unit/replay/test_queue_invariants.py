@@ -20,6 +20,7 @@ from streams.domain.queues.events import (
     MessagesReturned,
     MovesFailed,
     QueueDeleted,
+    ReceiveEnded,
     Return,
 )
 from streams.domain.queues.replies import (
@@ -96,6 +97,12 @@ def test_a_sound_log_holds_and_is_counted() -> None:
         "queues": 0, "enqueued": 4, "delivered": 5, "acked": 2, "died": 1, "moved": 1, "messages": 0, "leased": 0,
         "dead_letters": 0, "moving": 0,
     }  # fmt: skip
+
+
+def test_waits_end_after_the_queue_they_waited_at() -> None:
+    ended = ReceiveEnded("app", "a", "1", 2, 3, "", "DELETED")
+    report = book().did("orders", QueueDeleted(0), ended, command="DeleteQueue").verified()
+    assert report.violations == []
 
 
 def test_what_is_still_there_is_told() -> None:
