@@ -5,6 +5,7 @@ told, trusts a lease until `b + 0.99 * (expiry - l)`, and never an instant longe
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -12,17 +13,6 @@ from typing import TYPE_CHECKING, Any
 from schemas.messages import command_hash
 from schemas.meta import CommandMeta
 from streams.domain.decider import Rejected
-from streams.domain.locks.commands import (
-    AcquireLock,
-    DowngradeLock,
-    InspectLock,
-    Mode,
-    ReleaseLock,
-    RenewLock,
-    UpgradeLock,
-    WithdrawLock,
-)
-from streams.domain.locks.replies import LeaseExtended, LockHeld
 from streams.engine.direct_lane import FRAMES
 from streams.wire.frames import PROTOCOL, FrameSplitter, frame
 from streams.wire.messages import Answers, Hello, Refused, Welcome
@@ -30,7 +20,6 @@ from tests.simulation.invariants import Sent
 from tests.simulation.log import EPOCH_MS
 from tests.simulation.loop import Process
 from tests.simulation.network import PRINCIPAL, TENANT, TOKEN, Socket
-from tests.simulation.trust import Hold
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -76,7 +65,7 @@ class Line(asyncio.Protocol):
                 self._client.heard(FRAMES.decode(record))
 
 
-class Client:
+class Client(ABC):
     """One running client, in its own process with its own clock."""
 
     def __init__(self, world: "World", name: str, rate: float) -> None:
@@ -138,7 +127,7 @@ class Client:
 
     def note(self, frame: bytes, sequence: int, command: Any) -> None:
         """Tell the judge what is asked."""
-        sent = Sent(command_hash(frame), getattr(command, "token", None))
+        sent = Sent(command_hash(frame), command)
         self.world.judge.sent.setdefault((PRINCIPAL, self.name, sequence), []).append(sent)
 
     def _meta(self, handle: str, sequence: int) -> CommandMeta:
@@ -158,85 +147,15 @@ class Client:
 
     # ── a life ──────────────────────────────────────────────────────────────────────────────────────────────
 
+    @abstractmethod
     async def live(self, handle: str) -> None:
-        """Acquire, hold and give back until told to stop."""
-        random, loop = self.random, self.world.loop
-        await asyncio.sleep(random.random())
-        while not self.stopping:
-            name = random.choice(self.world.names)
-            # A new handle each time: a late release of the last one must not end what this one acquires.
-            self._handles += 1
-            await self._use(f"{handle}.{self._handles}", name)
-            await asyncio.sleep(random.random() ** 2 * self.world.pace_s)
-            self._mischief(handle, loop.now)
+        """Work until told to stop."""
 
-    async def _use(self, handle: str, name: str) -> None:
-        random = self.random
-        mode: Mode = "EXCLUSIVE" if random.random() < 0.6 else "SHARED"
-        wait_ms = random.choice((0, 300, 1500, 3000))
-        acquire = AcquireLock(
-            name,
-            mode,
-            8000 if self.world.quiet else random.choice((400, 1000, 2500, 8000)),
-            wait_ms,
-            random.choice((0, 0, 0, 9)),
-            random.choice((0, 0, 0, 200)),
-        )
-        call = self.ask(handle, acquire)
-        held = await self.reply(call, random.choice((0.5, 2.0, 6.0)))
-        if held is None:
-            await self._withdraw(handle, name, call)
-        elif isinstance(held, LockHeld):
-            self._trust(name, handle, held.token, held.mode, held.expires_at)
-            if self.world.quiet:
-                await asyncio.sleep(7.0 * random.random())
-            await self._hold(handle, name, acquire, held)
+    @abstractmethod
+    def _impostor(self) -> Any:
+        """Return a command that does no harm."""
 
-    async def _hold(self, handle: str, name: str, acquire: AcquireLock, held: LockHeld) -> None:
-        random, token, mode = self.random, held.token, held.mode
-        for _ in range(random.choice((0, 1, 1, 2, 4))):
-            await asyncio.sleep(random.random() ** 2 * min(acquire.ttl_ms, 2500) / 800)
-            draw = random.random()
-            if draw < 0.5:
-                renewed = await self.reply(
-                    self.ask(handle, RenewLock(name, token, random.choice((acquire.ttl_ms, 400)))), 1.0
-                )
-                if isinstance(renewed, LeaseExtended):
-                    self._trust(name, handle, token, mode, renewed.expires_at)
-            elif draw < 0.7 and mode == "SHARED":
-                call = self.ask(handle, UpgradeLock(name, token, random.choice((0, 500, 1500))))
-                upgraded = await self.reply(call, random.choice((0.5, 3.0)))
-                if upgraded is None:
-                    await self._withdraw(handle, name, call)
-                    return
-                if isinstance(upgraded, LockHeld):
-                    token, mode = upgraded.token, upgraded.mode
-                    self._trust(name, handle, token, mode, upgraded.expires_at)
-            elif draw < 0.85 and mode == "EXCLUSIVE":
-                self.world.judge.trust.weaken(name, (self.name, handle))
-                mode = "SHARED"
-                if await self.reply(self.ask(handle, DowngradeLock(name, token)), 2.0) is None:
-                    return
-            elif draw < 0.95:
-                await self.reply(self.ask(handle, InspectLock(name)), 0.5)
-            else:
-                again = await self.reply(self.ask(handle, acquire), 1.0)
-                if not isinstance(again, LockHeld):
-                    return
-                token, mode = again.token, again.mode
-        if random.random() < 0.75:
-            self.world.judge.trust.drop(name, (self.name, handle))
-            await self.reply(self.ask(handle, ReleaseLock(name, token)), 1.0)
-
-    async def _withdraw(self, handle: str, name: str, call: Call) -> None:
-        self.world.judge.trust.drop(name, (self.name, handle))
-        await self.reply(self.ask(handle, WithdrawLock(name, call.sequence)), 3.0)
-
-    def _trust(self, name: str, handle: str, token: int, mode: Mode, expires_at: int) -> None:
-        hold = Hold(token, mode == "EXCLUSIVE", self.until(expires_at))
-        self.world.judge.trust.hold(name, (self.name, handle), hold)
-
-    def _mischief(self, handle: str, now: float) -> None:
+    def _mischief(self, handle: str) -> None:
         faults, random = self.world.faults, self.random
         if faults.p_late_repeat and self._done and random.random() < faults.p_late_repeat * 3:
             sequence, frame = random.choice(self._done)
@@ -250,7 +169,7 @@ class Client:
         if faults.p_reused_sequence and self._sequence > 1 and random.random() < faults.p_reused_sequence * 2:
             sequence = random.randint(max(1, self._sequence - 5), self._sequence)
             if sequence not in self.open and sequence not in self._on_line | self._given_up:
-                command = ReleaseLock(random.choice(self.world.names), random.randint(1, 9))
+                command = self._impostor()
                 frame = self.world.vocabulary.encode_command(self._meta(handle, sequence), command)
                 self._impostors.add(sequence)
                 self.note(frame, sequence, command)

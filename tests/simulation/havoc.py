@@ -38,6 +38,7 @@ class Havoc:
             (faults.r_near_miss, self._near_miss),
             (faults.r_foreign_claim, self._foreign_claim),
             (faults.r_replayed_record, self._replay),
+            *self.world.subject.misfortunes(self.world),
         ]
         for rate, act in repeated:
             if rate:
@@ -170,6 +171,6 @@ class Havoc:
             FeatureActivated(owner, oracle.head, oracle.active),
             FeatureActivated(owner, oracle.head, oracle.max_level + 1),
             Claim(other, "nowhere", "0", oracle.active - 1),
-            Genesis(other, 7, "locks", 0, 2, 0),
+            Genesis(other, 7, self.world.where.kind, 0, 2, 0),
         ]
         self.world.log.land(encode(random.choice(misses)))

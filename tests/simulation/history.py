@@ -4,6 +4,7 @@ import gc
 import random as module_random
 import sys
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
@@ -18,17 +19,11 @@ from tests.simulation.clients import Client
 from tests.simulation.faults import draw
 from tests.simulation.havoc import Havoc
 from tests.simulation.invariants import MAX_FAR_CLIENTS
+from tests.simulation.locks.subject import LockSubject
 from tests.simulation.loop import Livelock, SimLoop
 from tests.simulation.network import TENANT
-from tests.simulation.worker import WHERE
+from tests.simulation.subject import Subject
 from tests.simulation.world import World
-
-PEACE_S = 20.0
-"""Within so long after the last fault, every pending command is answered."""
-SHARE_OF_USERS = 0.3
-"""In so many histories the real client library is at work, too."""
-SHARE_OF_QUIET = 0.03
-"""In so many a lease is held, and nothing else happens for seconds."""
 
 
 @dataclass(slots=True)
@@ -46,30 +41,30 @@ class Result:
     faults: str = ""
 
 
-def run(seed: int, *, trace: bool = False) -> Result:
+def run(seed: int, subject: Callable[[], Subject] = LockSubject, *, trace: bool = False) -> Result:
     """Run the history of `seed`; the same seed gives the same history, always."""
     _freeze_modules()
     gc.disable()
     try:
-        return _history(seed, trace)
+        return _history(seed, subject(), trace)
     finally:
         gc.collect(0)
         gc.enable()
 
 
-def _history(seed: int, trace: bool) -> Result:
+def _history(seed: int, subject: Subject, trace: bool) -> Result:
     outer = module_random.getstate()
     module_random.seed(seed)  # the client library draws its pauses there
     try:
         with patch.object(answers, "MAX_FAR_CLIENTS", MAX_FAR_CLIENTS):
-            return _world(seed, trace)
+            return _world(seed, subject, trace)
     finally:
         module_random.setstate(outer)
 
 
-def _world(seed: int, trace: bool) -> Result:
+def _world(seed: int, subject: Subject, trace: bool) -> Result:
     random = Random(seed)
-    world = World(random, draw(random), keep_trace=trace)
+    world = World(random, draw(random), subject, keep_trace=trace)
     faults = str(world.faults) if trace else ""
     try:
         _run(world)
@@ -102,14 +97,7 @@ def _run(world: World) -> None:
     world.assign(world.start_worker())
     for _ in range(random.randint(0, 2)):
         world.start_worker()
-    if random.random() < SHARE_OF_QUIET:
-        world.quiet = True
-        world.start_clients(1)
-    elif random.random() < SHARE_OF_USERS:
-        world.start_users(random.randint(1, 2))
-        world.start_clients(random.randint(0, 2))
-    else:
-        world.start_clients(random.randint(1, 4))
+    world.subject.start(world)
     havoc = Havoc(world)
     havoc.begin()
     loop.run(random.uniform(2.0, 12.0))
@@ -135,7 +123,8 @@ def _peace(world: World) -> None:
     for user in world.users:
         user.process.thaw()
         user.stopping = True
-    end = loop.now + PEACE_S
+    world.subject.calm(world)
+    end = loop.now + world.subject.peace_s
     loop.run(loop.now + 0.5)
     while loop.now < end and not loop.halted and _all_owed(world):
         loop.run(loop.now + 0.5)
@@ -146,14 +135,14 @@ def _peace(world: World) -> None:
 def _settled(world: World) -> None:
     judge = world.judge
     for name, owed in _all_owed(world):
-        judge.fail(f"{name} has no answer after {PEACE_S} s of peace: {owed}")
+        judge.fail(f"{name} has no answer after {world.subject.peace_s} s of peace: {owed}")
     for error in [*world.loop.errors, *world.loop.forgotten_errors()]:
         judge.fail(error)
     letters = {offset for _, offset, _ in world.letters.letters}
     for offset in judge.dead_letters:
         if offset not in letters:
             judge.fail(f"undecodable command {offset} was decided, but is not among the dead letters")
-    replayed = PartitionReader(WHERE, world.vocabulary, 2)
+    replayed = PartitionReader(world.where, world.vocabulary, 2)
     if world.random.random() < 0.1:
         for stored in world.log.records:
             replayed.read(stored.offset, stored.value)
@@ -162,16 +151,21 @@ def _settled(world: World) -> None:
 
 def _all_owed(world: World) -> list[tuple[str, list[Any]]]:
     owed = [(client.name, _owed(world, client)) for client in world.clients]
-    owed += [(user.name, user.owed()) for user in world.users]
+    owed += [(user.name, user.owed()) for user in world.users if not user.process.dead]
     undecided = world.judge.undecided()
+    owed += world.subject.owed(world)
     owed += [("the topic lane", [undecided] if undecided else [])]
     return [(name, these) for name, these in owed if these]
 
 
 def _owed(world: World, client: Client) -> list[Any]:
     """Return the calls that must still be answered; a wait on a key whose timer failed is parked, by design."""
-    parked = world.judge.tail.state.parked
-    return [c for c in client.open.values() if not (c.waiting and key_of(TENANT, c.command.name) in parked)]
+    parked, kind = world.judge.tail.state.parked, world.vocabulary.kind
+    return [
+        c
+        for c in client.open.values()
+        if not (c.waiting and key_of(TENANT, kind.key_of(c.command)) in parked)
+    ]
 
 
 def _hash(world: World) -> str:

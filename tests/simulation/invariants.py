@@ -7,11 +7,10 @@ bookkeeping with the engine: accept rule, leases, clocks and outcomes are its ow
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from schemas.errors import SchemaError
 from streams.domain.decider import Rejected
-from streams.domain.locks.events import LockDowngraded
 from streams.engine.errors import ClockSkew, OwnerError
 from streams.engine.owner import Owner
 from streams.engine.pending import Pending
@@ -21,11 +20,11 @@ from streams.log.records import Claim, Commit, FeatureActivated, LoggedDecision
 from streams.log.vocabulary import Vocabulary
 from streams.wire.messages import NO_COMMIT, Answer
 from tests.simulation.clocks import Begun, Clocks
-from tests.simulation.leases import Leases
 from tests.simulation.log import EPOCH_MS, Landing, Topic
 from tests.simulation.loop import SimLoop
 from tests.simulation.network import PRINCIPAL
 from tests.simulation.oracle import CommandId, Oracle, Outcome, command_of, settled_by
+from tests.simulation.subject import Subject
 from tests.simulation.trust import Trust
 
 if TYPE_CHECKING:
@@ -44,13 +43,20 @@ class Sent:
     """What the judge must know of a command that was sent."""
 
     hash: bytes
-    token: int | None
+    command: Any
 
 
 class Judge:
     """Collects violations; the first one ends the history."""
 
-    def __init__(self, loop: SimLoop, tail: PartitionReader, vocabulary: Vocabulary, commands: Topic) -> None:
+    def __init__(
+        self,
+        loop: SimLoop,
+        tail: PartitionReader,
+        vocabulary: Vocabulary,
+        commands: Topic,
+        subject: Subject,
+    ) -> None:
         self.violations: list[str] = []
         self.oracle = Oracle()
         self.tail = tail
@@ -66,16 +72,15 @@ class Judge:
         self.lease_ms = 0
         """The lease time of the newest commit that counts."""
         self._loop = loop
-        self._vocabulary = vocabulary
+        self.vocabulary = vocabulary
         self._commands = commands
-        self._leases = Leases(self.trust, self.fail)
+        self._subject = subject
+        self.books = subject.books(self)
         self._clocks = Clocks(self.fail)
         self._decided_source = -1
         self._accepted: set[int] = set()
         self._activations: set[tuple[bytes, int]] = set()
         """What an operator asked for: (the claim of the ownership that heard it, level)."""
-        self._acquires: dict[tuple[str, str], int] = {}
-        """Of the real library's handles, which it never uses again: the sequence that acquired."""
 
     def fail(self, what: str) -> None:
         """Note a violation and end the history."""
@@ -86,7 +91,7 @@ class Judge:
         """A connection took in a command. The real library does not tell the judge what it sends: note it here."""
         if pending.meta.client not in self.users:
             return
-        sent = Sent(pending.hash, getattr(pending.command, "token", None))
+        sent = Sent(pending.hash, pending.command)
         known = self.sent.setdefault((PRINCIPAL, pending.meta.client, pending.meta.sequence), [])
         if sent not in known:
             known.append(sent)
@@ -106,10 +111,6 @@ class Judge:
     def undecided(self) -> int:
         """Return how many commands of the topic lane the log does not cover."""
         return len(self._commands.records) - 1 - self.oracle.last_source
-
-    def end_of(self, token: int) -> object:
-        """Return the event that ended the lease `token`, if it has ended."""
-        return self._leases.ends.get(token)
 
     # ── the log ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -170,13 +171,20 @@ class Judge:
             self.fail(f"a commit of {len(landing.value)} bytes")
         self.lease_ms = commit.lease_ms
         self._source(commit)
+        state = self.tail.state
+        first = state.context(0, 0).token(-sum(len(decision.events) for decision in commit.decisions))
         for decision in commit.decisions:
-            self._decision(offset, commit, decision, landing.sent_at)
-        next_deadline, state = self._vocabulary.kind.decider.next_deadline, self.tail.state
-        pending = (key for key, lock in state.keys.items() if next_deadline(lock) is not None)
+            self._decision(offset, commit, decision, first, landing.sent_at)
+            first += len(decision.events)
+        for key in {decision.key for decision in commit.decisions if decision.events}:
+            self.books.compare(key, state.state_of(key))
+        next_deadline = self.vocabulary.kind.decider.next_deadline
+        pending = (key for key, each in state.keys.items() if next_deadline(each) is not None)
         self._clocks.folded(deadline_pending=any(key not in state.parked for key in pending))
 
-    def _decision(self, offset: int, commit: Commit, decision: LoggedDecision, sent_at: float) -> None:
+    def _decision(
+        self, offset: int, commit: Commit, decision: LoggedDecision, first: int, sent_at: float
+    ) -> None:
         self.oracle.decisions += 1
         oracle, who = self.oracle, command_of(decision)
         if decision.lane in {"DIRECT", "TOPIC"} and decision.command:
@@ -187,27 +195,23 @@ class Judge:
                 if decision.deadline_ms > commit.mark_ms + MAX_AHEAD_MS:
                     oracle.far.add(client)
             if decision.hash and (
-                bool(decision.events) or _code(self._vocabulary, decision.reply) not in REFUSALS
+                bool(decision.events) or code_of(self.vocabulary, decision.reply) not in REFUSALS
             ):
                 oracle.hashes.setdefault(who, (decision.hash, decision.deadline_ms))
             oracle.outcomes.setdefault(who, []).append(Outcome(offset, decision.waiting, decision.reply))
-            if decision.client in self.users and decision.command == "AcquireLock":
-                self._acquired(decision)
-            if decision.events and decision.command == "ReleaseLock":
-                self._release(decision)
-        for stored in decision.events:
-            event = self._vocabulary.decode_event(stored)
-            if type(event) is LockDowngraded and commit.level < 2:
+        events = [self.vocabulary.decode_event(stored) for stored in decision.events]
+        self.books.decided(commit, decision, events, first, sent_at, self.sent.get(who, ()))
+        for event in events:
+            if type(event) is self._subject.releases.newest and commit.level < 2:
                 self.fail(f"{event} is written at level {commit.level}, before the level that introduces it")
-            self._leases.fold(decision.key, event, commit.lease_ms, sent_at)
-            settled = settled_by(self._vocabulary.kind, event)
+            settled = settled_by(self.vocabulary.kind, event)
             if settled is not None and settled[0] in oracle.outcomes:
-                reply = self._vocabulary.encode_reply(settled[1])
+                reply = self.vocabulary.encode_reply(settled[1])
                 oracle.outcomes[settled[0]].append(Outcome(offset, False, reply))
 
     def _once(self, commit: Commit, decision: LoggedDecision) -> None:
         who = command_of(decision)
-        executed = bool(decision.events) or _code(self._vocabulary, decision.reply) not in REFUSALS
+        executed = bool(decision.events) or code_of(self.vocabulary, decision.reply) not in REFUSALS
         if not executed or not decision.hash:
             return
         before = self.oracle.hashes.get(who)
@@ -226,28 +230,6 @@ class Judge:
             )
         if decision.hash not in {c.hash for c in self.sent.get(who, [])}:
             self.fail(f"command {who} is logged under a hash that is not its own")
-
-    def _acquired(self, decision: LoggedDecision) -> None:
-        if _code(self._vocabulary, decision.reply) in REFUSALS:
-            return
-        first = self._acquires.setdefault((decision.client, decision.handle), decision.sequence)
-        if first != decision.sequence:
-            self.fail(
-                f"{decision.client} asked once, by handle {decision.handle}, and is decided twice: "
-                f"as sequence {first}, and as {decision.sequence}"
-            )
-
-    def _release(self, decision: LoggedDecision) -> None:
-        event = self._vocabulary.decode_event(decision.events[0])
-        token = getattr(event, "token", None)
-        asked = {command.token for command in self.sent.get(command_of(decision), [])}
-        holder = self._leases.holder(decision.key, token or 0)
-        if type(event).__name__ == "LockReleased" and (
-            token not in asked or holder != (decision.principal, decision.client, decision.handle)
-        ):
-            self.fail(
-                f"{command_of(decision)} asked to release {asked}, but token {token} of {holder} was released"
-            )
 
     def _source(self, commit: Commit) -> None:
         decisions = [one for one in commit.decisions if one.lane == "TOPIC"]
@@ -280,7 +262,7 @@ class Judge:
         if decision is None:
             return False
         try:
-            meta, _ = self._vocabulary.decode_command(record.value or b"")
+            meta, _ = self.vocabulary.decode_command(record.value or b"")
         except SchemaError:
             self.dead_letters.append(record.offset)
             return decision.command == ""
@@ -288,7 +270,7 @@ class Judge:
 
     def _known(self, record: Stored, new: set[CommandId]) -> bool:
         try:
-            meta, _ = self._vocabulary.decode_command(record.value or b"")
+            meta, _ = self.vocabulary.decode_command(record.value or b"")
         except SchemaError:
             return False
         return any(("app", meta.client, meta.sequence) in seen for seen in (self.oracle.outcomes, new))
@@ -321,7 +303,7 @@ class Judge:
 
     def _refusal(self, who: CommandId, answer: Answer) -> bool:
         """Say whether the log bears out an answer that is not logged itself."""
-        reply = self._vocabulary.decode_reply(answer.reply)
+        reply = self.vocabulary.decode_reply(answer.reply)
         if not isinstance(reply, Rejected):
             return False
         if reply.code == "DEADLINE_TOO_FAR":
@@ -335,8 +317,8 @@ class Judge:
 
     def impostor(self, client: str, answer: Answer) -> None:
         """A client used a sequence again, for another command: nothing but a refusal may come back."""
-        code = _code(self._vocabulary, answer.reply)
-        if code not in REFUSALS and code not in {"NOT_HELD", "INTERNAL"}:
+        code = code_of(self.vocabulary, answer.reply)
+        if code not in REFUSALS and code not in self._subject.harmless:
             self.fail(
                 f"{client} used sequence {answer.sequence} for another command, and is answered {answer}"
             )
@@ -383,7 +365,8 @@ class Judge:
             self.fail(f"an owner closed the partition without cause: {error!r}")
 
 
-def _code(vocabulary: Vocabulary, reply: bytes) -> str:
+def code_of(vocabulary: Vocabulary, reply: bytes) -> str:
+    """Return the code of a logged refusal; of any other reply, nothing."""
     if not reply:
         return ""
     decoded = vocabulary.decode_reply(reply)

@@ -9,6 +9,7 @@ from streams.log.envelope import encode
 from streams.log.ports import Stored
 from streams.log.records import Claim
 from tests.simulation.faults import Faults
+from tests.simulation.locks.clients import LockClient
 from tests.simulation.loop import Process
 from tests.simulation.worker import Worker
 from tests.simulation.world import World
@@ -75,7 +76,7 @@ def _busy_world() -> tuple[World, Worker, list[str]]:
     worker = world.start_worker(sound=True)
     world.judge.troubled = lambda error: errors.append(getattr(error, "code", repr(error)))  # type: ignore[method-assign]
     world.assign(worker)
-    world.start_clients(2)
+    world.start_clients(LockClient, 2)
     world.loop.run(5.0)
     assert world.judge.oracle.last_source >= 0
     assert isinstance(worker.process, Process)

@@ -1,18 +1,15 @@
-"""Two code versions of the locks kind. Level 2 introduces the downgrade: level 1 knows neither rule nor event.
+"""Two code versions of a kind. Level 2 introduces one event: level 1 knows neither it nor the rule that decides it.
 
-Vocabularies are cached by level; one whose code fails at random is made anew for its world.
+Vocabularies are kept by level; one whose code fails at random is made anew for its world.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from streams.domain.decider import Context, Decision, LeaseMs, Rejected, Requester, Settled, Tick
-from streams.domain.locks import decider as locks
-from streams.domain.locks.events import LockDowngraded
-from streams.domain.locks.kind import LOCKS
+from streams.domain.kind import KindSpec
 from streams.log.records import MAX_COMMIT_BYTES
 from streams.log.vocabulary import Vocabulary
 
@@ -28,9 +25,13 @@ class CodeFailure(Exception):
 
 
 class Versioned:
-    """The locks decider as version `level` of the code has it, failing or bloating now and then."""
+    """A kind's decider as version `level` of the code has it, failing or bloating now and then."""
 
-    def __init__(self, level: int, fails: Callable[[], bool], huge_share: float = 0.0) -> None:
+    def __init__(
+        self, releases: "Releases", level: int, fails: Callable[[], bool], huge_share: float = 0.0
+    ) -> None:
+        self._decider = releases.kind.decider
+        self._newest = releases.newest
         self._level = level
         self._fails = fails
         self._huge_share = huge_share
@@ -38,16 +39,16 @@ class Versioned:
         """Counts down with each event folded right after a decision; at its end the fold raises."""
 
     def initial(self, key: str) -> Any:
-        return locks.initial(key)
+        return self._decider.initial(key)
 
     def decide(self, command: Any, who: Requester, state: Any, context: Context) -> Decision[Any, Any]:
         if self._fails():
             raise CodeFailure
-        decision = locks.decide(command, who, state, context)
+        decision = self._decider.decide(command, who, state, context)
         if min(self._level, context.level) < 2 and any(
-            type(event) is LockDowngraded for event in decision.events
+            type(event) is self._newest for event in decision.events
         ):
-            return Decision((), Rejected("NOT_YET", "downgrades come with level 2"))
+            return Decision((), Rejected("NOT_YET", "what is new comes at level 2"))
         if self._huge_share and not isinstance(command, Tick) and self._is_huge(who):
             return Decision((), Rejected("HUGE", HUGE))
         self._fuse = (len(decision.events) if self._fails() else 0) if decision.events else 0
@@ -62,30 +63,35 @@ class Versioned:
             self._fuse -= 1
             if not self._fuse:
                 raise CodeFailure
-        return locks.evolve(state, event)
+        return self._decider.evolve(state, event)
 
     def next_deadline(self, state: Any) -> LeaseMs | None:
-        return locks.next_deadline(state)
+        return self._decider.next_deadline(state)
 
     def settles(self, event: Any) -> Settled | None:
-        return locks.settles(event)
+        return self._decider.settles(event)
 
 
-@cache
-def _healthy(level: int) -> Vocabulary:
-    events = LOCKS.events if level > 1 else tuple(e for e in LOCKS.events if e is not LockDowngraded)
-    decider = Versioned(level, lambda: False)
-    return Vocabulary(replace(LOCKS, decider=decider, events=events))
+class Releases:
+    """The code versions of one kind; `newest` is the event that level 2 introduces."""
 
+    def __init__(self, kind: KindSpec, newest: type) -> None:
+        self.kind = kind
+        self.newest = newest
+        self._healthy = {level: self._made(level) for level in (1, 2)}
 
-def vocabulary_of(level: int, world: "World | None" = None) -> Vocabulary:
-    """Return the vocabulary of code version `level`; in a `world`, one whose decider suffers its faults."""
-    healthy = _healthy(level)
-    if world is None or not (world.faults.p_code_failure or world.faults.p_huge_decision):
-        return healthy
-    faults, hit = world.faults, world.broker.hit
-    decider = Versioned(level, lambda: hit(faults.p_code_failure), faults.p_huge_decision)
-    broken = object.__new__(Vocabulary)
-    broken.__dict__.update(healthy.__dict__)
-    broken.kind = replace(healthy.kind, decider=decider)
-    return broken
+    def _made(self, level: int) -> Vocabulary:
+        events = tuple(event for event in self.kind.events if level > 1 or event is not self.newest)
+        return Vocabulary(replace(self.kind, decider=Versioned(self, level, lambda: False), events=events))
+
+    def vocabulary(self, level: int, world: "World | None" = None) -> Vocabulary:
+        """Return the vocabulary of code version `level`; in a `world`, one whose decider suffers its faults."""
+        healthy = self._healthy[level]
+        if world is None or not (world.faults.p_code_failure or world.faults.p_huge_decision):
+            return healthy
+        faults, hit = world.faults, world.broker.hit
+        decider = Versioned(self, level, lambda: hit(faults.p_code_failure), faults.p_huge_decision)
+        broken = object.__new__(Vocabulary)
+        broken.__dict__.update(healthy.__dict__)
+        broken.kind = replace(healthy.kind, decider=decider)
+        return broken

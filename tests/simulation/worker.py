@@ -25,7 +25,6 @@ from tests.simulation.network import IDENTITY, TOKEN
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-WHERE = PartitionId("locks", 0)
 PARTITIONS = 2
 
 
@@ -125,7 +124,13 @@ class Worker(Silent):
         self.clock = VirtualClock(world.loop, world.random.randint(0, 10**9), skew_ms)
         self.entropy = VirtualEntropy(world.random)
         self.roster = WatchedRoster(
-            name, address, {"locks": vocabulary}, PARTITIONS, Access(TOKEN, IDENTITY), 4096, self.clock
+            name,
+            address,
+            {world.where.kind: vocabulary},
+            PARTITIONS,
+            Access(TOKEN, IDENTITY),
+            4096,
+            self.clock,
         )
         self.roster.newest, self.roster.judge = {}, world.judge
         self.roster.owner_factory = self._own
@@ -144,7 +149,7 @@ class Worker(Silent):
     def assigned(self, mine: bool, routes: Mapping[PartitionId, str]) -> None:
         """Hear from the group who owns what."""
         if self.alive:
-            owned = frozenset({WHERE} if mine else ())
+            owned = frozenset({self.world.where} if mine else ())
             self.process.spawn(self.roster.assigned(owned, routes))
             self.world.trace("assigned" if mine else "relieved", self.name)
 

@@ -4,51 +4,47 @@ import asyncio
 from random import Random
 
 from schemas.meta import CommandMeta
-from streams.domain.locks.commands import AcquireLock
 from streams.log.ports import Stored
 from streams.log.reader import PartitionReader
 from streams.log.vocabulary import Vocabulary
-from streams.wire.keys import key_of
-from streams.wire.murmur2 import partition_of
 from tests.simulation.clients import Client
 from tests.simulation.faults import Faults
 from tests.simulation.invariants import Judge
+from tests.simulation.locks.subject import LockSubject
 from tests.simulation.log import Broker, Landing, VirtualDeadLetters
 from tests.simulation.loop import Process, SimLoop
 from tests.simulation.network import TENANT, Network, Socket
+from tests.simulation.subject import Subject
 from tests.simulation.users import User
-from tests.simulation.versions import vocabulary_of
-from tests.simulation.worker import PARTITIONS, WHERE, Worker
+from tests.simulation.worker import Worker
 
 ADDRESSES = ("h0:1", "h1:1", "h2:1", "h3:1")
 """A process that starts takes the first one that is free."""
-NAMES = [
-    name for name in map(str, range(40)) if partition_of(key_of(TENANT, name), PARTITIONS) == WHERE.partition
-]
-FOREIGN_NAME = next(
-    n for n in map(str, range(40)) if partition_of(key_of(TENANT, n), PARTITIONS) != WHERE.partition
-)
 
 
 class World:
     """Everything one history consists of. `chaos` (see `havoc`) and the clock drive it."""
 
-    def __init__(self, random: Random, faults: Faults, *, keep_trace: bool = False) -> None:
+    def __init__(
+        self, random: Random, faults: Faults, subject: Subject | None = None, *, keep_trace: bool = False
+    ) -> None:
+        """`subject`: locks, unless it says otherwise."""
+        self.subject: Subject = subject or LockSubject()
+        self.where = self.subject.where
         self.random = random
         self.faults = faults
         self.loop = SimLoop(random)  # type: ignore[abstract]
         self.broker = Broker(self.loop, random, faults)
         self.network = Network(self.loop, random, faults)
         self.loop.dial = self._reach
-        self.vocabulary: Vocabulary = vocabulary_of(2)
+        self.vocabulary: Vocabulary = self.subject.releases.vocabulary(2)
         self.letters = VirtualDeadLetters(self.broker)
-        self.log = self.broker.topic(WHERE.log_topic + "/0")
-        self.commands = self.broker.topic(WHERE.commands_topic + "/0")
-        self.judge = Judge(
-            self.loop, PartitionReader(WHERE, self.vocabulary, 2), self.vocabulary, self.commands
-        )
+        self.log = self.broker.topic(self.where.log_topic + "/0")
+        self.commands = self.broker.topic(self.where.commands_topic + "/0")
+        self.names = self.subject.names(random)
+        reader = PartitionReader(self.where, self.vocabulary, 2)
+        self.judge = Judge(self.loop, reader, self.vocabulary, self.commands, self.subject)
         self.log.observers.append(self._landed)
-        self.names = NAMES[: random.randint(1, 3)]
         self.pace_s = random.choice((0.05, 0.3, 1.0, 5.0))
         self.quiet = False
         self.workers: list[Worker] = []
@@ -80,7 +76,9 @@ class World:
         name = f"w{len(self.workers)}"
         taken = {worker.address for worker in self.alive()}
         address = next(one for one in ADDRESSES if one not in taken)
-        worker = Worker(self, name, address, vocabulary_of(level, None if sound else self), level, skew)
+        worker = Worker(
+            self, name, address, self.subject.releases.vocabulary(level, None if sound else self), level, skew
+        )
         self.workers.append(worker)
         self.judge.workers[name] = worker
         return worker
@@ -97,7 +95,7 @@ class World:
     def _tell(self, member: Worker, owner: Worker, assignment: int) -> None:
         if self._heard.get(member.name, 0) < assignment:
             self._heard[member.name] = assignment
-            member.assigned(member is owner, {WHERE: owner.address})
+            member.assigned(member is owner, {self.where: owner.address})
 
     def alive(self) -> list[Worker]:
         """Return the processes that still run."""
@@ -105,29 +103,35 @@ class World:
 
     # ── clients ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def start_clients(self, count: int) -> None:
+    def start_clients(self, kind: type[Client], count: int) -> None:
         """Start clients, each with one or two handles at work."""
         for i in range(count):
             drifts = self.random.random() < self.faults.p_client_drift
-            client = Client(self, f"c{i}", self.random.uniform(0.993, 1.007) if drifts else 1.0)
+            client = kind(self, f"c{i}", self.random.uniform(0.993, 1.007) if drifts else 1.0)
             self.clients.append(client)
             client.process.call(client.connect, self.guess(client.name))
             client.process.spawn(client.tend())
             for handle in range(1 if self.quiet else self.random.randint(1, 2)):
                 client.process.spawn(client.live(f"h{handle}"))
 
-    def start_users(self, count: int) -> None:
+    def start_users(self, kind: type[User], count: int) -> None:
         """Start programs that use the real client library."""
         for i in range(count):
-            drifts = self.random.random() < self.faults.p_client_drift
-            user = User(self, f"u{i}", self.random.uniform(0.993, 1.007) if drifts else 1.0, ADDRESSES)
-            self.users.append(user)
-            self.judge.users.add(user.name)
-            user.start(self.random.randint(1, 3))
+            self.start_user(kind, f"u{i}", 3)
+
+    def start_user(self, kind: type[User], name: str, most: int) -> User:
+        """Start one, with up to so many programs."""
+        drifts = self.random.random() < self.faults.p_client_drift
+        user = kind(self, name, self.random.uniform(0.993, 1.007) if drifts else 1.0, ADDRESSES)
+        self.users.append(user)
+        self.judge.users.add(user.name)
+        user.start(self.random.randint(1, most))
+        return user
 
     def processes(self) -> list[Process]:
         """Return the processes of clients and users."""
-        return [*(client.process for client in self.clients), *(user.process for user in self.users)]
+        everybody = [each.process for each in self.clients] + [each.process for each in self.users]
+        return [process for process in everybody if not process.dead]
 
     def guess(self, client: str) -> str | None:
         """Return where a client without better knowledge looks for the owner."""
@@ -164,8 +168,8 @@ class World:
             self._produced += 1
             now = self.broker.wall_ms()
             meta = CommandMeta(0, TENANT, "stray", self._produced, "h", now, now + 60_000)
-            command = AcquireLock(FOREIGN_NAME, "EXCLUSIVE", 1000)
-            self.loop.later(0.001, self.commands.land, self.vocabulary.encode_command(meta, command))
+            stray = self.vocabulary.encode_command(meta, self.subject.stray())
+            self.loop.later(0.001, self.commands.land, stray)
 
     def _landed(self, stored: Stored, landing: Landing | None) -> None:
         sender = "foreign" if landing is None else landing.writer.process.name

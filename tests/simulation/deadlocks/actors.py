@@ -8,8 +8,9 @@ from streams.domain.locks.state import FREE, Lock
 from streams.log.accepted import CommitReader
 from streams.log.positions import PartitionId
 from streams.processes.deadlocks.detector import Abort, Counts, DeadlockDetector
-from streams.processes.deadlocks.process import DeadlockProcess, Identity
+from streams.processes.deadlocks.process import DeadlockProcess
 from streams.processes.direct_lane import ClientLane
+from streams.processes.identity import Identity
 from tests.simulation.deadlocks.tail import VirtualTail
 from tests.simulation.loop import Process
 from tests.simulation.network import TENANT, TOKEN

@@ -17,7 +17,7 @@ from streams.replay.moment import AtEnd, Walk
 from streams.replay.sources import SourceCheck
 from streams.replay.verify import Verification
 from tests.simulation import history
-from tests.simulation.worker import WHERE
+from tests.simulation.locks.subject import WHERE
 from tests.simulation.world import World
 
 SEEDS = range(40)

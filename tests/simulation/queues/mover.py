@@ -1,0 +1,114 @@
+"""The real mover, with a tail that lags, and who tidies up in the end."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeVar
+
+from streams.log.accepted import CommitReader
+from streams.processes.direct_lane import ClientQueueLane
+from streams.processes.identity import Identity
+from streams.processes.mover.moves import Lane
+from streams.processes.mover.ports import Settled
+from streams.processes.mover.process import MoverProcess, MoverState
+from tests.simulation.deadlocks.tail import VirtualTail
+from tests.simulation.network import TENANT
+from tests.simulation.queues.users import QueueUser
+from tests.simulation.users import User
+from tidelock.client.errors import TidelockError
+from tidelock.client.queues.consumer import Consumer
+from tidelock.client.queues.queue import Queue
+
+_T = TypeVar("_T")
+QUIET_S = 1.0
+"""So long after the last put was decided all is there: what a client sent into its topic lands within less."""
+
+
+class Mover(User):
+    """A process that moves dead letters; after a crash another one begins at the start of the log."""
+
+    async def _live(self) -> None:
+        world = self.world
+        reader = CommitReader(world.where, world.vocabulary, max_level=2)
+        tail = VirtualTail(world.broker, world.random, world.random.choice((0.0, 0.5, 3.0)))
+        lane = ClientQueueLane(self.client)
+        await MoverProcess(Identity(TENANT, self.name), world.vocabulary, [reader], tail, lane, self).run()
+
+    def owed(self) -> list[object]:
+        """What it must still do, its queue shows."""
+        return []
+
+    # ── what the mover tells ────────────────────────────────────────────────────────────────────────────────
+
+    def settled(self, lane: Lane, settled: Settled) -> None:
+        self.world.trace(self.name, "moved", lane, settled)
+
+    def state(self, state: MoverState) -> None:
+        """Nobody wants to know."""
+
+    def trouble(self, error: Exception) -> None:
+        self.world.trace(self.name, repr(error))
+
+
+class Tidier(QueueUser):
+    """In peace: everything is worked off, the dead are removed, and a resize comes to its end."""
+
+    is_empty = False
+
+    async def _live(self) -> None:
+        await self.subject.make(self)
+        queues = [self.client.queue(name) for name in self.world.names]
+        for queue in queues:
+            await self._surely(queue.resume)
+        consumers: dict[str, Consumer[bytes]] = {}
+        hands = [asyncio.ensure_future(self._empty(queue, consumers)) for queue in queues]
+        quiet_s = 0.0
+        while quiet_s < QUIET_S:
+            await asyncio.sleep(0.25)
+            quiet_s = 0.0 if self.subject.ledger.undone() or self._others_work() else quiet_s + 0.25
+        self.is_empty = True
+        for consumer in consumers.values():
+            await consumer.stop()
+        await asyncio.gather(*hands)
+        for queue in queues:
+            await self._surely(partial(queue.purge, "DEAD"))
+        await self._resize(queues[0])
+
+    def _others_work(self) -> bool:
+        """Say whether more may be put."""
+        world = self.world
+        users = [user for user in world.users if user is not self and not user.process.dead]
+        return (
+            world.judge.undecided() > 0
+            or any(user.owed() for user in users)
+            or any(client.open for client in world.clients)
+        )
+
+    async def _resize(self, queue: Queue[bytes]) -> None:
+        before = await self._surely(queue.stats)
+        shards = 1 + before.route.shards % 3
+        await self._surely(lambda: queue.resize(shards))
+        after = await self._surely(queue.stats)
+        if after.messages or (after.route.shards, after.route.previous) != (shards, shards):
+            self.world.judge.fail(f"at the end {queue.name} is {after}")
+
+    async def _empty(self, queue: Queue[bytes], consumers: dict[str, Consumer[bytes]]) -> None:
+        while not self.is_empty:
+            consumer = consumers[queue.name] = queue.consume()
+            try:
+                while (message := await consumer.get()) is not None:
+                    self.handed_out(message)
+                    async with message:
+                        self._disbelieve(message)
+            except TidelockError as error:
+                self.world.trace(self.name, repr(error))
+                await consumer.stop()
+
+    async def _surely(self, act: Callable[[], Awaitable[_T]]) -> _T:
+        """Do it, also where the last faults are still felt."""
+        while True:
+            try:
+                return await act()
+            except TidelockError as error:
+                self.world.trace(self.name, repr(error))
+                await asyncio.sleep(0.3)

@@ -1,0 +1,161 @@
+"""Queues, as the histories use them."""
+
+import asyncio
+from collections.abc import Callable
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from streams.domain.queues.commands import CreateQueue, EnqueueMessages, NewMessage
+from streams.domain.queues.events import MessagesRedriven
+from streams.domain.queues.kind import QUEUES
+from streams.domain.queues.settings import QueueRoute, shard_name
+from streams.log.positions import PartitionId
+from streams.wire.keys import key_of
+from streams.wire.murmur2 import partition_of
+from tests.simulation.network import TENANT
+from tests.simulation.queues.books import QueueBooks
+from tests.simulation.queues.clients import QueueClient
+from tests.simulation.queues.mover import Mover, Tidier
+from tests.simulation.queues.users import QueueUser
+from tests.simulation.versions import Releases
+from tests.simulation.worker import PARTITIONS
+from tidelock.client.errors import BadArgument, QueueExists, TidelockError
+from tidelock.client.queues.terms import QueueOptions, settings_of
+
+if TYPE_CHECKING:
+    from tests.simulation.invariants import Judge
+    from tests.simulation.world import World
+
+WHERE = PartitionId("queues", 0)
+MAX_SHARDS = 3
+RELEASES = Releases(QUEUES, MessagesRedriven)
+
+
+def _lies_here(name: str) -> bool:
+    """Say whether all shards of the queue, and the one that a resize looks for in vain, are in the one partition."""
+    keys = [key_of(TENANT, shard_name(name, shard)) for shard in range(MAX_SHARDS + 1)]
+    return all(partition_of(key, PARTITIONS) == WHERE.partition for key in keys)
+
+
+NAMES = [name for name in map(str, range(100)) if _lies_here(name)]
+FOREIGN_NAME = next(
+    name for name in map(str, range(40)) if partition_of(key_of(TENANT, name), PARTITIONS) != WHERE.partition
+)
+
+
+class QueueSubject:
+    """One queue of one to three shards, and one that may take its dead letters."""
+
+    where = WHERE
+    releases = RELEASES
+    harmless = frozenset({"RECEIPT_INVALID", "QUEUE_UNKNOWN", "INTERNAL"})
+    peace_s = 60.0
+    ledger: QueueBooks
+    shards: int
+    moves: bool
+    """Whether dead letters go to the other queue."""
+    options: dict[str, QueueOptions]
+    """By name."""
+
+    def names(self, random: Random) -> list[str]:
+        """Return the names of the queues, and draw how they behave."""
+        main, other = NAMES[:2]
+        self.shards = random.randint(1, MAX_SHARDS)
+        self.options = {main: _drawn(random), other: _drawn(random)}
+        self.moves = random.random() < 0.5
+        if self.moves:
+            self.options[main]["dead_letter_queue"] = other
+            self.options[main]["overflow"] = random.choice(("REFUSE", "DEAD_LETTER_OLDEST"))
+        return [main, other]
+
+    def stray(self) -> Any:
+        """Return a command that belongs to another partition."""
+        message = NewMessage(b"stray/1", None, None, -1, 0, None, (), 0, None)
+        return EnqueueMessages(FOREIGN_NAME, 0, 0, (message,))
+
+    def creation(self) -> CreateQueue:
+        """Return the command that makes the queue with one shard."""
+        name = NAMES[1]
+        return CreateQueue(name, 0, settings_of(**self.options[name]), QueueRoute(1, 1, 1))
+
+    def books(self, judge: "Judge") -> QueueBooks:
+        """Open the books."""
+        windows = {
+            key_of(TENANT, name): int(options["dedup_window"] * 1000)
+            for name, options in self.options.items()
+        }
+        self.ledger = QueueBooks(judge, windows)
+        return self.ledger
+
+    async def make(self, user: QueueUser) -> None:
+        """Make the queues; who is late finds them."""
+        main, other = user.world.names
+        for name, shards in ((main, self.shards), (other, 1)):
+            while not user.stopping:
+                try:
+                    await user.client.queue(name).create(shards=shards, **self.options[name])
+                except QueueExists:
+                    break
+                except BadArgument as error:
+                    user.world.judge.fail(f"{name} cannot be made: {error}")
+                except TidelockError as error:
+                    user.world.trace(user.name, repr(error))
+                    await asyncio.sleep(0.3)
+                else:
+                    break
+
+    def start(self, world: "World") -> None:
+        """Start users of the library, often clients, and a mover where dead letters are moved."""
+        random = world.random
+        world.start_users(QueueUser, random.randint(1, 3))
+        if random.random() < 0.4:
+            world.start_clients(QueueClient, random.randint(1, 2))
+        if self.moves:
+            self._start_mover(world)
+
+    def misfortunes(self, world: "World") -> list[tuple[float, Callable[[], None]]]:
+        """Users and movers die; another mover begins."""
+        faults = world.faults
+        return [
+            (faults.r_client_freeze / 2, lambda: _kill(world, QueueUser)),
+            (faults.r_crash if self.moves else 0.0, lambda: self._replace_mover(world)),
+        ]
+
+    def _replace_mover(self, world: "World") -> None:
+        _kill(world, Mover)
+        world.loop.later(2.0 * world.random.random(), self._start_mover, world)
+
+    def _start_mover(self, world: "World") -> None:
+        world.start_user(Mover, f"m{len(world.users)}", 1)
+
+    def calm(self, world: "World") -> None:
+        """Work everything off."""
+        if self.moves and not any(isinstance(user, Mover) and not user.process.dead for user in world.users):
+            self._start_mover(world)
+        world.start_user(Tidier, "tidier", 1)
+
+    def owed(self, world: "World") -> list[tuple[str, list[Any]]]:
+        """Return what is neither done nor dead."""
+        _ = world
+        left = self.ledger.undone()
+        return [("a queue", left[:3])] if left else []
+
+
+def _drawn(random: Random) -> QueueOptions:
+    return {
+        "max_attempts": random.choice((1, 2, 3)),
+        "lease": random.choice((0.4, 1.0, 3.0)),
+        "backoff_min": random.choice((0.0, 0.1, 0.5)),
+        "backoff_max": 1.0,
+        "dedup_window": random.choice((0.5, 2.0, 5.0)),
+        "aging": random.choice((0.0, 0.3)),
+        "max_depth": random.choice((12, 1000)),
+    }
+
+
+def _kill(world: "World", kind: type) -> None:
+    alive = [user for user in world.users if isinstance(user, kind) and not user.process.dead]
+    if alive:
+        victim = world.random.choice(alive)
+        world.trace("killed", victim.name)
+        victim.process.kill()
