@@ -22,12 +22,16 @@ Partition: TypeAlias = Annotated[
 HOME = Path(".tidelock")
 
 
-def text(argument: str) -> str:
-    """Return `argument` if it is text: what goes to the cluster may not be any bytes."""
+def text(argument: str | None) -> str | None:
+    """Return `argument` if it is text, or left out: what goes to the cluster may not be any bytes."""
+    if argument is None:
+        return None
     try:
         argument.encode()
     except UnicodeEncodeError:
-        raise typer.BadParameter(f"{os.fsencode(argument)!r} is not UTF-8. Write it in UTF-8.") from None
+        raise typer.BadParameter(
+            f"{os.fsencode(argument or '')!r} is not UTF-8. Write it in UTF-8."
+        ) from None
     return argument
 
 

@@ -22,7 +22,10 @@ BackoffMin = Annotated[
 ]
 BackoffMax = Annotated[float | None, typer.Option(help="Longest pause, s.", min=0, max=86_400)]
 DeadLetters = Annotated[
-    str | None, typer.Option("--dead-letter-queue", help="Where dead letters go; '': they stay here.")
+    str | None,
+    typer.Option(
+        "--dead-letter-queue", help="Where dead letters go; '': they stay here.", callback=options.text
+    ),
 ]
 Dedup = Annotated[
     float | None, typer.Option(help="How long a dedup id is known, s; 0: not.", min=0, max=604_800)
@@ -153,13 +156,19 @@ def _progress(queue: str, reached: ResizeProgress) -> str:
 
 
 def pause(queue: Name, home: options.Home = options.HOME, json: options.AsJson = False) -> None:
-    """Deliver nothing until `tidelock queue resume`; putting and settling go on."""
+    """Deliver nothing until `tidelock queue resume`; putting and settling go on.
+
+    Example: [green]tidelock queue pause orders[/]
+    """
     on_queue(home, queue, lambda one: one.pause())
     tell(json, queue, "paused", f"paused {queue}")
 
 
 def resume(queue: Name, home: options.Home = options.HOME, json: options.AsJson = False) -> None:
-    """Deliver again."""
+    """Deliver again.
+
+    Example: [green]tidelock queue resume orders[/]
+    """
     on_queue(home, queue, lambda one: one.resume())
     tell(json, queue, "resumed", f"resumed {queue}")
 

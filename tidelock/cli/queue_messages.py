@@ -22,19 +22,23 @@ def put_messages(
         Path | None,
         typer.Option("--lines", help="A message for each line of this file; - is standard input."),
     ] = None,
-    group: Annotated[str | None, typer.Option(help="Delivered in order within it.")] = None,
-    key: Annotated[str | None, typer.Option(help="Decides the shard.")] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Delivered in order within it.", callback=options.text)
+    ] = None,
+    key: Annotated[str | None, typer.Option(help="Decides the shard.", callback=options.text)] = None,
     priority: Annotated[int | None, typer.Option(help="9 is served first.", min=0, max=9)] = None,
     delay: Annotated[float, typer.Option(help="Not delivered earlier, s.", min=0, max=31_622_400)] = 0.0,
-    dedup_id: Annotated[str | None, typer.Option(help="A second message with it is not put again.")] = None,
+    dedup_id: Annotated[
+        str | None, typer.Option(help="A second one with it is dropped.", callback=options.text)
+    ] = None,
     header: Annotated[list[str] | None, typer.Option("--header", help="NAME=VALUE; several times.")] = None,
     home: options.Home = options.HOME,
     json: options.AsJson = False,
 ) -> None:
     """Put a message, or one for each line of a file, into a queue; print its id.
 
-    Examples: [green]tidelock queue put orders '{"id": 42}' --group customer/7[/],
-    [green]tidelock queue put orders --lines orders.ndjson[/], [green]./make-report | tidelock queue put reports[/]
+    Example: [green]tidelock queue put orders '{"id": 42}' --group customer/7[/], or
+    [green]tidelock queue put orders --lines orders.ndjson[/], or [green]./make-report | tidelock queue put reports[/]
     """
     if payload is not None and lines is not None:
         raise WrongUse("PAYLOAD and --lines do not go together. Leave one out.")
@@ -80,7 +84,7 @@ def take_messages(
     COMMAND finds the id in TIDELOCK_MESSAGE and the attempt in TIDELOCK_ATTEMPT; the lease is extended while it runs.
     The exit code is 1 if no message came or a COMMAND failed.
 
-    Examples: [green]tidelock queue take orders[/], [green]tidelock queue take orders -n 0 -- ./ship.sh[/]
+    Example: [green]tidelock queue take orders[/], or [green]tidelock queue take orders -n 0 -- ./ship.sh[/]
     """
     if ack + nack + hold + bool(command) > 1:
         raise WrongUse("Choose one of --ack, --nack, --lease-only and COMMAND.")
@@ -95,7 +99,7 @@ def peek(
     state: Annotated[
         str, typer.Option(help="Only READY, DELAYED, LEASED, DEAD or MOVING ones.", case_sensitive=False)
     ] = "",
-    after: Annotated[str, typer.Option(help="Behind the message with this id.")] = "",
+    after: Annotated[str, typer.Option(help="Behind the message with this id.", callback=options.text)] = "",
     subscription: Sub = "",
     home: options.Home = options.HOME,
     json: options.AsJson = False,
@@ -140,9 +144,15 @@ def redrive(
     messages: Annotated[
         list[str] | None, typer.Argument(help="Ids; without: all that fit.", metavar="[ID...]")
     ] = None,
-    to: Annotated[str | None, typer.Option(help="Into this queue; without: here.")] = None,
-    group: Annotated[str | None, typer.Option(help="Only those of this group.")] = None,
-    reason: Annotated[str | None, typer.Option(help="Only those whose reason holds this text.")] = None,
+    to: Annotated[
+        str | None, typer.Option(help="Into this queue; without: here.", callback=options.text)
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Only those of this group.", callback=options.text)
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option(help="Only if the reason holds this text.", callback=options.text)
+    ] = None,
     limit: Annotated[int | None, typer.Option(help="So many at most.", min=1)] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say which.")] = False,
     subscription: Sub = "",

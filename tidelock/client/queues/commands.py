@@ -292,7 +292,9 @@ def check_name(queue: str) -> None:
     if not isinstance(queue, str):
         raise BadArgument(f"{queue!r:.100} is no name. Give text.")
     if "#" in queue:
-        raise BadArgument(f"Queue {queue!r:.100} has a # in its name, which marks shards. Leave it out.")
+        raise BadArgument(
+            f"Queue {queue!r:.100} has a # in its name, which marks shards. Leave it out.", code="BAD_NAME"
+        )
     refused = name_problem(queue)
     if refused is not None:
         raise rejection_error(refused, queue)

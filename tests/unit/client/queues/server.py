@@ -41,7 +41,7 @@ async def let_pass(clock: FakeClock, seconds: float) -> None:
 class Connection(locks.FakeConnection):
     """The worker's end of one connection."""
 
-    worker: "QueueWorker"
+    worker: "QueueWorker"  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
         for record in self._splitter.feed(data):
@@ -138,7 +138,7 @@ class QueueWorker:
         self._answers[asked] = (connection, meta.sequence)
         stored = self._stored.get(asked)
         if stored is not None:
-            self._answer(*asked, *stored)
+            self._answer(meta.client, meta.sequence, *stored)
             return
         if type(command) in self.refuse:
             self._answer(*asked, key, self.refuse[type(command)], False)
