@@ -1,0 +1,210 @@
+"""Making, changing, counting, looking, reviving, removing: over all shards, as one."""
+
+import asyncio
+
+import pytest
+
+from streams.domain.queues.commands import ConfigureQueue, RouteQueue
+from streams.domain.queues.settings import QueueRoute
+from tests.unit.client.queues.server import QueueWorker, let_pass
+from tests.unit.client.worker import FakeClock, until
+from tidelock import errors
+from tidelock.client.client import Client
+from tidelock.client.queues.queue import Queue
+
+
+async def test_creating_twice_is_fine_and_otherwise_it_is_refused(client: Client) -> None:
+    queue = client.queue("q")
+    await queue.create(shards=3, lease=20)
+    await queue.create(shards=3, lease=20)
+    with pytest.raises(errors.QueueExists) as caught:
+        await queue.create(shards=3, lease=21)
+    assert caught.value.queue == "q"
+    with pytest.raises(errors.QueueExists):
+        await queue.create(shards=2, lease=20)
+    assert len((await queue.stats()).shards) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"shards": 65}, errors.BadArgument),
+        ({"lease": 0.01}, errors.BadArgument),
+        ({"lease": "long"}, errors.BadArgument),
+        ({"max_attempts": 0}, errors.BadArgument),
+        ({"dead_letter_queue": "q"}, errors.DeadLetterLoop),
+        ({"max_payload": 1 << 20}, errors.BadArgument),
+        ({"colour": "red"}, errors.BadArgument),
+        ({"overflow": "DEAD_LETTER_OLDEST"}, errors.BadArgument),
+    ],
+)
+async def test_bad_settings_are_refused(
+    client: Client, options: dict[str, int], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        await client.queue("q").create(**options)  # type: ignore[arg-type]
+
+
+async def test_configuring_changes_what_is_named_in_all_shards(client: Client) -> None:
+    queue = client.queue("q")
+    await queue.create(shards=3, lease=20)
+    settings = await queue.configure(max_attempts=7)
+    assert (settings.max_attempts, settings.lease_ms) == (7, 20_000)
+    assert {each.settings for each in (await queue.stats()).shards} == {settings}
+    with pytest.raises(errors.BadArgument):
+        await queue.configure(broadcast=True)
+
+
+async def test_two_who_configure_at_the_same_time_end_with_the_same_settings_everywhere(
+    client: Client, other: Client
+) -> None:
+    await client.queue("q").create(shards=4)
+    await asyncio.gather(
+        *(client.queue("q").configure(max_attempts=each) for each in (2, 3)),
+        *(other.queue("q").configure(lease=each) for each in (40, 50)),
+    )
+    assert len({each.settings for each in (await client.queue("q").stats()).shards}) == 1
+
+
+async def test_a_version_conflict_tells_the_version(queue: Queue[object], client: Client) -> None:
+    stats = await client.queues.inspect("orders")
+    with pytest.raises(errors.VersionConflict) as caught:
+        await client.queues.configure("orders", stats.settings, version=9)
+    assert caught.value.version == stats.version
+
+
+async def test_a_paused_queue_delivers_nothing(queue: Queue[object], worker: QueueWorker) -> None:
+    await queue.put(1)
+    await queue.pause()
+    assert await queue.receive() == []
+    await queue.resume()
+    assert len(await queue.receive()) == 1
+    assert len(worker.of(ConfigureQueue)) == 2
+
+
+async def test_only_an_empty_queue_is_deleted_without_force(client: Client) -> None:
+    queue = client.queue("q")
+    await queue.create(shards=2)
+    await queue.put_many([b"x"] * 4)
+    with pytest.raises(errors.QueueNotEmpty):
+        await queue.delete()
+    assert (await queue.stats()).messages == 4
+    assert await queue.delete(force=True) == 4
+    assert await queue.delete() == 0
+    with pytest.raises(errors.QueueUnknown):
+        await queue.stats()
+
+
+async def test_counts_of_all_shards_are_added_up(client: Client, clock: FakeClock) -> None:
+    queue = client.queue("q")
+    await queue.create(shards=3)
+    await queue.put_many([b"x"] * 9)
+    await queue.put(b"later", delay=60)
+    await let_pass(clock, 5)
+    await queue.receive(2)
+    report = await queue.stats()
+    assert (report.messages, report.bytes) == (10, 14)
+    assert (report.counts.ready, report.counts.leased, report.counts.delayed) == (7, 2, 1)
+    assert report.counts.oldest_s == pytest.approx(5, abs=0.3)
+
+
+async def test_peeking_goes_on_where_it_ended(client: Client) -> None:
+    queue = client.queue("q")
+    await queue.create(shards=3)
+    await queue.put_many([b"x"] * 250)
+    first = await queue.peek(120)
+    rest = await queue.peek(1_000, after=first[-1].id)
+    assert len(first) == 120
+    assert len({str(each.id) for each in (*first, *rest)}) == 250
+    assert await queue.peek(state="DEAD") == []
+    for bad in (0, 1_000_000):
+        with pytest.raises(errors.BadArgument):
+            await queue.peek(bad)
+    with pytest.raises(errors.BadArgument):
+        await queue.peek(after="nonsense")
+
+
+async def test_dead_letters_are_chosen_by_reason_group_and_id(client: Client) -> None:
+    queue = client.queue("q")
+    await queue.create(shards=2, max_attempts=1)
+    for number in range(6):
+        await queue.put(b"x", group=f"g{number}")
+    while found := await queue.receive():
+        await found[0].nack(reason="odd" if found[0].group in ("g1", "g3", "g5") else "even")
+    dead = {each.body.group: each.id for each in await queue.peek(state="DEAD")}
+    assert sorted(await queue.redrive(reason="odd", dry_run=True), key=str) == sorted(
+        (dead["g1"], dead["g3"], dead["g5"]), key=str
+    )
+    assert await queue.redrive(group="g2") == [dead["g2"]]
+    assert await queue.redrive(dead["g0"], str(dead["g4"])) == sorted((dead["g0"], dead["g4"]), key=str)
+    assert len(await queue.redrive(limit=2)) == 2
+    assert await queue.purge("DEAD") == 1
+    assert (await queue.stats()).counts.ready == 5
+
+
+async def test_purging_goes_on_to_the_end_or_the_limit(client: Client) -> None:
+    queue = client.queue("q")
+    await queue.create(shards=2)
+    await queue.put_many([b"x"] * 40)
+    assert await queue.purge(limit=15) == 15
+    assert await queue.purge() == 25
+
+
+async def test_a_subscription_that_nobody_added_is_unknown(client: Client) -> None:
+    queue = client.queue("q")
+    await queue.create(broadcast=True)
+    with pytest.raises(errors.SubscriptionUnknown):
+        await queue.subscription("nobody").receive()
+    with pytest.raises(errors.BadArgument):
+        queue.subscription("")
+    plain = client.queue("plain")
+    await plain.create()
+    with pytest.raises(errors.WrongDelivery):
+        await plain.subscription("x").add()
+    with pytest.raises(errors.WrongDelivery):
+        await plain.subscription("x").receive()
+
+
+async def test_a_resize_drains_what_moves_then_removes_what_is_left_over(
+    client: Client, other: Client, clock: FakeClock
+) -> None:
+    queue = client.queue("q")
+    await queue.create(shards=4, dedup_window=0)
+    for number in range(12):
+        await queue.put(b"x", group=f"g{number}")
+    assert not (await queue.resize(2, wait=False)).done
+    resizing = asyncio.create_task(queue.resize(2))
+    taken = 0
+    while taken < 12:
+        for message in await other.queue("q").receive(12):
+            await message.ack()
+            taken += 1
+        await let_pass(clock, 0.1)
+    await until(resizing.done, clock)
+    assert (await resizing).done
+    assert (await queue.stats()).route == QueueRoute(3, 2, 2)
+    with pytest.raises(errors.QueueUnknown):
+        await client.queues.inspect("q", 2)
+
+
+@pytest.mark.parametrize("told", [1, 2, 3])
+async def test_a_resize_that_was_broken_off_is_continued(
+    client: Client, worker: QueueWorker, clock: FakeClock, told: int
+) -> None:
+    """`told`: after how many shards had heard of the new route it was broken off."""
+    queue = client.queue("q")
+    await queue.create(shards=3, dedup_window=0)
+    worker.held = (RouteQueue,)
+    broken = asyncio.create_task(queue.resize(5))
+    for number in range(told):
+        await until(lambda number=number: len(worker.of(RouteQueue)) > number)  # type: ignore[misc]
+        worker.let()
+        worker.held = (RouteQueue,)
+    await asyncio.sleep(0.01)
+    broken.cancel()
+    worker.let()
+    resizing = asyncio.create_task(queue.resize(4))
+    await until(resizing.done, clock)
+    assert (await resizing).done
+    report = await queue.stats()
+    assert {(each.route.shards, each.route.previous) for each in report.shards} == {(4, 4)}
