@@ -1,0 +1,194 @@
+"""The shard itself: create, configure, route, drain, delete."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from streams.domain.queues import commands as c
+from streams.domain.queues import events as e
+from streams.domain.queues.replies import QueueChanged, QueueOpened, QueueRemoved
+from streams.domain.queues.settings import QueueRoute, QueueSettings
+from streams.domain.queues.state import ABSENT
+from tests.unit.queues.spec import NAME, ROUTE, SETTINGS, Spec, ack, new, peek, put, queue, take
+
+INSPECT = c.InspectQueue(NAME, 0)
+NEW = QueueRoute(2, 2, 1)
+
+
+def create(settings: QueueSettings = SETTINGS, route: QueueRoute = ROUTE, name: str = NAME) -> c.CreateQueue:
+    return c.CreateQueue(name, 0, settings, route)
+
+
+def configure(version: int = 0, **changed: Any) -> c.ConfigureQueue:
+    return c.ConfigureQueue(NAME, 0, replace(SETTINGS, **changed), version)
+
+
+def route(to: QueueRoute = NEW) -> c.RouteQueue:
+    return c.RouteQueue(NAME, 0, to)
+
+
+def delete(force: bool = False) -> c.DeleteQueue:
+    return c.DeleteQueue(NAME, 0, force)
+
+
+def nothing() -> Spec:
+    return Spec(ABSENT, 0, 1, None)
+
+
+def test_created_once_it_is_there() -> None:
+    spec = (
+        nothing()
+        .when(create())
+        .then(e.QueueCreated(1, SETTINGS, ROUTE))
+        .answers(QueueOpened(1, 1, existed=False))
+    )
+    spec.when(create()).then().answers(QueueOpened(1, 1, existed=True))
+    spec.when(create(replace(SETTINGS, lease_ms=500))).refuses("QUEUE_EXISTS")
+    spec.when(create(route=NEW)).refuses("QUEUE_EXISTS")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        configure(),
+        route(),
+        put(new()),
+        take(),
+        ack((1, 2)),
+        peek(),
+        INSPECT,
+        c.AddSubscription(NAME, 0, "x"),
+        c.WithdrawReceive(NAME, 0, "", 1),
+        c.ConfirmMoves(NAME, 0, "", (), ()),
+    ],
+)
+def test_nothing_can_be_asked_of_a_queue_that_is_not_there(command: Any) -> None:
+    nothing().when(command).refuses("QUEUE_UNKNOWN", "CreateQueue")
+    nothing().when(replace(command, shard=2)).refuses("QUEUE_UNKNOWN", "shard 2")
+
+
+def test_a_name_holds_no_mark_of_shards() -> None:
+    nothing().when(create(name="orders#1")).refuses("BAD_ARGUMENT", "'#'")
+    nothing().when(replace(create(), shard=64)).refuses("BAD_ARGUMENT")
+    queue().when(replace(INSPECT, queue="a#1")).refuses("BAD_ARGUMENT")
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"max_attempts": 0}, "BAD_ARGUMENT"),
+        ({"max_attempts": 1_001}, "BAD_ARGUMENT"),
+        ({"lease_ms": 99}, "BAD_ARGUMENT"),
+        ({"backoff_min_ms": -1}, "BAD_ARGUMENT"),
+        ({"backoff_max_ms": 999}, "BAD_ARGUMENT"),
+        ({"backoff_factor": 99}, "BAD_ARGUMENT"),
+        ({"jitter": 101}, "BAD_ARGUMENT"),
+        ({"dedup_window_ms": -1}, "BAD_ARGUMENT"),
+        ({"max_depth": 0}, "BAD_ARGUMENT"),
+        ({"max_bytes": 0}, "BAD_ARGUMENT"),
+        ({"max_payload_bytes": 131_073}, "BAD_ARGUMENT"),
+        ({"default_priority": 10}, "BAD_ARGUMENT"),
+        ({"aging_ms": -1}, "BAD_ARGUMENT"),
+        ({"overflow": "DEAD_LETTER_OLDEST"}, "BAD_ARGUMENT"),
+        ({"overflow": "DEAD_LETTER_OLDEST", "dead_letter_queue": "d", "broadcast": True}, "BAD_ARGUMENT"),
+        ({"dead_letter_queue": NAME}, "DEAD_LETTER_LOOP"),
+        ({"dead_letter_queue": ""}, "BAD_ARGUMENT"),
+        ({"dead_letter_queue": "d#1"}, "BAD_ARGUMENT"),
+    ],
+)
+def test_settings_have_bounds(changed: dict[str, Any], code: str) -> None:
+    nothing().when(create(replace(SETTINGS, **changed))).refuses(code)
+    queue().when(configure(**changed)).refuses(code)
+
+
+def test_settings_change_from_version_to_version() -> None:
+    spec = queue().when(configure(1, lease_ms=500))
+    spec.then(e.QueueConfigured(2, replace(SETTINGS, lease_ms=500))).answers(QueueChanged(2, ROUTE))
+    spec.when(configure(1)).refuses("VERSION_CONFLICT", "version 2")
+    spec.when(configure(2, lease_ms=500)).then().answers(QueueChanged(2, ROUTE))
+    spec.when(configure(0)).answers(QueueChanged(3, ROUTE))
+    spec.when(configure(0, broadcast=True)).refuses("BAD_ARGUMENT", "cannot change")
+
+
+def test_a_route_has_bounds_and_only_rises() -> None:
+    for bad in (QueueRoute(2, 0, 1), QueueRoute(2, 65, 1), QueueRoute(2, 1, 65), QueueRoute(0, 1, 1)):
+        queue().when(route(bad)).refuses("BAD_ARGUMENT")
+    spec = queue().at(7).when(route()).then(e.QueueRouted(NEW, 1, 7)).answers(QueueChanged(1, NEW))
+    spec.when(route()).then().answers(QueueChanged(1, NEW))
+    spec.when(route(QueueRoute(2, 3, 1))).refuses("STALE_ROUTE")
+    spec.when(route(ROUTE)).refuses("STALE_ROUTE")
+
+
+def test_a_new_route_ends_waits() -> None:
+    spec = queue().when(take(wait_ms=90), "w", 4).when(route())
+    spec.settles(("w", 4, "ROUTE_CHANGED")).due(None)
+
+
+def test_so_many_waits_end_in_several_decisions() -> None:
+    spec = queue()
+    for index in range(450):
+        spec = spec.when(take(wait_ms=90), "w", index)
+    spec, ended = spec.when(route()), 0
+    while spec.state.leaving:
+        ended += sum(isinstance(event, e.ReceiveEnded) for event in spec.decision.events)
+        spec = spec.due(0).tick()
+        assert len(spec.decision.events) <= 200
+    ended += len(spec.decision.events)
+    assert ended == 450
+
+
+def test_a_shard_is_drained_when_old_groups_and_dedup_ids_are_over() -> None:
+    spec = queue(dedup_window_ms=100).when(put(new(group="g"), new())).when(take(9))
+    assert spec.when(INSPECT).reply.drained
+    token, routed = spec.reply.token, spec.at(10).when(route())
+    assert not routed.at(200).when(INSPECT).reply.drained
+    done = routed.when(ack((1, token)))
+    assert not done.at(109).when(INSPECT).reply.drained
+    assert done.at(110).when(INSPECT).reply.drained
+    stray = routed.when(put(new(group="g", home=1), epoch=2)).when(ack((1, token)))
+    assert not stray.at(110).when(INSPECT).reply.drained
+    last = stray.when(take())
+    assert last.when(ack((3, last.reply.token))).at(110).when(INSPECT).reply.drained
+    here = done.when(put(new(group="g"), epoch=2))
+    assert here.at(110).when(INSPECT).reply.drained
+    assert routed.at(11).when(route(QueueRoute(3, 2, 2))).when(INSPECT).reply.drained
+
+
+def test_deleting() -> None:
+    full = queue().when(put(new()))
+    full.when(delete()).refuses("QUEUE_NOT_EMPTY", "force")
+    gone = full.when(delete(True)).then(e.QueueDeleted(1)).answers(QueueRemoved(1))
+    assert gone.state is ABSENT
+    gone.when(delete()).then().answers(QueueRemoved(0))
+    again = gone.when(create())
+    assert again.reply == QueueOpened(4, 1, existed=False)
+
+
+def test_who_waits_at_a_deleted_queue_is_told() -> None:
+    waits = queue().when(take(wait_ms=90), "w", 4)
+    gone = waits.when(delete()).settles(("w", 4, "QUEUE_DELETED"))
+    assert gone.state is ABSENT
+
+
+def test_a_queue_may_be_created_anew_while_waits_of_the_old_one_end() -> None:
+    spec = queue()
+    for index in range(300):
+        spec = spec.when(take(wait_ms=90), "w", index)
+    spec = spec.when(delete()).when(create()).due(0)
+    spec.when(put(new())).stands(m1="READY")
+    while spec.state.leaving:
+        spec = spec.tick()
+    assert spec.state.settings == SETTINGS
+
+
+def test_numbers() -> None:
+    spec = queue(max_attempts=1).when(put(*[new(b"ab")] * 4, new(delay_ms=9))).at(3).when(take(2))
+    spec = spec.when(c.NackMessages(NAME, 0, "", (c.Receipt(1, 3),), -1, "", False)).when(take(9, wait_ms=0))
+    spec = spec.at(5).when(take(wait_ms=9)).when(INSPECT)
+    stats, (sub,) = spec.reply, spec.reply.subscriptions
+    assert (stats.messages, stats.bytes, stats.next_message, stats.incarnation) == (5, 9, 6, 1)
+    assert (sub.ready, sub.delayed, sub.leased, sub.dead, sub.moving, sub.waiting) == (0, 1, 3, 1, 0, 1)
+    assert sub.oldest_at == 0
+    empty = queue().at(4).when(put(new())).when(INSPECT)
+    assert empty.reply.subscriptions[0].oldest_at == 4
