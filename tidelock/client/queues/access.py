@@ -13,11 +13,11 @@ from tidelock.client.queues.settling import Settler
 class Access:
     """One queue as one client uses it: its lanes, its routes, its consumers."""
 
-    def __init__(self, name: str, queues: Queues, routes: Routes) -> None:
+    def __init__(self, name: str, queues: Queues, routes: Routes, producer: Producer) -> None:
         self.name = name
         self.queues = queues
         self.routes = routes
-        self.producer = Producer(name, queues, routes)
+        self.producer = producer
         self.consumers: dict[Any, None] = {}
         """Those that lease something."""
         self.tasks: set[asyncio.Task[None]] = set()
@@ -39,12 +39,16 @@ class Accesses:
         self.queues = queues
         self.routes = Routes(queues)
         self._known: WeakValueDictionary[str, Access] = WeakValueDictionary()
+        self._producers: WeakValueDictionary[str, Producer] = WeakValueDictionary()
+        """A producer outlives its access while a command of its is under way, whoever awaits that no more."""
 
     def of(self, name: str) -> Access:
         """Return the access to a queue: one for all who use it, so that puts keep their order."""
         access = self._known.get(name)
         if access is None:
-            access = self._known[name] = Access(name, self.queues, self.routes)
+            producer = self._producers.get(name) or Producer(name, self.queues, self.routes)
+            self._producers[name] = producer
+            access = self._known[name] = Access(name, self.queues, self.routes, producer)
         return access
 
     def let_go(self) -> None:

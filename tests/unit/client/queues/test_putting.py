@@ -54,6 +54,24 @@ async def test_a_put_goes_at_once_and_those_that_come_meanwhile_travel_together_
     assert [each.id.number for each in done] == [2, 3, 4, 5, 6, 7, 8]
 
 
+async def test_puts_keep_their_order_though_nobody_awaits_the_first_nor_keeps_its_queue(
+    client: Client, worker: QueueWorker, clock: FakeClock
+) -> None:
+    await client.queue("q").create()
+    await client.queue("q").put(b"0")
+    worker.held = (EnqueueMessages,)
+    given_up = asyncio.create_task(client.queue("q").put(b"1"))
+    await until(lambda: len(worker.of(EnqueueMessages)) == 2)
+    given_up.cancel()
+    await asyncio.wait([given_up])
+    put = asyncio.create_task(client.queue("q").put(b"2"))
+    await let_pass(clock, 0.1)
+    assert payloads(worker) == [[b"0"], [b"1"]]
+    worker.let()
+    await put
+    assert payloads(worker) == [[b"0"], [b"1"], [b"2"]]
+
+
 async def test_a_command_has_500_messages_and_400_kib_at_most(client: Client, worker: QueueWorker) -> None:
     queue = client.queue("big")
     await queue.create()
