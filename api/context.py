@@ -1,5 +1,6 @@
 """What every resolver may use. Made for each request (or connection) by `app`; types and resolvers know only this."""
 
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -10,7 +11,6 @@ from api.identity import Identity
 from api.loaders import Loaders
 from api.paging import Seal
 from api.payloads import PayloadRoom
-from api.ports import LiveLocks
 from api.services import Services
 from streams.projections.queues.reads import QueueReads
 
@@ -29,11 +29,9 @@ class Context:
         """Of whoever asks: in every question."""
         return self.identity.tenant
 
-    @property
-    def live(self) -> LiveLocks:
-        """What subscriptions ask."""
-        assert self.services.live is not None, "only who serves streams runs subscriptions"
-        return self.services.live
+    def stream(self, name: str) -> Callable[..., AsyncGenerator[Any]]:
+        """Return what yields the items of a subscription. Raises `BadArgument`."""
+        return self.services.stream(name)
 
     @property
     def queues(self) -> QueueReads:

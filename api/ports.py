@@ -1,9 +1,9 @@
 """What the API's parts need of the world and of each other, besides read models (`streams.projections.locks.reads`).
 
-Adapters: `storage.kafka.ends`; `api.subscriptions.live`.
+Adapters: `storage.kafka.ends`; `api.subscriptions.live`, `api.subscriptions.queues`.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from typing import Any, Protocol
 
 from streams.log.positions import PartitionId
@@ -35,3 +35,20 @@ class LiveLocks(Protocol):
 
     def deadlocks(self, tenant: str, after: str | None = None) -> AsyncGenerator[Any]:
         """Yield deadlocks as they are broken."""
+
+
+class LiveQueues(Protocol):
+    """The same of queues."""
+
+    def queue_events(
+        self,
+        tenant: str,
+        queue: str | None = None,
+        prefix: str | None = None,
+        only: Collection[Any] | None = None,
+        after: str | None = None,
+    ) -> AsyncGenerator[Any]:
+        """Yield what happens to one queue, or to all whose names start with `prefix`."""
+
+    def queue_depth(self, tenant: str, queue: str, after: str | None = None) -> AsyncGenerator[Any]:
+        """Yield a queue's numbers, then again whenever they changed; with `after`, the changes alone."""

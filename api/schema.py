@@ -18,6 +18,7 @@ from api.queries import partitions as partition_queries
 from api.queries import records as record_queries
 from api.queries import resources as resource_queries
 from api.queries.queue_fields import QueueQuery
+from api.subscriptions.queue_types import EVENTS as QUEUE_EVENTS
 from api.subscriptions.schema import Subscription
 from api.subscriptions.types import EVENTS
 from api.types.locks import Lock
@@ -134,7 +135,7 @@ _is_awaitable: Any = optimized_is_awaitable
 def build(*, introspection: bool = False) -> Schema:
     """Return the schema; `introspection`: for development."""
     config = StrawberryConfig(scalar_map=SCALARS)
-    schema = Schema(Query, Mutation, Subscription, types=EVENTS, config=config)
+    schema = Schema(Query, Mutation, Subscription, types=EVENTS + QUEUE_EVENTS, config=config)
     schema.documents = Documents(schema._schema, introspection=introspection)
     schema.plans = Plans()
     return schema

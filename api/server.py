@@ -32,8 +32,10 @@ from api.subscriptions.app import LiveApp
 from api.subscriptions.hub import Hub
 from api.subscriptions.live import Live
 from api.subscriptions.opening import Followed, followed, log_reader
+from api.subscriptions.queues import LiveQueues
 from api.subscriptions.serving import LiveServer, WebSocketProtocol
 from api.subscriptions.shares import ShareLimits
+from api.subscriptions.streams import KindStreams
 from api.telemetry import SESSIONS
 from storage.kafka.ends import KafkaLogEnds
 from storage.postgres.marks import PostgresLogMarks
@@ -52,6 +54,8 @@ from streams.ops.addresses import host_port
 from streams.ops.http import OK, UNAVAILABLE, pages, serve
 from streams.ops.logs import configure_logs
 from streams.ops.starting import EXIT_CONFIGURATION, run_process, settings_of
+from streams.projections.queues.reads import QueueReads
+from streams.projections.reads import Progress
 
 COMMAND_S = 15.0
 CONNECT_S = 5.0
@@ -130,6 +134,7 @@ async def services_of(
         async with watching as logs, _hot(settings.redis, progress) as hot:
             partitions = {kind.name: await _partitions(ends, kind.name) for kind in kinds}
             home = partial(home_of, partitions)
+            queues = PostgresQueueReads(connections) if QUEUES in logs else None
             services = Services(
                 authenticator=DevelopmentToken(settings.known_token, settings.tenant, settings.principal),
                 reads=PostgresLockReads(connections),
@@ -141,7 +146,8 @@ async def services_of(
                 hot=hot,
                 live=_live_locks(logs[LOCKS], connections),
                 resources=Resources(tuple(kinds), home, log_reader(settings.kafka), marks),
-                queues=PostgresQueueReads(connections) if QUEUES in partitions else None,
+                queues=queues,
+                live_queues=None if queues is None else _live_queues(logs[QUEUES], queues, progress),
                 everywhere=PostgresStandings(connections),
             )
             yield services, [each.hub for each in logs.values()]
@@ -167,6 +173,10 @@ async def _hot(url: str | None, progress: PostgresProgress) -> AsyncIterator[Hot
 
 def _live_locks(logs: Followed, connections: Pool) -> Live:
     return Live(logs.hub, logs.replays, logs.cursors, PostgresStoodLocks(connections))
+
+
+def _live_queues(logs: Followed, reads: QueueReads, progress: Progress) -> LiveQueues:
+    return LiveQueues(KindStreams(logs.hub, logs.replays, logs.cursors), reads, progress)
 
 
 def _connect(

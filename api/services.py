@@ -1,12 +1,13 @@
 """What the API works with: made once a process by `server`, by tests from memory."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from api.errors import BadArgument
 from api.hot import HotLocks
 from api.identity import Authenticator
-from api.ports import LiveLocks, LogEnds
+from api.ports import LiveLocks, LiveQueues, LogEnds
 from api.resources import Resources
 from api.sessions import Sessions
 from streams.projections.locks.reads import LockReads
@@ -34,7 +35,9 @@ class Services:
     hot: HotLocks | None = None
     """Where locks are looked up first; None: there are no hot copies."""
     live: LiveLocks | None = None
-    """What subscriptions ask; None: there are none here."""
+    """What subscriptions of locks ask; None: there are none here."""
+    live_queues: LiveQueues | None = None
+    """The same of queues."""
     resources: Resources | None = None
     """States and histories of any kind; None: there are none here."""
     queues: QueueReads | None = None
@@ -46,6 +49,14 @@ class Services:
     def standings(self) -> Standings:
         """How far read models are."""
         return self.everywhere or self.reads
+
+    def stream(self, name: str) -> Callable[..., AsyncGenerator[Any]]:
+        """Return what yields the items of a subscription. Raises `BadArgument` if this node does not know the kind."""
+        for live in (self.live, self.live_queues):
+            found: Callable[..., AsyncGenerator[Any]] | None = getattr(live, name, None)
+            if found is not None:
+                return found
+        raise BadArgument("This node does not know that kind. Ask one that does.", code="KIND_UNKNOWN")
 
     def partition_of(self, tenant: str, name: str, kind: str = LOCKS) -> int:
         """Return the partition that decides on a resource. Raises `BadArgument` if nothing can have this name."""

@@ -108,7 +108,7 @@ class Operations:
         given = get_argument_values(field, node, variables)
         if after is not None:
             given["after"] = after
-        stream = getattr(self._services.live, field.extensions[DEFINITION].python_name)
+        stream = self._services.stream(field.extensions[DEFINITION].python_name)
         return self._plan(planner, node, operation, variables), stream(who.tenant, **given)
 
     def _plan(

@@ -6,6 +6,7 @@ from typing import Annotated
 import strawberry
 
 from api.context import Info
+from api.subscriptions.queue_types import QueueDepthUpdate, QueueEvent, QueueEventKind
 from api.subscriptions.types import DeadlockBroken, LockEvent, LockUpdate
 
 After = Annotated[
@@ -15,19 +16,35 @@ After = Annotated[
 
 async def lock(info: Info, name: str, after: After = None) -> AsyncGenerator[LockUpdate]:
     """Watch one lock."""
-    return info.context.live.lock(info.context.tenant, name, after)
+    return info.context.stream("lock")(info.context.tenant, name, after)
 
 
 async def lock_events(
     info: Info, name: str | None = None, prefix: str | None = None, after: After = None
 ) -> AsyncGenerator[LockEvent]:
     """Watch events."""
-    return info.context.live.lock_events(info.context.tenant, name, prefix, after)
+    return info.context.stream("lock_events")(info.context.tenant, name, prefix, after)
 
 
 async def deadlocks(info: Info, after: After = None) -> AsyncGenerator[DeadlockBroken]:
     """Watch deadlocks."""
-    return info.context.live.deadlocks(info.context.tenant, after)
+    return info.context.stream("deadlocks")(info.context.tenant, after)
+
+
+async def queue_events(
+    info: Info,
+    queue: str | None = None,
+    prefix: str | None = None,
+    only: list[QueueEventKind] | None = None,
+    after: After = None,
+) -> AsyncGenerator[QueueEvent]:
+    """Watch queues."""
+    return info.context.stream("queue_events")(info.context.tenant, queue, prefix, only, after)
+
+
+async def queue_depth(info: Info, queue: str, after: After = None) -> AsyncGenerator[QueueDepthUpdate]:
+    """Watch a queue's numbers."""
+    return info.context.stream("queue_depth")(info.context.tenant, queue, after)
 
 
 @strawberry.type
@@ -44,4 +61,14 @@ class Subscription:
     )
     deadlocks: AsyncGenerator[DeadlockBroken] = strawberry.subscription(
         resolver=deadlocks, description="Deadlocks, as they are broken."
+    )
+    queue_events: AsyncGenerator[QueueEvent] = strawberry.subscription(
+        resolver=queue_events,
+        description="What happens to one queue, or to all whose names start with `prefix`; `only` these kinds, such "
+        "as DELIVERED.",
+    )
+    queue_depth: AsyncGenerator[QueueDepthUpdate] = strawberry.subscription(
+        resolver=queue_depth,
+        description="A queue in numbers, as the read model has it: now, then whenever they changed, at most four times "
+        "a second. With `after`: if they changed since.",
     )

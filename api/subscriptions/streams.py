@@ -64,9 +64,7 @@ class KindStreams:
             raise BadArgument(f"`prefix` is longer than {MAX_NAME_BYTES} characters: no name starts so.")
         return OnPrefix(tenant, prefix, self.hub.partitions)
 
-    async def events(
-        self, interest: Interest, after: str | None, item_of: EventItem
-    ) -> AsyncGenerator[Any]:
+    async def events(self, interest: Interest, after: str | None, item_of: EventItem) -> AsyncGenerator[Any]:
         """Yield an item for each event that there is one for."""
         follow = await self.begun(interest, after)
         async with aclosing(follow.entries()) as entries:

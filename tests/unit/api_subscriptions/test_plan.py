@@ -54,7 +54,7 @@ async def test_a_plan_renders_what_the_executor_gives(query: str, full: bool) ->
     given: dict[str, Any] = {"after": begin} | ({"full": full} if "$full" in query else {})
     socket = await Socket(app_of(node)).begin()
     socket.subscribe("1", query, **given)
-    context: Any = SimpleNamespace(live=node.live, tenant=TENANT)
+    context: Any = SimpleNamespace(stream=lambda name: getattr(node.live, name), tenant=TENANT)
     stream = await build().stream(query, given, context)
     count = 1 if "deadlocks" in query else len({(one.offset) for one in logs.happened})
     async with aclosing(stream) as results:

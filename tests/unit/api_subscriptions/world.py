@@ -13,16 +13,17 @@ from api.subscriptions.cursor import CursorCodec
 from api.subscriptions.follow import FollowSettings
 from api.subscriptions.hub import Hub, HubLimits
 from api.subscriptions.live import Live
+from api.subscriptions.queues import LiveQueues
 from api.subscriptions.replay import Replays
 from api.subscriptions.subscriber import QueueLimits
 from api.subscriptions.tail import Tail
 from schemas.meta import CommandMeta
 from storage.memory.log import MemoryTopic
 from streams.domain.decider import Context, Requester
-from streams.domain.locks import decider
+from streams.domain.kind import KindSpec
 from streams.domain.locks.commands import AbortWait, AcquireLock, ReleaseLock, WaitEdge
 from streams.domain.locks.kind import LOCKS
-from streams.domain.locks.state import FREE, Lock
+from streams.domain.locks.state import FREE
 from streams.log.accept import LogHead
 from streams.log.accepted import CommitReader
 from streams.log.checkpoint import START, Checkpoint
@@ -63,27 +64,31 @@ class Happened:
     tenant: str
     name: str
     event: Any
-    after: Lock
-    """The lock after its whole decision."""
+    after: Any
+    """The lock, or queue, after its whole decision."""
     last: bool
     """Of its decision."""
 
 
 class Logs:
-    """All partitions of the kind, as their owners would write them."""
+    """All partitions of a kind, as their owners would write them."""
+
+    spec: KindSpec = LOCKS
+    words = WORDS
 
     def __init__(self, partitions: int, log_id: bytes = b"i" * 16, generation: int = 0) -> None:
         self.clock = Ticking()
-        self.wheres = [PartitionId("locks", number) for number in range(partitions)]
+        kind = self.spec.name
+        self.wheres = [PartitionId(kind, number) for number in range(partitions)]
         self.topics = {where: MemoryTopic(self.clock) for where in self.wheres}
         self.heads = {where: LogHead() for where in self.wheres}
         self.numbers = dict.fromkeys(self.wheres, 0)
-        self.locks: dict[str, Lock] = {}
+        self.locks: dict[str, Any] = {}
         self.happened: list[Happened] = []
         self.sequence = 0
         self.marks: dict[PartitionId, list[Checkpoint]] = {where: [START] for where in self.wheres}
         for where in self.wheres:
-            self._write(where, Genesis(log_id, generation, "locks", where.partition, partitions, 0))
+            self._write(where, Genesis(log_id, generation, kind, where.partition, partitions, 0))
             self._write(where, Claim(OWNER, "127.0.0.1:1", "1", 1))
 
     def where(self, name: str, tenant: str = TENANT) -> PartitionId:
@@ -98,14 +103,16 @@ class Logs:
 
         In the place of a command, a name: release that lock if the client holds it then, else ask for it.
         """
-        where = self.where(getattr(asked[0][1], "name", asked[0][1]), tenant)
+        decider, words = self.spec.decider, self.words
+        where = self.where(self._name(asked[0][1]), tenant)
         offset, index, decisions = len(self.topics[where].records), 0, []
         for client, wanted in asked:
             command = self.move(wanted, client, tenant) if isinstance(wanted, str) else wanted
-            assert self.where(command.name, tenant) == where
+            name = self._name(command)
+            assert self.where(name, tenant) == where
             self.sequence += 1
-            key = f"{tenant}/{command.name}"
-            before = self.locks.get(key, FREE)
+            key = f"{tenant}/{name}"
+            before = self.locks.get(key) or decider.initial(key)
             context = Context(offset, 0, self.numbers[where] + 1)
             decided = decider.decide(command, Requester("app", client, "1", self.sequence), before, context)
             after = before
@@ -114,18 +121,21 @@ class Logs:
             self.locks[key] = after
             for event in decided.events:
                 last = event is decided.events[-1]
-                self.happened.append(Happened(where, offset, index, tenant, command.name, event, after, last))
+                self.happened.append(Happened(where, offset, index, tenant, name, event, after, last))
                 index += 1
             self.numbers[where] += len(decided.events)
             meta = CommandMeta(0, tenant, client, self.sequence, "1", 0, 2**50)
             decisions.append(
                 LoggedDecision(
                     "DIRECT", "app", meta, b"h", type(command).__name__, key, decided.waiting,
-                    tuple(map(WORDS.encode_event, decided.events)), b"",
+                    tuple(map(words.encode_event, decided.events)), b"",
                 )
             )  # fmt: skip
         head = self.heads[where]
         self._write(where, Commit(OWNER, head.head, head.n + 1, offset, offset, 1, None, tuple(decisions)))
+
+    def _name(self, command: Any) -> str:
+        return command if isinstance(command, str) else self.spec.key_of(command)
 
     def toggle(self, name: str, client: str = "a", tenant: str = TENANT) -> None:
         """Have `client` release the lock if it holds it, else ask for it and wait."""
@@ -146,7 +156,7 @@ class Logs:
 
     def mark(self, where: PartitionId) -> None:
         """Leave a checkpoint at the end of the partition, as a projector does."""
-        reader = CommitReader(where, WORDS)
+        reader = CommitReader(where, self.words)
         for stored in self.topics[where].records:
             reader.read(stored)
         self.marks[where].append(reader.checkpoint)
@@ -239,11 +249,14 @@ class Node:
     ) -> None:
         self.logs = logs
         self.steered = Steered(logs)
-        self.hub = Hub(WORDS, HubLimits(ring_bytes=ring_bytes, queue=QueueLimits(items=queue)))
+        self.hub = Hub(logs.words, HubLimits(ring_bytes=ring_bytes, queue=QueueLimits(items=queue)))
         self.projected = Projected(logs)
-        self.codec = CursorCodec("locks", key, self.hub.genesis_of)
-        self.replays = Replays(Marks(logs), lambda where: logs.topics[where], WORDS, readers, pace_s=0.05)
+        self.codec = CursorCodec(logs.spec.name, key, self.hub.genesis_of)
+        self.replays = Replays(
+            Marks(logs), lambda where: logs.topics[where], logs.words, readers, pace_s=0.05
+        )
         self.settings = FollowSettings(ahead_s=0.05)
+        self.live_queues: LiveQueues | None = None
         self.live = Live(self.hub, self.replays, self.codec, self.projected, self.settings)
         self._tail = Tail(self.hub, self.steered, self._ends, Marks(logs), first_pause_s=0, earlier=earlier)
         self._running: asyncio.Task[None] | None = None
