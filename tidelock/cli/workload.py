@@ -13,11 +13,13 @@ from tidelock.cli import exits, options, show
 from tidelock.cli.discovery import find
 from tidelock.cli.exits import WrongUse
 from tidelock.cli.tls import client_tls
+from tidelock.cli.workload_queue import queue_facts, queue_view, run_queue
 from tidelock.cli.workload_run import run_locks
 from tidelock.cli.workload_view import as_facts, workload_view
 from tidelock.workload.demo import Demo
 from tidelock.workload.locks import Plan
-from tidelock.workload.trace import TraceProblem, read_trace
+from tidelock.workload.queues import QueuePlan
+from tidelock.workload.trace import TraceProblem, read_ios, read_trace
 
 workload_app = typer.Typer(
     help="Put real clients to work, and prove from the log what came of it.", no_args_is_help=True,
@@ -56,6 +58,47 @@ def locks(
     else:
         show.out.print(workload_view(run))
     raise typer.Exit(exits.OK if run.ok else exits.NO)
+
+
+@workload_app.command("queue")
+def queue(
+    trace: Annotated[Path, typer.Option(help="CSV: version,time,op,size,lbn; lbn is the group.")],
+    producers: Annotated[int, typer.Option(min=1, max=100, help="Producers, each with a connection.")] = 2,
+    in_flight: Annotated[int, typer.Option(min=1, help="Puts under way, each producer.")] = 64,
+    consumers: Annotated[int, typer.Option(min=1, max=100, help="Consumers, each with a connection.")] = 4,
+    prefetch: Annotated[int, typer.Option(min=1, max=10_000, help="Messages leased, each consumer.")] = 64,
+    shards: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Of a queue that is not there yet. Default: 4.")
+    ] = None,
+    name: Annotated[
+        str, typer.Option("--queue", help="The queue; made if it is not there.")
+    ] = "workload/trace",
+    fail: Annotated[float, typer.Option(min=0, max=0.9, help="Share of the handlers that fail.")] = 0.01,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many requests.")] = None,
+    home: options.Home = options.HOME,
+    json: options.AsJson = False,
+) -> None:
+    """Put a block I/O trace as messages, as fast as it goes, handle them, and prove that nothing went wrong.
+
+    Each request is a message, its first block the group. Which handlers fail depends on the message and the attempt
+    alone. At the end the logs are verified from their first record and compared with what the producers and consumers
+    wrote down: nothing was lost, nothing acknowledged came back, every group was in order. Others must not read the
+    queue meanwhile. Exit code 1 if anything is not proved.
+
+    Example: [green]tidelock workload queue --trace cloudPhysicsIO.csv --consumers 8[/]
+    """
+    running = find(home)
+    try:
+        ios = read_ios(trace, limit)
+    except TraceProblem as problem:
+        raise WrongUse(str(problem)) from problem
+    plan = QueuePlan(name, producers, in_flight, consumers, prefetch, shards, fail)
+    ran = uvloop.run(run_queue(running, ios, plan, quiet=json))
+    if json:
+        show.as_json(queue_facts(ran))
+    else:
+        show.out.print(queue_view(ran))
+    raise typer.Exit(exits.OK if ran.ok else exits.NO)
 
 
 @workload_app.command("demo")

@@ -1,5 +1,7 @@
-"""How a run of the lock workload is shown."""
+"""How a run of a workload is shown."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from rich.console import Group, RenderableType
@@ -7,6 +9,7 @@ from rich.text import Text
 
 from tidelock.cli import show, verify
 from tidelock.cli.workload_run import Run
+from tidelock.workload.proof import Line
 
 
 def workload_view(run: Run) -> RenderableType:
@@ -21,15 +24,24 @@ def workload_view(run: Run) -> RenderableType:
     setting = (
         f"{plan.clients} clients, {plan.in_flight} in flight each; durability {run.durability}; {run.machine}"
     )
-    errors = [Text(f"failed: {count:,} {code}", style="red") for code, count in outcome.errors.most_common()]
-    times = show.table("\nms", "", *run.percentiles["acquire"], right=frozenset(run.percentiles["acquire"]))
-    for name, found in run.percentiles.items():
+    return run_view(rates, setting, outcome.errors, run.percentiles, run.proof, run.proof_seconds)
+
+
+def run_view(
+    rates: str, setting: str, errors: Counter[str], percentiles: dict[str, dict[str, float]], proof: Sequence[Line],
+    proof_s: float,
+) -> RenderableType:  # fmt: skip
+    """Return what every workload tells: rates, errors, a table of times in ms, and the proof."""
+    failed = [Text(f"failed: {count:,} {code}", style="red") for code, count in errors.most_common()]
+    names = next(iter(percentiles.values()))
+    times = show.table("\nms", "", *names, right=frozenset(names))
+    for name, found in percentiles.items():
         times.add_row(name, *(f"{value:,.2f}" for value in found.values()))
-    lines = show.table(f"\nproof, from the log ({run.proof_seconds:.1f} s)", "", "", "evidence")
-    for line in run.proof:
+    lines = show.table(f"\nproof, from the log ({proof_s:.1f} s)", "", "", "evidence")
+    for line in proof:
         verdict = Text("PASS", style="bold green") if line.ok else Text("FAIL", style="bold red")
         lines.add_row(verdict, line.claim, line.evidence)
-    return Group(Text(rates, style="bold"), Text(setting, style="dim"), *errors, times, lines)
+    return Group(Text(rates, style="bold"), Text(setting, style="dim"), *failed, times, lines)
 
 
 def as_facts(run: Run) -> dict[str, object]:

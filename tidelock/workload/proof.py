@@ -82,29 +82,40 @@ class Matcher:
 def proof(
     reports: Sequence[Report], matcher: Matcher, recorder: Recorder, requests: tuple[int, int]
 ) -> list[Line]:
-    """Return what is proved and what is not. `requests`: (served, all)."""
-    wrong = matcher.finish()
+    """Return what is proved of a run on locks, and what is not. `requests`: (served, all)."""
     codes = sum((report.codes for report in reports), Counter[str]())
-    total = codes.total()
     grants, leases = sum(r.counts["grants"] for r in reports), sum(r.counts["held"] for r in reports)
     locks, tokens = sum(codes[code] for code in LOCKS), codes["TOKEN"]
-    twice = [key for key, count in matcher.decided.items() if count > 1]
-    silent = [key for key in matcher.decided if key not in recorder.heard]
     greatest = ", ".join(f"{r.where}: {r.greatest_token & 0xFFFFFFFFFFFF:,}" for r in reports)
     served, asked = requests
+    held = f"{grants:,} grants, {locks} conflicts, {leases} held at the end"
+    return [
+        Line("every request was served", served == asked, f"{served:,} of {asked:,}"),
+        rules_line(reports),
+        Line("no two holders ever conflicted", not locks, held),
+        Line("fencing tokens only rose", not tokens, f"{tokens} out of order; last event {greatest}"),
+        *answer_lines(matcher, recorder),
+    ]
+
+
+def rules_line(reports: Sequence[Report]) -> Line:
+    """Return whether the verified logs keep every rule."""
+    total = sum(report.violation_count for report in reports)
+    records, decisions = sum(r.records for r in reports), sum(r.decisions for r in reports)
+    evidence = f"{records:,} records, {decisions:,} decisions, {total} violations"
+    return Line("the log keeps every rule", not total, evidence)
+
+
+def answer_lines(matcher: Matcher, recorder: Recorder) -> list[Line]:
+    """Return whether the answers are those of the log, one a command."""
+    wrong = matcher.finish()
+    twice = [key for key, count in matcher.decided.items() if count > 1]
+    silent = [key for key in matcher.decided if key not in recorder.heard]
     first = f"; first: client {wrong[0][0][0]}, command {wrong[0][0][1]}, {wrong[0][1]}" if wrong else ""
     repeated = f", {matcher.repeated} repeated" if matcher.repeated else ""
-    held = f"{grants:,} grants, {locks} conflicts, {leases} held at the end"
-    looked_at = (
-        f"{sum(r.records for r in reports):,} records, {sum(r.decisions for r in reports):,} decisions"
-    )
     exact = f"{matcher.matched:,} of {recorder.answers:,} byte for byte at their offsets"
     once = f"{len(matcher.decided):,} commands, {len(twice)} twice, {len(silent)} without an answer"
     return [
-        Line("every request was served", served == asked, f"{served:,} of {asked:,}"),
-        Line("the log keeps every rule", not total, f"{looked_at}, {total} violations"),
-        Line("no two holders ever conflicted", not locks, held),
-        Line("fencing tokens only rose", not tokens, f"{tokens} out of order; last event {greatest}"),
         Line("every answer is in the log", not wrong, f"{exact}{repeated}, {len(wrong)} not{first}"),
         Line("every command was decided once", not twice and not silent, once),
     ]

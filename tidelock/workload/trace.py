@@ -1,4 +1,5 @@
-"""A block I/O trace as a workload of locks: reads share, writes exclude, one lock an extent of 2,048 blocks.
+"""A block I/O trace as a workload. Of locks: reads share, writes exclude, one lock an extent of 2,048 blocks. Of
+messages: each I/O is one, and those of one first block are a group.
 
 Columns: version, time, op (SCSI operation code, hex), size (bytes), lbn (first block of 512 bytes); version and
 time are not looked at.
@@ -32,6 +33,16 @@ class TraceProblem(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class BlockIo:
+    """One line of the trace."""
+
+    line: int
+    op: str
+    size: int
+    lbn: int
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One I/O: the locks it takes, in the order of their names, all shared or all exclusive."""
 
@@ -40,22 +51,27 @@ class Request:
 
 
 def read_trace(path: Path, limit: int | None = None, prefix: str = "extent") -> list[Request]:
-    """Return the first `limit` requests, at least one. Raises `TraceProblem`."""
+    """Return the first `limit` I/Os as requests for locks, at least one. Raises `TraceProblem`."""
+    return [_request(each, prefix) for each in read_ios(path, limit)]
+
+
+def read_ios(path: Path, limit: int | None = None) -> list[BlockIo]:
+    """Return the first `limit` I/Os, at least one. Raises `TraceProblem`."""
     try:
         with path.open(newline="") as file:
-            requests = list(islice(_requests(path, csv.DictReader(file), prefix), limit))
+            ios = list(islice(_ios(path, csv.DictReader(file)), limit))
     except (OSError, UnicodeDecodeError) as error:
         raise TraceProblem(f"{path} cannot be read ({error}). Give the path of a CSV trace.") from error
-    if not requests:
+    if not ios:
         raise TraceProblem(f"There are no requests in {path} below its first line. {CURE}")
-    return requests
+    return ios
 
 
-def _requests(path: Path, rows: "csv.DictReader[str]", prefix: str) -> Iterator[Request]:
+def _ios(path: Path, rows: "csv.DictReader[str]") -> Iterator[BlockIo]:
     try:
         _check_columns(path, rows.fieldnames or ())
         for row in rows:
-            yield _request(row, prefix)
+            yield _io(rows.line_num, row)
     except UnicodeDecodeError:
         raise  # a ValueError, but it says nothing of a line
     except (csv.Error, ValueError) as error:
@@ -71,7 +87,7 @@ def _check_columns(path: Path, found: Sequence[str]) -> None:
         )
 
 
-def _request(row: dict[str, str | None], prefix: str) -> Request:
+def _io(line: int, row: dict[str, str | None]) -> BlockIo:
     given = {column: row[column] or "" for column in COLUMNS}
     missing = [column for column, text in given.items() if not text]
     if missing:
@@ -81,9 +97,13 @@ def _request(row: dict[str, str | None], prefix: str) -> Request:
         raise ValueError(f"op {op!r} neither reads nor writes")
     _check_range("size", size, MAX_SIZE_BYTES)
     _check_range("lbn", lbn, MAX_LBN)
-    last = lbn + max(1, -(-size // BLOCK_BYTES)) - 1
-    extents = range(lbn // EXTENT_BLOCKS, last // EXTENT_BLOCKS + 1)
-    return Request(op in READS, tuple(f"{prefix}/{extent:010d}" for extent in extents))
+    return BlockIo(line, op, size, lbn)
+
+
+def _request(io: BlockIo, prefix: str) -> Request:
+    last = io.lbn + max(1, -(-io.size // BLOCK_BYTES)) - 1
+    extents = range(io.lbn // EXTENT_BLOCKS, last // EXTENT_BLOCKS + 1)
+    return Request(io.op in READS, tuple(f"{prefix}/{extent:010d}" for extent in extents))
 
 
 def _check_range(column: str, number: int, most: int) -> None:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from tests.integration.cli.conftest import Cli
-from tidelock.local.testing import stack_for_tests
 
 pytestmark = [
     pytest.mark.integration,
@@ -20,13 +17,6 @@ pytestmark = [
 ]
 
 HOT, COLD = 3, 50
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def cli(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cli]:
-    """The command line at a stack of Kafka and two workers."""
-    async with stack_for_tests(tmp_path_factory.mktemp("stack"), ("kafka",), workers=2) as stack:
-        yield Cli(stack)
 
 
 def trace(path: Path, requests: int) -> Path:
