@@ -51,6 +51,10 @@ class Draft:
         self.queue = evolve(self.queue, event)
         self.room -= size
 
+    def close(self, event: Event) -> None:
+        """Decide that `event` happens last in its subscription: the queue as it leaves it is not worked out."""
+        self.events.append(event)
+
     @property
     def next_token(self) -> int:
         """Token, or ticket, of the event that is added next."""
@@ -68,8 +72,11 @@ class Draft:
         return self.queue.settings
 
 
-def sweep(draft: Draft) -> bool:
-    """Add all that is due: ends of leases, delays and waits, then deliveries. False: some is left for a Tick."""
+def sweep(draft: Draft, *, last: bool = False) -> bool:
+    """Add all that is due: ends of leases, delays and waits, then deliveries. False: some is left for a Tick.
+
+    `last`: nobody looks at the draft's queue afterwards.
+    """
     if not _end_leaving(draft):
         return False
     now = draft.context.now
@@ -78,7 +85,7 @@ def sweep(draft: Draft) -> bool:
             return False
         if not _due(draft, name):
             return False
-        if sub.waits and not (_time_out(draft, name) and _deliver(draft, name)):
+        if sub.waits and not (_time_out(draft, name) and _deliver(draft, name, last=last)):
             return False
     return True
 
@@ -171,7 +178,7 @@ def _time_out(draft: Draft, name: str) -> bool:
         draft.add(ended(wait, "TIMED_OUT"), 128 + wait_bytes(wait))
 
 
-def _deliver(draft: Draft, name: str) -> bool:
+def _deliver(draft: Draft, name: str, *, last: bool) -> bool:
     while deliverable(draft.queue, draft.queue.subscriptions[name]):
         if draft.full:
             return False
@@ -180,7 +187,11 @@ def _deliver(draft: Draft, name: str) -> bool:
         assert first is not None
         wait = sub.waits[first[1]]
         chosen = choose(draft.queue, sub, draft.context.now, wait.max_messages)
-        draft.add(_delivered(draft, wait, chosen), wait_bytes(wait) + 128 + NUMBER_BYTES * len(chosen))
+        delivered = _delivered(draft, wait, chosen)
+        if last and len(sub.waits) == 1:
+            draft.close(delivered)
+            break
+        draft.add(delivered, wait_bytes(wait) + 128 + NUMBER_BYTES * len(chosen))
     return True
 
 

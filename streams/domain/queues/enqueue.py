@@ -51,7 +51,7 @@ def enqueue(
     for each in died:
         draft.add(each)
     draft.add(event, size)
-    sweep(draft)
+    sweep(draft, last=True)
     return Decision(tuple(draft.events), reply)
 
 

@@ -22,11 +22,12 @@ def ack(command: AckMessages, who: Requester, queue: Queue, context: Context) ->
         return Decision((), checked)
     good, refused = checked
     acked, taken = MessagesAcked(command.subscription, good), ReceiptsTaken(len(good), refused, 0)
-    if not queue.subscriptions[command.subscription].waits:
+    sub = queue.subscriptions[command.subscription]
+    if not sub.waits or not sub.groups:  # only the next of a group can be ready by this
         return Decision((acked,), taken)
     draft = Draft(queue, context)
     draft.add(acked)
-    sweep(draft)
+    sweep(draft, last=True)
     return Decision(tuple(draft.events), taken)
 
 
@@ -52,7 +53,7 @@ def nack(command: NackMessages, who: Requester, queue: Queue, context: Context) 
         counts=not returned,
     )
     if queue.subscriptions[command.subscription].waits:
-        sweep(draft)
+        sweep(draft, last=True)
     return Decision(tuple(draft.events), ReceiptsTaken(len(good), refused, 0))
 
 
