@@ -103,13 +103,13 @@ def queue(
 
 @workload_app.command("demo")
 def demo(
-    clients: Annotated[int, typer.Option("--clients", "-n", min=1, help="Client connections.")] = 5,
+    clients: Annotated[int, typer.Option("--clients", "-n", min=1, help="Clients that lock.")] = 5,
     seconds: Annotated[
         float | None, typer.Option(min=0, help="End after so long. Default: at Ctrl-C.")
     ] = None,
     home: options.Home = options.HOME,
 ) -> None:
-    """Let a handful of clients contend for a few locks, at a walking pace, so that there is something to see.
+    """Let some clients contend for a few locks and others work off a queue, at a walking pace: something to see.
 
     This is what `tidelock up` runs unless told not to. Watch it: `tidelock log tail --follow`.
 

@@ -1,4 +1,4 @@
-"""A small workload to look at: a handful of clients that contend for a few locks, at a walking pace."""
+"""A small workload to look at: some clients contend for a few locks, others work off a queue, at a walking pace."""
 
 import asyncio
 import random
@@ -11,6 +11,7 @@ from time import perf_counter
 import tidelock
 from tidelock.client.client import Client
 from tidelock.client.errors import ClientClosed, NotAuthenticated, TidelockError
+from tidelock.workload.demo_queue import CONSUMERS, DemoQueue
 from tidelock.workload.figures import Durations
 
 LOCKS = ("demo/orders/1", "demo/orders/2", "demo/orders/3", "demo/stock", "demo/report")
@@ -34,6 +35,7 @@ class Demo:
         self._token = token
         self._clients = clients
         self._tls = tls
+        self._queue = DemoQueue()
         self._granted = 0
         self._refused: Counter[str] = Counter()
         self._waits = Durations(most=LATEST)
@@ -45,15 +47,17 @@ class Demo:
         async with AsyncExitStack() as stack:
             connecting = (
                 tidelock.connect(*self._workers, token=self._token, tls=self._tls)
-                for _ in range(self._clients)
+                for _ in range(self._clients + 1 + CONSUMERS)
             )
             clients = [await stack.enter_async_context(each) for each in connecting]
+            producer, *consumers = clients[self._clients :]
             try:
                 async with asyncio.TaskGroup() as tasks:
-                    for client in clients:
+                    for client in clients[: self._clients]:
                         tasks.create_task(self._work(client))
+                    tasks.create_task(self._queue.run(producer, consumers))
             except ExceptionGroup as group:
-                raise group.exceptions[0] from group
+                raise _first(group) from group
 
     def summary(self) -> str:
         """Return what happened so far, in one line."""
@@ -61,7 +65,8 @@ class Demo:
         waits = self._waits.percentiles_ms((0.5, 0.99))
         refused = "".join(f", {count} {code}" for code, count in sorted(self._refused.items()))
         times = f", waited p50 {waits['p50']:.0f} ms, p99 {waits['p99']:.0f} ms" if waits else ""
-        return f"{self._clients} clients, {self._granted:,} grants ({rate:.1f}/s){times}{refused}"
+        locks = f"{self._clients} clients, {self._granted:,} grants ({rate:.1f}/s){times}{refused}"
+        return f"{locks}; {self._queue.summary()}"
 
     async def _work(self, client: Client) -> None:
         while True:
@@ -77,3 +82,8 @@ class Demo:
             except TidelockError as error:
                 self._refused[error.code] += 1
             await asyncio.sleep(random.uniform(*PAUSE_S))  # noqa: S311
+
+
+def _first(group: ExceptionGroup[Exception]) -> Exception:
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, ExceptionGroup) else first

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 from pathlib import Path
 
@@ -56,3 +57,6 @@ async def test_the_demo_shows_life(cli: Cli) -> None:
     ran = await cli("workload", "demo", "--clients", "3", "--seconds", "3")
     assert (ran.code, ran.out.startswith("3 clients, ")) == (0, True)
     assert int(ran.out.split()[2].replace(",", "")) > 0
+    put, handled = re.findall(r"queue demo/tasks: (\d+) put, (\d+) handled", ran.out)[0]
+    assert int(put) >= int(handled) > 0
+    assert "demo/tasks" in (await cli("queue", "stats", "demo/tasks")).out
