@@ -1,7 +1,7 @@
 """A producer or a consumer: a process of its own, told by its arguments what to do and by standard input when.
 
-It prints `ready`; a line on its standard input starts it; it prints its result as a line of JSON, and ends when its standard input does.
-Not for users.
+It prints `ready`; a line on its standard input starts it; it prints its result as a line of JSON, and ends when its
+standard input does. Not for users.
 """
 
 import asyncio

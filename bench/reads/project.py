@@ -15,9 +15,9 @@ from storage.kafka.log import KafkaTopicReader
 from storage.postgres.migrations import migrate
 from storage.postgres.pool import PoolSettings, pool
 from storage.postgres.store import PostgresProjectionStore
-from streams.catalog import PROJECTIONS
 from streams.log.checkpoint import START, Checkpoint
 from streams.projector.settings import LaneSettings
+from streams.read_models import PROJECTIONS
 from tidelock.local.parts.catalog import PROJECTOR
 from tidelock.local.stack import LocalStack
 

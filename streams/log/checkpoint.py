@@ -3,7 +3,9 @@
 Whoever keeps state keeps its checkpoint beside it, written together: reading on from there is exact.
 """
 
-from schemas.messages import bind
+from functools import cache
+
+from schemas.messages import Messages, bind
 from streams.domain.value import value
 from streams.log.accept import LogHead
 from streams.log.chain import EMPTY_HEAD
@@ -35,17 +37,21 @@ class Checkpoint:
 START = Checkpoint(0, EMPTY_HEAD, 0, -1, b"", 1, 0, 0, 0, 0, 0, 0, None, None)
 """Before the first record."""
 
-_CHECKPOINTS = bind("reading", (Checkpoint,))
+
+@cache
+def _checkpoints() -> Messages:
+    """Return their codec, made when it is first needed: most who read logs store none."""
+    return bind("reading", (Checkpoint,))
 
 
 def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
     """Return the single-object encoding, to be stored beside the state."""
-    return _CHECKPOINTS.encode(checkpoint)
+    return _checkpoints().encode(checkpoint)
 
 
 def decode_checkpoint(stored: bytes) -> Checkpoint:
     """Return what `encode_checkpoint` stored. Raises `SchemaError`."""
-    checkpoint: Checkpoint = _CHECKPOINTS.decode(stored)
+    checkpoint: Checkpoint = _checkpoints().decode(stored)
     return checkpoint
 
 

@@ -28,7 +28,7 @@ from storage.postgres.pool import Pool, PoolSettings, pool
 from storage.postgres.publications import PostgresPublications
 from storage.postgres.store import PostgresProjectionStore
 from storage.redis.hot import RedisHotStore, client
-from streams.catalog import KINDS, PROJECTIONS
+from streams.catalog import KINDS
 from streams.domain.kind import KindSpec
 from streams.log.ports import LogUnavailable
 from streams.log.positions import PartitionId
@@ -55,6 +55,7 @@ from streams.projector.settings import LaneSettings
 from streams.projector.status import Shown, serve_status
 from streams.projector.telemetry import ProjectorWatch
 from streams.projector.watchdog import LoopGuard, Watchdog
+from streams.read_models import PROJECTIONS
 
 EXIT_LOGS = 3
 EXIT_DATABASE = 4

@@ -10,11 +10,11 @@ from typing import Final, TypeAlias
 from storage.kafka.topic_facts import ends_of
 from storage.postgres.pool import PoolSettings, pool
 from storage.postgres.store import PostgresProjectionStore
-from streams.catalog import PROJECTIONS
 from streams.log.checkpoint import START, Checkpoint
 from streams.log.positions import PartitionId
 from streams.projections.ports import ProjectionStore
 from streams.projections.projection import Projection
+from streams.read_models import PROJECTIONS
 from tidelock.cli.exits import CliProblem, NothingToTalkTo, WrongUse
 
 LOOK_S: Final = 0.2

@@ -15,12 +15,12 @@ from psycopg_pool import AsyncConnectionPool
 from storage.postgres.checkpoints import CHANNEL
 from storage.postgres.pool import PoolSettings, pool
 from storage.postgres.store import PostgresProjectionStore
-from streams.catalog import PROJECTIONS
 from streams.log.checkpoint import START, Checkpoint
 from streams.log.positions import PartitionId
 from streams.projections.locks import tables
 from streams.projections.ports import CheckpointMoved, Loaded, RowRefused, SinkUnavailable
 from streams.projections.table import Changes, Row, Table
+from streams.read_models import PROJECTIONS
 from tests.contract.sinks.conftest import PostgresDatabase, empty_database, postgres_for_tests
 from tests.contract.sinks.toys import HERE, ITEMS, SPELLS, TOY, at, inserted, item, put, spell
 from tidelock.local.stack import LocalStack

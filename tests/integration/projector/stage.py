@@ -13,9 +13,9 @@ import httpx
 from psycopg import AsyncConnection, OperationalError
 
 import tidelock
-from streams.catalog import PROJECTIONS
 from streams.log.checkpoint import decode_checkpoint
 from streams.log.positions import PartitionId
+from streams.read_models import PROJECTIONS
 from tests.integration.projector import truth
 from tidelock.client.errors import TidelockError
 from tidelock.client.queues.queue import Queue

@@ -18,12 +18,12 @@ from psycopg import AsyncConnection
 
 from storage.kafka.client import consumer
 from storage.redis.hot import client as redis_client
-from streams.catalog import PROJECTIONS
 from streams.domain.locks.commands import EXCLUSIVE
 from streams.domain.locks.events import LockGranted
 from streams.log.positions import DEAD_LETTERS, PartitionId
 from streams.log.records import LoggedDecision
 from streams.projections.locks.tables import LOCK_WINDOWS, LOCKS
+from streams.read_models import PROJECTIONS
 from tests.integration.cli.conftest import Cli
 from tests.integration.projector import truth
 from tests.integration.projector.forge import forge

@@ -16,13 +16,14 @@ from storage.kafka.log import KafkaTopicReader
 from storage.kafka.topic_facts import ends_of
 from storage.postgres.statements import named
 from storage.redis.hot import RedisHotStore, client
-from streams.catalog import KINDS, PROJECTIONS
+from streams.catalog import KINDS
 from streams.log.accepted import AcceptedCommit, CommitReader
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
 from streams.projections.hot import hot_key, row_of
 from streams.projections.projection import Fold, PoisonDecision, Projection
 from streams.projections.table import Changes, Key, Row, Table
+from streams.read_models import PROJECTIONS
 
 Rows: TypeAlias = dict[Key, Row]
 Aside: TypeAlias = Mapping[str, frozenset[tuple[PartitionId, int, int]]]

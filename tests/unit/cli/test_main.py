@@ -117,7 +117,7 @@ def test_wrong_use_is_2(cli: Cli, monkeypatch: pytest.MonkeyPatch, args: tuple[s
 
 
 @pytest.mark.parametrize(
-    ("start", "partition"), [("5", ()), ("locks/x", ()), ("queues/0@5", ()), ("locks/1@5", ("-p", "0"))]
+    ("start", "partition"), [("5", ()), ("locks/x", ()), ("nothings/0@5", ()), ("locks/1@5", ("-p", "0"))]
 )
 def test_a_place_to_start_from_must_be_in_the_log_that_is_shown(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, start: str, partition: tuple[str, ...]

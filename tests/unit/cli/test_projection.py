@@ -9,10 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from storage.memory.projections import MemoryProjectionStore
-from streams.catalog import PROJECTIONS
 from streams.log.checkpoint import START
 from streams.log.positions import PartitionId
 from streams.projections.table import Changes
+from streams.read_models import PROJECTIONS
 from tidelock.cli import projection_rebuild
 from tidelock.cli.exits import WrongUse
 from tidelock.cli.projection import projection_app

@@ -1,0 +1,9 @@
+"""Every read model of the kinds in `streams.catalog`, in an explicit list; apart from it, for clients need none."""
+
+from typing import Final
+
+from streams.projections.locks import projections as locks
+from streams.projections.projection import Projection
+from streams.projections.queues import projections as queues
+
+PROJECTIONS: Final[tuple[Projection, ...]] = (locks.LOCKS, locks.AUDIT, queues.QUEUES, queues.AUDIT)
