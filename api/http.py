@@ -98,7 +98,7 @@ class GraphQLOverHttp:
             if "mutation" in asked.query:
                 late = TooSlow(
                     f"All together takes longer than {within_s:.0f} s, and what came first may be done. "
-                    "Look at the locks; send one mutation at a time.",
+                    "Look at what it is about; send one mutation at a time.",
                     code=OUTCOME_UNKNOWN,
                 )
             return {"data": None, "errors": [late.formatted]}

@@ -11,7 +11,7 @@ from typing import Final
 from api.subscriptions.change import Entry
 from api.subscriptions.convert_queues import depth_item, numbers_of
 from api.subscriptions.cursor import Place, Places
-from api.subscriptions.errors import Ended
+from api.subscriptions.errors import ReadsLost
 from api.subscriptions.hub import halted
 from api.subscriptions.interest import OnParts
 from api.subscriptions.queue_types import QueueDepthUpdate
@@ -26,12 +26,6 @@ PAUSE_S: Final = 0.25
 BEHIND_S: Final = 5.0
 """How long the read model is waited for at a time."""
 MODEL: Final = "queues"
-
-
-class DepthLost(Ended):
-    """The read models cannot be asked now."""
-
-    code = ReadsUnavailable.code
 
 
 @value
@@ -104,7 +98,7 @@ class Feed:
                 await self._due.wait()
         except (ReadsUnavailable, ReadTooSlow) as error:
             reason = str(error)
-            self.end(lambda cursor: DepthLost(reason, cursor, 1000))
+            self.end(lambda cursor: ReadsLost(reason, cursor, 1000))
         except Exception as error:  # whatever it is, it is theirs who watch
             self._failed = error
             self._announce()

@@ -10,16 +10,17 @@ ApiError
     ├── SubscriberTooSlow  it did not take what came
     ├── ServerStopping     this node ends: resume on another
     ├── StateLost          the log does not fit the lock as the read model had it
+    ├── ReadsLost          the read models cannot be asked now
     ├── LogHalted          this release cannot read on in a partition
     └── LogAway            the log cannot be read now
 """
 
-from api.errors import ApiError, BadCursor
+from api.errors import ApiError, BadCursor, ReadsAway
 from api.http import TOO_MANY_CONNECTIONS
 
 __all__ = [
-    "BadCursor", "CursorAhead", "CursorExpired", "Ended", "LogAway", "LogHalted", "ServerStopping",
-    "StateLost", "SubscriberTooSlow", "TooManyConnections", "TooManySubscriptions",
+    "BadCursor", "CursorAhead", "CursorExpired", "Ended", "LogAway", "LogHalted", "ReadsLost",
+    "ServerStopping", "StateLost", "SubscriberTooSlow", "TooManyConnections", "TooManySubscriptions",
 ]  # fmt: skip
 
 
@@ -65,6 +66,12 @@ class ServerStopping(Ended):
     """This node ends."""
 
     code = "SERVER_STOPPING"
+
+
+class ReadsLost(Ended):
+    """The read models cannot be asked now."""
+
+    code = ReadsAway.code
 
 
 class LogHalted(Ended):
