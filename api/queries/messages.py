@@ -18,8 +18,7 @@ from api.types.messages import (
     MessageRecord,
     MessageState,
     MessageStep,
-    id_of,
-)
+    )
 from api.types.scalars import At, Position
 from streams.domain.queues.limits import MAX_SHARDS
 from streams.projections.queues.reads import MessageFilter, MessageRef, MessageRow
@@ -87,7 +86,7 @@ async def message(
     context, ref = info.context, _ref(info, queue, id)
     reads, tenant = context.queues, context.tenant
     await wait_for(context, not_before)
-    identity = strawberry.ID(id_of(ref))
+    identity = strawberry.ID(ref.id)
     if at is None:
         rows, as_of = await reads.message(tenant, ref)
         standing = cast("list[Message]", list(rows))

@@ -14,7 +14,6 @@ from api.types.pages import PageInfo
 from api.types.queues import Queue
 from api.types.scalars import DateTime, Long, Position
 from streams.projections.queues.reads import MessageRef, MessageRow, OriginRow, StepRow
-from tidelock.client.queues.ids import MessageId
 
 
 @strawberry.enum
@@ -126,15 +125,10 @@ class MessageStepConnection:
 async def biography_of(info: Info, ref: MessageRef, first: int, after: str | None) -> MessageStepConnection:
     """Return a page of what happened to a message, oldest first."""
     context, size = info.context, size_of(first)
-    seal = context.seal(f"biography/{ref.queue}/{id_of(ref)}", int, int)
+    seal = context.seal(f"biography/{ref.queue}/{ref.id}", int, int)
     key = None if after is None else cast("tuple[int, int]", seal.open(after))
     found, as_of = await context.queues.biography(context.tenant, ref, size, key)
     return cast("MessageStepConnection", Page(found, size, as_of, _step_key, seal, after))
-
-
-def id_of(ref: MessageRef) -> str:
-    """Return what clients and people know a message by, within its queue."""
-    return str(MessageId(ref.shard, ref.incarnation, ref.number))
 
 
 def _step_key(row: StepRow) -> tuple[int, int]:
@@ -148,7 +142,7 @@ async def _biography(
 
 
 def _id(root: Parent[MessageRow]) -> strawberry.ID:
-    return strawberry.ID(id_of(root.ref))
+    return strawberry.ID(root.ref.id)
 
 
 def _shard(root: Parent[MessageRow]) -> int:

@@ -165,8 +165,8 @@ class MessageRef:
 
     @property
     def id(self) -> str:
-        """What people know it by."""
-        return f"{shard_name(self.queue, self.shard)}.{self.incarnation}.{self.number}"
+        """What people know it by, within its queue."""
+        return f"{self.shard}.{self.incarnation}.{self.number}"
 
 
 @value

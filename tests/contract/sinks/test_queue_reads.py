@@ -208,7 +208,7 @@ async def test_a_message_is_all_that_was_put_in_and_how_it_stands(world: World) 
     body = one.body
     assert (body.payload, body.group, body.headers, body.client) == (b"one", "g", (("a", "b"),), "a")
     assert (body.enqueued_offset, body.enqueued_ms, body.origin) == (3, 2_000, None)
-    assert one.ref.id == "orders.1.1"
+    assert one.ref.id == "0.1.1"
     ((two,), _) = await world.reads.message("dev", ref(2))
     assert (two.state, two.due_lease_ms, two.due_ms) == ("DELAYED", 900, 2_880)
     ((three,), _) = await world.reads.message("dev", ref(3))
