@@ -123,7 +123,10 @@ class Havoc:
             self.world.random.choice(sockets).reset()
 
     def _freeze_client(self) -> None:
-        process = self.world.random.choice(self.world.processes())
+        processes = self.world.processes()
+        if not processes:
+            return
+        process = self.world.random.choice(processes)
         process.freeze()
         self.world.loop.later(4.0 * self.world.random.random(), process.thaw)
 

@@ -13,6 +13,7 @@ from typing import Any
 from streams.domain.queues import commands as c
 from streams.domain.queues import events as e
 from streams.domain.queues.replies import ReceiveWithdrawn
+from streams.domain.queues.settings import QueueSettings
 from streams.log.records import Commit, LoggedDecision
 from streams.replay.queues.invariants import QueueInvariants
 from streams.wire.keys import key_of
@@ -22,8 +23,9 @@ from tests.simulation.subject import commands_of
 
 Place = tuple[str, int]
 """(key of the shard, number)"""
-IN_PLAY = frozenset({"READY", "LEASED"})
-UNDONE = frozenset({"READY", "LEASED", "MOVING"})
+IN_PLAY = frozenset({"READY", "DELAYED", "LEASED"})
+BECOMES = {e.MessagesAcked: "ACKED", e.MessagesPurged: "PURGED", e.MessagesDue: "READY"}
+UNDONE = IN_PLAY | {"MOVING"}
 
 
 @dataclass(slots=True)
@@ -34,13 +36,18 @@ class Known:
     payload: bytes
     group: str | None
     dedup_id: str | None
+    priority: int
     at: int
-    state: str = "READY"
-    """READY (or delayed), LEASED, DEAD, MOVING, or how it ended: ACKED, PURGED, MOVED."""
+    state: str
+    """READY, DELAYED, LEASED, DEAD, MOVING, or how it ended: ACKED, PURGED, MOVED."""
     token: int = 0
+    attempt: int = 0
+    expires_at: int = 0
     receive: tuple[str, int] = ("", 0)
     """(client, sequence) of the receive that got it last."""
     redriven: bool = False
+    fresh: bool = True
+    """It was neither delayed nor a dead letter: its place is that of its number."""
 
     @property
     def queue(self) -> str:
@@ -56,11 +63,11 @@ def claim_of(place: Place) -> str:
 class QueueBooks:
     """All messages of the accepted log."""
 
-    def __init__(self, judge: Judge, windows_ms: dict[str, int]) -> None:
+    def __init__(self, judge: Judge, rules: dict[str, QueueSettings]) -> None:
         self.messages: dict[Place, Known] = {}
         self._judge = judge
         self._fail = judge.fail
-        self._windows_ms = windows_ms
+        self._rules = rules
         """By the key of the queue."""
         self._verifier = QueueInvariants()
         self._groups: dict[tuple[str, str], dict[Place, Known]] = {}
@@ -108,25 +115,29 @@ class QueueBooks:
                     self._enqueued((key, number), message, event)
             case e.MessagesDelivered():
                 for each in event.messages:
-                    self._delivered(self.messages[key, each.message], event)
-            case e.MessagesAcked():
-                self._over(key, event.messages, "ACKED")
+                    self._delivered(self.messages[key, each.message], each.attempt, event)
+            case e.LeasesExtended():
+                self._extended(key, event)
             case e.MessagesReturned():
-                self._over(key, [each.message for each in event.messages], "READY", event.cause)
-            case e.MessagesDied():
-                state = "MOVING" if event.to else "DEAD"
-                self._over(key, [each.message for each in event.messages], state, "DIED")
-            case e.MessagesPurged():
-                self._over(key, event.messages, "PURGED")
+                self._returned(key, event)
             case e.MessagesRedriven():
                 self._redriven(key, event)
             case e.MessagesMoved():
                 self._moved(key, event)
+            case e.MessagesDied():
+                numbers = [each.message for each in event.messages]
+                self._over(key, numbers, "MOVING" if event.to else "DEAD", "DIED")
             case e.MovesFailed():
                 self._over(key, [each.message for each in event.messages], "DEAD")
+            case e.MessagesAcked() | e.MessagesPurged() | e.MessagesDue():
+                self._over(key, event.messages, BECOMES[type(event)])
 
     def _enqueued(self, place: Place, message: e.EnqueuedMessage, event: e.MessagesEnqueued) -> None:
-        known = Known(place, message.payload, message.group, message.dedup_id, event.at)
+        state = "DELAYED" if message.ready_at else "READY"
+        known = Known(
+            place, message.payload, message.group, message.dedup_id, message.priority, event.at, state
+        )
+        known.fresh = state == "READY"
         self.messages[place] = known
         if message.group is not None:
             self._groups.setdefault((known.queue, message.group), {})[place] = known
@@ -142,7 +153,7 @@ class QueueBooks:
 
     def _once(self, known: Known, dedup_id: str) -> None:
         before = self._dedup.get((known.queue, dedup_id))
-        if before is not None and known.at < before + self._windows_ms[known.queue]:
+        if before is not None and known.at < before + self._rules[known.queue].dedup_window_ms:
             self._fail(f"{known} has the dedup id of a message of lease time {before}")
         self._dedup[known.queue, dedup_id] = known.at
 
@@ -154,16 +165,47 @@ class QueueBooks:
             self._fail(f"{client} put {known} before message {self._put[lane]}")
         self._put[lane] = int(number)
 
-    def _delivered(self, known: Known, event: e.MessagesDelivered) -> None:
-        known.state, known.token = "LEASED", event.token
+    def _delivered(self, known: Known, attempt: int, event: e.MessagesDelivered) -> None:
+        known.state, known.token, known.attempt = "LEASED", event.token, attempt
+        known.expires_at = event.expires_at
         known.receive = (event.client, event.sequence)
+        if attempt > self._rules[known.queue].max_attempts:
+            self._fail(f"{known} is delivered more often than {self._rules[known.queue].max_attempts} times")
         if known.group is None:
+            self._in_turn(known)
             return
         for other in self._groups[known.queue, known.group].values():
             if other is known:
                 return
             if not (known.redriven or other.redriven):
                 self._fail(f"{known} is delivered while {other} of its group was put before")
+
+    def _in_turn(self, known: Known) -> None:
+        """Of those in no group that nothing but their age tells apart, the oldest is first."""
+        if not known.fresh:
+            return
+        for other in self.messages.values():
+            if (
+                other.place[0] == known.place[0]
+                and other.state == "READY"
+                and other.place[1] < known.place[1]
+                and (other.group, other.priority, other.fresh) == (None, known.priority, True)
+            ):
+                self._fail(f"{known} is delivered before {other}")
+
+    def _extended(self, key: str, event: e.LeasesExtended) -> None:
+        for number in event.messages:
+            known = self.messages[key, number]
+            if event.expires_at < known.expires_at:
+                self._fail(f"{known} is leased until {event.expires_at} only: its lease was cut short")
+            known.expires_at = event.expires_at
+
+    def _returned(self, key: str, event: e.MessagesReturned) -> None:
+        for each in event.messages:
+            known = self.messages[key, each.message]
+            if event.cause == "EXPIRED" and each.attempts != known.attempt:
+                self._fail(f"{known} has {each.attempts} attempts after its lease ended")
+            self._over(key, (each.message,), "DELAYED" if each.ready_at else "READY", event.cause)
 
     def _over(self, key: str, numbers: Sequence[int], state: str, how: str = "") -> None:
         for number in numbers:
@@ -178,7 +220,8 @@ class QueueBooks:
     def _redriven(self, key: str, event: e.MessagesRedriven) -> None:
         self._over(key, event.messages, "MOVING" if event.to else "READY")
         for number in event.messages:
-            self.messages[key, number].redriven = True
+            known = self.messages[key, number]
+            known.redriven, known.fresh = True, False
 
     def _moved(self, key: str, event: e.MessagesMoved) -> None:
         queue, _, shard = key.partition("/")[2].partition("#")
@@ -251,7 +294,7 @@ class QueueBooks:
         sub = state.subscriptions.get("")
         if sub is None:
             return
-        depth = sum(mine[name] for name in ("READY", "LEASED", "DEAD", "MOVING"))
+        depth = sum(mine[name] for name in (*IN_PLAY, "DEAD", "MOVING"))
         told = (depth, mine["LEASED"], mine["DEAD"], mine["MOVING"])
         folded = (len(state.messages), len(sub.leased), len(sub.dead), len(sub.moving))
         if told != folded:

@@ -91,7 +91,11 @@ class QueueClient(Client):
             return
         receipts = tuple(Receipt(each.message, delivery.token) for each in delivery.messages)
         self._trust(name, receipts, delivery.expires_at)
-        await asyncio.sleep(random.random() ** 2 * 0.5)
+        if receipts and random.random() < 0.2:
+            last_s = self.until(delivery.expires_at) - self.world.loop.now
+            await asyncio.sleep(max(0.0, last_s + random.uniform(-0.01, 0.02)))
+        else:
+            await asyncio.sleep(random.random() ** 2 * 0.5)
         if receipts:
             await self._settle(handle, name, call, receipts)
 

@@ -58,6 +58,8 @@ class Tidier(QueueUser):
     async def _live(self) -> None:
         await self.subject.make(self)
         queues = [self.client.queue(name) for name in self.world.names]
+        while self._others_work():
+            await asyncio.sleep(0.25)
         for queue in queues:
             await self._surely(queue.resume)
         consumers: dict[str, Consumer[bytes]] = {}

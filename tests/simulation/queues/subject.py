@@ -80,11 +80,8 @@ class QueueSubject:
 
     def books(self, judge: "Judge") -> QueueBooks:
         """Open the books."""
-        windows = {
-            key_of(TENANT, name): int(options["dedup_window"] * 1000)
-            for name, options in self.options.items()
-        }
-        self.ledger = QueueBooks(judge, windows)
+        rules = {key_of(TENANT, name): settings_of(**options) for name, options in self.options.items()}
+        self.ledger = QueueBooks(judge, rules)
         return self.ledger
 
     async def make(self, user: QueueUser) -> None:
@@ -110,7 +107,7 @@ class QueueSubject:
         world.start_users(QueueUser, random.randint(1, 3))
         if random.random() < 0.4:
             world.start_clients(QueueClient, random.randint(1, 2))
-        if self.moves:
+        for _ in range(random.randint(1, 2) if self.moves else 0):
             self._start_mover(world)
 
     def misfortunes(self, world: "World") -> list[tuple[float, Callable[[], None]]]:

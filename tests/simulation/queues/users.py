@@ -16,6 +16,9 @@ from tidelock.client.queues.terms import MessageOptions
 if TYPE_CHECKING:
     from tests.simulation.queues.subject import QueueSubject
 
+MANY = 40
+"""Having put so many messages a user slows down."""
+
 
 class WorkFailed(Exception):
     """What a handler raises."""
@@ -51,6 +54,8 @@ class QueueUser(User):
     # ── putting ─────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _put(self) -> None:
+        if self._puts > MANY:
+            await asyncio.sleep(1.0)
         queue = self.queue()
         count = self.random.choice((1, 1, 2, 4))
         if self.random.random() < 0.3:
