@@ -18,7 +18,7 @@ from tidelock.cli.workload_run import run_locks
 from tidelock.cli.workload_view import as_facts, workload_view
 from tidelock.workload.demo import Demo
 from tidelock.workload.locks import Plan
-from tidelock.workload.queues import QueuePlan
+from tidelock.workload.queue_plan import QueuePlan
 from tidelock.workload.trace import TraceProblem, read_ios, read_trace
 
 workload_app = typer.Typer(
@@ -64,9 +64,9 @@ def locks(
 def queue(
     trace: Annotated[Path, typer.Option(help="CSV: version,time,op,size,lbn; lbn is the group.")],
     producers: Annotated[int, typer.Option(min=1, max=100, help="Producers, each with a connection.")] = 2,
-    in_flight: Annotated[int, typer.Option(min=1, help="Puts under way, each producer.")] = 64,
+    in_flight: Annotated[int, typer.Option(min=1, help="Puts under way, each producer.")] = 256,
     consumers: Annotated[int, typer.Option(min=1, max=100, help="Consumers, each with a connection.")] = 4,
-    prefetch: Annotated[int, typer.Option(min=1, max=10_000, help="Messages leased, each consumer.")] = 64,
+    prefetch: Annotated[int, typer.Option(min=1, max=10_000, help="Messages leased, each consumer.")] = 256,
     shards: Annotated[
         int | None, typer.Option(min=1, max=64, help="Of a queue that is not there yet. Default: 4.")
     ] = None,

@@ -22,8 +22,9 @@ from tidelock.workload.figures import machine
 from tidelock.workload.journal import Journal
 from tidelock.workload.proof import Line, Matcher
 from tidelock.workload.queue_ledger import Ledger
+from tidelock.workload.queue_plan import QueueOutcome, QueuePlan
 from tidelock.workload.queue_proof import queue_proof
-from tidelock.workload.queues import QueueOutcome, QueuePlan, replay
+from tidelock.workload.queues import replay
 from tidelock.workload.recorder import Recorder
 from tidelock.workload.trace import BlockIo
 

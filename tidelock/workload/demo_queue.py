@@ -8,10 +8,11 @@ from itertools import count
 from typing import Any
 
 from tidelock.client.client import Client
-from tidelock.client.errors import ClientClosed, NotAuthenticated, QueueExists, TidelockError
+from tidelock.client.errors import BadArgument, ClientClosed, NotAuthenticated, QueueExists, TidelockError
 from tidelock.client.queues.codecs import Json
 from tidelock.client.queues.message import Message
 from tidelock.client.queues.queue import Queue
+from tidelock.client.queues.terms import QueueOptions
 
 QUEUE = "demo/tasks"
 SHARDS = 2
@@ -21,8 +22,8 @@ HANDLE_S = (0.02, 0.3)
 PAUSE_S = (0.05, 0.5)
 FAILING = 0.05
 """Share of the handlers that fail."""
-MOST = 1_000
-"""Messages in a shard: a demo that nobody looks after stays small."""
+OPTIONS: QueueOptions = {"max_attempts": 3, "max_depth": 1_000}
+"""A demo that nobody looks after stays small."""
 
 
 class DemoQueue:
@@ -33,7 +34,7 @@ class DemoQueue:
         self._refused: Counter[str] = Counter()
 
     async def run(self, producer: Client, consumers: Sequence[Client]) -> None:
-        """Put and handle until cancelled. Raises `TidelockError` if the token is refused."""
+        """Put and handle until cancelled. Raises `TidelockError` if the token, or what is asked, is refused."""
         await self._made(_queue(producer))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._produce(_queue(producer)))
@@ -51,9 +52,7 @@ class DemoQueue:
         made = False
         while not made:
             try:
-                await queue.create(
-                    shards=SHARDS, max_attempts=3, max_depth=MOST, overflow="DEAD_LETTER_OLDEST"
-                )
+                await queue.create(shards=SHARDS, **OPTIONS)
             except QueueExists:
                 return  # as somebody else wants it
             except TidelockError as error:
@@ -89,7 +88,7 @@ class DemoQueue:
             self._handled += 1
 
     async def _pause_after(self, error: TidelockError) -> None:
-        if isinstance(error, NotAuthenticated | ClientClosed):
+        if isinstance(error, NotAuthenticated | ClientClosed | BadArgument):
             raise error
         self._refused[error.code] += 1
         await asyncio.sleep(random.uniform(*PAUSE_S))  # noqa: S311

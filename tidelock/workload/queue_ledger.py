@@ -39,6 +39,8 @@ class Life:
     """Tokens of the deliveries that were acknowledged: one, if all is well."""
     nacks: list[int] = field(default_factory=list)
     """Tokens of the deliveries that were failed by their handler."""
+    deaths: list[int] = field(default_factory=list)
+    """Tokens of the deliveries that were the last that it may have."""
     lapsed: int = 0
     """Leases that ended without a word: such an attempt counts, too."""
     given_back: int = 0
@@ -117,6 +119,8 @@ class Ledger:
                 self._returned(life, event, named)
             case _:
                 life.ends.append(type(event).__name__)
+                if isinstance(event, e.MessagesDied) and event.cause == "ATTEMPTS" and life.deliveries:
+                    life.deaths.append(life.deliveries[-1].token)
 
     def _returned(self, life: Life, event: e.MessagesReturned, named: e.Return) -> None:
         last = life.deliveries[-1] if life.deliveries else Delivered(0, 0, "")

@@ -119,12 +119,12 @@ def _ordered(ledger: Ledger, journal: Journal) -> Line:
 
 
 def _may_follow(before: Handout, handout: Handout, ledger: Ledger) -> bool:
-    """Say whether a group's next one may be this: the same again, or a later one after the other was done."""
+    """Say whether a group's next one may be this: the same again, or a later one after the other was done or died."""
     if handout.line == before.line:
         return True
     life = ledger.life(before.message)
-    acked = before.is_acked or (life is not None and before.token in life.acks)
-    return before.line < handout.line and acked and 0 < before.ended < handout.began
+    over = before.is_acked or (life is not None and before.token in life.acks + life.deaths)
+    return before.line < handout.line and over and 0 < before.ended < handout.began
 
 
 def _attempts(ledger: Ledger, journal: Journal) -> Line:
@@ -158,7 +158,7 @@ def _seen(ledger: Ledger, journal: Journal) -> Line:
         by_log = [] if life is None else [(one.token, one.attempt, one.client) for one in life.deliveries]
         if (each.token, each.attempt, each.client) not in by_log:
             faults.add("not delivered by the log", which)
-        logged = [] if life is None else life.nacks if each.failed else life.acks
+        logged = [] if life is None else life.nacks + life.deaths if each.failed else life.acks
         if each.settled and each.token not in logged:
             faults.add("confirmed but not in the log", which)
         if each.ended:

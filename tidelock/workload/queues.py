@@ -4,10 +4,8 @@ One producer has all I/Os of a group, so each group is put in the order of the t
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from ssl import SSLContext
 from time import perf_counter
 from typing import Any
@@ -15,58 +13,18 @@ from zlib import crc32
 
 import tidelock
 from tidelock.client.client import Client
-from tidelock.client.errors import BadArgument, QueueUnknown, TidelockError
+from tidelock.client.errors import TidelockError
 from tidelock.client.queues.codecs import Json
 from tidelock.client.queues.consumer import Consumer
 from tidelock.client.queues.message import Message
 from tidelock.client.queues.queue import Queue
-from tidelock.workload.figures import Durations
 from tidelock.workload.journal import Handout, Journal, fails, group_of, payload_of
+from tidelock.workload.queue_plan import QueueOutcome, QueuePlan, ready
 from tidelock.workload.recorder import Recorder
 from tidelock.workload.trace import BlockIo
 
-DEFAULT_SHARDS = 4
 FAILED = "the workload has some handlers fail"
 LOOK_S = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class QueuePlan:
-    """How a trace is put and handled."""
-
-    queue: str = "workload/trace"
-    producers: int = 2
-    in_flight: int = 64
-    """Puts that one producer has under way."""
-    consumers: int = 4
-    prefetch: int = 64
-    """Messages that one consumer leases, and handlers that it has."""
-    shards: int | None = None
-    """Of a queue that is not there yet; None: 4, or as many as it has."""
-    fail: float = 0.01
-    """Share of the handlers that fail."""
-    patience_s: float = 120.0
-    """Without any progress for so long, the run is ended: the proof says what is missing."""
-
-
-@dataclass(slots=True)
-class QueueOutcome:
-    """What a run measured."""
-
-    tenant: str = ""
-    shards: int = 0
-    put: int = 0
-    handled: int = 0
-    failures: int = 0
-    put_s: float = 0.0
-    """Until the last put was confirmed."""
-    seconds: float = 0.0
-    """Until the last acknowledgement was confirmed."""
-    putting: Durations = field(default_factory=Durations)
-    """From calling `put` until it is confirmed."""
-    handling: Durations = field(default_factory=Durations)
-    """From calling `put` until the acknowledgement is confirmed: what waits in the queue, failures, all."""
-    errors: Counter[str] = field(default_factory=Counter)
 
 
 class QueueRun:
@@ -92,7 +50,8 @@ class QueueRun:
         """Put all, handle all. Raises `BadArgument` if the queue is there but will not do."""
         plan, outcome = self._plan, self.outcome
         outcome.tenant = producers[0].tenant
-        outcome.shards = await ready(producers[0].queue(plan.queue, codec=Json()), plan)
+        queue = producers[0].queue(plan.queue, codec=Json())
+        outcome.shards = await ready(queue, plan)
         began = self._started_s = perf_counter()
         reading = [each.queue(plan.queue, codec=Json()).consume(prefetch=plan.prefetch) for each in consumers]
         handling = [
@@ -103,7 +62,7 @@ class QueueRun:
         try:
             await self._all_put(producers)
             outcome.put_s = perf_counter() - began
-            await self._progress(lambda: not self._journal.open)
+            await self._progress(lambda: not self._journal.open, lambda: self._is_empty(queue))
             await asyncio.gather(*(each.stop() for each in reading))
             await asyncio.gather(*handling)
         finally:
@@ -121,7 +80,7 @@ class QueueRun:
             for ios in [iter(slice_)] * self._plan.in_flight
         ]
         try:
-            await self._progress(lambda: all(task.done() for task in putting))
+            await self._progress(lambda: all(task.done() for task in putting), _never)
         finally:
             for task in putting:
                 task.cancel()
@@ -130,16 +89,27 @@ class QueueRun:
             if isinstance(bug, Exception):
                 raise bug
 
-    async def _progress(self, is_done: Callable[[], bool]) -> None:
-        """Return once it is done, or nothing happens any more."""
-        seen, seen_s = self._journal.moves, perf_counter()
+    async def _progress(self, is_done: Callable[[], bool], is_over: Callable[[], Awaitable[bool]]) -> None:
+        """Return once it is done, or was over twice with nothing happening between, or nothing happens for long."""
+        moves, moved_s, asked_s, over = self._journal.moves, perf_counter(), 0.0, False
         while not is_done() and not self._broken:
             await asyncio.sleep(LOOK_S)
-            if self._journal.moves != seen:
-                seen, seen_s = self._journal.moves, perf_counter()
-            elif perf_counter() - seen_s > self._plan.patience_s:
-                self.outcome.errors["NO_PROGRESS"] += 1
-                return
+            now = perf_counter()
+            if self._journal.moves != moves:
+                moves, moved_s, asked_s, over = self._journal.moves, now, 0.0, False
+            elif now - max(moved_s, asked_s) > self._plan.quiet_s:
+                asked_s, before, over = perf_counter(), over, await is_over()
+                if (before and over) or asked_s - moved_s > self._plan.patience_s:
+                    self.outcome.errors["NO_PROGRESS"] += 1
+                    return
+
+    async def _is_empty(self, queue: Queue[Any]) -> bool:
+        """Say whether nothing is in the queue that consumers could still get."""
+        try:
+            counts = (await queue.stats()).counts
+        except TidelockError:
+            return False
+        return not (counts.ready or counts.delayed or counts.leased)
 
     # -- producers -------------------------------------------------------------------------------------------
 
@@ -190,6 +160,10 @@ class QueueRun:
             self._on_handled(1)
 
 
+async def _never() -> bool:
+    return False
+
+
 async def _settle(message: Message[Any], *, failed: bool = False) -> TidelockError | None:
     """Acknowledge or fail the message; return the error, if it is not confirmed: then it may come again."""
     try:
@@ -200,26 +174,6 @@ async def _settle(message: Message[Any], *, failed: bool = False) -> TidelockErr
     except TidelockError as error:
         return error
     return None
-
-
-async def ready(queue: Queue[Any], plan: QueuePlan) -> int:
-    """Make the queue if it is not there; return its shards. Raises `BadArgument` if another one is in the way."""
-    try:
-        found = await queue.stats()
-    except QueueUnknown:
-        await queue.create(
-            shards=plan.shards or DEFAULT_SHARDS, max_attempts=1000, backoff_min=0.05, backoff_max=1.0
-        )
-        found = await queue.stats()
-    settings, shards = found.settings, found.route.shards
-    if plan.shards not in {None, shards}:
-        raise BadArgument(
-            f"Queue {plan.queue!r} has {shards} shards, not {plan.shards}. Leave that out, or name another queue."
-        )
-    if settings.broadcast or settings.paused:
-        what = "is a broadcast queue" if settings.broadcast else "is paused"
-        raise BadArgument(f"Queue {plan.queue!r} {what}: nothing would be handled. Name another queue.")
-    return shards
 
 
 async def replay(

@@ -74,6 +74,23 @@ async def test_a_queue_that_will_not_do_is_refused(cli: Cli, tmp_path: Path) -> 
     ] * 2
 
 
+async def test_what_is_not_proved_is_told_and_ends_with_1(cli: Cli, tmp_path: Path) -> None:
+    """Messages die at their first failure, so some are never done: the run ends, and says which."""
+    await cli("queue", "create", "w/d", "--max-attempts", "1")
+    ran = await workload(cli, trace(tmp_path / "trace.csv", 40), "--queue", "w/d", "--fail", "0.5", "--json")
+    told = ran.json
+    assert (ran.code, told["ok"], told["put"], told["errors"]) == (1, False, 40, {"NO_PROGRESS": 1})
+    missing = 40 - told["handled"]
+    assert 0 < missing < 40
+    lines = {line["claim"]: line for line in told["proof"]}
+    assert {claim for claim, line in lines.items() if not line["ok"]} == {
+        "every message was handled",
+        "nothing was lost, nothing is extra",
+    }
+    assert f"{missing} lost" in lines["nothing was lost, nothing is extra"]["evidence"]
+    assert told["failures"] == missing
+
+
 async def test_it_is_proved_although_a_worker_is_killed(cli: Cli, tmp_path: Path) -> None:
     before = await decisions(cli)
     path = trace(tmp_path / "trace.csv", 12_000)

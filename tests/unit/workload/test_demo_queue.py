@@ -8,9 +8,11 @@ from typing import Any, cast
 
 import pytest
 
+from streams.domain.queues.limits import refuse_settings
 from tidelock.client.client import Client
-from tidelock.client.errors import NotAuthenticated, QueueExists, TidelockError, Unavailable
-from tidelock.workload.demo_queue import DemoQueue
+from tidelock.client.errors import BadArgument, NotAuthenticated, QueueExists, TidelockError, Unavailable
+from tidelock.client.queues.terms import settings_of
+from tidelock.workload.demo_queue import OPTIONS, DemoQueue
 
 
 class Message:
@@ -101,7 +103,11 @@ async def test_it_goes_on_after_refusals_and_takes_the_queue_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("call", ["create", "put", "get"])
-async def test_a_refused_token_ends_it(call: str) -> None:
-    queue = Queue(**{call: [NotAuthenticated("wrong token")]})
-    with pytest.raises((NotAuthenticated, ExceptionGroup)):
-        await run(queue, 10**6)
+@pytest.mark.parametrize("error", [NotAuthenticated("wrong token"), BadArgument("there is no such thing")])
+async def test_what_does_not_pass_ends_it(call: str, error: TidelockError) -> None:
+    with pytest.raises((type(error), ExceptionGroup)):
+        await run(Queue(**{call: [error]}), 10**6)
+
+
+def test_the_queue_is_one_that_workers_make() -> None:
+    assert refuse_settings("demo/tasks", settings_of(**OPTIONS)) is None

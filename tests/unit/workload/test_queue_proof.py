@@ -186,6 +186,14 @@ def test_a_message_that_died_or_was_purged_is_lost(end: Any) -> None:
     assert trial.failed() == {HANDLED, KEPT}
 
 
+def test_a_failure_of_which_a_message_died_is_the_consumers_own() -> None:
+    trial = Trial().put(FIRST, SECOND, OTHER).handle(FIRST, 1).handle(SECOND, 2).deliver(3)
+    handout = trial.hand(OTHER, 3, failed=True)
+    trial.book.did("q", MessagesDied("", "ATTEMPTS", "", (Attempt(3, 1),), None, 0))
+    handout.settled = handout.ended + 1
+    assert trial.failed() == {HANDLED, KEPT}
+
+
 def test_a_queue_deleted_under_the_run_is_found() -> None:
     trial = Trial().put(FIRST, SECOND, OTHER).handle(FIRST, 1)
     trial.book.did("q", QueueDeleted(2))
