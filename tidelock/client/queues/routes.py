@@ -31,8 +31,13 @@ class Routes:
         if asking is None:
             asking = asyncio.get_running_loop().create_task(self._ask(queue), name="tidelock-route")
             self._asking[queue] = asking
-            asking.add_done_callback(lambda _: self._asking.pop(queue, None))
+            asking.add_done_callback(lambda done: self._asked(queue, done))
         return await asyncio.shield(asking)
+
+    def _asked(self, queue: str, done: asyncio.Task[QueueRoute]) -> None:
+        self._asking.pop(queue, None)
+        if not done.cancelled():
+            done.exception()  # whoever asked may be gone: then nobody else looks at it
 
     async def of(self, queue: str) -> QueueRoute:
         """Return the route; ask for it if it was never heard of."""

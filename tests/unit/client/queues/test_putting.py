@@ -237,3 +237,17 @@ async def test_a_client_that_knows_an_old_route_learns_the_new_one(
     done = await asyncio.gather(*(ours.put(b"x", group=f"g{each}") for each in range(20)))
     assert [each.id.shard for each in done] == [shard_of(f"g{each}", 4) for each in range(20)]
     assert len(worker.of(InspectQueue)) == inspected  # the refusal told it all
+
+
+async def test_a_route_that_nobody_awaits_any_more_fails_quietly(client: Client, worker: QueueWorker) -> None:
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    worker.held = (InspectQueue,)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await client.queue("unknown").receive()
+    await until(lambda: len(worker.of(InspectQueue)) == 1)
+    worker.let()
+    await until(lambda: not client._accesses.routes._asking)
+    gc.collect()
+    assert complaints == []
