@@ -60,6 +60,9 @@ class Tidier(QueueUser):
         queues = [self.client.queue(name) for name in self.world.names]
         while self._others_work():
             await asyncio.sleep(0.25)
+        # Producers may know of a shard that a resize made and did not tell home of: only whoever goes on with it
+        # leads consumers there.
+        await self._surely(partial(queues[0].resize, self.subject.shards, wait=False))
         for queue in queues:
             await self._surely(queue.resume)
         consumers: dict[str, Consumer[bytes]] = {}
