@@ -59,7 +59,7 @@ class QueueOptions(TypedDict, total=False):
     max_bytes: int
     """Bytes of payload; default 1 GiB."""
     overflow: Overflow
-    """What a put does where there is no room: REFUSE (default) or DEAD_LETTER_OLDEST."""
+    """What a put does where there is no room: REFUSE (default), or DEAD_LETTER_OLDEST into the `dead_letter_queue`."""
     max_payload: int
     """Bytes; at most, and by default, 128 KiB."""
     default_priority: int
