@@ -18,7 +18,7 @@ from api.types.messages import (
     MessageRecord,
     MessageState,
     MessageStep,
-    )
+)
 from api.types.scalars import At, Position
 from streams.domain.queues.limits import MAX_SHARDS
 from streams.projections.queues.reads import MessageFilter, MessageRef, MessageRow

@@ -80,7 +80,9 @@ async def nodes(stage: Stage) -> AsyncIterator[Nodes]:
         reads, tokens = PostgresLockReads(connections), DevelopmentToken("t", "dev", "dev")
         hot = HotLocks(RedisHotStore(redis), progress)
         several = [
-            Services(tokens, reads, progress, MemoryEnds(), Sessions(no_workers), {"locks": PARTITIONS}, b"", each)
+            Services(
+                tokens, reads, progress, MemoryEnds(), Sessions(no_workers), {"locks": PARTITIONS}, b"", each
+            )
             for each in (hot, None)
         ]
         assert len({partition_of(f"dev/{name}", PARTITIONS) for name in NAMES}) > 1

@@ -117,7 +117,9 @@ async def test_a_page_with_all_its_edges_costs_six_statements_at_most_whatever_i
     reads: PostgresLockReads,
 ) -> None:
     tokens = DevelopmentToken("t", "dev", "dev")
-    services = Services(tokens, reads, MemoryProgress(), MemoryEnds(), Sessions(no_workers), {"locks": PARTITIONS}, b"")
+    services = Services(
+        tokens, reads, MemoryProgress(), MemoryEnds(), Sessions(no_workers), {"locks": PARTITIONS}, b""
+    )
     schema, counts = build(), []
     query = """query ($first: Int!) {
         locks(first: $first) { nodes { name holders { token } waiters { ticket lock { name } } } }

@@ -17,9 +17,9 @@ from streams.log.positions import Position
 from streams.log.reader import PartitionReader
 from streams.log.records import Lane, LoggedDecision
 from streams.replay.locks.chronicle import LockChronicle
-from streams.replay.moment import AtEnd, AtPosition, AtTime, Target, Walk
 from streams.replay.locks.spells import Spell
 from streams.replay.locks.story import story
+from streams.replay.moment import AtEnd, AtPosition, AtTime, Target, Walk
 from tests.property.locks.test_properties import STEPS
 from tests.property.locks.world import Limits, Step, World
 from tests.unit.replay.logbook import KEY, WHERE, WORDS, Logbook

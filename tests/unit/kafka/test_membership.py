@@ -122,7 +122,11 @@ def test_who_lacks_a_kind_gets_nothing_of_it() -> None:
     placed = newer.assign(Topics(), {"new": newer.metadata(both), "old": older.metadata(TOPICS)})
     assert {topic for topic, _ in placed["old"].assignment} <= TOPICS.keys()
     assert dict(placed["new"].assignment)["tidelock.counters.commands"] == [0, 1, 2, 3]
-    owned = [number for each in placed.values() for number in dict(each.assignment).get("tidelock.locks.commands", [])]
+    owned = [
+        number
+        for each in placed.values()
+        for number in dict(each.assignment).get("tidelock.locks.commands", [])
+    ]
     assert sorted(owned) == [0, 1, 2, 3]
 
 
