@@ -10,7 +10,7 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import replace
 from operator import attrgetter
@@ -117,6 +117,8 @@ class Producer:
         """To be spread by the next route."""
         self._why: Outcome = None
         """Why a route is looked for."""
+        self._behind: dict[int, int] = {}
+        """Shards that knew an older route than we did, and its epoch."""
         self._asking: asyncio.Task[None] | None = None
         self._patience_s = queues.session.settings.timeout_s
         self._numbers = self._gathering = 0
@@ -217,6 +219,7 @@ class Producer:
                 pause_s = random.uniform(REROUTE_S, 2 * REROUTE_S)  # noqa: S311
                 await sleep_until(clock, clock.now() + pause_s)
             self._route = await self._routes.ask(self._queue)
+            await self._catch_up(self._route)
         except TidelockError as error:
             held, self._held = self._held, []
             for parcel in held:
@@ -225,6 +228,14 @@ class Producer:
         finally:
             self._asking = None
         self._settle_route()
+
+    async def _catch_up(self, route: QueueRoute) -> None:
+        """Tell the shards that were behind: whoever resizes may have died before it could."""
+        behind, self._behind = self._behind, {}
+        for shard, epoch in behind.items():
+            if epoch < route.epoch:
+                with suppress(TidelockError):  # somebody else told it, or it is looked at again
+                    await self._queues.route(self._queue, route, shard)
 
     # -- sending ---------------------------------------------------------------------------------------------
 
@@ -297,6 +308,8 @@ class Producer:
         if told is not None and known is not None and told.epoch > known.epoch:
             self._route = told
             self._routes.learn(self._queue, told)
+        elif told is not None:
+            self._behind[lane.shard] = told.epoch
         self._held.extend(taken)
         return True
 

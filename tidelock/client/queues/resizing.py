@@ -1,8 +1,9 @@
 """Spreading a queue over another number of shards, while it is used.
 
-1. New shards are made. 2. Every shard is told the new route, home last; from then on each group stays where it is until
-it is drained there. 3. When all are drained, every shard is told that the old route is over; 4. shards that are not
-needed any more, and empty, are deleted. Whatever was done before a crash is found and continued.
+1. New shards are made. 2. Every shard is told the new route, home first, whom everybody asks; from then on each group
+stays where it is until it is drained there. 3. When all are drained, every shard is told that the old route is over;
+4. shards that are not needed any more, and empty, are deleted. Whatever was done before a crash is found and continued;
+until then producers tell the shards that they find behind.
 """
 
 from collections.abc import Callable
@@ -74,16 +75,18 @@ class Resize:
         return found
 
     async def _spread(self, route: QueueRoute, home: QueueStats, before: QueueRoute | None = None) -> None:
-        """Tell every shard of the route (and of the one before), home last; make those that are missing."""
+        """Make the shards that are missing, then tell all of the route (and of the one before), home first."""
         involved = max(route.shards, route.previous, before.previous if before else 0)
-        for shard in (*range(1, involved), 0):
+        behind = [0] if home.route.epoch < route.epoch else []
+        for shard in range(1, involved):
             try:
                 there = await self._queues.inspect(self._access.name, shard)
             except QueueUnknown:
                 await self._make(shard, route, home)
-                continue
-            if there.route.epoch < route.epoch:
-                await self._queues.route(self._access.name, route, shard)
+            else:
+                behind += [shard] if there.route.epoch < route.epoch else []
+        for shard in behind:
+            await self._queues.route(self._access.name, route, shard)
         self._access.routes.learn(self._access.name, route)
 
     async def _make(self, shard: int, route: QueueRoute, home: QueueStats) -> None:
@@ -109,7 +112,7 @@ class Resize:
 
     async def _end(self, route: QueueRoute, found: list[QueueStats]) -> None:
         """Tell the last ones that the old route is over, and delete the shards that are not needed any more."""
-        for shard in (*range(1, len(found)), 0):
+        for shard in range(len(found)):
             if found[shard].route.epoch < route.epoch:
                 await self._queues.route(self._access.name, route, shard)
         for shard in reversed(range(route.shards, len(found))):

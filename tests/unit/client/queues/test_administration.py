@@ -208,3 +208,23 @@ async def test_a_resize_that_was_broken_off_is_continued(
     assert (await resizing).done
     report = await queue.stats()
     assert {(each.route.shards, each.route.previous) for each in report.shards} == {(4, 4)}
+
+
+async def test_after_a_resize_that_nobody_continues_producers_tell_the_shards_and_consumers_find_all(
+    client: Client, worker: QueueWorker, clock: FakeClock
+) -> None:
+    queue = client.queue("q")
+    await queue.create(shards=2, dedup_window=0)
+    worker.held = (RouteQueue,)
+    broken = asyncio.create_task(queue.resize(5))
+    await until(lambda: len(worker.of(RouteQueue)) == 1)
+    broken.cancel()
+    worker.let()
+    names = [f"group-{number}" for number in range(40)]
+    for _ in range(2):  # the first time only home's answers tell of the change
+        putting = asyncio.gather(*(queue.put(name.encode(), group=name) for name in names))
+        await until(putting.done, clock)
+    assert {(each.route.shards, each.route.previous) for each in (await queue.stats()).shards[:2]} == {(5, 2)}
+    async with queue.consume(prefetch=100) as consumer:
+        came = [(await consumer.get()).payload for _ in names]  # type: ignore[union-attr]
+    assert sorted(came) == sorted(name.encode() for name in names)
