@@ -33,7 +33,7 @@ def receive(
     settled = due is None or due > context.now or sweep(draft)
     sub = draft.queue.subscriptions[command.subscription]
     lease_ms = command.lease_ms or settings.lease_ms
-    if settled and not sub.waits and not settings.paused:
+    if settled and not settings.paused:  # then nobody waits for what is ready
         chosen = choose(draft.queue, sub, context.now, command.max_messages)
         if chosen:
             token, expires_at = draft.next_token, context.now + lease_ms

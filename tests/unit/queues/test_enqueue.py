@@ -57,6 +57,13 @@ def test_dedup_ids_are_forgotten_when_their_window_is_over() -> None:
     assert len(spec.state.dedup.known) == len(spec.state.dedup.order) == 2
 
 
+def test_an_id_that_came_anew_is_not_forgotten_with_its_old_self() -> None:
+    spec = queue(dedup_window_ms=10).when(put(*[new(dedup_id=str(index)) for index in range(100)]))
+    again = spec.at(20).when(put(new(dedup_id="99")))  # the old one is still in line to be forgotten
+    assert len(again.state.dedup.order) > 2
+    again.at(21).when(put(new())).at(29).when(put(new(dedup_id="99"))).answers(accepted((101, "DUPLICATE")))
+
+
 def test_without_a_window_nothing_is_known() -> None:
     queue(dedup_window_ms=0).when(put(new(dedup_id="x"), new(dedup_id="x"))).answers(
         accepted((1, "ENQUEUED"), (2, "ENQUEUED"))
