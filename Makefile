@@ -29,7 +29,7 @@ fmt: $(READY)    ## Format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(READY)  ## Measure: BENCH=locks or BENCH=reads
+bench: $(READY)  ## Measure: BENCH=locks, queues or reads
 	@$(BIN)/python -m bench.$(BENCH)
 
 lock: $(READY)   ## Resolve the requirements anew (hashes, no index addresses)
