@@ -156,7 +156,7 @@ class Readable(Inspected, Generic[_T]):
         try:
             while left:
                 done, _ = await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
-                for future in done:
+                for future in [each for each in left if each in done]:  # in the order of their turns
                     pending = left.pop(future)
                     found = self._delivered(pending, pendings)
                     if found:
