@@ -15,6 +15,7 @@ import pytest
 
 import tidelock
 from storage.kafka.client import producer
+from streams.catalog import KINDS
 from streams.wire.murmur2 import partition_of
 from tests.integration.cli.conftest import TIMEOUT_S, Cli
 
@@ -40,18 +41,18 @@ async def line_with(process: asyncio.subprocess.Process, word: str) -> str:
 async def test_status_shows_every_partition_and_its_owner(cli: Cli) -> None:
     ran = await cli("status", "--json")
     told = ran.json
-    assert (ran.code, told["healthy"], len(told["partitions"])) == (0, True, 4)
+    assert (ran.code, told["healthy"], len(told["partitions"])) == (0, True, 4 * len(KINDS))
     assert {row["owner"] for row in told["partitions"]} == set(cli.stack.addresses.workers)
     assert all((row["health"], row["lag"], row["claims"]) == ("leading", 0, 1) for row in told["partitions"])
     table = (await cli("status")).out
-    assert all(word in table for word in ("locks/0", "locks/3", "leading", "worker worker-0: up"))
+    assert all(word in table for word in ("locks/0", "queues/3", "leading", "worker worker-0: up"))
 
 
 async def test_a_feature_level_is_refused_with_the_names_of_those_that_do_not_know_it(cli: Cli) -> None:
     told = (await cli("feature", "status", "--json")).json
     (address,) = cli.stack.addresses.workers
     assert told["members"] == {f"worker-0@{address}": 1}
-    assert told["partitions"] == {f"locks/{number}": 1 for number in range(4)}
+    assert told["partitions"] == {f"{kind.name}/{number}": 1 for kind in KINDS for number in range(4)}
     refused = await cli("feature", "activate", "2")
     assert (refused.code, refused.err.count("\n")) == (1, 1)
     assert f"worker-0@{address} (up to 1)" in refused.err
@@ -196,7 +197,7 @@ async def test_verify_proves_the_log_and_counts_what_strangers_wrote(cli: Cli) -
     ran = await cli("verify", "--json")
     told = ran.json
     assert (ran.code, told["ok"], [one["where"] for one in told["partitions"]]) == (
-        0, True, ["locks/0", "locks/1", "locks/2", "locks/3"],
+        0, True, [f"{kind.name}/{number}" for kind in KINDS for number in range(4)],
     )  # fmt: skip
     assert told["partitions"][2]["voids"] == {"malformed": 1}
     table = await cli("verify", "locks", "--partition", "2")

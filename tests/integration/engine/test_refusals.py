@@ -5,6 +5,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from storage.kafka.topics import TopicDrift, TopicSettings, WrongPartitionCount, check_topics, create_topics
+from streams.catalog import KINDS
 from streams.engine.worker import EXIT_TOPICS
 from streams.log.positions import DEAD_LETTERS
 from streams.ops.starting import EXIT_CONFIGURATION
@@ -159,7 +160,7 @@ async def test_a_foreign_log_is_never_decided_on(cluster: Cluster) -> None:
 
     async def closed() -> bool:
         partitions = (await foreign.status()).get("partitions", [])
-        return len(partitions) == 4 and all(each["phase"] == "quarantined" for each in partitions)
+        return len(partitions) == 4 * len(KINDS) and all(each["phase"] == "quarantined" for each in partitions)
 
     await until(closed)
     assert [report.claims for report in (await truth(cluster)).reports] == claims
