@@ -148,7 +148,9 @@ class Trial:
         self.put: dict[str, list[int]] = {f"g{number}": [] for number in range(groups)}
         """Numbers that were confirmed, by group, in order."""
         self.done: dict[str, list[int]] = {group: [] for group in self.put}
-        """Numbers that were acknowledged for certain, in order."""
+        """Numbers that were acknowledged for certain. An answer may come late: after those to later ones."""
+        self.first: dict[str, list[int]] = {group: [] for group in self.put}
+        """Numbers in the order in which they were handed out first."""
         self.seen: Counter[tuple[str, int]] = Counter()
         self.after_ack: list[tuple[str, int]] = []
         """Handed out although acknowledged before: never."""
@@ -163,6 +165,8 @@ class Trial:
             group = message.group or ""
             if message.payload in self.done[group]:
                 self.after_ack.append((group, message.payload))
+            if not self.seen[group, message.payload]:
+                self.first[group].append(message.payload)
             self.seen[group, message.payload] += 1
             try:
                 await message.ack()
@@ -188,7 +192,7 @@ async def _trial(queue: Queue[Any], others: list[Client], trial: Trial, count: i
         ended = await asyncio.gather(*consuming, *producing, return_exceptions=True)
     assert not [each for each in ended if isinstance(each, tidelock.TidelockError)]
     for group, numbers in trial.done.items():
-        assert numbers == list(range(count)), group
+        assert sorted(numbers) == trial.first[group] == list(range(count)), group
     assert trial.after_ack == []
 
 
