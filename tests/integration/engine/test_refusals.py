@@ -160,7 +160,9 @@ async def test_a_foreign_log_is_never_decided_on(cluster: Cluster) -> None:
 
     async def closed() -> bool:
         partitions = (await foreign.status()).get("partitions", [])
-        return len(partitions) == 4 * len(KINDS) and all(each["phase"] == "quarantined" for each in partitions)
+        return len(partitions) == 4 * len(KINDS) and all(
+            each["phase"] == "quarantined" for each in partitions
+        )
 
     await until(closed)
     assert [report.claims for report in (await truth(cluster)).reports] == claims
