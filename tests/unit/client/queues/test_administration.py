@@ -225,6 +225,6 @@ async def test_after_a_resize_that_nobody_continues_producers_tell_the_shards_an
         putting = asyncio.gather(*(queue.put(name.encode(), group=name) for name in names))
         await until(putting.done, clock)
     assert {(each.route.shards, each.route.previous) for each in (await queue.stats()).shards[:2]} == {(5, 2)}
-    async with queue.consume(prefetch=100) as consumer:
+    async with queue.consume(prefetch=1000) as consumer:
         came = [(await consumer.get()).payload for _ in names]  # type: ignore[union-attr]
     assert sorted(came) == sorted(name.encode() for name in names)
