@@ -38,7 +38,11 @@ class Result:
     seconds: float
     trace_hash: str
     trace: list[str] = field(default_factory=list)
-    faults: str = ""
+
+    @property
+    def summary(self) -> str:
+        """In a line, for people."""
+        return f"{self.decisions} decisions, {self.answers} answers, {self.steps} steps, {self.seconds:.1f} s simulated"
 
 
 def run(seed: int, subject: Callable[[], Subject] = LockSubject, *, trace: bool = False) -> Result:
@@ -65,7 +69,7 @@ def _history(seed: int, subject: Subject, trace: bool) -> Result:
 def _world(seed: int, subject: Subject, trace: bool) -> Result:
     random = Random(seed)
     world = World(random, draw(random), subject, keep_trace=trace)
-    faults = str(world.faults) if trace else ""
+    faults = [str(world.faults)] if trace else []
     try:
         _run(world)
     except Livelock as error:
@@ -78,8 +82,7 @@ def _world(seed: int, subject: Subject, trace: bool) -> Result:
         world.loop.steps,
         world.loop.now,
         _hash(world),
-        world.events,
-        faults,
+        world.events + faults,
     )
     _bury(world.loop)
     return result

@@ -1,36 +1,10 @@
-"""Replay histories of deadlocks: python -m tests.simulation.deadlocks SEED... [--trace] [--mutant NAME]."""
+"""Replay histories of deadlocks: `python -m tests.simulation.deadlocks SEED... [--trace] [--mutant NAME]`."""
 
-import argparse
 import sys
-from contextlib import nullcontext
 
-from tests.simulation.deadlocks.history import Result, run
+from tests.simulation.deadlocks.history import run
 from tests.simulation.deadlocks.mutants import MUTANTS
-
-
-def main(arguments: list[str]) -> int:
-    """Run what is asked; 1 when a history broke a promise."""
-    parser = argparse.ArgumentParser(prog="python -m tests.simulation.deadlocks")
-    parser.add_argument("seeds", nargs="+", type=int)
-    parser.add_argument("--trace", action="store_true", help="print every event of the history")
-    parser.add_argument("--mutant", choices=[mutant.name for mutant in MUTANTS], help="plant this bug")
-    options = parser.parse_args(arguments)
-    planted = next((mutant.planted() for mutant in MUTANTS if mutant.name == options.mutant), nullcontext())
-    with planted:
-        return max(_show(run(seed, trace=options.trace)) for seed in options.seeds)
-
-
-def _show(result: Result) -> int:
-    for line in result.trace:
-        print(line)
-    print(
-        f"seed {result.seed}: {result.decisions} decisions, {result.aborts} aborts, {result.steps} steps, "
-        f"trace {result.trace_hash[:16]}"
-    )
-    for violation in result.violations:
-        print("VIOLATION", violation)
-    return int(bool(result.violations))
-
+from tests.simulation.replay import replay
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(replay("tests.simulation.deadlocks", run, MUTANTS, sys.argv[1:]))

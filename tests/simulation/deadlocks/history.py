@@ -38,6 +38,11 @@ class Result:
     trace_hash: str
     trace: list[str] = field(default_factory=list)
 
+    @property
+    def summary(self) -> str:
+        """In a line, for people."""
+        return f"{self.decisions} decisions, {self.aborts} aborts, {self.steps} steps"
+
 
 def run(seed: int, *, trace: bool = False) -> Result:
     """Run the history of `seed`; the same seed gives the same history, always."""
