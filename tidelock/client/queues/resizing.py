@@ -77,8 +77,8 @@ class Resize:
     async def _spread(self, route: QueueRoute, home: QueueStats, before: QueueRoute | None = None) -> None:
         """Make the shards that are missing, then tell all of the route (and of the one before), home first."""
         involved = max(route.shards, route.previous, before.previous if before else 0)
-        behind = [0] if home.route.epoch < route.epoch else []
-        for shard in range(1, involved):
+        behind = []
+        for shard in range(involved):
             try:
                 there = await self._queues.inspect(self._access.name, shard)
             except QueueUnknown:
