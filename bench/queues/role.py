@@ -7,7 +7,7 @@ standard input does. Not for users.
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from time import time_ns
 from typing import Any
 
@@ -38,11 +38,7 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def run(role: Callable[[], Awaitable[dict[str, Any]]]) -> None:
+def run(role: Callable[[], Coroutine[Any, Any, dict[str, Any]]]) -> None:
     """Run a role, and tell what it gave."""
-    say(json.dumps(uvloop.run(_result(role))))
+    say(json.dumps(uvloop.run(role())))
     sys.stdin.read()
-
-
-async def _result(role: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
-    return await role()
