@@ -6,19 +6,18 @@ gone, the next deadlock takes that moment longer, and has another leader.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol, TypeVar
 
 from streams.domain.locks.events import LockWaitAborted
 from streams.log.accepted import AcceptedCommit, CommitReader
-from streams.log.ports import LogTail, LogUnavailable, Stored
-from streams.log.positions import PartitionId
+from streams.log.ports import LogTail
 from streams.processes.deadlocks.detector import Abort, Counts, DeadlockDetector, Effect, SendBarrier
 from streams.processes.deadlocks.ports import CommandLane
+from streams.processes.follower import RETRY_S, Follower
 from streams.processes.identity import Identity
 from streams.processes.lane import LaneError, LaneUnavailable
 
-RETRY_S = 0.2
 REFUSED_RETRY_S = 5.0
 HOLD_BACK_S = 0.1
 """How long those wait who do not lead: what breaking a deadlock takes, on a busy machine."""
@@ -38,7 +37,7 @@ class Watch(Protocol):
         """Something has to be tried again."""
 
 
-class DeadlockProcess:
+class DeadlockProcess(Follower):
     """Tails the logs, feeds the detector, and does what it says until that is done or matters no more."""
 
     def __init__(
@@ -50,15 +49,12 @@ class DeadlockProcess:
         lane: CommandLane,
         watch: Watch,
     ) -> None:
+        super().__init__(readers, tail, watch.trouble)
         self.detector = detector
-        self.readers = {reader.where: reader for reader in readers}
-        self.tailing = False
-        """Whether the logs could be read when it was last tried."""
         self.leads = True
         """Whether the last deadlock in the logs was broken by this process, or none was yet."""
         self._me = me
         self._own = f"{me.tenant}/"
-        self._tail = tail
         self._lane = lane
         self._watch = watch
         self._seen_s: dict[int, float] = {}
@@ -72,29 +68,10 @@ class DeadlockProcess:
         """
         async with asyncio.TaskGroup() as effects:
             self._act(self.detector.look(), effects)
-            while True:
-                try:
-                    await self._follow(effects)
-                except LogUnavailable as error:
-                    self.tailing = False
-                    self._watch.trouble(error)
-                await asyncio.sleep(RETRY_S)
-
-    async def _follow(self, effects: asyncio.TaskGroup) -> None:
-        """Read on from where the readers stand. Raises `LogUnavailable`."""
-        self.tailing = True
-        starts = {where: reader.next_offset for where, reader in self.readers.items()}
-        async for batch in self._tail.read(starts):
-            self._fold(batch)
-            self._act(self.detector.look(), effects)
-
-    def _fold(self, batch: Mapping[PartitionId, list[Stored]]) -> None:
-        for where, records in batch.items():
-            read = self.readers[where].read
-            for stored in records:
-                accepted = read(stored)
-                if accepted is not None:
+            async for batch in self.batches():
+                for accepted in batch:
                     self._fold_commit(accepted)
+                self._act(self.detector.look(), effects)
 
     def _fold_commit(self, accepted: AcceptedCommit) -> None:
         own, changes, events = self._own, [], accepted.number - 1

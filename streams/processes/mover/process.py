@@ -7,16 +7,17 @@ as long as its messages go.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 from streams.domain.queues.events import MessagesMoved, MovesFailed
 from streams.domain.value import value
 from streams.log.accepted import AcceptedCommit, CommitReader
-from streams.log.ports import LogTail, LogUnavailable, Stored
+from streams.log.ports import LogTail
 from streams.log.positions import PartitionId
 from streams.log.records import LoggedDecision
 from streams.log.vocabulary import Vocabulary
+from streams.processes.follower import Follower
 from streams.processes.identity import Identity
 from streams.processes.lane import LaneError, LaneRefused
 from streams.processes.mover.batches import batch_of, rest_of
@@ -25,7 +26,6 @@ from streams.processes.mover.pauses import Party, Pause, Pauses
 from streams.processes.mover.ports import QueueLane, Settled
 from streams.processes.mover.targets import Targets
 
-RETRY_S = 0.2
 HOLD_BACK_S = 0.5
 """How long those wait who do not lead, since messages of the source last began to move or went."""
 MAX_UNDER_WAY = 8
@@ -61,7 +61,7 @@ class MoverState:
     """Queues that are waited for."""
 
 
-class MoverProcess:
+class MoverProcess(Follower):
     """Tails the logs of queues and moves what is MOVING."""
 
     def __init__(
@@ -73,11 +73,9 @@ class MoverProcess:
         lane: QueueLane,
         watch: Watch,
     ) -> None:
+        super().__init__(readers, tail, watch.trouble)
         self.moves = Moves()
         self.pauses = Pauses()
-        self.readers = {reader.where: reader for reader in readers}
-        self.tailing = False
-        """Whether the logs could be read when it was last tried."""
         self.state = MoverState()
         """May be read by any thread."""
         self.leads = True
@@ -85,7 +83,6 @@ class MoverProcess:
         self._me = me
         self._own = f"{me.tenant}/"
         self._words = words
-        self._tail = tail
         self._lane = lane
         self._targets = Targets(lane)
         self._watch = watch
@@ -96,28 +93,10 @@ class MoverProcess:
         """Work until cancelled. Raises, in a group, `LogHalt` or `SchemaError` where this release cannot read on."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._give_turns(group))
-            while True:
-                try:
-                    await self._follow()
-                except LogUnavailable as error:
-                    self.tailing = False
-                    self._watch.trouble(error)
-                await asyncio.sleep(RETRY_S)
-
-    async def _follow(self) -> None:
-        self.tailing = True
-        starts = {where: reader.next_offset for where, reader in self.readers.items()}
-        async for batch in self._tail.read(starts):
-            self._fold(batch)
-            self._news.set()
-
-    def _fold(self, batch: Mapping[PartitionId, list[Stored]]) -> None:
-        for where, records in batch.items():
-            read = self.readers[where].read
-            for stored in records:
-                accepted = read(stored)
-                if accepted is not None:
+            async for batch in self.batches():
+                for accepted in batch:
                     self._fold_commit(accepted)
+                self._news.set()
 
     def _fold_commit(self, accepted: AcceptedCommit) -> None:
         own = self._own

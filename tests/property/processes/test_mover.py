@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.domain.queues import commands as c
+from streams.processes import follower
 from streams.processes.lane import LaneRefused
 from streams.processes.mover import pauses
 from streams.processes.mover import process as shell
@@ -21,7 +22,7 @@ SOURCES = ("orders", "letters")
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shell, "RETRY_S", 0.0)
+    monkeypatch.setattr(follower, "RETRY_S", 0.0)
     monkeypatch.setattr(shell, "HOLD_BACK_S", 0.0)
     monkeypatch.setattr(pauses, "FIRST_PAUSE_S", 0.0)
     monkeypatch.setattr(pauses, "LONGEST_PAUSE_S", 0.0)

@@ -9,6 +9,7 @@ import pytest
 
 from streams.domain.queues import commands as c
 from streams.domain.queues.settings import QueueRoute
+from streams.processes import follower
 from streams.processes.mover import pauses
 from streams.processes.mover import process as shell
 from streams.processes.mover.process import MoverProcess
@@ -20,7 +21,7 @@ PATIENCE_S = 10.0
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shell, "RETRY_S", 0.0)
+    monkeypatch.setattr(follower, "RETRY_S", 0.0)
     monkeypatch.setattr(shell, "HOLD_BACK_S", 0.0)
     monkeypatch.setattr(pauses, "FIRST_PAUSE_S", 0.001)
 

@@ -12,6 +12,7 @@ from streams.log.checkpoint import START
 from streams.log.ports import LogUnavailable, Stored
 from streams.log.positions import PartitionId
 from streams.log.reader import LogHalt
+from streams.processes import follower
 from streams.processes.deadlocks import process as shell
 from streams.processes.deadlocks.detector import Abort, Counts, DeadlockDetector
 from streams.processes.deadlocks.process import DeadlockProcess
@@ -115,6 +116,7 @@ async def until(over: Callable[[], asyncio.Event], process: DeadlockProcess) -> 
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follower, "RETRY_S", 0.0)
     monkeypatch.setattr(shell, "RETRY_S", 0.0)
     monkeypatch.setattr(shell, "REFUSED_RETRY_S", 0.0)
 
