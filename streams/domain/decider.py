@@ -4,7 +4,8 @@ No clock, no randomness, no I/O, no iteration over sets, no float: what a decide
 argument, so that the same log folds to the same state on every machine and for ever.
 """
 
-from typing import Generic, Protocol, TypeAlias, TypeVar
+from dataclasses import field
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from streams.domain.value import value
 
@@ -65,6 +66,8 @@ class Decision(Generic[E_co, R_co]):
     reply: R_co | Rejected
     waiting: bool = False
     """True when the reply is interim: a later event settles this command (see `Decider.settles`)."""
+    after: Any = field(default=None, compare=False, repr=False)
+    """The state as the events leave it, if the decider has folded them already; None: fold them."""
 
 
 @value

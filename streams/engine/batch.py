@@ -153,7 +153,7 @@ class Batch:
             decision = self._decider.decide(Tick(), TIMER, state, context)
             if not decision.events:
                 raise TimerIdle(key)
-            self._log_timer(key, decision.events)
+            self._log_timer(key, decision)
         except NoRoom:
             self._later(key, deadline, savepoint)
             return
@@ -169,7 +169,7 @@ class Batch:
     def _park(self, key: str, deadline: int, error: Exception) -> None:
         savepoint, failed = self._save(), TimerFailed(repr(error)[:500])
         try:
-            self._log_timer(key, (failed,))
+            self._log_timer(key, Decision((failed,), None))
             self.failures.append(f"timer of {key}: {error!r}")
         except NoRoom:
             self._later(key, deadline, savepoint)
@@ -296,19 +296,19 @@ class Batch:
             self._encode(decision.events),
             reply,
         )
-        self._append(logged, encoded or encode_meta(meta), decision.events, pending)
+        self._append(logged, encoded or encode_meta(meta), decision, pending)
         if pending.reply_to is not None:
             payloads = self._payloads(pending.key, decision.reply)
             self.deliveries.append(
                 (pending.reply_to, Answer(meta.sequence, decision.waiting, reply, payloads))
             )
 
-    def _log_timer(self, key: str, events: tuple[Any, ...]) -> None:
-        logged = _timer(key, self._encode(events))
-        self._append(logged, encode_meta(logged.meta), events, None)
+    def _log_timer(self, key: str, decision: Decision[Any, Any]) -> None:
+        logged = _timer(key, self._encode(decision.events))
+        self._append(logged, encode_meta(logged.meta), decision, None)
 
     def _append(
-        self, logged: LoggedDecision, meta: bytes, events: tuple[Any, ...], pending: Pending | None
+        self, logged: LoggedDecision, meta: bytes, decision: Decision[Any, Any], pending: Pending | None
     ) -> None:
         row = encode_row(logged, meta)
         size = len(row)
@@ -316,7 +316,7 @@ class Batch:
             raise DecisionTooLarge(size)
         if self._rows and (self._bytes + size > MAX_DECISION_BYTES or len(self._rows) >= MAX_DECISIONS):
             raise NoRoom
-        settled = self._state.decided(logged, events)
+        settled = self._state.decided(logged, decision.events, decision.after)
         self.decisions.append(logged)
         self._rows.append(row)
         self._bytes += size

@@ -13,7 +13,7 @@ from streams.log.answers import Answers, StoredAnswer
 from streams.log.deadlines import Deadlines
 from streams.log.records import Commit, LoggedDecision
 from streams.log.undo import Undo
-from streams.log.vocabulary import Vocabulary
+from streams.log.vocabulary import ENGINE_EVENTS, Vocabulary
 from streams.wire.messages import SessionEnded, TimerFailed
 
 
@@ -76,8 +76,11 @@ class PartitionState:
         for decision in commit.decisions:
             self.decided(decision, [decode(event) for event in decision.events])
 
-    def decided(self, decision: LoggedDecision, events: Sequence[Any]) -> list[Settlement]:
-        """Fold one decision; `events` are its decoded events. Return the waits it ended."""
+    def decided(self, decision: LoggedDecision, events: Sequence[Any], after: Any = None) -> list[Settlement]:
+        """Fold one decision; `events` are its decoded events. Return the waits it ended.
+
+        `after`: the key's state as the events leave it, if whoever decided has folded them (`Decision.after`).
+        """
         if decision.hash:
             meta = decision.meta
             answer = StoredAnswer(decision.hash, decision.reply, meta.deadline_ms, decision.waiting)
@@ -88,9 +91,20 @@ class PartitionState:
         was_parked = key in self.parked
         if was_parked:
             self.undo.drop(self.parked, key)
-        settlements: list[Settlement] = []
         self.events += len(events)
-        decider = self._decider
+        if after is not None:
+            self._keep(key, after)
+        else:
+            self._fold(decision, events, was_parked=was_parked)
+        settles, settlements = self._decider.settles, list[Settlement]()
+        for event in events:
+            settled = None if type(event) in ENGINE_EVENTS else settles(event)
+            if settled is not None:
+                settlements.append(self._settle(key, settled))
+        return settlements
+
+    def _fold(self, decision: LoggedDecision, events: Sequence[Any], *, was_parked: bool) -> None:
+        key, evolve = decision.key, self._decider.evolve
         before = state = self.state_of(key)
         for event in events:
             kind = type(event)
@@ -99,20 +113,15 @@ class PartitionState:
                 self._sessions.put((event.forget_after_ms - 1) // 1000, event.session)
             elif kind is TimerFailed:
                 self.undo.put(self.parked, key, event.error)
+            elif kind in self._event_keys:
+                if state is not before:
+                    self._keep(key, state)
+                self._spread(decision.tenant, event)
+                before = state = self.state_of(key)
             else:
-                if kind in self._event_keys:
-                    if state is not before:
-                        self._keep(key, state)
-                    self._spread(decision.tenant, event)
-                    before = state = self.state_of(key)
-                else:
-                    state = decider.evolve(state, event)
-                settled = decider.settles(event)
-                if settled is not None:
-                    settlements.append(self._settle(key, settled))
+                state = evolve(state, event)
         if state is not before or was_parked:
             self._keep(key, state)
-        return settlements
 
     def next_deadline(self) -> int | None:
         """Return when a key that is still there comes up next, or None."""

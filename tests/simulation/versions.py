@@ -52,7 +52,7 @@ class Versioned:
         if self._huge_share and not isinstance(command, Tick) and self._is_huge(who):
             return Decision((), Rejected("HUGE", HUGE))
         self._fuse = (len(decision.events) if self._fails() else 0) if decision.events else 0
-        return decision
+        return replace(decision, after=None) if self._fuse else decision
 
     def _is_huge(self, who: Requester) -> bool:
         """Of one command it always holds, however often it is decided."""

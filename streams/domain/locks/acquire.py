@@ -39,14 +39,16 @@ def _acquire_taken(
     if settled and position == 1 and not lock.delay_until and fits(lock.holders, command.mode):
         granted = _grant(command, who, context.now, draft.next_token)
         held = LockHeld(granted.token, granted.mode, granted.expires_at)
-        return Decision((*draft.events, granted), held)
+        draft.add(granted)
+        return draft.decision(held)
     if not command.wait_ms:
         return Decision((), busy(command.name, lock, context.now))
     if len(lock.waiters) >= MAX_WAITERS:
         return Decision((), lock_crowded(command.name, len(lock.waiters)))
     ticket = draft.next_token
     started = _wait(command, who, context.now, ticket, position)
-    return Decision((*draft.events, started), LockWaiting(ticket, position), waiting=True)
+    draft.add(started)
+    return draft.decision(LockWaiting(ticket, position), waiting=True)
 
 
 def _known(command: AcquireLock, who: Requester, lock: Lock, now: LeaseMs) -> Reply | Rejected | None:

@@ -80,7 +80,7 @@ def decide(command: Command | Tick, who: Requester, state: Lock, context: Contex
 def _tick(lock: Lock, context: Context) -> Decision[Event, Reply]:
     draft = Draft(lock, context)
     sweep(draft)
-    return Decision(tuple(draft.events), LockSwept())
+    return draft.decision(LockSwept())
 
 
 def settles(event: Event) -> Settled | None:

@@ -3,7 +3,7 @@
 Standard library only.
 """
 
-from streams.domain.decider import Context
+from streams.domain.decider import Context, Decision, Rejected
 from streams.domain.locks.events import (
     Event,
     LockDelayEnded,
@@ -17,6 +17,7 @@ from streams.domain.locks.events import (
 )
 from streams.domain.locks.evolve import evolve
 from streams.domain.locks.limits import MAX_EVENTS
+from streams.domain.locks.replies import Reply
 from streams.domain.locks.state import Holder, Lock, Waiter, grantable, upgrade_in
 
 
@@ -34,6 +35,10 @@ class Draft:
         """Decide that `event` happens next."""
         self.events.append(event)
         self.lock = evolve(self.lock, event)
+
+    def decision(self, reply: Reply | Rejected, *, waiting: bool = False) -> Decision[Event, Reply]:
+        """Return what was drafted, with its reply."""
+        return Decision(tuple(self.events), reply, waiting, self.lock)
 
     @property
     def next_token(self) -> int:

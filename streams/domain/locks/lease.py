@@ -49,7 +49,7 @@ def release_lock(
     draft = Draft(lock, context)
     release(draft, holder)
     sweep(draft)
-    return Decision(tuple(draft.events), LockFreed(token))
+    return draft.decision(LockFreed(token))
 
 
 def upgrade(command: UpgradeLock, who: Requester, lock: Lock, context: Context) -> Decision[Event, Reply]:
@@ -78,12 +78,14 @@ def _upgrade_share(
         return Decision((), _second_upgrade(command, other))
     if settled and len(lock.holders) == 1 and not lock.delay_until:
         event = upgraded(draft, holder, who.sequence, None)
-        return Decision((*draft.events, event), LockHeld(event.token, EXCLUSIVE, event.expires_at))
+        draft.add(event)
+        return draft.decision(LockHeld(event.token, EXCLUSIVE, event.expires_at))
     if not command.wait_ms:
         return Decision((), busy(command.name, lock, now))
     ticket = draft.next_token
     started = _upgrade_wait(holder, who.sequence, ticket, now + command.wait_ms)
-    return Decision((*draft.events, started), LockWaiting(ticket, 1), waiting=True)
+    draft.add(started)
+    return draft.decision(LockWaiting(ticket, 1), waiting=True)
 
 
 def downgrade(command: DowngradeLock, who: Requester, lock: Lock, context: Context) -> Decision[Event, Reply]:
@@ -97,7 +99,7 @@ def downgrade(command: DowngradeLock, who: Requester, lock: Lock, context: Conte
     draft = Draft(lock, context)
     draft.add(LockDowngraded(holder.token))
     sweep(draft)
-    return Decision(tuple(draft.events), reply)
+    return draft.decision(reply)
 
 
 def _held(lock: Lock, token: int, who: Requester, now: LeaseMs) -> Holder | None:

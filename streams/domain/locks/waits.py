@@ -20,7 +20,7 @@ def withdraw(command: WithdrawLock, who: Requester, lock: Lock, context: Context
             draft = Draft(lock, context)
             draft.add(withdrawn(waiter, "CANCELLED"))
             sweep(draft)
-            return Decision(tuple(draft.events), LockWithdrawn("WAIT_ENDED", None))
+            return draft.decision(LockWithdrawn("WAIT_ENDED", None))
     for holder in lock.holders:
         if holder.client == client and holder.principal == principal:
             if holder.sequence == sequence:
@@ -33,14 +33,14 @@ def withdraw(command: WithdrawLock, who: Requester, lock: Lock, context: Context
 def _give_back(holder: Holder, draft: Draft) -> Decision[Event, Reply]:
     release(draft, holder)
     sweep(draft)
-    return Decision(tuple(draft.events), LockWithdrawn("RELEASED", holder.token))
+    return draft.decision(LockWithdrawn("RELEASED", holder.token))
 
 
 def _undo_upgrade(holder: Holder, draft: Draft) -> Decision[Event, Reply]:
     if holder.mode == EXCLUSIVE:
         draft.add(LockDowngraded(holder.token))
         sweep(draft)
-    return Decision(tuple(draft.events), LockWithdrawn("DOWNGRADED", holder.token))
+    return draft.decision(LockWithdrawn("DOWNGRADED", holder.token))
 
 
 def abort(command: AbortWait, lock: Lock, context: Context) -> Decision[Event, Reply]:
@@ -54,5 +54,5 @@ def abort(command: AbortWait, lock: Lock, context: Context) -> Decision[Event, R
             event = LockWaitAborted(w.principal, w.client, w.handle, w.sequence, w.ticket, command.cycle)
             draft.add(event)
             sweep(draft)
-            return Decision(tuple(draft.events), WaitAborted(command.ticket, aborted=True))
+            return draft.decision(WaitAborted(command.ticket, aborted=True))
     return Decision((), WaitAborted(command.ticket, aborted=False))

@@ -59,7 +59,7 @@ def decide(command: Command | Tick, who: Requester, state: Queue, context: Conte
     if isinstance(command, Tick):
         draft = Draft(state, context)
         sweep(draft)
-        return Decision(tuple(draft.events), QueueSwept())
+        return draft.decision(QueueSwept())
     refused = refuse_place(command.queue, command.shard)
     if refused is not None:
         return Decision((), refused)

@@ -6,7 +6,7 @@ Imports the standard library only.
 from collections.abc import Sequence
 from itertools import islice
 
-from streams.domain.decider import Context
+from streams.domain.decider import Context, Decision, Rejected
 from streams.domain.queues.backoff import backoff_ms
 from streams.domain.queues.events import (
     Attempt,
@@ -23,6 +23,7 @@ from streams.domain.queues.events import (
 from streams.domain.queues.evolve import evolve
 from streams.domain.queues.heap import rising
 from streams.domain.queues.limits import MAX_BATCH, MAX_DECISION_BYTES, MAX_DUE, MAX_EVENTS
+from streams.domain.queues.replies import Reply
 from streams.domain.queues.settings import QueueSettings
 from streams.domain.queues.state import Deliveries, Held, Queue, Wait, deliverable
 from streams.domain.queues.turns import choose
@@ -51,9 +52,9 @@ class Draft:
         self.queue = evolve(self.queue, event)
         self.room -= size
 
-    def close(self, event: Event) -> None:
-        """Decide that `event` happens last in its subscription: the queue as it leaves it is not worked out."""
-        self.events.append(event)
+    def decision(self, reply: Reply | Rejected, *, waiting: bool = False) -> Decision[Event, Reply]:
+        """Return what was drafted, with its reply."""
+        return Decision(tuple(self.events), reply, waiting, self.queue)
 
     @property
     def next_token(self) -> int:
@@ -72,11 +73,8 @@ class Draft:
         return self.queue.settings
 
 
-def sweep(draft: Draft, *, last: bool = False) -> bool:
-    """Add all that is due: ends of leases, delays and waits, then deliveries. False: some is left for a Tick.
-
-    `last`: nobody looks at the draft's queue afterwards.
-    """
+def sweep(draft: Draft) -> bool:
+    """Add all that is due: ends of leases, delays and waits, then deliveries. False: some is left for a Tick."""
     if not _end_leaving(draft):
         return False
     now = draft.context.now
@@ -85,7 +83,7 @@ def sweep(draft: Draft, *, last: bool = False) -> bool:
             return False
         if not _due(draft, name):
             return False
-        if sub.waits and not (_time_out(draft, name) and _deliver(draft, name, last=last)):
+        if sub.waits and not (_time_out(draft, name) and _deliver(draft, name)):
             return False
     return True
 
@@ -178,7 +176,7 @@ def _time_out(draft: Draft, name: str) -> bool:
         draft.add(ended(wait, "TIMED_OUT"), 128 + wait_bytes(wait))
 
 
-def _deliver(draft: Draft, name: str, *, last: bool) -> bool:
+def _deliver(draft: Draft, name: str) -> bool:
     while deliverable(draft.queue, draft.queue.subscriptions[name]):
         if draft.full:
             return False
@@ -187,11 +185,7 @@ def _deliver(draft: Draft, name: str, *, last: bool) -> bool:
         assert first is not None
         wait = sub.waits[first[1]]
         chosen = choose(draft.queue, sub, draft.context.now, wait.max_messages)
-        delivered = _delivered(draft, wait, chosen)
-        if last and len(sub.waits) == 1:
-            draft.close(delivered)
-            break
-        draft.add(delivered, wait_bytes(wait) + 128 + NUMBER_BYTES * len(chosen))
+        draft.add(_delivered(draft, wait, chosen), wait_bytes(wait) + 128 + NUMBER_BYTES * len(chosen))
     return True
 
 

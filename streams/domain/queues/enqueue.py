@@ -51,8 +51,8 @@ def enqueue(
     for each in died:
         draft.add(each)
     draft.add(event, size)
-    sweep(draft, last=True)
-    return Decision(tuple(draft.events), reply)
+    sweep(draft)
+    return draft.decision(reply)
 
 
 def _check(command: EnqueueMessages, queue: Queue, settings: QueueSettings) -> int | Rejected:

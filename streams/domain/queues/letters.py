@@ -57,7 +57,7 @@ def redrive(command: RedriveMessages, queue: Queue, context: Context) -> Decisio
     draft.add(MessagesRedriven(command.subscription, tuple(chosen), command.to))
     if sub.waits:
         sweep(draft)
-    return Decision(tuple(draft.events), reply)
+    return draft.decision(reply)
 
 
 def _dead(command: RedriveMessages, sub: Deliveries) -> Iterator[int]:

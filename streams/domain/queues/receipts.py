@@ -27,8 +27,8 @@ def ack(command: AckMessages, who: Requester, queue: Queue, context: Context) ->
         return Decision((acked,), taken)
     draft = Draft(queue, context)
     draft.add(acked)
-    sweep(draft, last=True)
-    return Decision(tuple(draft.events), taken)
+    sweep(draft)
+    return draft.decision(taken)
 
 
 def nack(command: NackMessages, who: Requester, queue: Queue, context: Context) -> Decision[Event, Reply]:
@@ -53,8 +53,8 @@ def nack(command: NackMessages, who: Requester, queue: Queue, context: Context) 
         counts=not returned,
     )
     if queue.subscriptions[command.subscription].waits:
-        sweep(draft, last=True)
-    return Decision(tuple(draft.events), ReceiptsTaken(len(good), refused, 0))
+        sweep(draft)
+    return draft.decision(ReceiptsTaken(len(good), refused, 0))
 
 
 def extend(

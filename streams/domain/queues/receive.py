@@ -53,7 +53,7 @@ def receive(
                 (*draft.events, delivered), Delivery(queue.incarnation, token, expires_at, chosen)
             )
     if not command.wait_ms:
-        return Decision(tuple(draft.events), NONE_CAME)
+        return draft.decision(NONE_CAME)
     if len(sub.waits) >= MAX_WAITING:
         return Decision((), too_many_waiting(command.queue, len(sub.waits)))
     return _wait(command, who, draft, lease_ms)
@@ -85,7 +85,8 @@ def _wait(command: ReceiveMessages, who: Requester, draft: Draft, lease_ms: int)
         lease_ms,
         draft.context.now + command.wait_ms,
     )
-    return Decision((*draft.events, started), ReceiveWaiting(ticket), waiting=True)
+    draft.add(started)
+    return draft.decision(ReceiveWaiting(ticket), waiting=True)
 
 
 def withdraw(
@@ -98,13 +99,13 @@ def withdraw(
     for wait in sub.waits.values():
         if (wait.principal, wait.client, wait.sequence) == asked:
             draft.add(ended(wait, "WITHDRAWN"))
-            return Decision(tuple(draft.events), ReceiveWithdrawn(0))
+            return draft.decision(ReceiveWithdrawn(0))
     numbers = _leased_by(sub, asked)
     for start in range(0, len(numbers), MAX_BATCH):
         return_messages(draft, name, numbers[start : start + MAX_BATCH], "WITHDRAWN", "", counts=False)
     if sub.waits:
         sweep(draft)
-    return Decision(tuple(draft.events), ReceiveWithdrawn(len(numbers)))
+    return draft.decision(ReceiveWithdrawn(len(numbers)))
 
 
 def _leased_by(sub: Deliveries, asked: tuple[str, str, int]) -> list[int]:

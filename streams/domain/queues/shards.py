@@ -70,7 +70,7 @@ def configure(
     draft = Draft(queue, context)
     draft.add(QueueConfigured(queue.version + 1, command.settings))
     sweep(draft)
-    return Decision(tuple(draft.events), QueueChanged(queue.version + 1, queue.route))
+    return draft.decision(QueueChanged(queue.version + 1, queue.route))
 
 
 def route(command: RouteQueue, queue: Queue, context: Context) -> Decision[Event, Reply]:
@@ -86,7 +86,7 @@ def route(command: RouteQueue, queue: Queue, context: Context) -> Decision[Event
     draft = Draft(queue, context)
     draft.add(QueueRouted(command.route, queue.next_message, context.now))
     sweep(draft)
-    return Decision(tuple(draft.events), reply)
+    return draft.decision(reply)
 
 
 def delete(command: DeleteQueue, queue: Queue, context: Context) -> Decision[Event, Reply]:
@@ -100,7 +100,7 @@ def delete(command: DeleteQueue, queue: Queue, context: Context) -> Decision[Eve
     draft = Draft(queue, context)
     draft.add(QueueDeleted(messages))
     sweep(draft)
-    return Decision(tuple(draft.events), QueueRemoved(messages))
+    return draft.decision(QueueRemoved(messages))
 
 
 def add_subscription(
@@ -134,4 +134,4 @@ def remove_subscription(
     draft = Draft(queue, context)
     draft.add(SubscriptionRemoved(command.subscription, len(sub.mine)))
     sweep(draft)
-    return Decision(tuple(draft.events), reply)
+    return draft.decision(reply)

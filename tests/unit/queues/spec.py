@@ -134,6 +134,7 @@ class Spec:
         state = self.state
         for event in decision.events:
             state = decider.evolve(state, event)
+        assert decision.after is None or decision.after == state
         return Spec(state, self.now, self.number + len(decision.events), decision)
 
     @property

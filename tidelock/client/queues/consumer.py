@@ -281,7 +281,7 @@ class Consumer(Generic[_T]):
                 self._busy += 1
                 if shelf.ready:
                     turn.append(shelf)
-                shelf.ask()
+                shelf.ask_soon()
                 return message
         return None
 

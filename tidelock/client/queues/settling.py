@@ -27,6 +27,8 @@ class Settler:
         self._acks: list[tuple[Receipt, Told]] = []
         self._busy = False
         self._gathering = 0
+        self.riders: dict[Callable[[], None], None] = {}
+        """Called after something was sent: what they send travels along, and is decided in the same commit."""
 
     @contextmanager
     def gathering(self) -> Iterator[None]:
@@ -82,6 +84,9 @@ class Settler:
             self._queues.submit(command, on_done=done, while_closing=True)
         except TidelockError as error:
             done(error)
+            return
+        for ride in tuple(self.riders):
+            ride()
 
     def _tell(self, sent: list[tuple[Receipt, Told]], outcome: Outcome) -> None:
         if type(outcome) is not ReceiptsTaken:

@@ -1,6 +1,8 @@
 """One shard of a consumer: what it asked for, and what lies ready to be handed out.
 
-There is one receive under way at a time, which waits at the shard until messages come: nothing is polled.
+There is one receive under way at a time, which waits at the shard until messages come: nothing is polled. The
+next one goes with the acknowledgements of what the last one brought if those come within a moment: one commit decides
+both.
 """
 
 from collections import deque
@@ -10,6 +12,7 @@ from typing import Any, Final, Protocol
 from streams.domain.decider import Rejected
 from streams.domain.queues.commands import ReceiveMessages
 from streams.domain.queues.replies import Delivery
+from tidelock.client.clock import Timer
 from tidelock.client.errors import OutcomeUnknown, TidelockError
 from tidelock.client.pending import DONE, Outcome, Pending
 from tidelock.client.queues.commands import Queues, problem
@@ -20,6 +23,7 @@ from tidelock.client.queues.settling import Settler
 WAIT_MS: Final = 60_000
 """How long a receive waits before it is renewed: so long may a consumer that died still be given messages, once."""
 MAX_MESSAGES: Final = 500
+MOMENT_S: Final = 0.001
 
 
 class Batch:
@@ -66,19 +70,39 @@ class Shelf:
         self._reader = reader
         self._asked: tuple[Pending, ReceiveMessages] | None = None
         self._asked_s = 0.0
+        self._soon: Timer | None = None
         self._closed = False
+        settler.riders[self._ride] = None
 
     @property
     def shard(self) -> int:
         """Its number."""
         return self.settler.shard
 
-    def ask(self) -> None:
-        """Ask for messages if there is room for a good many, or none lies ready."""
+    def ask_soon(self) -> None:
+        """Ask along with what is sent next, or in a moment."""
+        if self._soon is None and self._free():
+            clock = self._queues.clock
+            self._soon = clock.call_at(clock.now() + MOMENT_S, self._ride)
+
+    def _ride(self) -> None:
+        if self._soon is not None:
+            self.ask()
+
+    def _free(self) -> int:
+        """Return how many messages to ask for: there is room for a good many, or none lies ready."""
         free = self.credit - self.leased
-        if self._asked is not None or self.idle or self._closed or free <= 0:
-            return
-        if self.ready and 2 * free < self.credit:
+        if self._asked is not None or self.idle or self._closed or (self.ready and 2 * free < self.credit):
+            return 0
+        return max(free, 0)
+
+    def ask(self) -> None:
+        """Ask for messages, if there is room for them."""
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
+        free = self._free()
+        if not free:
             return
         settler = self.settler
         command = ReceiveMessages(
@@ -121,7 +145,7 @@ class Shelf:
         self.ready.extend(messages)
         self.leased += len(messages)
         self._reader.came(Batch(self, messages, self._queues.clock.now()))
-        self.ask()
+        self.ask_soon()
 
     def take_ready(self, batch: Batch | None = None) -> list[Message[Any]]:
         """Return, and forget, what lies ready (of one batch)."""
@@ -136,6 +160,10 @@ class Shelf:
     def close(self) -> None:
         """Ask no more, and take back what is asked."""
         self._closed = True
+        self.settler.riders.pop(self._ride, None)
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
         asked, self._asked = self._asked, None
         if asked is not None and not self._queues.session.closed:
             self._queues.withdraw_nowait(*asked)

@@ -22,6 +22,7 @@ from tidelock.client.client import Client
 from tidelock.client.queues.codecs import Json
 from tidelock.client.queues.message import Message
 from tidelock.client.queues.queue import Queue
+from tidelock.client.queues.shelf import MOMENT_S
 
 
 def acked(worker: QueueWorker) -> int:
@@ -134,15 +135,46 @@ async def test_breaking_off_gives_back_what_lies_ready(queue: Queue[object], wor
     assert [each.attempt for each in await queue.receive(10)] == [1] * 9
 
 
-async def test_stop_ends_the_iteration_takes_the_receive_back_and_leaves_what_is_worked_on(
+async def test_the_next_receive_travels_with_the_acknowledgement(
     queue: Queue[object], worker: QueueWorker
+) -> None:
+    consumer = queue.consume(prefetch=5)
+    getting = asyncio.create_task(consumer.get())
+    await until(lambda: len(worker.of(ReceiveMessages)) == 1)
+    await queue.put(1)
+    message = await getting
+    assert message is not None
+    assert len(worker.of(ReceiveMessages)) == 1
+    await message.ack()  # the clock stands still: nothing else makes it ask
+    await until(lambda: len(worker.of(ReceiveMessages)) == 2)
+    await consumer.stop()
+
+
+async def test_the_next_receive_waits_for_no_handler(
+    queue: Queue[object], worker: QueueWorker, clock: FakeClock
+) -> None:
+    await queue.put(1)
+    consumer = queue.consume(prefetch=5)
+    assert await consumer.get() is not None
+    clock.turn(MOMENT_S)
+    await until(lambda: len(worker.of(ReceiveMessages)) == 2)
+    await consumer.stop()
+
+
+async def test_stop_ends_the_iteration_takes_the_receive_back_and_leaves_what_is_worked_on(
+    queue: Queue[object], worker: QueueWorker, clock: FakeClock
 ) -> None:
     await queue.put_many(range(3))
     consumer = queue.consume(prefetch=5)
     first = await consumer.get()
     assert first is not None
     waiting = asyncio.create_task(_rest(consumer))
-    await until(lambda: waiting.done() or len(worker.of(ReceiveMessages)) == 2)
+
+    def asked_again() -> bool:
+        clock.turn(MOMENT_S)
+        return waiting.done() or len(worker.of(ReceiveMessages)) == 2
+
+    await until(asked_again)
     await consumer.stop()
     assert [each.payload for each in await waiting] == [1, 2][: len(await waiting)]
     await until(lambda: len(worker.of(WithdrawReceive)) == 1)
