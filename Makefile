@@ -15,8 +15,10 @@ run: $(READY)    ## Start the whole stack on this machine, with a small workload
 
 test: $(READY)   ## Run every check and every test, on real Kafka, PostgreSQL and Redis
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not integration" $(TESTS)
-	@$(BIN)/python -m pytest -m integration $(TESTS)
+	@failed=0; \
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not integration" $(TESTS) || failed=1; \
+	$(BIN)/python -m pytest -m integration $(TESTS) || failed=1; \
+	exit $$failed
 
 check: $(READY)  ## Lint, types, architecture, schemas
 	@$(BIN)/ruff check .

@@ -202,7 +202,7 @@ class Play:
             await node.stop()
 
     async def _have_all(self, user: Account, wanted: list[Happened]) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while user.watcher is None or len(user.items) + len(user.watcher.items) < len(wanted):
                 for each in self.users:
                     if each.watcher is not None:

@@ -30,7 +30,7 @@ def app_of(node: Node, limits: SocketLimits | None = None, shares: ShareLimits =
     )  # fmt: skip
     schema = build(introspection=True)
     http = GraphQLOverHttp(schema, services)
-    return LiveApp(schema, services, http, limits or SocketLimits(operations=3, init_s=0.05), shares)
+    return LiveApp(schema, services, http, limits or SocketLimits(operations=3), shares)
 
 
 class Connection:
@@ -45,7 +45,7 @@ class Connection:
         self._in.put_nowait(message)
 
     async def sent(self) -> MutableMapping[str, Any]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             sent = await self._out.get()
         sent.get("text", "").encode()  # as servers must
         return sent
@@ -55,7 +55,7 @@ class Connection:
 
     async def leave(self, kind: str) -> None:
         self.push({"type": f"{kind}.disconnect"})
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await self.task
 
 

@@ -316,7 +316,7 @@ async def test_who_is_far_behind_lets_others_have_their_turn(logs: Logs, ring_by
     await node.catch_up()
     watcher = events(node, begin, name="a")
     watcher.allow(200)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while len(watcher.items) < 200:
             had = len(watcher.items)
             await asyncio.sleep(0)

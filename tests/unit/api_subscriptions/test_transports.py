@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from api.http import MAX_BODY_BYTES
 from api.subscriptions.serving import stopping
+from api.subscriptions.sockets import SocketLimits
 from tests.unit.api_subscriptions.asgi import INIT, Socket, Stream, app_of
 from tests.unit.api_subscriptions.world import Logs, Node, settle
 
@@ -166,7 +167,6 @@ async def test_a_connection_has_so_many_operations(logs: Logs, node: Node) -> No
             ],
             4409,
         ),
-        ([], 4408),
     ],
 )
 async def test_who_does_not_keep_to_the_protocol_is_closed_by_its_code(
@@ -181,6 +181,13 @@ async def test_who_does_not_keep_to_the_protocol_is_closed_by_its_code(
     assert sent["code"] == code
     await socket.task
     assert node.hub.subscriptions == 0
+
+
+async def test_who_says_nothing_is_closed_in_time(node: Node) -> None:
+    socket = Socket(app_of(node, SocketLimits(init_s=0.05)))
+    assert (await socket.sent())["type"] == "websocket.accept"
+    assert (await socket.sent())["code"] == 4408
+    await socket.task
 
 
 async def test_another_protocol_is_not_spoken(node: Node) -> None:

@@ -313,7 +313,7 @@ class Watcher:
     async def got(self, count: int) -> list[Any]:
         """Take up to `count` items in all; return all."""
         self.allow(count)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(self.items) < count and self.error is None:
                 await asyncio.sleep(0)
         return self.items
@@ -322,7 +322,7 @@ class Watcher:
         """Wait for the end; return the code of why."""
         assert self.task is not None
         self.allow(10_000)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await self.task
         return self.code
 

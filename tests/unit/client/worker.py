@@ -40,7 +40,7 @@ _C = TypeVar("_C")
 
 async def until(condition: Callable[[], bool], clock: "FakeClock | None" = None) -> None:
     """Return once `condition` holds; `clock` is turned meanwhile."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not condition():
             if clock is not None:
                 clock.turn(0.01)
@@ -224,7 +224,7 @@ class FakeWorker:
 
     async def next(self, kind: type[_C]) -> Received:
         """Return the next command, which must be a `kind`."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             received = await self.commands.get()
         assert isinstance(received.command, kind), received.command
         return received

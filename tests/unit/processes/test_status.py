@@ -20,7 +20,7 @@ async def test_it_names_the_queues_that_are_waited_for() -> None:
     world.kill("orders", 2)
     one, _ = mover(world)
     running = asyncio.create_task(one.run())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not one.state.paused:
             await asyncio.sleep(0)
     running.cancel()

@@ -132,7 +132,7 @@ async def test_what_waits_for_its_pace_is_written_in_time(world: Make) -> None:
     given = world(logbook(*keys(10, 10)), pace_s=0.005, stretch_bytes=0)
     lane = given.lane()
     await given.feed()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while lane.written is None or lane.written.next_offset < len(given.book.records):
             await asyncio.sleep(0.001)
     assert given.rows == truth(given.book.records)

@@ -102,7 +102,7 @@ async def test_a_lane_whose_store_passes_over_its_cancellation_ends_all_the_same
     rig.store.load = dies  # type: ignore[method-assign, assignment]
     await rig.projector.assigned([WHERE])
     await asyncio.sleep(0)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await rig.projector.assigned([])
     assert cancelled.is_set()
     assert rig.lane(WHERE) is None
