@@ -31,6 +31,8 @@ from streams.wire.messages import Answer, TimerFailed
 MAX_LONG = 2**63 - 1
 MAX_DECISION_BYTES = MAX_COMMIT_BYTES - 4096
 """What decisions may take of a commit: the rest is for the envelope around them."""
+MAX_ATTACHED_BYTES = 4 * 1024 * 1024
+"""What the answers of one commit may carry beside it, about: bodies that they name."""
 INTERNAL = Rejected("INTERNAL", "The platform failed on this command; nothing was changed. It is in the log.")
 
 
@@ -91,6 +93,8 @@ class Batch:
         self._state = state
         self._decider = vocabulary.kind.decider
         self._bytes = 0
+        self.attached_bytes = 0
+        """Of what the answers carry that is not in the log's record of them."""
         self._closed = False
         self._source: tuple[int, int, bytes] | None = None
         self._savepoint = state.undo.mark()
@@ -99,7 +103,12 @@ class Batch:
     @property
     def full(self) -> bool:
         """Whether the commit is large enough, or something did not fit any more."""
-        return self._closed or len(self.decisions) >= MAX_DECISIONS or self._bytes >= MAX_COMMIT_BYTES // 2
+        return (
+            self._closed
+            or len(self.decisions) >= MAX_DECISIONS
+            or self._bytes >= MAX_COMMIT_BYTES // 2
+            or self.attached_bytes >= MAX_ATTACHED_BYTES
+        )
 
     @property
     def empty(self) -> bool:
@@ -353,7 +362,9 @@ class Batch:
         attached = self._vocabulary.kind.attached
         if attached is None:
             return ()
-        return tuple(map(self._vocabulary.encode_reply, attached(self._state.state_of(key), reply)))
+        payloads = tuple(map(self._vocabulary.encode_reply, attached(self._state.state_of(key), reply)))
+        self.attached_bytes += sum(map(len, payloads))
+        return payloads
 
     def _encode(self, events: tuple[Any, ...]) -> tuple[bytes, ...]:
         return tuple(map(self._vocabulary.encode_event, events))

@@ -21,7 +21,11 @@ from streams.wire.frames import MAX_FRAME_BYTES, PROTOCOL, FrameSplitter, FrameT
 from streams.wire.messages import NO_COMMIT, Answer, Answers, Hello, KindInfo, Refused, Route, Welcome
 
 FRAMES: Messages = bind("wire", (Hello, Welcome, Answers, Refused))
-MAX_UNSENT_BYTES = 8 * 1024 * 1024
+LADEN_BYTES = 8 * 1024 * 1024
+"""So many bytes of answers may wait for a peer to read them; beyond it none of its commands are read."""
+MAX_UNSENT_BYTES = 64 * 1024 * 1024
+"""Beyond it, or after `SLOW_S` beyond `LADEN_BYTES`, the peer is hung up on."""
+SLOW_S = 30.0
 MAX_HELLO_BYTES = 16 * 1024
 """The largest frame of somebody who has not said who it is."""
 HELLO_TIMEOUT_S = 5.0
@@ -72,18 +76,37 @@ class Connection(asyncio.Protocol):
         self._open: set[int] = set()
         """Sequences under way; a push of an earlier wait is none of them."""
         self._impatience: asyncio.TimerHandle | None = None
+        """Fires when the peer has taken too long: to say hello, or to read."""
 
     # ── asyncio.Protocol ────────────────────────────────────────────────────────────────────────────────────
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the hello."""
         self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=LADEN_BYTES)
         self._impatience = asyncio.get_running_loop().call_later(HELLO_TIMEOUT_S, self._no_hello)
+
+    def pause_writing(self) -> None:
+        """Read no more commands until the peer has read answers."""
+        if self._transport is not None:
+            self._transport.pause_reading()
+            self._be_patient()
+            self._impatience = asyncio.get_running_loop().call_later(SLOW_S, self._transport.abort)
+
+    def resume_writing(self) -> None:
+        """Go on: it has."""
+        self._be_patient()
+        if self._transport is not None:
+            self._transport.resume_reading()
+
+    def _be_patient(self) -> None:
+        if self._impatience is not None:
+            self._impatience.cancel()
+            self._impatience = None
 
     def connection_lost(self, _: Exception | None) -> None:
         """Forget the connection; commands on their way are decided all the same."""
-        if self._impatience is not None:
-            self._impatience.cancel()
+        self._be_patient()
         self._transport = None
         if self.identity is not None:
             self._service.disconnected(self)
@@ -142,8 +165,7 @@ class Connection(asyncio.Protocol):
             self.client, self.identity = hello.client, identity
             self._splitter.limit = MAX_FRAME_BYTES
             service.connected(self)
-            if self._impatience is not None:
-                self._impatience.cancel()
+            self._be_patient()
             welcome = Welcome(
                 PROTOCOL,
                 service.worker,

@@ -237,6 +237,8 @@ class Owner:
                     await self._wait(self._settings.tick_ms)
                 elif (batch := self._build()) is not None:
                     await self._send(batch)
+                elif self._waiting.queue or self._topic.queue:  # repeats were answered, as many as go at a time
+                    await asyncio.sleep(0)
                 else:
                     await self._wait(self._patience_ms())
         finally:
@@ -345,7 +347,7 @@ class Owner:
             self._in_flight[-1].undecided.extend(batch.undecided)
             self._in_flight[-1].commands.extend(batch.commands)
             self._riding += len(batch.commands)
-            self._riding_bytes += sum(pending.size for pending in batch.commands)
+            self._riding_bytes += sum(pending.size for pending in batch.commands) + batch.attached_bytes
         else:
             batch.lease_ms = self.reader.state.lease_ms
             deliver(self._directory, self.where, self.reader.next_offset - 1, batch)

@@ -143,12 +143,15 @@ class Connection:
         self.answers: list[Answer] = []
         self.commits: list[tuple[int, int, int]] = []
         """(offset, lease, mark) of each frame."""
+        self.frames: list[int] = []
+        """Bytes that each carries beside its replies."""
         self.refused: list[Refused] = []
 
     def answer(
         self, where: PartitionId, offset: int, lease_ms: int, mark_ms: int, answers: list[Answer]
     ) -> None:
         self.commits.append((offset, lease_ms, mark_ms))
+        self.frames.append(sum(len(each) for answer in answers for each in answer.payloads))
         self.answers += answers
 
     def refuse(self, refused: Refused) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from streams.domain.decider import Rejected
-from streams.engine.batch import Batch
+from streams.engine.batch import MAX_ATTACHED_BYTES, Batch
 from streams.log.accept import LogHead
 from streams.log.envelope import decode, encode
 from streams.log.fold import PartitionState
@@ -248,6 +248,16 @@ def test_a_payload_is_logged_once_and_joined_when_the_answer_is_sent() -> None:
     repeat.add(bench.pending(Take("k"), sequence=2))
     assert repeat.empty
     assert repeat.deliveries[0][1].payloads == (content,)
+
+
+def test_what_the_answers_of_one_commit_carry_is_bounded() -> None:
+    bench = Bench()
+    bench.sealed(Put("k", bytes(300_000)))
+    batch, taken = bench.batch(), 0
+    while not batch.full:
+        taken += 1
+        assert batch.add(bench.pending(Take("k")))
+    assert MAX_ATTACHED_BYTES <= 300_000 * taken < MAX_ATTACHED_BYTES + 300_000
 
 
 def test_a_source_covers_repeats_too_and_is_hashed_over_the_last_command() -> None:

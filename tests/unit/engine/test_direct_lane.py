@@ -9,7 +9,7 @@ from streams.domain.decider import Rejected
 from streams.domain.locks.commands import EXCLUSIVE, AbortWait, AcquireLock, InspectLock, ReleaseLock
 from streams.domain.locks.replies import LockFreed, LockHeld, LockWaiting
 from streams.engine import direct_lane
-from streams.engine.direct_lane import FRAMES, MAX_HELLO_BYTES, MAX_UNSENT_BYTES
+from streams.engine.direct_lane import FRAMES, LADEN_BYTES, MAX_HELLO_BYTES, MAX_UNSENT_BYTES
 from streams.log.envelope import decode
 from streams.log.records import MAX_COMMAND_BYTES
 from streams.wire.frames import MAX_FRAME_BYTES, frame
@@ -235,16 +235,47 @@ async def test_a_reader_that_does_not_read_is_cut_off_and_costs_a_bounded_buffer
         (connection,) = lane.roster._connections.values()
         transport = connection._transport
         assert transport is not None
-        big = [Answer(1, False, bytes(400_000))]
-        most = 0
-        for offset in range(200):
-            connection.answer(LOCKS_0, offset, 0, 0, big)
-            if transport.is_closing():
-                break
-            most = max(most, transport.get_write_buffer_size())
+        most = _flood(connection, MAX_UNSENT_BYTES)
         assert transport.is_closing()
-        assert most <= MAX_UNSENT_BYTES
+        assert LADEN_BYTES < most <= MAX_UNSENT_BYTES
         await until(lambda: not lane.roster._connections)
+
+
+async def test_a_slow_reader_sends_nothing_new_until_it_has_read() -> None:
+    async with serving() as lane, connected(lane) as client:
+        (connection,) = lane.roster._connections.values()
+        transport = connection._transport
+        assert transport is not None
+        _flood(connection, 2 * LADEN_BYTES)
+        await until(lambda: not transport.is_reading())
+        client.command(InspectLock("k"), 1)
+        await turns()
+        assert not connection._open
+        while (await client.answers()).answers[0].sequence != 1:
+            pass
+        assert transport.is_reading()
+
+
+async def test_a_reader_that_is_slow_for_long_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(direct_lane, "SLOW_S", 0.05)
+    async with serving() as lane, raw(lane) as client:
+        client.hello()
+        await client.welcome()
+        (connection,) = lane.roster._connections.values()
+        _flood(connection, 2 * LADEN_BYTES)
+        await until(lambda: not lane.roster._connections)
+
+
+def _flood(connection: direct_lane.Connection, size: int) -> int:
+    """Answer more than `size` bytes that nobody asked for, or as many as are taken; return the most that waited."""
+    transport, most, big = connection._transport, 0, [Answer(2, False, bytes(400_000))]
+    assert transport is not None
+    for offset in range(size // 400_000 + 40):
+        connection.answer(LOCKS_0, offset, 0, 0, big)
+        if transport.is_closing():
+            break
+        most = max(most, transport.get_write_buffer_size())
+    return most
 
 
 async def test_answers_beyond_the_frame_limit_come_in_several_frames() -> None:

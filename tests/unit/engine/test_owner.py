@@ -9,7 +9,7 @@ from streams.domain.decider import Rejected
 from streams.domain.locks.commands import EXCLUSIVE, AcquireLock, ReleaseLock
 from streams.domain.locks.kind import LOCKS
 from streams.domain.locks.replies import LockHeld, LockWaiting
-from streams.engine.batch import Batch
+from streams.engine.batch import MAX_ATTACHED_BYTES, Batch
 from streams.engine.errors import ClockSkew, LogRewritten, LogShrank
 from streams.engine.settings import OwnerSettings
 from streams.log.envelope import decode
@@ -18,7 +18,7 @@ from streams.log.positions import PartitionId
 from streams.log.records import Commit, Genesis
 from streams.log.vocabulary import Vocabulary
 from tests.unit.engine.harness import World, running, turns, until
-from tests.unit.engine.toy import Add, Beat, Counted, Put
+from tests.unit.engine.toy import Add, Beat, Counted, Put, Take
 
 LOCKS_0 = PartitionId("locks", 0)
 
@@ -298,6 +298,19 @@ async def test_repeats_that_wait_for_a_commit_in_flight_are_bounded(bound: dict[
         world.broker.release()
         await until(lambda: len(world.connection.answers) + len(world.connection.refused) == 402)
         assert world.owner.queued_bytes == 0
+
+
+async def test_repeats_that_carry_much_are_answered_part_by_part() -> None:
+    async with running(World()) as world:
+        await world.ask(Put("k", bytes(300_000)))
+        taken = world.send(Take("k"))
+        await until(lambda: bool(world.connection.of(taken)))
+        issued_ms = world.meta().issued_ms
+        for _ in range(50):
+            world.send(Take("k"), sequence=taken, issued_ms=issued_ms)
+        await until(lambda: len(world.connection.of(taken)) == 51)
+        assert len(commits(world)) == 2
+        assert max(world.connection.frames) < 2 * MAX_ATTACHED_BYTES
 
 
 async def test_code_that_raises_costs_its_command_an_internal_and_nothing_else() -> None:
