@@ -1,5 +1,6 @@
 """`ack`, `nack` and `extend`: one command for each shard that receipts are of."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -11,11 +12,15 @@ from api.types.queue_results import RefusedReceipt, SettledMessages, SettleResul
 from streams.domain.queues.commands import AckMessages, ExtendLeases, Receipt
 from streams.domain.queues.limits import MAX_BATCH
 from streams.domain.queues.replies import ReceiptsTaken
+from streams.domain.value import value
 from streams.log.positions import Position as LogPosition
 from tidelock.client.client import Client
 from tidelock.client.errors import ReceiptInvalid, TidelockError
 from tidelock.client.queues.commands import nack_command
 from tidelock.client.queues.ids import ReceiptId
+
+WITHIN_S = 30.0
+"""A shard that does not answer must not cost the answers of the others, which a mutation may wait for twice as long."""
 
 Command = Callable[[int, tuple[Receipt, ...]], Any]
 """Of a shard and its receipts."""
@@ -86,31 +91,51 @@ def _by_shard(receipts: list[str]) -> dict[int, tuple[Receipt, ...]]:
     return {shard: tuple(some) for shard, some in shards.items()}
 
 
+@value
+class _Outcome:
+    """What became of the receipts of one shard."""
+
+    taken: int
+    refused: tuple[RefusedReceipt, ...]
+    position: LogPosition | None
+    left_ms: int | None = None
+    error: TidelockError | None = None
+    """Why none of them was taken, or that nobody knows."""
+
+
 async def _settled(
     client: Client, queue: str, shards: dict[int, tuple[Receipt, ...]], command: Command
 ) -> SettledMessages:
-    """Send the commands; only if no receipt of any was good, raise `ReceiptInvalid`."""
-    taken, left_ms = 0, list[int]()
-    refused, positions, last = list[RefusedReceipt](), list[LogPosition | None](), None
-    for shard, some in shards.items():
-        try:
-            answer = await client.ask(QUEUES, command(shard, some))
-        except ReceiptInvalid as error:
-            last = error
-            positions.append(error.position)
-            refused += [_refused(shard, one, error.problem) for one in some]
-            continue
-        reply = cast("ReceiptsTaken", answer.reply)
-        taken += reply.taken
-        positions.append(answer.position)
-        refused += [_refused(shard, Receipt(one.message, one.token), one.problem) for one in reply.refused]
-        if reply.expires_at:
-            left_ms.append(_left_ms(client, queue, shard, reply.expires_at))
-    if last is not None and not taken:
-        raise last
-    return SettledMessages(
-        taken=taken, refused=refused, expires_in_ms=min(left_ms, default=None), positions=shown(positions)
+    """Send the commands. If no receipt was taken, and for one reason alone, raise that."""
+    outcomes = await asyncio.gather(
+        *[_of_shard(client, queue, shard, some, command) for shard, some in shards.items()]
     )
+    taken, errors = sum([one.taken for one in outcomes]), [one.error for one in outcomes if one.error]
+    if not taken and len({error.code for error in errors}) == 1:
+        raise errors[0]
+    left_ms = [one.left_ms for one in outcomes if one.left_ms is not None]
+    return SettledMessages(
+        taken=taken,
+        refused=[each for one in outcomes for each in one.refused],
+        expires_in_ms=min(left_ms, default=None),
+        positions=shown([one.position for one in outcomes]),
+    )
+
+
+async def _of_shard(
+    client: Client, queue: str, shard: int, some: tuple[Receipt, ...], command: Command
+) -> _Outcome:
+    try:
+        answer = await client.ask(QUEUES, command(shard, some), timeout=WITHIN_S)
+    except TidelockError as error:
+        told = dict(error.details) if isinstance(error, ReceiptInvalid) else {}
+        why = [told.get(f"{one.message}.{one.token}", error.code) for one in some]
+        refused = tuple(_refused(shard, one, problem) for one, problem in zip(some, why, strict=True))
+        return _Outcome(0, refused, error.position, error=error)
+    reply = cast("ReceiptsTaken", answer.reply)
+    refused = tuple(_refused(shard, Receipt(one.message, one.token), one.problem) for one in reply.refused)
+    left_ms = _left_ms(client, queue, shard, reply.expires_at) if reply.expires_at else None
+    return _Outcome(reply.taken, refused, answer.position, left_ms)
 
 
 def _left_ms(client: Client, queue: str, shard: int, expires_at: int) -> int:

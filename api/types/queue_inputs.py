@@ -2,6 +2,7 @@
 
 from base64 import b64decode
 from binascii import Error as NoBase64
+from collections import Counter
 from typing import Any, Final, cast
 
 import strawberry
@@ -106,7 +107,7 @@ class MessageInput:
         default=None,
         description="A second one within the queue's window is answered with the first one's id.",
     )
-    headers: list[HeaderInput] = strawberry.field(default_factory=list)
+    headers: list[HeaderInput] = strawberry.field(default_factory=list, description="Each name once.")
 
     def payload(self) -> bytes:
         """Return what is in it. Raises `BadArgument`."""
@@ -122,15 +123,21 @@ class MessageInput:
             raise BadArgument(f"`base64` is none ({error}). Give the standard alphabet, padded.") from error
 
     def options(self) -> MessageOptions:
-        """Return what else was said, as the client takes it."""
+        """Return what else was said, as the client takes it. Raises `BadArgument`."""
         options = MessageOptions(
             group=self.group,
             key=self.key,
             priority=self.priority,
             delay=(self.delay_ms or 0) / 1000,
             dedup_id=self.dedup_id,
-            headers={one.name: one.value for one in self.headers},
+            headers=self._headers(),
         )
         if self.deliver_at_ms is not None:
             options["deliver_at"] = self.deliver_at_ms / 1000
         return options
+
+    def _headers(self) -> dict[str, str]:
+        for name, times in Counter([one.name for one in self.headers]).most_common(1):
+            if times > 1:
+                raise BadArgument(f"Header {name!r:.60} is given {times} times. Give each name once.")
+        return {one.name: one.value for one in self.headers}

@@ -131,17 +131,20 @@ class ReceivedMessages:
     messages: list[ReceivedMessage]
 
 
-@strawberry.type(description="A receipt that holds no longer.")
+@strawberry.type(description="A receipt that was not taken.")
 class RefusedReceipt:
     """A receipt."""
 
     receipt: str
     problem: str = strawberry.field(
-        description="NOT_LEASED: settled, over, or delivered anew; NOT_YOURS: another principal's."
+        description="NOT_LEASED: settled, over, or delivered anew; NOT_YOURS: another principal's; RECEIPT_INVALID: "
+        "one of these, of a long list. Else why its shard took none; OUTCOME_UNKNOWN: it may have been taken."
     )
 
 
-@strawberry.type(description="What became of the receipts. If none was good, the answer is a Refusal.")
+@strawberry.type(
+    description="What became of the receipts. If none was taken, for one reason alone, it is a Refusal."
+)
 class SettledMessages:
     """Receipts, taken and refused."""
 

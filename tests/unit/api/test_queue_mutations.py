@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 
 import tidelock
-from streams.domain.queues.commands import EnqueueMessages, InspectQueue, ReceiveMessages, WithdrawReceive
+from streams.domain.queues.commands import (
+    AckMessages,
+    EnqueueMessages,
+    InspectQueue,
+    ReceiveMessages,
+    WithdrawReceive,
+)
 from tests.unit.api.world import World
 from tests.unit.client.queues.server import QueueWorker, let_pass
 from tests.unit.client.worker import FakeClock
@@ -201,6 +207,7 @@ async def test_one_message_needs_no_list(desk: Desk) -> None:
         ([{"text": "x", "priority": 10}], "BAD_ARGUMENT"),
         ([{"text": "x", "delayMs": "-1"}], "BAD_ARGUMENT"),
         ([{"text": "x", "delayMs": "1", "deliverAt": "2030-01-01T00:00:00Z"}], "BAD_ARGUMENT"),
+        ([{"text": "x", "headers": [{"name": "a", "value": v} for v in "bc"]}], "BAD_ARGUMENT"),
         ([{"text": "x" * 131_073}], "PAYLOAD_TOO_LARGE"),
     ],
 )
@@ -274,6 +281,63 @@ async def test_receipts_settle_each_once_and_what_was_settled_says_so(desk: Desk
         assert (await desk.do(SETTLE[name], receipts=receipts))["code"] == "RECEIPT_INVALID"
         for bad in (["x"], ["0.1"], ["64.1.1"], [], ["0.1.1"] * 501):
             assert (await desk.do(SETTLE[name], receipts=bad))["code"] == "BAD_ARGUMENT"
+
+
+async def _on_two_shards(desk: Desk) -> list[str]:
+    """Return receipts of both shards, in their order."""
+    await desk.do(CREATE, shards=2)
+    await desk.put(*(f"m{number}" for number in range(8)))
+    found = [one["receipt"] for _ in range(2) for one in await desk.take(max=10)]
+    assert {receipt[0] for receipt in found} == {"0", "1"}
+    return sorted(found)
+
+
+@pytest.mark.parametrize("name", SETTLE)
+async def test_what_one_shard_took_is_told_whatever_another_says(desk: Desk, name: str) -> None:
+    receipts = await _on_two_shards(desk)
+    async with tidelock.connect(desk.worker.address, token="t", clock=desk.clock) as client:
+        await client.queues.delete("orders", force=True, shard=1)
+    done = await desk.do(SETTLE[name], receipts=receipts)
+    gone = [receipt for receipt in receipts if receipt[0] == "1"]
+    assert done["taken"] == len(receipts) - len(gone)
+    assert done["refused"] == [{"receipt": receipt, "problem": "QUEUE_UNKNOWN"} for receipt in gone]
+    assert (await desk.do(SETTLE[name], receipts=gone))["code"] == "QUEUE_UNKNOWN"
+
+
+async def test_what_one_shard_took_is_told_when_another_does_not_answer(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receipts = await _on_two_shards(desk)
+    decide = desk.worker.commanded
+
+    def commanded(connection: Any, meta: Any, command: Any) -> None:
+        if not (isinstance(command, AckMessages) and command.shard == 1):
+            decide(connection, meta, command)
+
+    monkeypatch.setattr(desk.worker, "commanded", commanded)
+    asking = asyncio.create_task(desk.do(SETTLE["ack"], receipts=receipts))
+    while not desk.worker.of(AckMessages):
+        await asyncio.sleep(0)
+    await desk.pass_(35)
+    done = await asking
+    lost = [receipt for receipt in receipts if receipt[0] == "1"]
+    assert done["taken"] == len(receipts) - len(lost)
+    assert done["refused"] == [{"receipt": receipt, "problem": "OUTCOME_UNKNOWN"} for receipt in lost]
+
+
+async def test_of_a_shard_that_takes_none_each_receipt_says_why(desk: Desk) -> None:
+    receipts = await _on_two_shards(desk)
+    await desk.do(SETTLE["ack"], receipts=[one for one in receipts if one[0] == "1"])
+    desk.worker.principal = "another"
+    await desk.put("theirs", "theirs", "theirs", "theirs")
+    theirs = [one["receipt"] for _ in range(2) for one in await desk.take(max=10)]
+    desk.worker.principal = "tester"
+    sent = [*receipts, *(one for one in theirs if one[0] == "1")]
+    done = await desk.do(SETTLE["ack"], receipts=sent)
+    assert {one["receipt"]: one["problem"] for one in done["refused"]} == {
+        receipt: "NOT_LEASED" if receipt in receipts else "NOT_YOURS" for receipt in sent if receipt[0] == "1"
+    }
+    assert set(theirs) & {one["receipt"] for one in done["refused"]}
 
 
 async def test_what_fails_too_often_is_dead_and_is_redriven_purged_and_peeked_at(desk: Desk) -> None:

@@ -64,6 +64,8 @@ class QueueWorker:
         self.events: list[tuple[str, Any]] = []
         self.held: tuple[type, ...] = ()
         self.refuse: dict[type, Rejected] = {}
+        self.principal = "tester"
+        """Whom it takes every client for."""
         self._waiting: list[tuple[Connection, Any, Any]] = []
         self._states: dict[str, Any] = {}
         self._answers: dict[tuple[str, int], tuple[Connection, int]] = {}
@@ -143,7 +145,7 @@ class QueueWorker:
         if type(command) in self.refuse:
             self._answer(*asked, key, self.refuse[type(command)], False)
             return
-        who = Requester("tester", meta.client, meta.handle, meta.sequence)
+        who = Requester(self.principal, meta.client, meta.handle, meta.sequence)
         decision = self._apply(key, command, who)
         self._answer(*asked, key, decision.reply, decision.waiting)
         self._settle(key, decision)
