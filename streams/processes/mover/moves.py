@@ -102,6 +102,11 @@ class Moves:
                 return None
         return self._on_their_way(Lane(Source(where, shard, event.subscription), to), list(numbers))
 
+    def has_begun(self, source: Source, event: Any) -> bool:
+        """Say whether nothing of the source was on its way before `event`, the last that was folded."""
+        begins = isinstance(event, MessagesDied | MessagesRedriven)
+        return begins and self.moving[source] == len(event.messages)
+
     def waiting(self) -> Iterator[Lane]:
         """Yield the lanes that have something to move and are not under way, first in line first."""
         return (lane for lane in self._spans if lane not in self.under_way)

@@ -27,7 +27,7 @@ from streams.processes.mover.ports import QueueLane, Settled
 from streams.processes.mover.targets import Targets
 
 HOLD_BACK_S = 0.5
-"""How long those wait who do not lead, since messages of the source last began to move or went."""
+"""How long those wait who do not lead, since messages of the source last went, or the first of them was to go."""
 MAX_UNDER_WAY = 8
 """Lanes that have their turn at once: so many pages are in memory."""
 FULL = "QUEUE_FULL"
@@ -108,9 +108,10 @@ class MoverProcess(Follower):
 
     def _fold_event(self, where: PartitionId, decision: LoggedDecision, event: Any) -> None:
         source = self.moves.fold(where, decision.key.removeprefix(self._own), event)
-        if isinstance(event, MessagesMoved | MovesFailed):
+        has_moved = isinstance(event, MessagesMoved | MovesFailed)
+        if has_moved:
             self.leads = decision.client == self._me.client
-        if source is not None and not self.leads:
+        if source is not None and not self.leads and (has_moved or self.moves.has_begun(source, event)):
             self.pauses.hold_back(source, asyncio.get_running_loop().time() + HOLD_BACK_S)
 
     async def _give_turns(self, group: asyncio.TaskGroup) -> None:
