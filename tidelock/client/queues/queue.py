@@ -81,10 +81,17 @@ class Queue(Administered, Readable[_T]):
     async def put_many(self, payloads: Iterable[_T], **options: Unpack[MessageOptions]) -> list[Put]:
         """Put messages that share their options, in order. Raises `PartlyPut` if some are in and others are not.
 
-        If none is in, the first one's error is raised.
+        If none is in, the first one's error is raised: `PayloadTooLarge` (beyond 128 KiB) and `BadArgument` before
+        any is sent. A `dedup_id` is one message's: give it to one only, or use `put_each`.
         """
         now_ms = self._now_ms(options)
-        return await self._put_all([message_of(self._encode(each), now_ms, options) for each in payloads])
+        messages = [message_of(self._encode(each), now_ms, options) for each in payloads]
+        if len(messages) > 1 and options.get("dedup_id") is not None:
+            raise BadArgument(
+                f"dedup_id {options['dedup_id']!r:.100} is for {len(messages)} messages: all but the first would be "
+                "dropped as its duplicates. Give each an id of its own: put_each([(payload, {'dedup_id': ...}), ...])."
+            )
+        return await self._put_all(messages)
 
     async def put_each(self, messages: Iterable[tuple[_T, MessageOptions]]) -> list[Put]:
         """Put messages that have options of their own, as `put_many` does."""
@@ -92,13 +99,15 @@ class Queue(Administered, Readable[_T]):
         return await self._put_all(made)
 
     async def _put_all(self, messages: list[NewMessage]) -> list[Put]:
-        producer, results = self._access.producer, Results[Put](len(messages))
-        for start in range(0, len(messages), MAX_MESSAGES):
+        producer, results, place = self._access.producer, Results[Put](len(messages)), 0
+        while place < len(messages):
             if producer.is_full:
                 await producer.room()
+            end = min(place + MAX_MESSAGES, len(messages))
             with producer.gathering():
-                for place, message in enumerate(messages[start : start + MAX_MESSAGES], start):
-                    producer.put(message, results.at(place))
+                while place < end and not producer.is_full:
+                    producer.put(messages[place], results.at(place))
+                    place += 1
         outcomes = await results.all()
         errors = [each for each in outcomes if isinstance(each, TidelockError)]
         if errors:

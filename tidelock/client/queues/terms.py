@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any, Final, TypedDict, Unpack
 
 from streams.domain.queues.commands import Header, NewMessage
-from streams.domain.queues.limits import refuse_message
+from streams.domain.queues.limits import MAX_PAYLOAD, refuse_message
+from streams.domain.queues.rejections import payload_too_large
 from streams.domain.queues.settings import Overflow, QueueSettings
 from tidelock.client.errors import BadArgument
 from tidelock.client.rejections import rejection_error
@@ -121,7 +122,9 @@ class MessageOptions(TypedDict, total=False):
 
 
 def message_of(payload: bytes, now_ms: int, options: MessageOptions) -> NewMessage:
-    """Return the message, home 0. `now_ms`: wall time of the cluster. Raises `BadArgument`."""
+    """Return the message, home 0. `now_ms`: wall time of the cluster. Raises `BadArgument`, `PayloadTooLarge`."""
+    if len(payload) > MAX_PAYLOAD:
+        raise rejection_error(payload_too_large(len(payload), MAX_PAYLOAD))
     if not options:
         return NewMessage(payload, None, None, QUEUE_DEFAULT, 0, None, (), 0, None)
     unknown = options.keys() - MessageOptions.__annotations__.keys()

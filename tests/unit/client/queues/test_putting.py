@@ -13,8 +13,11 @@ from tests.unit.client.queues.server import QueueWorker, let_pass
 from tests.unit.client.worker import MARK_MS, FakeClock, until
 from tidelock import errors
 from tidelock.client.client import Client
+from tidelock.client.queues import producer
 from tidelock.client.queues.producer import Put
+from tidelock.client.queues.puts import MAX_BYTES, size_of
 from tidelock.client.queues.queue import Queue
+from tidelock.client.queues.terms import message_of
 
 
 def payloads(worker: QueueWorker) -> list[list[bytes]]:
@@ -119,6 +122,58 @@ async def test_many_of_which_some_fit_tell_which(queue: Queue[object]) -> None:
     assert [type(each) for each in caught.value.results] == [Put] * 3 + [errors.QueueFull] * 2
     with pytest.raises(errors.QueueFull):
         await queue.put_many(range(2))
+
+
+@pytest.mark.parametrize("size", [128 * 1024 + 1, 400_000])
+async def test_of_many_with_one_too_large_none_is_in(client: Client, worker: QueueWorker, size: int) -> None:
+    queue = client.queue("big")
+    await queue.create()
+    with pytest.raises(errors.PayloadTooLarge) as caught:
+        await queue.put_many([b"a", b"b", b"x" * size, b"c"])
+    assert (caught.value.code, caught.value.limit) == ("PAYLOAD_TOO_LARGE", 128 * 1024)
+    with pytest.raises(errors.PayloadTooLarge):
+        await queue.put_each([(b"a", {}), (b"x" * size, {"group": "g"})])
+    with pytest.raises(errors.PayloadTooLarge):
+        await queue.put(b"x" * size)
+    assert worker.of(EnqueueMessages) == []
+
+
+async def test_the_largest_message_fits_into_a_command(client: Client) -> None:
+    queue = client.queue("big")
+    await queue.create()
+    words = {f"{each}".rjust(256, "\U0001f600"): "\U0001f600" * 1024 for each in range(32)}
+    largest = message_of(b"x" * 128 * 1024, 0, {"group": "\U0001f600" * 256, "headers": words})
+    assert size_of(largest) <= MAX_BYTES
+    await queue.put(largest.payload, group=largest.group, headers=words)
+
+
+async def test_one_dedup_id_for_many_is_refused_with_the_cure(
+    queue: Queue[object], worker: QueueWorker
+) -> None:
+    with pytest.raises(errors.BadArgument, match="put_each"):
+        await queue.put_many([1, 2, 3], dedup_id="x")
+    assert worker.of(EnqueueMessages) == []
+    (one,) = await queue.put_many([1], dedup_id="x")
+    assert (await queue.put_many([2], dedup_id="x"))[0].id == one.id
+
+
+async def test_putting_waits_while_too_many_bytes_have_no_answer(
+    client: Client, worker: QueueWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(producer, "MAX_UNSENT_BYTES", 1_000_000)
+    queue = client.queue("big")
+    await queue.create()
+    await queue.put(b"first")
+    worker.held = (EnqueueMessages,)
+    many = asyncio.create_task(queue.put_many([b"m" * 100_000] * 30))
+    ones = [asyncio.create_task(queue.put(b"o" * 100_000)) for _ in range(30)]
+    await until(lambda: len(worker.of(EnqueueMessages)) == 2)
+    waiting = queue._access.producer
+    assert waiting.is_full
+    assert waiting._unsent_bytes < 1_100_000
+    worker.let()
+    assert len(await many) == len(await asyncio.gather(*ones)) == 30
+    assert (waiting._unsent, waiting._unsent_bytes) == (0, 0)
 
 
 async def test_an_unknown_queue_is_told_and_may_be_made_later(client: Client) -> None:
