@@ -13,6 +13,7 @@ from streams.domain.queues.events import Event
 from streams.domain.queues.letters import look
 from streams.domain.queues.limits import MAX_LOOKED_AT, MAX_PEEKED, within
 from streams.domain.queues.replies import (
+    GONE,
     Delivery,
     MessageBody,
     MessagesPeeked,
@@ -25,8 +26,6 @@ from streams.domain.queues.settings import QueueSettings
 from streams.domain.queues.standing import standing
 from streams.domain.queues.state import Deliveries, Queue, members
 from streams.domain.queues.turns import MAX_ATTACHED
-
-GONE = MessageBody(b"", None, None, 0, None, (), None, 0)
 
 
 def peek(command: PeekMessages, queue: Queue) -> Decision[Event, Reply]:
@@ -138,7 +137,7 @@ def _oldest_at(queue: Queue, sub: Deliveries) -> int:
 
 
 def attached(queue: Queue, reply: object) -> tuple[object, ...]:
-    """Return the bodies of the messages that `reply` names, in order; of those that are gone: an empty one."""
+    """Return the bodies of the messages that `reply` names, in order; of those that are gone: `GONE`."""
     if not isinstance(reply, Delivery | MessagesPeeked):
         return ()
     if reply.incarnation != queue.incarnation:

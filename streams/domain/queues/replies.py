@@ -1,6 +1,6 @@
 """What a queue answers. Refusals are `Rejected` (see `rejections`). Standard library only."""
 
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from streams.domain.queues.commands import Header, Origin, State
 from streams.domain.queues.events import Attempt
@@ -81,6 +81,10 @@ class MessageBody:
     origin: Origin | None
     enqueued_at: int
     """Lease clock."""
+
+
+GONE: Final = MessageBody(b"", None, None, 0, None, (), None, -1)
+"""Attached instead of a body of which nothing is left. No message is of a time before the lease clock's 0."""
 
 
 @value

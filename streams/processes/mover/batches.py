@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from hashlib import sha256
 
 from streams.domain.queues.commands import NewMessage, Origin
-from streams.domain.queues.replies import MessageBody, PeekedMessage
+from streams.domain.queues.replies import GONE, MessageBody, PeekedMessage
 from streams.processes.mover.moves import Source, Span
 from streams.processes.mover.ports import Page
 
@@ -18,7 +18,6 @@ MAX_BYTES = 300 * 1024
 MAX_REASON = 500
 MAX_NAME = 200
 """Characters of a move's name; of a longer one its hash is taken."""
-GONE = MessageBody(b"", None, None, 0, None, (), None, 0)
 OVERHEAD = 200
 """Bytes of a message besides its payload and headers, about."""
 

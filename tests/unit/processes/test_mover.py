@@ -78,6 +78,16 @@ async def test_dead_letters_arrive_in_order_with_where_they_come_from() -> None:
     assert world.book.verified().violations == []
 
 
+async def test_a_message_without_anything_in_it_arrives_too() -> None:
+    world = World()
+    world.create("orders", max_attempts=1, dead_letter_queue="dead", default_priority=0)
+    world.create("dead")
+    world.enqueue("orders", b"")
+    world.kill("orders", 1)
+    await moved(world)
+    assert [body.payload for body in world.found("dead")] == [b""]
+
+
 async def test_a_target_that_is_not_there_makes_them_dead_letters_here_with_the_reason() -> None:
     world = with_dead_letters(3)
     world.do(c.DeleteQueue("dead", 0, True))

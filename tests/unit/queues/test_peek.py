@@ -1,8 +1,8 @@
 """Peeking, and the bodies that answers name."""
 
 from streams.domain.queues import commands as c
-from streams.domain.queues.inspect import GONE, attached, shown
-from streams.domain.queues.replies import MessageBody, PeekedMessage
+from streams.domain.queues.inspect import attached, shown
+from streams.domain.queues.replies import GONE, MessageBody, PeekedMessage
 from streams.domain.queues.state import ABSENT
 from tests.unit.queues.spec import LEASE, ROUTE, SETTINGS, ack, nack, new, peek, put, queue, take
 
@@ -60,6 +60,14 @@ def test_bodies_of_what_is_gone_are_empty() -> None:
     other = left.when(c.DeleteQueue("orders", 0, True)).when(c.CreateQueue("orders", 0, SETTINGS, ROUTE))
     assert attached(other.when(put(new(b"2"), new(b"3"))).state, taken.reply) == (GONE, GONE)
     assert attached(left.state, left.reply) == ()
+
+
+def test_no_message_looks_as_if_it_were_gone() -> None:
+    barest = queue(default_priority=0).at(0).when(put(new(b""))).when(peek())
+    (body,) = attached(barest.state, barest.reply)
+    assert isinstance(body, MessageBody)
+    assert (body.payload, body.enqueued_at) == (b"", 0)
+    assert body != GONE
 
 
 def test_what_people_are_shown_is_numbers() -> None:

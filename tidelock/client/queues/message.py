@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from streams.domain.queues.commands import Origin, Receipt
-from streams.domain.queues.replies import Delivery, MessageBody, ReceiptsTaken
+from streams.domain.queues.replies import GONE, Delivery, MessageBody, ReceiptsTaken
 from tidelock.client.clock import Clock
 from tidelock.client.errors import PayloadUnreadable, ReceiptInvalid, TidelockError
 from tidelock.client.partition import Partition
@@ -21,8 +21,6 @@ from tidelock.client.queues.settling import Settler, Told
 from tidelock.client.terms import ms_of
 
 _T = TypeVar("_T")
-GONE: Final = MessageBody(b"", None, None, 0, None, (), None, 0)
-"""The body of a message that is no more: an answer that is repeated may name some."""
 _UNREAD: Final = object()
 
 
@@ -264,7 +262,7 @@ def described(error: BaseException) -> str:
 def messages_of(
     reply: Delivery, pending: Pending, settler: Settler, codec: Codec[_T], clock: Clock, keeper: Keeper | None
 ) -> list[Message[_T]]:
-    """Return the messages of a delivery, but for those that are gone meanwhile."""
+    """Return the messages of a delivery, but for those that are gone meanwhile: a repeated answer may name some."""
     made = list[Message[_T]]()
     decode, shard, incarnation = pending.decode, settler.shard, reply.incarnation
     for attempt, payload in zip(reply.messages, pending.payloads, strict=True):
