@@ -18,6 +18,8 @@ from tidelock.client.errors import ConnectionLost, OutcomeUnknown, TidelockError
 _T = TypeVar("_T")
 PATIENCE_S = 10.0
 """How long the client tries one command, over whatever connections."""
+STALE_ROUTE = "STALE_ROUTE"
+"""Of what the client counts as unavailable, the answer of a shard that does not take the command by this route."""
 
 
 class ClientLane:
@@ -61,10 +63,14 @@ class ClientQueueLane:
         messages = tuple(zip(page.messages, bodies, strict=True))
         return Page(page.incarnation, messages, page.next if page.more else None)
 
-    async def route(self, queue: str) -> QueueRoute:
-        """Return over which shards a queue spreads."""
-        stats = await _answered(self._queues.inspect(queue))
+    async def route(self, queue: str, shard: int = 0) -> QueueRoute:
+        """Return over which shards a queue spreads, as far as one of them knows."""
+        stats = await _answered(self._queues.inspect(queue, shard))
         return stats.route
+
+    async def tell(self, queue: str, shard: int, route: QueueRoute) -> None:
+        """Tell a shard of a route that it does not know yet."""
+        await _answered(self._queues.route(queue, route, shard))
 
     async def enqueue(
         self, queue: str, shard: int, epoch: int, messages: tuple[NewMessage, ...]
@@ -86,6 +92,8 @@ async def _answered(asked: Awaitable[_T]) -> _T:
     try:
         return await asked
     except (ConnectionLost, Unavailable, OutcomeUnknown) as error:
+        if error.code == STALE_ROUTE:
+            raise LaneRefused(str(error), error.code) from error
         raise LaneUnavailable(str(error)) from error
     except TidelockError as error:
         raise LaneRefused(str(error), error.code, error.retry_after_s) from error

@@ -24,3 +24,9 @@ def shard_of(routing_key: str, shards: int) -> int:
         return 0
     ring, numbers = _ring(shards)
     return numbers[ring.owner(routing_key)]
+
+
+def shards_of(routing_key: str, shards: int, previous: int) -> tuple[int, int]:
+    """Return (the shard to ask first, home): of `previous` shards and of `shards`, that which the key belongs to."""
+    home = shard_of(routing_key, shards)
+    return (home if previous == shards else shard_of(routing_key, previous)), home

@@ -52,6 +52,11 @@ class NewMessage:
     """The shard where it belongs by the route that the producer knows."""
     origin: Origin | None
 
+    @property
+    def routing_key(self) -> str | None:
+        """What decides its shard; None: nothing, every shard is as good."""
+        return self.group or self.key or self.dedup_id
+
 
 @value
 class Receipt:

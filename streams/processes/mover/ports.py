@@ -37,8 +37,11 @@ class QueueLane(Protocol):
     async def peek(self, source: Source, after: int, limit: int) -> Page:
         """Return messages that are MOVING, of numbers above `after`."""
 
-    async def route(self, queue: str) -> QueueRoute:
-        """Return over which shards a queue spreads."""
+    async def route(self, queue: str, shard: int = 0) -> QueueRoute:
+        """Return over which shards a queue spreads, as far as one of them knows."""
+
+    async def tell(self, queue: str, shard: int, route: QueueRoute) -> None:
+        """Tell a shard of a route that it does not know yet."""
 
     async def enqueue(
         self, queue: str, shard: int, epoch: int, messages: tuple[NewMessage, ...]

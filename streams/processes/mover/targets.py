@@ -5,14 +5,15 @@ about. Whatever else is refused, or not answered, is tried again: nothing is los
 """
 
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import replace
 
-from streams.domain.queues.commands import MoveFailure, NewMessage
+from streams.domain.queues.commands import MoveFailure
 from streams.domain.queues.settings import QueueRoute
 from streams.processes.lane import LaneError, LaneRefused
 from streams.processes.mover.batches import MAX_REASON, Batch
 from streams.processes.mover.ports import QueueLane, Settled
-from streams.wire.shards import shard_of
+from streams.wire.shards import shards_of
 
 GONE = "QUEUE_UNKNOWN"
 OTHER_ROUTE = "STALE_ROUTE"
@@ -39,6 +40,8 @@ class Targets:
         except LaneRefused as refused:
             if refused.refusal in {GONE, OTHER_ROUTE}:
                 self._routes.pop(target, None)
+            if refused.refusal == OTHER_ROUTE:
+                await self._catch_up(target, attempt.asked)
             if not _is_for_good(refused):
                 return attempt.settled, refused
             attempt.fail(batch, refused)
@@ -54,6 +57,13 @@ class Targets:
                 self._routes.popitem(last=False)
         return known
 
+    async def _catch_up(self, target: str, shard: int) -> None:
+        """Tell a shard that is behind its queue's home: whoever resizes may have died before it could."""
+        with suppress(LaneError):  # somebody else told it, or it is looked at again
+            newest, known = await self._route(target), await self._lane.route(target, shard)
+            if known.epoch < newest.epoch:
+                await self._lane.tell(target, shard, newest)
+
 
 class _Attempt:
     """One batch on its way into one queue."""
@@ -61,6 +71,8 @@ class _Attempt:
     def __init__(self, lane: QueueLane, target: str) -> None:
         self._lane = lane
         self._target = target
+        self.asked = 0
+        """The shard that was asked last."""
         self._moved: list[int] = []
         self._failed: list[MoveFailure] = []
 
@@ -71,15 +83,15 @@ class _Attempt:
 
     async def send(self, route: QueueRoute, batch: Batch) -> None:
         """Send each message to its shard: while the queue is resized, to where its group may still be, first."""
-        homes = {number: shard_of(_routing_key(one), route.shards) for number, one in batch.items()}
-        at_home = {number: replace(one, home=homes[number]) for number, one in batch.items()}
-        first = {number: shard_of(_routing_key(one), route.previous) for number, one in batch.items()}
-        elsewhere: Batch = {}
-        for shard in sorted(set(first.values())):
-            part = {number: one for number, one in at_home.items() if first[number] == shard}
-            elsewhere |= await self._into(shard, route, part)
-        for shard in sorted({homes[number] for number in elsewhere}):
-            part = {number: one for number, one in elsewhere.items() if homes[number] == shard}
+        parts: dict[int, Batch] = {}
+        for number, one in batch.items():
+            first, home = shards_of(one.routing_key or "", route.shards, route.previous)
+            parts.setdefault(first, {})[number] = replace(one, home=home)
+        elsewhere: dict[int, Batch] = {}
+        for shard, part in sorted(parts.items()):
+            for number, one in (await self._into(shard, route, part)).items():
+                elsewhere.setdefault(one.home, {})[number] = one
+        for shard, part in sorted(elsewhere.items()):
             if await self._into(shard, route, part):
                 raise LaneRefused(f"the route of {self._target} is changing", OTHER_ROUTE)
 
@@ -91,6 +103,7 @@ class _Attempt:
 
     async def _into(self, shard: int, route: QueueRoute, part: Batch) -> Batch:
         """Enqueue in one shard; return what it says belongs to another."""
+        self.asked = shard
         try:
             results = await self._lane.enqueue(self._target, shard, route.epoch, tuple(part.values()))
         except LaneRefused as refused:
@@ -114,7 +127,3 @@ class _Attempt:
 
 def _is_for_good(refused: LaneRefused) -> bool:
     return refused.refusal in FOR_GOOD
-
-
-def _routing_key(message: NewMessage) -> str:
-    return message.group or message.key or message.dedup_id or ""

@@ -155,10 +155,13 @@ class WorldLane:
         messages = tuple(zip(page.messages, bodies, strict=True))
         return Page(page.incarnation, messages, page.next if page.more else None)
 
-    async def route(self, queue: str) -> QueueRoute:
-        stats = await self._do(c.InspectQueue(queue, 0))
+    async def route(self, queue: str, shard: int = 0) -> QueueRoute:
+        stats = await self._do(c.InspectQueue(queue, shard))
         route: QueueRoute = stats.route
         return route
+
+    async def tell(self, queue: str, shard: int, route: QueueRoute) -> None:
+        await self._do(c.RouteQueue(queue, shard, route))
 
     async def enqueue(
         self, queue: str, shard: int, epoch: int, messages: tuple[c.NewMessage, ...]

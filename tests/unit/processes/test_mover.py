@@ -167,6 +167,20 @@ async def test_messages_find_their_shards_and_follow_a_changed_route() -> None:
         assert [payload for _, payload in places][:2] == [b"1", b"2"]
 
 
+async def test_a_shard_that_whoever_resized_did_not_reach_is_told_the_route() -> None:
+    world = World()
+    world.create("orders", max_attempts=1, dead_letter_queue="dead")
+    world.create("dead", shards=2)
+    for group in range(20):
+        world.enqueue("orders", b"1", group=f"g{group}")
+    world.kill("orders", 20)
+    newest = QueueRoute(2, 1, 2)
+    world.do(c.RouteQueue("dead", 0, newest))
+    await moved(world)
+    assert world.state("dead#1").route == newest
+    assert len(world.found("dead") + world.found("dead#1")) == 20
+
+
 async def test_each_subscription_of_a_broadcast_queue_moves_its_own() -> None:
     world = World()
     world.create("news", max_attempts=1, dead_letter_queue="dead", broadcast=True)

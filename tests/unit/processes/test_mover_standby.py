@@ -15,7 +15,7 @@ class Scene:
     """A leader and a standby on a clock that the test turns."""
 
     def __init__(self) -> None:
-        self.loop = SimLoop(Random(1))
+        self.loop = SimLoop(Random(1))  # type: ignore[abstract]
         self.world = World()
         self.world.create("orders", max_attempts=1, dead_letter_queue="dead")
         self.world.create("dead")

@@ -6,7 +6,7 @@ from itertools import count
 from streams.domain.decider import Rejected
 from streams.domain.queues.commands import NewMessage
 from streams.domain.queues.settings import QueueRoute
-from streams.wire.shards import shard_of
+from streams.wire import shards
 from tidelock.client.queues.commands import Queues
 
 MAX_ROUTES = 4_096
@@ -76,16 +76,10 @@ def told_route(rejected: Rejected) -> QueueRoute | None:
         return None
 
 
-def routing_key(message: NewMessage) -> str | None:
-    """Return what decides the shard of a message, or None: any."""
-    return message.group or message.key or message.dedup_id
-
-
 def shards_of(message: NewMessage, route: QueueRoute, turn: int) -> tuple[int, int]:
     """Return (the shard to ask first, home). They differ while the message's group may still live in the old one."""
-    key = routing_key(message)
+    key = message.routing_key
     if key is None:
         shard = turn % route.shards
         return shard, shard
-    home = shard_of(key, route.shards)
-    return (home if route.previous == route.shards else shard_of(key, route.previous)), home
+    return shards.shards_of(key, route.shards, route.previous)
