@@ -3,23 +3,19 @@
 Imports the standard library and `immutables` only.
 """
 
-from streams.domain.decider import LeaseMs
+from streams.domain.queues.dedup import Come, identity, move_window_ms, remembered, window_ms
 from streams.domain.queues.desk import Desk
 from streams.domain.queues.events import EnqueuedMessage, MessagesEnqueued
-from streams.domain.queues.limits import MOVE_WINDOW_MS
-from streams.domain.queues.state import Dedup, Lane, Queue, queue_copy
-
-FORGET_AT_LEAST = 64
-"""Dedup ids that one enqueue forgets if their time is over; more, if it brings more."""
+from streams.domain.queues.state import Lane, Queue, queue_copy
 
 
 def enqueued(queue: Queue, e: MessagesEnqueued) -> Queue:
     """Return the queue with new messages."""
     q = queue_copy(queue)
     q.next_message = e.first + len(e.messages)
-    _remember(q, e)
     if not q.subscriptions:
         return q
+    _remember(q, e)
     bodies = [
         (m.payload, m.group, m.key, m.priority, m.dedup_id, m.headers, m.origin, e.at) for m in e.messages
     ]
@@ -75,32 +71,14 @@ def _take_in_one(desk: Desk, number: int, message: EnqueuedMessage, fresh: dict[
 
 
 def _remember(q: Queue, e: MessagesEnqueued) -> None:
-    """Remember the dedup ids, and forget those whose time is over."""
-    assert q.settings is not None
-    sent, moved = list[tuple[str, int]](), list[tuple[str, int]]()
+    """Remember the ids of what came, and forget those whose time is over."""
+    settings = q.settings
+    assert settings is not None
+    sent, moved = list[Come](), list[Come]()
     for number, m in enumerate(e.messages, e.first):
-        if m.dedup_id is not None:
-            (sent if m.origin is None else moved).append((m.dedup_id, number))
-    window_ms = q.settings.dedup_window_ms
-    q.dedup = _remembered(q.dedup, sent if window_ms else [], e.at, window_ms)
-    q.arrivals = _remembered(q.arrivals, moved, e.at, max(window_ms, MOVE_WINDOW_MS))
-
-
-def _remembered(dedup: Dedup, new: list[tuple[str, int]], at: LeaseMs, window_ms: int) -> Dedup:
-    known, order, over, until = dedup.known, dedup.order, 0, at + window_ms
-    if not new and not len(order):
-        return dedup
-    changed = known.mutate()
-    for end, dedup_id in order:
-        if end > at or over >= FORGET_AT_LEAST + 2 * len(new):
-            break
-        over += 1
-        if changed.get(dedup_id, (0, 0))[1] == end:
-            changed.pop(dedup_id, None)
-    if over:
-        order = order.without_first(over)
-    for dedup_id, number in new:
-        changed[dedup_id] = (number, until)
-    return Dedup(
-        changed.finish(), order.extended([(until, dedup_id) for dedup_id, _ in new]) if new else order
-    )
+        if m.origin is not None:
+            moved.append((identity(m.origin), number, m.stray))
+        elif m.dedup_id is not None and settings.dedup_window_ms:
+            sent.append((m.dedup_id, number, m.stray))
+    q.dedup = remembered(q.dedup, sent, e.at, window_ms(settings))
+    q.arrivals = remembered(q.arrivals, moved, e.at, move_window_ms(settings))

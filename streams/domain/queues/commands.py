@@ -10,7 +10,7 @@ from streams.domain.queues.settings import QueueRoute, QueueSettings
 from streams.domain.value import value
 
 State: TypeAlias = Literal["READY", "DELAYED", "LEASED", "DEAD", "MOVING"]
-"""BLOCKED messages, which wait for an earlier one of their group, count as READY."""
+"""Messages that wait for an earlier one of their group count as READY."""
 
 
 @value
@@ -30,6 +30,8 @@ class Origin:
     """Its id there."""
     reason: str
     attempts: int
+    subscription: str = ""
+    """Whose dead letter it was, in a broadcast queue."""
 
 
 @value

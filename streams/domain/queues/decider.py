@@ -126,13 +126,13 @@ def _of_queue(
         case ConfigureQueue():
             return shards.configure(command, queue, settings, context)
         case RouteQueue():
-            return shards.route(command, queue, context)
+            return shards.route(command, queue, settings, context)
         case AddSubscription():
             return shards.add_subscription(command, queue, settings)
         case RemoveSubscription():
             return shards.remove_subscription(command, queue, settings, context)
         case InspectQueue():
-            return Decision((), inspect(queue, settings, context))
+            return Decision((), inspect(command, queue, settings, context))
 
 
 def settles(event: Event) -> Settled | None:

@@ -11,6 +11,7 @@ from immutables import Map
 
 from streams.domain.queues import progress
 from streams.domain.queues.arrivals import enqueued
+from streams.domain.queues.dedup import resized
 from streams.domain.queues.desk import Desk
 from streams.domain.queues.events import (
     Event,
@@ -99,8 +100,9 @@ def _routed(queue: Queue, e: QueueRouted) -> Queue:
         queue,
         route=e.route,
         boundary=e.next_message,
-        routed_at=e.at,
         strays=Map(),
+        dedup=resized(queue.dedup),
+        arrivals=resized(queue.arrivals),
         subscriptions=kept,
         leaving=_leave(queue, "ROUTED"),
     )

@@ -33,6 +33,12 @@ class Fifo(Generic[T]):
                 yield item
                 position += 1
 
+    def __getitem__(self, index: int) -> T:
+        position = self.first + index if index >= 0 else self.last + index
+        if not self.first <= position < self.last:
+            raise IndexError(f"item {index} of a line of {len(self)}")
+        return self.chunks[position >> BITS][position % WIDTH]
+
     def extended(self, items: Sequence[T]) -> "Fifo[T]":
         """Return the line with `items` behind it."""
         last = self.last
@@ -48,6 +54,8 @@ class Fifo(Generic[T]):
 
     def without_first(self, count: int) -> "Fifo[T]":
         """Return the line that the first `count` have left."""
+        if not count:
+            return self
         first = self.first + count
         if first >= self.last:
             return EMPTY

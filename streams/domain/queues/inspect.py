@@ -8,7 +8,7 @@ from itertools import islice
 
 from streams.domain.decider import Context, Decision
 from streams.domain.queues.body import ENQUEUED_AT, weight
-from streams.domain.queues.commands import PeekMessages, State
+from streams.domain.queues.commands import InspectQueue, PeekMessages, State
 from streams.domain.queues.events import Event
 from streams.domain.queues.letters import look
 from streams.domain.queues.limits import MAX_LOOKED_AT, MAX_PEEKED, within
@@ -22,6 +22,7 @@ from streams.domain.queues.replies import (
     Reply,
     SubscriptionStats,
 )
+from streams.domain.queues.resizing import drained, has_late
 from streams.domain.queues.settings import QueueSettings
 from streams.domain.queues.standing import standing
 from streams.domain.queues.state import Deliveries, Queue, members
@@ -80,12 +81,12 @@ def _shown(sub: Deliveries, number: int) -> PeekedMessage:
 
 def shown(queue: Queue) -> QueueStats | None:
     """Return the shard in numbers, or None if it is not there; `drained` as if no dedup id mattered any more."""
-    return None if queue.settings is None else _numbers(queue, queue.settings, not _late(queue))
+    return None if queue.settings is None else _numbers(queue, queue.settings, not has_late(queue))
 
 
-def inspect(queue: Queue, settings: QueueSettings, context: Context) -> QueueStats:
+def inspect(command: InspectQueue, queue: Queue, settings: QueueSettings, context: Context) -> QueueStats:
     """Return the shard in numbers."""
-    return _numbers(queue, settings, drained(queue, settings, context))
+    return _numbers(queue, settings, drained(queue, settings, command.shard, context.now))
 
 
 def _numbers(queue: Queue, settings: QueueSettings, drained: bool) -> QueueStats:
@@ -100,19 +101,6 @@ def _numbers(queue: Queue, settings: QueueSettings, drained: bool) -> QueueStats
         drained,
         tuple([_stats(queue, name, sub) for name, sub in sorted(queue.subscriptions.items())]),
     )
-
-
-def drained(queue: Queue, settings: QueueSettings, context: Context) -> bool:
-    """Say whether nothing here keeps groups and dedup ids from being at home in their new shards."""
-    if queue.route.shards == queue.route.previous:
-        return True
-    return not _late(queue) and context.now >= queue.routed_at + settings.dedup_window_ms
-
-
-def _late(queue: Queue) -> bool:
-    """Say whether messages are here that their groups wait for elsewhere."""
-    changes = queue.route.shards != queue.route.previous
-    return changes and any(sub.late for sub in queue.subscriptions.values())
 
 
 def _stats(queue: Queue, name: str, sub: Deliveries) -> SubscriptionStats:

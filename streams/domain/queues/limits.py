@@ -3,7 +3,7 @@
 from typing import Final
 
 from streams.domain.decider import Rejected
-from streams.domain.queues.commands import NewMessage
+from streams.domain.queues.commands import NewMessage, Origin
 from streams.domain.queues.rejections import bad_argument, dead_letter_loop
 from streams.domain.queues.settings import QueueRoute, QueueSettings
 
@@ -101,6 +101,11 @@ def refuse_route(route: QueueRoute) -> Rejected | None:
     return bad_argument("route.epoch", "must be 1 or more", route.epoch) if route.epoch < 1 else None
 
 
+def refuse_shard(route: QueueRoute, shard: int) -> Rejected | None:
+    """Return why a queue of this route has no such shard, or None."""
+    return within("shard", shard, 0, max(route.shards, route.previous) - 1)
+
+
 def refuse_place(queue: str, shard: int) -> Rejected | None:
     """Return why no shard is called like that, or None."""
     if "#" in queue:
@@ -132,7 +137,22 @@ def refuse_message(m: NewMessage) -> Rejected | None:
         return refused
     if m.dedup_id is not None and (refused := refuse_text("dedup_id", m.dedup_id)) is not None:
         return refused
+    if m.origin is not None and (refused := refuse_origin(m.origin)) is not None:
+        return refused
     return refuse_headers(m) if m.headers else None
+
+
+def refuse_origin(origin: Origin) -> Rejected | None:
+    """Return why no message can come from there, or None."""
+    for field in ("queue", "message", "subscription"):
+        text: str = getattr(origin, field)
+        if (text or field != "subscription") and (
+            refused := refuse_text(f"origin.{field}", text)
+        ) is not None:
+            return refused
+    if len(origin.reason) > MAX_REASON:
+        return bad_argument("origin.reason", f"must have {MAX_REASON} characters at the most", origin.reason)
+    return within("origin.attempts", origin.attempts, 0, MAX_ATTEMPTS)
 
 
 def refuse_headers(m: NewMessage) -> Rejected | None:

@@ -7,12 +7,14 @@
     QUEUE_FULL            its depth or its bytes are used up, or the dedup ids it can remember
     VERSION_CONFLICT      the settings are not, or no longer, of the version that was named
     STALE_ROUTE           the queue's shards have changed; details say how they are now
+    NOT_DRAINED           the change of shards before is not over in this one
     DEAD_LETTER_LOOP      a queue cannot be its own dead-letter queue, nor be redriven into itself
     PAYLOAD_TOO_LARGE     a message is larger than the queue takes
     BATCH_TOO_LARGE       a command brings too much at once
     RECEIPT_INVALID       none of the receipts holds (any more)
     TOO_MANY_WAITING      too many consumers wait
     TOO_MANY_SUBSCRIPTIONS  a broadcast queue has no room for one more
+    NO_SUBSCRIPTIONS      a message was moved to a broadcast queue that would not keep it
     SUBSCRIPTION_UNKNOWN  a broadcast queue has no such subscription
     BROADCAST_ONLY        only a broadcast queue has subscriptions to add or remove
     NOT_BROADCAST         a subscription was named of a queue that has none
@@ -93,6 +95,15 @@ def stale_route(queue: str, route: QueueRoute) -> Rejected:
     return Rejected("STALE_ROUTE", message, details)
 
 
+def not_drained(queue: str, shard: int, route: QueueRoute) -> Rejected:
+    """What the newest route has moved away is still here."""
+    message = (
+        f"shard {shard} of queue {queue!r} still has what moves with the change from {route.previous} to "
+        f"{route.shards} shards; go on with that resize (InspectQueue says when it is drained)"
+    )
+    return Rejected("NOT_DRAINED", message, (("queue", queue), ("shard", str(shard))))
+
+
 def dead_letter_loop(queue: str) -> Rejected:
     """Messages would go round in a circle."""
     message = (
@@ -141,6 +152,15 @@ def too_many_subscriptions(queue: str, limit: int) -> Rejected:
         f"queue {queue!r} has {limit} subscriptions, which are the most; remove one, or use another queue"
     )
     return Rejected("TOO_MANY_SUBSCRIPTIONS", message, (("queue", queue),))
+
+
+def no_subscriptions(queue: str) -> Rejected:
+    """A broadcast queue keeps nothing for nobody, and a dead letter must not be lost."""
+    message = (
+        f"broadcast queue {queue!r} has no subscriptions, and would not keep what is moved to it; "
+        "add one (AddSubscription), then redrive"
+    )
+    return Rejected("NO_SUBSCRIPTIONS", message, (("queue", queue),))
 
 
 def subscription_unknown(queue: str, subscription: str) -> Rejected:

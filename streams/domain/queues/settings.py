@@ -54,6 +54,11 @@ class QueueRoute:
     previous: int
     """How many there were, until every group that moves is drained; from then on the same as `shards`."""
 
+    @property
+    def is_changing(self) -> bool:
+        """Whether a change of shards is under way."""
+        return self.shards != self.previous
+
 
 def shard_name(queue: str, shard: int) -> str:
     """Return the name by which a shard is placed: of shard 0 the queue's own."""

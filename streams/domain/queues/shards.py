@@ -24,6 +24,7 @@ from streams.domain.queues.limits import (
     MAX_SUBSCRIPTIONS,
     refuse_route,
     refuse_settings,
+    refuse_shard,
     refuse_text,
 )
 from streams.domain.queues.rejections import (
@@ -31,18 +32,22 @@ from streams.domain.queues.rejections import (
     broadcast_only,
     queue_exists,
     queue_not_empty,
-    stale_route,
     too_many_subscriptions,
     version_conflict,
 )
 from streams.domain.queues.replies import QueueChanged, QueueOpened, QueueRemoved, Reply
+from streams.domain.queues.resizing import refuse_change
 from streams.domain.queues.settings import QueueSettings
 from streams.domain.queues.state import Queue
 
 
 def create(command: CreateQueue, queue: Queue, context: Context) -> Decision[Event, Reply]:
     """Return the new shard, or the one that is there and just so."""
-    refused = refuse_settings(command.queue, command.settings) or refuse_route(command.route)
+    refused = (
+        refuse_settings(command.queue, command.settings)
+        or refuse_route(command.route)
+        or refuse_shard(command.route, command.shard)
+    )
     if refused is not None:
         return Decision((), refused)
     if queue.settings is None:
@@ -73,11 +78,11 @@ def configure(
     return draft.decision(QueueChanged(queue.version + 1, queue.route))
 
 
-def route(command: RouteQueue, queue: Queue, context: Context) -> Decision[Event, Reply]:
+def route(
+    command: RouteQueue, queue: Queue, settings: QueueSettings, context: Context
+) -> Decision[Event, Reply]:
     """Return the new route, and the end of waits: who waits learns of it that way."""
-    refused = refuse_route(command.route)
-    if refused is None and command.route != queue.route and command.route.epoch <= queue.route.epoch:
-        refused = stale_route(command.queue, queue.route)
+    refused = refuse_change(command, queue, settings, context)
     if refused is not None:
         return Decision((), refused)
     reply = QueueChanged(queue.version, command.route)

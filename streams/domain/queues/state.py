@@ -13,6 +13,7 @@ from immutables import Map
 from streams.domain.decider import LeaseMs
 from streams.domain.queues.agenda import NOTHING_DUE, Agenda
 from streams.domain.queues.body import Body
+from streams.domain.queues.dedup import NOTHING_KNOWN, Dedup
 from streams.domain.queues.events import ReceiveEnd
 from streams.domain.queues.fifo import EMPTY, Fifo
 from streams.domain.queues.heap import Heap
@@ -116,14 +117,6 @@ class Deliveries:
     """What of the messages it still needs; None: all (it is the only subscription)."""
 
 
-@value
-class Dedup:
-    """The numbers of messages by `dedup_id`, until when each is remembered, and the order to forget them in."""
-
-    known: Map[str, tuple[int, LeaseMs]]
-    order: Fifo[tuple[LeaseMs, str]]
-
-
 @dataclass(slots=True)
 class Queue:
     """One shard of a queue. Without settings it is not there. Only a desk changes one: its own copy."""
@@ -135,7 +128,6 @@ class Queue:
     next_message: int
     boundary: int
     """Messages below it are older than the newest route."""
-    routed_at: LeaseMs
     messages: Numbered[Body]
     bytes: int
     away: int
@@ -145,7 +137,7 @@ class Queue:
     strays: Map[int, bool]
     dedup: Dedup
     arrivals: Dedup
-    """The same of messages that were moved here."""
+    """The same of messages that were moved here, by the identities of their moves."""
     owed: Map[int, int]
     """Of a broadcast queue: how many subscriptions still need each message."""
     subscriptions: dict[str, Deliveries]
@@ -185,7 +177,6 @@ NOTHING_TO_DELIVER: Final = Deliveries(
     timeouts=NOTHING_DUE,
     mine=None,
 )
-_NO_DEDUP: Final = Dedup(Map(), EMPTY)
 ABSENT: Final = Queue(
     incarnation=0,
     version=0,
@@ -193,14 +184,13 @@ ABSENT: Final = Queue(
     route=QueueRoute(0, 1, 1),
     next_message=1,
     boundary=1,
-    routed_at=0,
     messages=NOTHING,
     bytes=0,
     away=0,
     since=Map(),
     strays=Map(),
-    dedup=_NO_DEDUP,
-    arrivals=_NO_DEDUP,
+    dedup=NOTHING_KNOWN,
+    arrivals=NOTHING_KNOWN,
     owed=Map(),
     subscriptions={},
     leaving=(),

@@ -1,7 +1,7 @@
 """From a page of messages that are on their way to what their target is asked to take. Pure.
 
-A message can be enqueued more than once: by two movers, or again after a crash. Its `dedup_id` names the message and
-nothing else, as a message leaves its source by moving once at most; so the target keeps one. A target remembers what
+A message can be enqueued more than once: by two movers, or again after a crash. Its `origin` names the message and the
+subscription, which a message leaves by moving once at most; so the target keeps one. A target remembers what
 was moved to it for an hour at least (`streams.domain.queues`), whatever its own window: longer than a mover that was
 killed in between stays away. After that, delivery is as everywhere: at least once.
 """
@@ -48,7 +48,7 @@ def rest_of(page: Page, target: str, span: Span, batch: Batch) -> Span | None:
 def moved_message(incarnation: int, source: Source, peeked: PeekedMessage, body: MessageBody) -> NewMessage:
     """Return the message as its target shall have it; its shard there is not chosen yet."""
     identity = f"{source.number}.{incarnation}.{peeked.message}"
-    origin = Origin(source.queue, identity, peeked.reason, peeked.attempts)
+    origin = Origin(source.queue, identity, peeked.reason, peeked.attempts, source.subscription)
     dedup_id = dedup_id_of(source, identity)
     return NewMessage(body.payload, body.group, body.key, body.priority, 0, dedup_id, body.headers, 0, origin)
 

@@ -18,8 +18,11 @@ from streams.wire.shards import shards_of
 GONE = "QUEUE_UNKNOWN"
 OTHER_ROUTE = "STALE_ROUTE"
 FOR_GOOD = frozenset(
-    {GONE, "BAD_ARGUMENT", "BAD_NAME", "BATCH_TOO_LARGE", "COMMAND_TOO_LARGE", "PAYLOAD_TOO_LARGE"}
-)
+    {
+        GONE, "BAD_ARGUMENT", "BAD_NAME", "BATCH_TOO_LARGE", "COMMAND_TOO_LARGE", "PAYLOAD_TOO_LARGE",
+        "NO_SUBSCRIPTIONS",
+    }
+)  # fmt: skip
 """Refusals that the same message would meet for ever."""
 MAX_ROUTES = 1000
 

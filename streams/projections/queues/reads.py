@@ -177,6 +177,7 @@ class OriginRow:
     message: str
     reason: str
     attempts: int
+    subscription: str = ""
 
 
 @value

@@ -199,15 +199,18 @@ def _command(move: Move, queue: Queue, sequence: int) -> Any:
     )  # fmt: skip
     if dead is not None and flag:
         settings = replace(settings, overflow="DEAD_LETTER_OLDEST")
+    home = min(at[1], queue.route.shards - 1)
     moving = [] if sub is None else sorted(sub.moving)
     made: dict[str, Callable[[], Any]] = {
-        "create": lambda: CreateQueue(*at, settings, QueueRoute(1, 1, 1)),
+        "create": lambda: CreateQueue(*at, settings, QueueRoute(1, 1 + at[1], 1 + at[1])),
         "configure": lambda: ConfigureQueue(*at, settings, 0),
-        "route": lambda: RouteQueue(*at, QueueRoute(queue.route.epoch + 1, 1 + pick % 3, 1)),
+        "route": lambda: RouteQueue(*at, QueueRoute(queue.route.epoch + 1, 1 + pick % 3, queue.route.shards)),
         "delete": lambda: DeleteQueue(*at, force=flag),
         "subscribe": lambda: AddSubscription(*at, "a" if flag else "b"),
         "unsubscribe": lambda: RemoveSubscription(*at, "a" if flag else "b"),
-        "enqueue": lambda: EnqueueMessages(*at, 0, tuple(_message(pick + n) for n in range(move.count))),
+        "enqueue": lambda: EnqueueMessages(
+            *at, queue.route.epoch, tuple(_message(pick + n, home) for n in range(move.count))
+        ),
         "receive": lambda: ReceiveMessages(*at, subscription, move.count, 60 * (pick % 3), 0),
         "withdraw": lambda: WithdrawReceive(*at, subscription, waits[0] if waits else max(1, sequence - pick % 4)),
         "ack": lambda: AckMessages(*at, subscription, (receipt,)),
@@ -227,9 +230,9 @@ def _command(move: Move, queue: Queue, sequence: int) -> Any:
     return made[move.verb]()
 
 
-def _message(pick: int) -> NewMessage:
+def _message(pick: int, home: int) -> NewMessage:
     group = (None, None, "g", "h")[pick % 4]
     dedup_id = f"d{pick}" if pick % 3 == 0 else None
     return NewMessage(
-        b"x" * (pick % 9), group, None, pick % 10, (0, 0, 0, 50)[pick // 2 % 4], dedup_id, (), 0, None
+        b"x" * (pick % 9), group, None, pick % 10, (0, 0, 0, 50)[pick // 2 % 4], dedup_id, (), home, None
     )

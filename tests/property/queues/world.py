@@ -229,7 +229,7 @@ class World:
         assert queue.bytes == sum(len(body[PAYLOAD]) for _, body in queue.messages.after(0))
 
     def _check_numbers(self, name: str, model: Model) -> None:
-        stats = inspect(self.queue, self.settings, Context(self.now, 0, self.number))
+        stats = inspect(c.InspectQueue(NAME, 0), self.queue, self.settings, Context(self.now, 0, self.number))
         (mine,) = (each for each in stats.subscriptions if each.subscription == name)
         counts = model.counts()
         assert (mine.ready, mine.delayed, mine.leased, mine.dead, mine.moving) == tuple(counts.values())

@@ -10,7 +10,6 @@ from streams.domain.queues.commands import EnqueueMessages, Receipt
 from streams.domain.queues.desk import Desk
 from streams.domain.queues.events import LeasesExtended, MessagesAcked, MessagesReturned, Return
 from streams.domain.queues.heap import rising
-from streams.domain.queues.state import Dedup
 from streams.processes.mover import batches
 from streams.processes.mover.targets import Targets
 from tests.simulation.mutants.mutant import Mutant
@@ -91,8 +90,8 @@ def _expires_uncounted(
 def _forgetful(command: Any, who: Any, queue: Any, context: Any) -> Any:
     if isinstance(command, EnqueueMessages) and queue.settings is not None:
         early = queue.settings.dedup_window_ms // 2
-        known = {each: (number, until - early) for each, (number, until) in queue.dedup.known.items()}
-        queue = replace(queue, dedup=Dedup(type(queue.dedup.known)(known), queue.dedup.order))
+        known = {each: (number, came_at - early) for each, (number, came_at) in queue.dedup.known.items()}
+        queue = replace(queue, dedup=replace(queue.dedup, known=type(queue.dedup.known)(known)))
     return _decide(command, who, queue, context)
 
 
@@ -107,13 +106,13 @@ def _deliverable_always(queue: Any, sub: Any) -> bool:
 
 def _whatever_lies_ready(self: Any) -> Any:
     most = self._appetite.concurrency
-    if most is not None and self._busy >= most:
+    if most is not None and self._leases.busy >= most:
         return None
-    for shelf in self._shelves.values():
+    for shelf in self._drain.shelves.values():
         if shelf.ready:
             message = shelf.ready.popleft()
-            message.handed_out = True
-            self._busy += 1
+            message.handed_out = message.is_worked_on = True
+            self._leases.busy += 1
             shelf.ask()
             return message
     return None

@@ -108,6 +108,12 @@ async def test_a_redrive_into_a_deleted_queue_ends_here_and_can_be_made_good() -
     assert states(world, "gone") == ["READY", "READY"]
 
 
+async def test_a_broadcast_queue_that_would_keep_them_for_nobody_gets_none() -> None:
+    world = with_dead_letters(3, broadcast=True)
+    await moved(world, left=3)
+    assert world.standing("orders")[0][0].reason.startswith("NO_SUBSCRIPTIONS (dead): ")
+
+
 async def test_one_that_is_too_large_for_its_target_fails_and_the_others_go() -> None:
     world = with_dead_letters(9, max_payload_bytes=1)
     world.enqueue("orders", b"10", b"11")

@@ -13,7 +13,7 @@ from streams.domain.queues import commands as c
 from streams.domain.queues import decider
 from streams.domain.queues import events as e
 from streams.domain.queues.commands import Command, Header, NewMessage, Origin, Receipt
-from streams.domain.queues.replies import Delivery, Reply
+from streams.domain.queues.replies import Delivery, EnqueueResult, MessagesAccepted, Reply
 from streams.domain.queues.settings import QueueRoute, QueueSettings
 from streams.domain.queues.standing import standing
 from streams.domain.queues.state import Queue, members
@@ -73,6 +73,10 @@ def put(*messages: NewMessage, epoch: int = 0, shard: int = 0) -> c.EnqueueMessa
 
 def take(most: int = 1, *, wait_ms: int = 0, lease_ms: int = 0, subscription: str = "") -> c.ReceiveMessages:
     return c.ReceiveMessages(NAME, 0, subscription, most, wait_ms, lease_ms)
+
+
+def accepted(*results: tuple[int, Any]) -> MessagesAccepted:
+    return MessagesAccepted(1, tuple(EnqueueResult(number, outcome) for number, outcome in results))
 
 
 def receipts(*pairs: tuple[int, int]) -> tuple[Receipt, ...]:

@@ -40,6 +40,12 @@ def test_without_subscriptions_a_message_is_accepted_and_gone() -> None:
     assert len(spec.state.messages) == spec.state.bytes == 0
 
 
+def test_without_subscriptions_a_dead_letter_is_not_taken_in() -> None:
+    letter = new(origin=c.Origin("old", "0.1.2", "r", 3))
+    none = queue(broadcast=True).when(put(new(), letter)).refuses("NO_SUBSCRIPTIONS", "AddSubscription")
+    none.when(add("one")).when(put(letter)).stands("one", m1="READY")
+
+
 def test_all_who_wait_are_served() -> None:
     spec = (
         two().when(take(wait_ms=9, subscription="one"), "a").when(take(wait_ms=9, subscription="two"), "b", 2)

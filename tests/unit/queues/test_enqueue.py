@@ -1,5 +1,6 @@
 """Putting messages in: what is kept, known already, refused, and what makes room."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,13 +8,10 @@ import pytest
 from streams.domain.queues import commands as c
 from streams.domain.queues import events as e
 from streams.domain.queues import limits
-from streams.domain.queues.replies import EnqueueResult, MessagesAccepted
 from streams.domain.queues.settings import QueueRoute
-from tests.unit.queues.spec import LEASE, kept, new, put, queue, take, who
+from tests.unit.queues.spec import LEASE, accepted, kept, new, put, queue, take, who
 
-
-def accepted(*results: tuple[int, str]) -> MessagesAccepted:
-    return MessagesAccepted(1, tuple(EnqueueResult(number, outcome) for number, outcome in results))  # type: ignore[arg-type]
+ORIGIN = c.Origin("old", "0.1.2", "r", 3)
 
 
 def test_messages_are_numbered_and_kept_as_they_are() -> None:
@@ -41,40 +39,6 @@ def test_those_who_wait_are_served_in_turn() -> None:
     spec.when(put(new(), new(), new(), new())).settles(("a", 1, [1]), ("b", 2, [2, 3]))
 
 
-def test_a_known_dedup_id_is_answered_with_the_first_message() -> None:
-    first = queue(dedup_window_ms=100).when(put(new(dedup_id="x"), new(dedup_id="x")))
-    first.answers(accepted((1, "ENQUEUED"), (1, "DUPLICATE")))
-    first.at(99).when(put(new(dedup_id="x"))).then().answers(accepted((1, "DUPLICATE")))
-    first.at(100).when(put(new(dedup_id="x"))).answers(accepted((2, "ENQUEUED")))
-    done = first.when(take()).when(c.AckMessages("orders", 0, "", (c.Receipt(1, 3),)))
-    done.at(50).when(put(new(dedup_id="x"))).answers(accepted((1, "DUPLICATE")))
-
-
-def test_dedup_ids_are_forgotten_when_their_window_is_over() -> None:
-    spec = queue(dedup_window_ms=100, max_depth=1000)
-    for index in range(20):
-        spec = spec.at(index * 50).when(put(new(dedup_id=str(index))))
-    assert len(spec.state.dedup.known) == len(spec.state.dedup.order) == 2
-
-
-def test_an_id_that_came_anew_is_not_forgotten_with_its_old_self() -> None:
-    spec = queue(dedup_window_ms=10).when(put(*[new(dedup_id=str(index)) for index in range(100)]))
-    again = spec.at(20).when(put(new(dedup_id="99")))  # the old one is still in line to be forgotten
-    assert len(again.state.dedup.order) > 2
-    again.at(21).when(put(new())).at(29).when(put(new(dedup_id="99"))).answers(accepted((101, "DUPLICATE")))
-
-
-def test_without_a_window_nothing_is_known() -> None:
-    queue(dedup_window_ms=0).when(put(new(dedup_id="x"), new(dedup_id="x"))).answers(
-        accepted((1, "ENQUEUED"), (2, "ENQUEUED"))
-    )
-
-
-def test_more_dedup_ids_than_a_shard_remembers_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.domain.queues.enqueue.MAX_DEDUP_IDS", 1)
-    queue().when(put(new(dedup_id="x"))).when(put(new(dedup_id="y"))).refuses("QUEUE_FULL", "dedup_window_ms")
-
-
 @pytest.mark.parametrize(
     ("message", "field"),
     [
@@ -88,6 +52,11 @@ def test_more_dedup_ids_than_a_shard_remembers_are_refused(monkeypatch: pytest.M
         (new(headers=(c.Header("", "v"),)), "headers.name"),
         (new(headers=(c.Header("h", "v" * 1025),)), "headers.h"),
         (new(headers=(c.Header("h", "v"),) * 33), "headers"),
+        (new(origin=replace(ORIGIN, queue="\0")), "origin.queue"),
+        (new(origin=replace(ORIGIN, message="m" * 257)), "origin.message"),
+        (new(origin=replace(ORIGIN, subscription="\n")), "origin.subscription"),
+        (new(origin=replace(ORIGIN, reason="r" * 501)), "origin.reason"),
+        (new(origin=replace(ORIGIN, attempts=-1)), "origin.attempts"),
     ],
 )
 def test_what_is_absurd_is_refused(message: c.NewMessage, field: str) -> None:
@@ -111,6 +80,16 @@ def test_a_full_queue_refuses_all_or_takes_all() -> None:
     queue(max_bytes=5).when(put(new(b"abc"))).when(put(new(b"abc"))).refuses("QUEUE_FULL", "3 bytes of 5")
 
 
+def test_what_would_never_fit_is_not_told_to_come_again() -> None:
+    for overflow in ({}, MOVING):
+        small = queue(max_bytes=10, max_depth=2, **overflow)
+        small.when(put(new(bytes(11)))).refuses("PAYLOAD_TOO_LARGE", "takes 10")
+        small.when(put(new(bytes(6)), new(bytes(6)))).refuses("BATCH_TOO_LARGE", "bytes of payload, 10")
+        small.when(put(new(), new(), new())).refuses("BATCH_TOO_LARGE", "messages, 2")
+        small.when(put(new(bytes(10))))
+    queue(max_bytes=1, broadcast=True).when(put(new(b"nobody keeps it"))).answers(accepted((1, "ENQUEUED")))
+
+
 MOVING: dict[str, Any] = {"overflow": "DEAD_LETTER_OLDEST", "dead_letter_queue": "late"}
 
 
@@ -130,7 +109,7 @@ def test_bytes_make_room_too() -> None:
 def test_what_cannot_leave_makes_no_room() -> None:
     leased = queue(max_depth=1, **MOVING).when(put(new())).when(take())
     leased.when(put(new())).refuses("QUEUE_FULL", "redrive or purge")
-    queue(max_depth=1, **MOVING).when(put(new(), new())).refuses("QUEUE_FULL")
+    queue(max_depth=2, **MOVING).when(put(new())).when(take()).when(put(new(), new())).refuses("QUEUE_FULL")
 
 
 def test_what_is_on_its_way_is_bounded_too() -> None:
@@ -160,6 +139,14 @@ def test_producers_with_another_route_are_told_this_one() -> None:
     assert dict(spec.reply.details) == {"queue": "orders", "epoch": "3", "shards": "2", "previous": "1"}
     queue(route=TWO).when(put(new(), epoch=0)).refuses("STALE_ROUTE")
     queue().when(put(new(), epoch=0)).answers(accepted((1, "ENQUEUED")))
+
+
+def test_a_message_without_a_place_in_the_route_is_refused() -> None:
+    for home in (-1, 2, 77):
+        queue(route=TWO).when(put(new(home=home), epoch=3)).refuses("BAD_ARGUMENT", "home must be 0 to 1")
+    gone = queue(route=QueueRoute(2, 1, 2)).when(c.RouteQueue("orders", 0, QueueRoute(3, 1, 1)))
+    gone.when(put(new(), shard=1)).refuses("STALE_ROUTE")
+    gone.when(put(new(), shard=1, epoch=3)).answers(accepted((0, "MOVED")))
 
 
 def test_a_message_whose_home_is_elsewhere_stays_only_while_its_group_lives_here() -> None:

@@ -10,7 +10,7 @@ from streams.domain.queues import events as e
 from streams.domain.queues.replies import QueueChanged, QueueOpened, QueueRemoved
 from streams.domain.queues.settings import QueueRoute, QueueSettings
 from streams.domain.queues.state import ABSENT
-from tests.unit.queues.spec import NAME, ROUTE, SETTINGS, Spec, ack, new, peek, put, queue, take
+from tests.unit.queues.spec import NAME, ROUTE, SETTINGS, Spec, ack, new, peek, purge, put, queue, take
 
 INSPECT = c.InspectQueue(NAME, 0)
 NEW = QueueRoute(2, 2, 1)
@@ -120,6 +120,40 @@ def test_a_route_has_bounds_and_only_rises() -> None:
     spec.when(route(ROUTE)).refuses("STALE_ROUTE")
 
 
+def test_a_route_follows_on_the_one_that_is_known() -> None:
+    four = queue(route=QueueRoute(1, 4, 4))
+    four.when(route(QueueRoute(2, 8, 1))).refuses("STALE_ROUTE", "4 shards")
+    four.when(route(QueueRoute(2, 8, 4))).answers(QueueChanged(1, QueueRoute(2, 8, 4)))
+    queue().when(put(new(group="g"))).when(route(QueueRoute(2, 2, 2))).refuses("STALE_ROUTE")
+
+
+def test_a_change_ends_where_nothing_moves_any_more() -> None:
+    spec = queue().when(put(new(group="g"))).when(route())
+    spec.when(route(QueueRoute(3, 2, 2))).refuses("NOT_DRAINED", "from 1 to 2 shards")
+    spec.when(route(QueueRoute(3, 3, 2))).refuses("NOT_DRAINED")
+    taken = spec.when(take())
+    done = taken.when(ack((1, taken.reply.token)))
+    done.when(route(QueueRoute(3, 2, 2))).answers(QueueChanged(1, QueueRoute(3, 2, 2)))
+
+
+def test_a_shard_that_goes_is_drained_when_it_is_empty() -> None:
+    made = nothing().when(replace(create(route=QueueRoute(1, 2, 2)), shard=1))
+    full = made.when(put(new(home=1), epoch=1, shard=1)).when(replace(route(QueueRoute(2, 1, 2)), shard=1))
+    inspect, end = replace(INSPECT, shard=1), replace(route(QueueRoute(3, 1, 1)), shard=1)
+    assert not full.when(inspect).reply.drained
+    full.when(end).refuses("NOT_DRAINED")
+    purged = full.when(replace(purge("READY"), shard=1))
+    assert purged.when(inspect).reply.drained
+    purged.when(end).answers(QueueChanged(1, QueueRoute(3, 1, 1)))
+
+
+def test_a_shard_is_one_of_its_route() -> None:
+    nothing().when(replace(create(route=QueueRoute(7, 2, 2)), shard=2)).refuses("BAD_ARGUMENT", "shard")
+    nothing().when(replace(create(route=QueueRoute(7, 2, 3)), shard=2)).answers(
+        QueueOpened(1, 1, existed=False)
+    )
+
+
 def test_a_new_route_ends_waits() -> None:
     spec = queue().when(take(wait_ms=90), "w", 4).when(route())
     spec.settles(("w", 4, "ROUTE_CHANGED")).due(None)
@@ -138,21 +172,49 @@ def test_so_many_waits_end_in_several_decisions() -> None:
     assert ended == 450
 
 
-def test_a_shard_is_drained_when_old_groups_and_dedup_ids_are_over() -> None:
-    spec = queue(dedup_window_ms=100).when(put(new(group="g"), new())).when(take(9))
+def test_a_shard_is_drained_when_old_groups_are_over() -> None:
+    spec = queue().when(put(new(group="g"), new())).when(take(9))
     assert spec.when(INSPECT).reply.drained
     token, routed = spec.reply.token, spec.at(10).when(route())
     assert not routed.at(200).when(INSPECT).reply.drained
     done = routed.when(ack((1, token)))
-    assert not done.at(109).when(INSPECT).reply.drained
-    assert done.at(110).when(INSPECT).reply.drained
+    assert done.when(INSPECT).reply.drained
     stray = routed.when(put(new(group="g", home=1), epoch=2)).when(ack((1, token)))
-    assert not stray.at(110).when(INSPECT).reply.drained
+    assert not stray.when(INSPECT).reply.drained
     last = stray.when(take())
-    assert last.when(ack((3, last.reply.token))).at(110).when(INSPECT).reply.drained
+    assert last.when(ack((3, last.reply.token))).when(INSPECT).reply.drained
     here = done.when(put(new(group="g"), epoch=2))
-    assert here.at(110).when(INSPECT).reply.drained
-    assert routed.at(11).when(route(QueueRoute(3, 2, 2))).when(INSPECT).reply.drained
+    assert here.when(INSPECT).reply.drained
+    assert done.when(route(QueueRoute(3, 2, 2))).when(INSPECT).reply.drained
+
+
+def test_a_shard_that_only_gains_is_drained_at_once() -> None:
+    spec = queue(route=QueueRoute(1, 2, 2)).when(put(new(group="g", dedup_id="x"), epoch=1))
+    assert spec.when(route(QueueRoute(2, 1, 2))).when(INSPECT).reply.drained
+
+
+def test_a_shard_is_drained_when_the_ids_that_it_may_have_lost_count_no_more() -> None:
+    spec = queue(dedup_window_ms=100).when(put(new(group="g"), new(dedup_id="x"))).when(take(9))
+    token, routed = spec.reply.token, spec.at(10).when(route())
+    done = routed.when(ack((1, token)))
+    assert not done.at(99).when(INSPECT).reply.drained
+    assert done.at(100).when(INSPECT).reply.drained
+    shorter = done.at(50).when(configure(dedup_window_ms=30))
+    assert shorter.when(INSPECT).reply.drained
+    at_home = done.at(90).when(put(new(dedup_id="home"), epoch=2))
+    assert at_home.at(100).when(INSPECT).reply.drained
+    stray = routed.at(90).when(put(new(group="g", home=1, dedup_id="y"), epoch=2)).when(ack((1, token)))
+    last = stray.when(take())
+    worked = last.when(ack((3, last.reply.token)))
+    assert not worked.at(189).when(INSPECT).reply.drained
+    assert worked.at(190).when(INSPECT).reply.drained
+
+
+def test_a_shard_remembers_what_was_moved_to_it_until_movers_have_it_no_more() -> None:
+    letter = new(key="k", origin=c.Origin("old", "0.1.2", "r", 3))
+    spec = queue(dedup_window_ms=0).when(put(letter)).when(route())
+    assert not spec.at(3_599_999).when(INSPECT).reply.drained
+    assert spec.at(3_600_000).when(INSPECT).reply.drained
 
 
 def test_deleting() -> None:

@@ -93,7 +93,7 @@ def test_a_message_is_a_body_and_a_delivery_of_each_subscription() -> None:
         tables.QUEUE_MESSAGES,
         "number group_ payload headers origin client enqueued_offset enqueued_ms",
         (1, "g", b"hello", '[["a","b"]]',
-         '{"queue":"old","message":"old.1.1","reason":"broken","attempts":3}', "a", 3, 2_000),
+         '{"queue":"old","message":"old.1.1","reason":"broken","attempts":3,"subscription":""}', "a", 3, 2_000),
     ).shows(
         tables.QUEUE_DELIVERIES,
         "subscription number state attempts size due_lease_ms token since_ms",
