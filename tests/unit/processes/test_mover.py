@@ -55,8 +55,9 @@ def with_dead_letters(count: int, target: str | None = "dead", **changes: Any) -
     world.create("orders", max_attempts=1, dead_letter_queue=target)
     if target is not None:
         world.create(target, **changes)
-    world.enqueue("orders", *[f"{number}".encode() for number in range(count)])
-    world.kill("orders", count)
+    if count:
+        world.enqueue("orders", *[f"{number}".encode() for number in range(count)])
+        world.kill("orders", count)
     return world
 
 
@@ -122,6 +123,18 @@ async def test_one_that_is_too_large_for_its_target_fails_and_the_others_go() ->
     assert [body.payload for body in world.found("orders")] == [b"10", b"11"]
     assert "PAYLOAD_TOO_LARGE (dead)" in world.standing("orders")[0][0].reason
     assert len(world.found("dead")) == 9
+
+
+@pytest.mark.parametrize(
+    ("target", "code"), [({"max_bytes": 1}, "PAYLOAD_TOO_LARGE"), ({"broadcast": True}, "NO_SUBSCRIPTIONS")]
+)
+async def test_what_its_target_could_never_keep_stays_here(target: dict[str, Any], code: str) -> None:
+    world = with_dead_letters(0, **target)
+    world.enqueue("orders", b"10", b"11")
+    world.kill("orders", 2)
+    await moved(world, left=2)
+    assert states(world, "orders") == ["DEAD", "DEAD"]
+    assert all(peeked.reason.startswith(f"{code} (dead): ") for peeked, _ in world.standing("orders"))
 
 
 async def test_a_full_target_is_waited_for_visibly_and_others_are_not() -> None:
