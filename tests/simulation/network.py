@@ -96,6 +96,9 @@ class Socket(asyncio.Transport):
     def get_write_buffer_size(self) -> int:
         return 0
 
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """Nothing waits to be sent, so nobody is ever asked to pause."""
+
     def get_extra_info(self, name: str, default: object = None) -> object:
         return default
 
