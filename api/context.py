@@ -9,7 +9,7 @@ from strawberry.types.info import Info as StrawberryInfo
 from api.errors import BadArgument
 from api.identity import Identity
 from api.loaders import Loaders
-from api.paging import Seal
+from api.paging import InnerPages, Seal
 from api.payloads import PayloadRoom
 from api.services import Services
 from streams.projections.queues.reads import QueueReads
@@ -23,6 +23,7 @@ class Context:
     services: Services
     loaders: Loaders
     payloads: PayloadRoom = field(default_factory=PayloadRoom)
+    inner: InnerPages = field(default_factory=InnerPages)
 
     @property
     def tenant(self) -> str:

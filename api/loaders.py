@@ -5,13 +5,14 @@ A loader lives as long as one operation, or forgets after each batch: nothing re
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 
 from strawberry.dataloader import DataLoader
 
 from api.hot import HotLocks
 from streams.projections.locks.reads import LockReads, LockRow, WaiterRow
-from streams.projections.queues.reads import QueueReads, QueueRow, WindowRow
+from streams.projections.queues.reads import BiographyPage, QueueReads, QueueRow, StepRow, WindowRow
+from streams.projections.reads import AsOf
 
 LockKey = tuple[int, str]
 WindowKey = tuple[str, int, int]
@@ -50,8 +51,18 @@ class Loaders:
 
     @cached_property
     def queues(self) -> DataLoader[str, QueueRow | None]:
-        """Queues by name, as they are now."""
-        return DataLoader(self._queues, cache=False)
+        """Queues by name, as they are now, without their subscriptions and how old their messages are."""
+        return DataLoader(partial(self._queues, False), cache=False)
+
+    @cached_property
+    def whole_queues(self) -> DataLoader[str, QueueRow | None]:
+        """The same, with all there is of them."""
+        return DataLoader(partial(self._queues, True), cache=False)
+
+    @cached_property
+    def biographies(self) -> DataLoader[BiographyPage, tuple[Sequence[StepRow], AsOf]]:
+        """What happened to messages."""
+        return DataLoader(self._biographies, cache=False)
 
     @cached_property
     def queue_windows(self) -> DataLoader[WindowKey, Sequence[WindowRow]]:
@@ -82,11 +93,17 @@ class Loaders:
     async def _waiters(self, locks: list[LockRow]) -> Sequence[Sequence[WaiterRow]]:
         return await self._reads.waiters_of(self._tenant, locks)
 
-    async def _queues(self, names: list[str]) -> Sequence[QueueRow | None]:
+    async def _queues(self, whole: bool, names: list[str]) -> Sequence[QueueRow | None]:
         asked = list(dict.fromkeys(names))
         assert self._queue_reads is not None, "only rows of queues lead here"
-        found = dict(zip(asked, await self._queue_reads.queues_by_name(self._tenant, asked), strict=True))
+        rows = await self._queue_reads.queues_by_name(self._tenant, asked, whole=whole)
+        found = dict(zip(asked, rows, strict=True))
         return [found[name] for name in names]
+
+    async def _biographies(self, pages: list[BiographyPage]) -> Sequence[tuple[Sequence[StepRow], AsOf]]:
+        assert self._queue_reads is not None, "only rows of queues lead here"
+        found, when = await self._queue_reads.biographies(self._tenant, pages)
+        return [(steps, when) for steps in found]
 
     async def _queue_windows(self, keys: list[WindowKey]) -> Sequence[Sequence[WindowRow]]:
         spans: dict[tuple[int, int], list[str]] = {}

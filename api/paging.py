@@ -16,6 +16,8 @@ from api.errors import BadCursor, BadPage
 from streams.projections.reads import AsOf
 
 MAX_FIRST = 100
+MAX_INNER = 10_000
+"""Rows of pages within pages, of one answer: 100 rows with a page of 100 each."""
 MAC_BYTES = 9
 MAX_CURSOR = 4_000
 """Of the longest name there is, escaped."""
@@ -64,6 +66,23 @@ def size_of(first: int) -> int:
     if not 1 <= first <= MAX_FIRST:
         raise BadPage(f"`first` is {first}. Choose 1 to {MAX_FIRST}, and go on with `after`.", max=MAX_FIRST)
     return first
+
+
+class InnerPages:
+    """How many rows the pages within the pages of one answer may still ask for."""
+
+    def __init__(self, left: int = MAX_INNER) -> None:
+        self._left = left
+
+    def take(self, first: int) -> None:
+        """Ask for so many. Raises `BadPage`."""
+        self._left -= first
+        if self._left < 0:
+            raise BadPage(
+                f"Pages within pages ask for more than {MAX_INNER:,} rows together. Choose a smaller `first`, "
+                "within or without.",
+                max=MAX_INNER,
+            )
 
 
 class Page(Generic[Row]):

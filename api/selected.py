@@ -1,24 +1,24 @@
 """What a request selects below a field: for resolvers that have the choice of where to ask."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from graphql import FieldNode, FragmentDefinitionNode, FragmentSpreadNode, InlineFragmentNode, SelectionNode
 
 from api.context import Info
 
 
-def selects(info: Info, name: str) -> bool:
-    """Return whether any field of this name is selected below, however deep; @skip and @include are not looked at."""
+def selects(info: Info, *names: str) -> bool:
+    """Return whether any field of these names is selected below, however deep; @skip and @include are not looked at."""
     raw = info._raw_info
-    return _among(raw.field_nodes, raw.fragments, name)
+    return _among(raw.field_nodes, raw.fragments, names)
 
 
 def _among(
-    selected: Iterable[SelectionNode], fragments: Mapping[str, FragmentDefinitionNode], name: str
+    selected: Iterable[SelectionNode], fragments: Mapping[str, FragmentDefinitionNode], names: Collection[str]
 ) -> bool:
     for one in selected:
         if isinstance(one, FieldNode):
-            if one.name.value == name:
+            if one.name.value in names:
                 return True
             inner = one.selection_set
         elif isinstance(one, FragmentSpreadNode):
@@ -26,6 +26,6 @@ def _among(
         else:
             assert isinstance(one, InlineFragmentNode)
             inner = one.selection_set
-        if inner is not None and _among(inner.selections, fragments, name):
+        if inner is not None and _among(inner.selections, fragments, names):
             return True
     return False

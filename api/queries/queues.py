@@ -11,7 +11,7 @@ from api.paging import Page, size_of
 from api.queries.moments import QUEUES, known, not_before_all
 from api.queries.texts import text_of
 from api.types.queue_pages import QueueConnection
-from api.types.queues import Queue
+from api.types.queues import Queue, queue_now, selects_whole
 from api.types.scalars import At, Position
 from streams.domain.queues.settings import shard_name
 from streams.log.positions import Position as LogPosition
@@ -36,7 +36,7 @@ async def queue(
     check_queue(context, name)
     await wait_for(context, not_before)
     if at is None:
-        return cast("Queue | None", await context.loaders.queues.load(name))
+        return await queue_now(info, name)
     moment = cast("Moment", at)
     await known(context.services, moment, None, QUEUES)
     return cast("Queue | None", await context.queues.queue_at(context.tenant, name, moment))
@@ -58,7 +58,7 @@ async def queues(
         wanted = QueueFilter(text_of(filter.name_prefix, "namePrefix"), filter.paused, filter.dead)
     reads = context.queues
     await wait_for(context, not_before)
-    found, as_of = await reads.queues(context.tenant, wanted, size, key)
+    found, as_of = await reads.queues(context.tenant, wanted, size, key, whole=selects_whole(info))
     return cast("QueueConnection", Page(found, size, as_of, _key, seal, after))
 
 

@@ -11,9 +11,9 @@ from api.paging import Page, size_of
 from api.payloads import SHOWN_BYTES, Payload, payload_of
 from api.types.asof import AsOf
 from api.types.pages import PageInfo
-from api.types.queues import Queue
+from api.types.queues import Queue, queue_now
 from api.types.scalars import DateTime, Long, Position
-from streams.projections.queues.reads import MessageRef, MessageRow, OriginRow, StepRow
+from streams.projections.queues.reads import BiographyPage, MessageRef, MessageRow, OriginRow, StepRow
 
 
 @strawberry.enum
@@ -55,12 +55,11 @@ class MessageHeader:
 
 
 async def _queue_of(root: Parent[MessageRow], info: Info) -> Queue | None:
-    """Load the queue, together with all others that are asked for."""
-    return cast("Queue | None", await info.context.loaders.queues.load(root.ref.queue))
+    return await queue_now(info, root.ref.queue)
 
 
 async def _origin_queue(root: Parent[OriginRow], info: Info) -> Queue | None:
-    return cast("Queue | None", await info.context.loaders.queues.load(root.queue))
+    return await queue_now(info, root.queue)
 
 
 @strawberry.type(description="Where a message was before it was moved here.")
@@ -123,11 +122,12 @@ class MessageStepConnection:
 
 
 async def biography_of(info: Info, ref: MessageRef, first: int, after: str | None) -> MessageStepConnection:
-    """Return a page of what happened to a message, oldest first."""
+    """Return a page of what happened to a message, oldest first, together with all others that are asked for."""
     context, size = info.context, size_of(first)
     seal = context.seal(f"biography/{ref.queue}/{ref.id}", int, int)
     key = None if after is None else cast("tuple[int, int]", seal.open(after))
-    found, as_of = await context.queues.biography(context.tenant, ref, size, key)
+    context.inner.take(size)
+    found, as_of = await context.loaders.biographies.load(BiographyPage(ref, size, key))
     return cast("MessageStepConnection", Page(found, size, as_of, _step_key, seal, after))
 
 
@@ -233,7 +233,7 @@ async def _record_biography(
 
 
 async def _record_queue(root: Parent["MessageRecord"], info: Info) -> Queue | None:
-    return cast("Queue | None", await info.context.loaders.queues.load(root.ref.queue))
+    return await queue_now(info, root.ref.queue)
 
 
 @strawberry.type(description="One message by its id, whether it is still there or not.")

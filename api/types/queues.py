@@ -9,6 +9,7 @@ import strawberry
 from strawberry import Parent
 
 from api.context import Info
+from api.selected import selects
 from api.spans import closed_span, open_span
 from api.types.asof import AsOf
 from api.types.scalars import DateTime, Long, Position
@@ -182,6 +183,18 @@ async def _rates(root: Parent[QueueRow], info: Info, last_s: int = 60) -> QueueR
     found = await info.context.loaders.queue_windows.load((root.name, from_ms, to_ms))
     counts = {name: sum([getattr(one, name) for one in found]) * 1000 / (to_ms - from_ms) for name in COUNTED}
     return QueueRates(since=DateTime(from_ms), until=DateTime(to_ms), **counts)
+
+
+def selects_whole(info: Info) -> bool:
+    """Return whether what is selected of a queue needs its subscriptions, and the ages of their messages."""
+    return selects(info, "subscriptions", "oldest", "oldestAgeMs")
+
+
+async def queue_now(info: Info, name: str) -> "Queue | None":
+    """Load a queue, together with all others that are asked for."""
+    loaders = info.context.loaders
+    found = loaders.whole_queues if selects_whole(info) else loaders.queues
+    return cast("Queue | None", await found.load(name))
 
 
 def _settings(root: Parent[QueueRow]) -> QueueSettings:

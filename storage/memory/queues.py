@@ -10,6 +10,7 @@ from streams.projections.queues.projections import AUDIT, QUEUES
 from streams.projections.queues.reads import (
     KIND,
     MAX_WINDOWS,
+    BiographyPage,
     MessageFilter,
     MessageRef,
     MessageRow,
@@ -56,17 +57,20 @@ class MemoryQueueReads:
         ]
 
     async def queues(
-        self, tenant: str, wanted: QueueFilter, first: int, after: str | None
+        self, tenant: str, wanted: QueueFilter, first: int, after: str | None, *, whole: bool = True
     ) -> tuple[Sequence[QueueRow], AsOf]:
-        """Return queues by name, whole."""
+        """Return queues by name."""
         when = await self._as_of(QUEUES)
-        found = [self._queue(tenant, name, when) for name in self._names(tenant) if name > (after or "")]
+        names = [name for name in self._names(tenant) if name > (after or "")]
+        found = [self._queue(tenant, name, when, whole) for name in names]
         return [queue for queue in found if queue and _fits(queue, wanted)][: first + 1], when
 
-    async def queues_by_name(self, tenant: str, names: Sequence[str]) -> Sequence[QueueRow | None]:
+    async def queues_by_name(
+        self, tenant: str, names: Sequence[str], *, whole: bool = True
+    ) -> Sequence[QueueRow | None]:
         """Return the queues of these names, in that order."""
         when = await self._as_of(QUEUES)
-        return [self._queue(tenant, name, when) for name in names]
+        return [self._queue(tenant, name, when, whole) for name in names]
 
     async def queue_at(self, tenant: str, name: str, at: Moment) -> QueueRow | None:
         """Return the queue as it was."""
@@ -113,13 +117,11 @@ class MemoryQueueReads:
                 last = _step(row, ref.number)
         return last, AsOf((await self._as_of(QUEUES)).stands, at)
 
-    async def biography(
-        self, tenant: str, ref: MessageRef, first: int, after: tuple[int, int] | None
-    ) -> tuple[Sequence[StepRow], AsOf]:
-        """Return all that happened to the message, oldest first."""
-        steps = [_step(row, ref.number) for row in self._steps(tenant, ref)]
-        found = [each for each in steps if (each.event, each.part) > (after or (-1, -1))]
-        return found[: first + 1], await self._as_of(QUEUES)
+    async def biographies(
+        self, tenant: str, wanted: Sequence[BiographyPage]
+    ) -> tuple[Sequence[Sequence[StepRow]], AsOf]:
+        """Return what happened to each message, oldest first."""
+        return [self._page(tenant, each) for each in wanted], await self._as_of(QUEUES)
 
     async def windows(
         self, tenant: str, queues: Sequence[str], from_ms: int, to_ms: int
@@ -158,12 +160,17 @@ class MemoryQueueReads:
         rows = self._rows(QUEUE_SHARDS)
         return sorted({row["queue"] for row in rows if row["tenant"] == tenant and not row["shard"]})
 
-    def _queue(self, tenant: str, name: str, when: AsOf) -> QueueRow | None:
+    def _page(self, tenant: str, wanted: BiographyPage) -> list[StepRow]:
+        steps = [_step(row, wanted.ref.number) for row in self._steps(tenant, wanted.ref)]
+        found = [each for each in steps if (each.event, each.part) > (wanted.after or (-1, -1))]
+        return found[: wanted.first + 1]
+
+    def _queue(self, tenant: str, name: str, when: AsOf, whole: bool) -> QueueRow | None:
         rows = [row for row in self._rows(QUEUE_SHARDS) if (row["tenant"], row["queue"]) == (tenant, name)]
         rows.sort(key=lambda row: int(row["shard"]))
         if not rows or rows[0]["shard"]:
             return None
-        shards = tuple([_shard(row, self._subscriptions(row)) for row in rows])
+        shards = tuple([_shard(row, self._subscriptions(row) if whole else ()) for row in rows])
         return QueueRow(name, shards, when)
 
     def _subscriptions(self, shard: Mapping[str, Any]) -> list[Row]:

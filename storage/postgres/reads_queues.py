@@ -6,13 +6,14 @@ from operator import itemgetter
 from typing import Any, Final, LiteralString
 
 from storage.postgres import reads_queues_sql as sql
-from storage.postgres.asking import MAX_LONG, Asking, above
+from storage.postgres.asking import Asking, above
 from storage.postgres.pool import Pool
 from storage.postgres.reads_audit import audit_page
 from streams.log.positions import Position
 from streams.projections.queues.reads import (
     KIND,
     MAX_WINDOWS,
+    BiographyPage,
     MessageFilter,
     MessageRef,
     MessageRow,
@@ -47,18 +48,20 @@ class PostgresQueueReads:
         return [ProjectedRow(name, Stand(KIND, *stand)) for name, *stand in rows]
 
     async def queues(
-        self, tenant: str, wanted: QueueFilter, first: int, after: str | None
+        self, tenant: str, wanted: QueueFilter, first: int, after: str | None, *, whole: bool = True
     ) -> tuple[Sequence[QueueRow], AsOf]:
-        """Return queues by name, whole."""
+        """Return queues by name."""
         conditions, given = _of_queues(wanted)
         given |= {"tenant": tenant, "after": after or "", "limit": first + 1}
-        rows, when = await self._asking.listed(sql.queues(conditions), QUEUES, given)
+        rows, when = await self._asking.listed(sql.queues(conditions, whole), QUEUES, given)
         return _queues(rows, when), when
 
-    async def queues_by_name(self, tenant: str, names: Sequence[str]) -> Sequence[QueueRow | None]:
+    async def queues_by_name(
+        self, tenant: str, names: Sequence[str], *, whole: bool = True
+    ) -> Sequence[QueueRow | None]:
         """Return the queues of these names, in that order."""
         given = {"tenant": tenant, "names": list(names)}
-        rows, when = await self._asking.listed(sql.NAMED, QUEUES, given)
+        rows, when = await self._asking.listed(sql.named(whole), QUEUES, given)
         found = {queue.name: queue for queue in _queues(rows, when) if not queue.home.shard}
         return [found.get(name) for name in names]
 
@@ -97,6 +100,7 @@ class PostgresQueueReads:
         """Return what had happened to the message last by then."""
         by_offset = isinstance(at, Position)
         given = _given(tenant, ref) | {
+            "block": ref.number // BLOCK,
             "subscription": subscription,
             "at": at.offset if isinstance(at, Position) else at,
         }
@@ -104,14 +108,15 @@ class PostgresQueueReads:
         rows, when = await self._asking.listed(statement, QUEUES, given)
         return (step_of(rows[0][:-1], ref.number) if rows else None), AsOf(when.stands, at)
 
-    async def biography(
-        self, tenant: str, ref: MessageRef, first: int, after: tuple[int, int] | None
-    ) -> tuple[Sequence[StepRow], AsOf]:
-        """Return all that happened to the message, oldest first."""
-        event, part = after or (-1, -1)
-        given = _given(tenant, ref) | {"event": event, "part": part, "limit": first + 1}
-        rows, when = await self._asking.listed(sql.BIOGRAPHY, QUEUES, given)
-        return [step_of(row[:-1], ref.number) for row in rows], when
+    async def biographies(
+        self, tenant: str, wanted: Sequence[BiographyPage]
+    ) -> tuple[Sequence[Sequence[StepRow]], AsOf]:
+        """Return what happened to each message, oldest first."""
+        rows, when = await self._asking.listed(sql.BIOGRAPHIES, QUEUES, _pages(tenant, wanted))
+        found: list[list[StepRow]] = [[] for _ in wanted]
+        for place, *step, _ in rows:
+            found[place - 1].append(step_of(step, wanted[place - 1].ref.number))
+        return found, when
 
     async def windows(
         self, tenant: str, queues: Sequence[str], from_ms: int, to_ms: int
@@ -129,7 +134,7 @@ class PostgresQueueReads:
 
 
 def _queues(rows: Iterable[Any], when: AsOf) -> list[QueueRow]:
-    """Return queues of rows of one shard and subscription each."""
+    """Return queues of rows of one shard and subscription each, or, where none is told, of one shard."""
     found: dict[str, list[Any]] = {}
     for _, of_shard in groupby(rows, itemgetter(1, 2)):
         shard, *others = of_shard
@@ -172,5 +177,21 @@ def _of_messages(wanted: MessageFilter) -> tuple[LiteralString, dict[str, Any]]:
 def _given(tenant: str, ref: MessageRef) -> dict[str, Any]:
     return {
         "tenant": tenant, "partition": ref.partition, "queue": ref.queue, "shard": ref.shard,
-        "incarnation": ref.incarnation, "number": ref.number, "block": min(ref.number, MAX_LONG) // BLOCK,
+        "incarnation": ref.incarnation, "number": ref.number,
     }  # fmt: skip
+
+
+def _pages(tenant: str, wanted: Sequence[BiographyPage]) -> dict[str, Any]:
+    refs, after = [each.ref for each in wanted], [each.after or (-1, -1) for each in wanted]
+    return {
+        "tenant": tenant,
+        "partitions": [ref.partition for ref in refs],
+        "queues": [ref.queue for ref in refs],
+        "shards": [ref.shard for ref in refs],
+        "incarnations": [ref.incarnation for ref in refs],
+        "numbers": [ref.number for ref in refs],
+        "blocks": [ref.number // BLOCK for ref in refs],
+        "events": [event for event, _ in after],
+        "parts": [part for _, part in after],
+        "limits": [each.first + 1 for each in wanted],
+    }

@@ -22,35 +22,43 @@ _OLDEST: Final[LiteralString] = """
     ) o"""
 """The least number of each state is the oldest of it: three look-ups."""
 
-_SHARDS: Final[LiteralString] = f"""
-    SELECT s.partition, s.queue, s.shard, s.incarnation, s.version, s.settings::text, s.epoch, s.shards, s.previous,
-        s.messages, s.bytes, s.ready, s.delayed, s.leased, s.dead, s.moving, s.waiting, s.changed_offset,
-        s.changed_ms, s.next_message, s.created_ms,
-        u.subscription, u.ready, u.delayed, u.leased, u.dead, u.moving, u.waiting, o.oldest_ms
-    FROM names n
-    JOIN tidelock.queue_shards s ON s.tenant = %(tenant)s AND s.queue = n.queue
+_SHARD: Final[LiteralString] = """
+    s.partition, s.queue, s.shard, s.incarnation, s.version, s.settings::text, s.epoch, s.shards, s.previous,
+    s.messages, s.bytes, s.ready, s.delayed, s.leased, s.dead, s.moving, s.waiting, s.changed_offset,
+    s.changed_ms, s.next_message, s.created_ms"""
+_SHARDS: Final[LiteralString] = """FROM names n
+    JOIN tidelock.queue_shards s ON s.tenant = %(tenant)s AND s.queue = n.queue"""
+_BARE: Final[LiteralString] = f"SELECT {_SHARD} {_SHARDS} ORDER BY s.queue, s.shard"
+_BARE_COLUMNS: Final = 21
+_WHOLE: Final[LiteralString] = f"""
+    SELECT {_SHARD}, u.subscription, u.ready, u.delayed, u.leased, u.dead, u.moving, u.waiting, o.oldest_ms
+    {_SHARDS}
     LEFT JOIN tidelock.queue_subscriptions u ON u.partition = s.partition AND u.incarnation = s.incarnation
     LEFT JOIN LATERAL ({_OLDEST}) o ON u.partition IS NOT NULL
     ORDER BY s.queue, s.shard, u.subscription"""
+_WHOLE_COLUMNS: Final = 29
 
-COLUMNS: Final = 29
 
-
-def queues(conditions: LiteralString) -> LiteralString:
-    """Return the text for a page of queues: a row a shard and subscription."""
-    return with_stands(
-        f"""WITH names AS MATERIALIZED (
-            SELECT h.queue FROM tidelock.queue_shards h
+def queues(conditions: LiteralString, whole: bool) -> LiteralString:
+    """Return the text for a page of queues: a row a shard, and, of `whole` ones, a subscription."""
+    return _of_names(
+        f"""SELECT h.queue FROM tidelock.queue_shards h
             WHERE h.tenant = %(tenant)s AND h.queue > %(after)s AND h.shard = 0{conditions}
-            ORDER BY h.queue LIMIT %(limit)s
-        ) {_SHARDS}""",
-        COLUMNS,
+            ORDER BY h.queue LIMIT %(limit)s""",
+        whole,
     )
 
 
-NAMED: Final[LiteralString] = with_stands(
-    f"WITH names AS MATERIALIZED (SELECT DISTINCT unnest(%(names)s::text[]) AS queue) {_SHARDS}", COLUMNS
-)
+def named(whole: bool) -> LiteralString:
+    """Return the text for queues by their names, with the same rows."""
+    return _of_names("SELECT DISTINCT unnest(%(names)s::text[]) AS queue", whole)
+
+
+def _of_names(names: LiteralString, whole: bool) -> LiteralString:
+    rows, columns = (_WHOLE, _WHOLE_COLUMNS) if whole else (_BARE, _BARE_COLUMNS)
+    return with_stands(f"WITH names AS MATERIALIZED ({names}) {rows}", columns)
+
+
 PREFIX: Final[LiteralString] = " AND h.queue >= %(prefix)s AND h.queue < %(below)s"
 PAUSED: Final[LiteralString] = " AND h.paused = %(paused)s"
 DEAD: Final[LiteralString] = """ AND %(dead)s = EXISTS (
@@ -128,39 +136,52 @@ MESSAGE: Final[LiteralString] = with_stands(
     MESSAGE_COLUMNS,
 )
 
-_IS_OF: Final[LiteralString] = """h.partition = %(partition)s AND h.incarnation = %(incarnation)s
-        AND h.block = %(block)s AND h.tenant = %(tenant)s AND h.queue = %(queue)s AND h.shard = %(shard)s
-        AND %(number)s BETWEEN h.first_ AND h.last_ AND (h.numbers IS NULL OR %(number)s = ANY (h.numbers))"""
+_IS_OF: Final[LiteralString] = """h.partition = k.partition AND h.incarnation = k.incarnation
+        AND h.block = k.block AND h.tenant = %(tenant)s AND h.queue = k.queue AND h.shard = k.shard
+        AND k.number BETWEEN h.first_ AND h.last_ AND (h.numbers IS NULL OR k.number = ANY (h.numbers))"""
 _STEPS: Final[LiteralString] = f"""
     SELECT h.* FROM tidelock.message_history h WHERE {_IS_OF}
     UNION ALL
     SELECT e.* FROM tidelock.message_history e
-    WHERE e.partition = %(partition)s AND e.incarnation = %(incarnation)s AND e.block = -1
-        AND e.tenant = %(tenant)s AND e.queue = %(queue)s AND e.shard = %(shard)s
-        AND %(number)s BETWEEN e.first_ AND e.last_
+    WHERE e.partition = k.partition AND e.incarnation = k.incarnation AND e.block = -1
+        AND e.tenant = %(tenant)s AND e.queue = k.queue AND e.shard = k.shard
+        AND k.number BETWEEN e.first_ AND e.last_
         AND NOT EXISTS (
             SELECT 1 FROM tidelock.message_history h
             WHERE {_IS_OF} AND h.subscription = e.subscription AND h.what IN ('ACKED', 'PURGED', 'MOVED'))"""
-"""All that happened to one message; the end of all that a subscription had is its end if nothing else was."""
+"""All that happened to message `k`; the end of all that a subscription had is its end if nothing else was."""
 _STEP: Final[LiteralString] = """
     t.partition, t.event, t.part, t.subscription, t.what, t.first_, t.numbers, t.attempts, t.due_lease_ms, t.due_ms,
     t.token, t.principal, t.client, t.handle, t.cause, t.reason, t.target, t.origin::text, t.offset_, t.at_ms"""
 _STEP_COLUMNS: Final = 20
 
-BIOGRAPHY: Final[LiteralString] = with_stands(
+BIOGRAPHIES: Final[LiteralString] = with_stands(
     f"""
-    SELECT {_STEP} FROM ({_STEPS}) t WHERE (t.event, t.part) > (%(event)s, %(part)s)
-    ORDER BY t.event, t.part LIMIT %(limit)s""",
-    _STEP_COLUMNS,
+    SELECT k.place, s.* FROM unnest(
+        %(partitions)s::bigint[], %(queues)s::text[], %(shards)s::bigint[], %(incarnations)s::bigint[],
+        %(numbers)s::bigint[], %(blocks)s::bigint[], %(events)s::bigint[], %(parts)s::bigint[], %(limits)s::bigint[]
+    ) WITH ORDINALITY AS k (partition, queue, shard, incarnation, number, block, event, part, most, place)
+    CROSS JOIN LATERAL (
+        SELECT {_STEP} FROM ({_STEPS}) t WHERE (t.event, t.part) > (k.event, k.part)
+        ORDER BY t.event, t.part LIMIT k.most
+    ) s
+    ORDER BY k.place, s.event, s.part""",
+    1 + _STEP_COLUMNS,
 )
 
 
 def _last_step(condition: LiteralString) -> LiteralString:
     return with_stands(
         f"""
-        SELECT {_STEP} FROM ({_STEPS}) t
-        WHERE {condition} AND t.subscription IN (%(subscription)s, '')
-        ORDER BY t.event DESC, t.part DESC LIMIT 1""",
+        SELECT s.* FROM (VALUES (
+            %(partition)s::bigint, %(queue)s::text, %(shard)s::bigint, %(incarnation)s::bigint, %(number)s::bigint,
+            %(block)s::bigint
+        )) AS k (partition, queue, shard, incarnation, number, block)
+        CROSS JOIN LATERAL (
+            SELECT {_STEP} FROM ({_STEPS}) t
+            WHERE {condition} AND t.subscription IN (%(subscription)s, '')
+            ORDER BY t.event DESC, t.part DESC LIMIT 1
+        ) s""",
         _STEP_COLUMNS,
     )
 

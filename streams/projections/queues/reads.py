@@ -331,6 +331,15 @@ class MessageFilter:
     shard: int | None = None
 
 
+@value
+class BiographyPage:
+    """Which of what happened to a message: the `first` steps `after` an (event, part)."""
+
+    ref: MessageRef
+    first: int
+    after: tuple[int, int] | None = None
+
+
 class QueueReads(Protocol):
     """The read models of queues. Every method raises `ReadsUnavailable` and `ReadTooSlow`.
 
@@ -342,12 +351,14 @@ class QueueReads(Protocol):
         """Return how far each partition of each projection is; those without any record are missing."""
 
     async def queues(
-        self, tenant: str, wanted: QueueFilter, first: int, after: str | None
+        self, tenant: str, wanted: QueueFilter, first: int, after: str | None, *, whole: bool = True
     ) -> tuple[Sequence[QueueRow], AsOf]:
-        """Return queues by name, whole. One statement."""
+        """Return queues by name; unless `whole`, without subscriptions and what is told by them. One statement."""
 
-    async def queues_by_name(self, tenant: str, names: Sequence[str]) -> Sequence[QueueRow | None]:
-        """Return the queues of these names, in that order; None where there is none. One statement."""
+    async def queues_by_name(
+        self, tenant: str, names: Sequence[str], *, whole: bool = True
+    ) -> Sequence[QueueRow | None]:
+        """Return the queues of these names, in that order; None where there is none. `whole`: as of `queues`."""
 
     async def queue_at(self, tenant: str, name: str, at: Moment) -> QueueRow | None:
         """Return the queue as it was, without its subscriptions; None: there was none. `at` must be projected.
@@ -371,10 +382,10 @@ class QueueReads(Protocol):
         `at` must be projected.
         """
 
-    async def biography(
-        self, tenant: str, ref: MessageRef, first: int, after: tuple[int, int] | None
-    ) -> tuple[Sequence[StepRow], AsOf]:
-        """Return all that happened to the message, oldest first. `after`: (event, part) of a step."""
+    async def biographies(
+        self, tenant: str, wanted: Sequence[BiographyPage]
+    ) -> tuple[Sequence[Sequence[StepRow]], AsOf]:
+        """Return what happened to each message, oldest first, in the order of the pages. One statement."""
 
     async def windows(
         self, tenant: str, queues: Sequence[str], from_ms: int, to_ms: int

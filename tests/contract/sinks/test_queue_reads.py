@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -31,12 +31,14 @@ from streams.log.positions import PartitionId, Position
 from streams.projections.projection import Projection
 from streams.projections.queues.projections import AUDIT, QUEUES
 from streams.projections.queues.reads import (
+    BiographyPage,
     Depth,
     MessageFilter,
     MessageRef,
     OriginRow,
     QueueFilter,
     QueueReads,
+    StepRow,
     SubscriptionRow,
 )
 from streams.projections.reads import AuditFilter
@@ -117,6 +119,13 @@ def ref(number: int, incarnation: int = 1, queue: str = "orders") -> MessageRef:
     return MessageRef(0, queue, 0, incarnation, number)
 
 
+async def biography(
+    world: World, ref: MessageRef, first: int = 9, after: tuple[int, int] | None = None, tenant: str = "dev"
+) -> Sequence[StepRow]:
+    ((steps,), _) = await world.reads.biographies(tenant, [BiographyPage(ref, first, after)])
+    return steps
+
+
 def position(offset: int) -> Position:
     return Position(WHERE, offset)
 
@@ -182,6 +191,15 @@ async def test_queues_come_by_name_and_as_wanted(world: World) -> None:
     assert (await world.reads.queues_by_name("other", ["b"])) == [None]
 
 
+async def test_queues_come_without_their_subscriptions_where_nobody_asks_for_them(world: World) -> None:
+    await world.told(*FILLED)
+    ((whole,), _) = await world.reads.queues("dev", QueueFilter(), 9, None)
+    bare = replace(whole, shards=tuple(replace(one, subscriptions=()) for one in whole.shards))
+    assert bare != whole
+    assert list((await world.reads.queues("dev", QueueFilter(), 9, None, whole=False))[0]) == [bare]
+    assert list(await world.reads.queues_by_name("dev", ["no", "orders"], whole=False)) == [None, bare]
+
+
 async def test_messages_come_by_shard_and_number_and_as_wanted(world: World) -> None:
     await world.told(*FILLED)
     await world.told(at(0, did(created(), enqueued(1), key="dev/orders#1")), where=SHARD)
@@ -229,7 +247,7 @@ async def test_a_biography_is_all_that_happened_in_order(world: World) -> None:
         at(5_000, due(MessagesDue("", (2,)))),
         at(6_000, did(MessagesRedriven("", (3,), None), client="boss"), did(delivered(8, 3, 2), acked(3, 2))),
     )
-    steps, when = await world.reads.biography("dev", ref(3), 9, None)
+    steps = await biography(world, ref(3))
     assert [(one.what, one.attempts, one.client, one.cause, one.reason, one.at_ms) for one in steps] == [
         ("ENQUEUED", 0, "a", None, None, 2_000),
         ("DELIVERED", 1, "c", None, None, 3_000),
@@ -241,14 +259,17 @@ async def test_a_biography_is_all_that_happened_in_order(world: World) -> None:
     assert steps[0].origin == OriginRow("old", "old.1.1", "broken", 3)
     assert [one.state for one in steps] == ["READY", "LEASED", "DEAD", "READY", "LEASED", None]
     assert (str(steps[1].position), steps[1].token) == ("queues/0@4", 3)
-    rest, _ = await world.reads.biography("dev", ref(3), 2, (steps[1].event, steps[1].part))
-    assert rest == steps[2:5]
-    delayed, _ = await world.reads.biography("dev", ref(2), 9, None)
+    after = (steps[1].event, steps[1].part)
+    assert await biography(world, ref(3), 2, after) == steps[2:5]
+    delayed = await biography(world, ref(2))
     assert [(one.what, one.due_ms, one.principal) for one in delayed] == [
         ("ENQUEUED", 2_880, "dev"), ("DUE", None, ""), ("DELIVERED", 35_940, "eve"), ("ACKED", None, "dev"),
     ]  # fmt: skip
+    assert await biography(world, ref(3), tenant="other") == []
+    pages = [BiographyPage(ref(2), 9), BiographyPage(ref(9), 9), BiographyPage(ref(3), 2, after)]
+    several, when = await world.reads.biographies("dev", [*pages, pages[0]])
+    assert list(several) == [delayed, [], steps[2:5], delayed]
     assert when.stands[0].next_offset == 8
-    assert (await world.reads.biography("other", ref(3), 9, None))[0] == []
 
 
 async def test_the_end_of_a_queue_is_the_end_of_what_was_in_it(world: World) -> None:
@@ -261,8 +282,7 @@ async def test_the_end_of_a_queue_is_the_end_of_what_was_in_it(world: World) -> 
     )
 
     async def told(number: int, incarnation: int = 1) -> list[Any]:
-        steps, _ = await world.reads.biography("dev", ref(number, incarnation), 9, None)
-        return [one.what for one in steps]
+        return [one.what for one in await biography(world, ref(number, incarnation))]
 
     assert await told(1) == ["ENQUEUED", "DELETED"]
     assert await told(2) == ["ENQUEUED", "PURGED"]
@@ -281,7 +301,7 @@ async def test_each_subscription_of_a_broadcast_has_a_life_of_its_own(world: Wor
     )
     found, _ = await world.reads.message("dev", ref(1))
     assert [(one.subscription, one.state) for one in found] == [("a", "LEASED")]
-    steps, _ = await world.reads.biography("dev", ref(1), 9, None)
+    steps = await biography(world, ref(1))
     assert [(one.subscription, one.what) for one in steps] == [
         ("", "ENQUEUED"),
         ("a", "DELIVERED"),

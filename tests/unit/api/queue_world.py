@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from storage.memory.projections import MemoryProjectionStore
 from storage.memory.queues import MemoryQueueReads
 from streams.log.checkpoint import START
 from streams.projections.queues.projections import AUDIT, QUEUES
-from streams.projections.queues.reads import QueueRow, WindowRow
+from streams.projections.queues.reads import BiographyPage, QueueRow, StepRow, WindowRow
+from streams.projections.reads import AsOf
 from tests.contract.sinks.toys import at as checkpoint
 from tests.unit.api.world import World
 from tests.unit.projections.queues.spec import WHERE, WORDS, commits
@@ -23,9 +25,21 @@ class CountedReads(MemoryQueueReads):
         super().__init__(store)
         self.asked: Counter[str] = Counter()
 
-    async def queues_by_name(self, tenant: str, names: Sequence[str]) -> Sequence[QueueRow | None]:
-        self.asked["queues_by_name"] += 1
-        return await super().queues_by_name(tenant, names)
+    async def queues(self, *asked: Any, whole: bool = True) -> tuple[Sequence[QueueRow], AsOf]:
+        self.asked["whole queues" if whole else "queues"] += 1
+        return await super().queues(*asked, whole=whole)
+
+    async def queues_by_name(
+        self, tenant: str, names: Sequence[str], *, whole: bool = True
+    ) -> Sequence[QueueRow | None]:
+        self.asked["whole queues_by_name" if whole else "queues_by_name"] += 1
+        return await super().queues_by_name(tenant, names, whole=whole)
+
+    async def biographies(
+        self, tenant: str, wanted: Sequence[BiographyPage]
+    ) -> tuple[Sequence[Sequence[StepRow]], AsOf]:
+        self.asked["biographies"] += 1
+        return await super().biographies(tenant, wanted)
 
     async def windows(
         self, tenant: str, queues: Sequence[str], from_ms: int, to_ms: int

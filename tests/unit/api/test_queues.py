@@ -248,9 +248,38 @@ async def test_the_edges_of_a_page_cost_one_question_each_whatever_its_length() 
         world, reads = await queue_world(at(1_000, did(created())), at(2_000, did(enqueued(1, *batch))))
         found = await world.ask(
             """{ messages(queue: "orders", first: 50) { nodes {
-                queue { name rates { enqueued } windows { start } } body { origin { queueNow { name } } } } } }"""
+                queue { name rates { enqueued } windows { start } } body { origin { queueNow { name } } }
+                biography(first: 5) { nodes { what } } } } }"""
         )
         assert len(found["messages"]["nodes"]) == count
+        assert {len(node["biography"]["nodes"]) for node in found["messages"]["nodes"]} == {1}
         asked.append(dict(reads.asked))
     assert asked[0] == asked[1]
-    assert asked[0] == {"queues_by_name": 1, "windows": 2}
+    assert asked[0] == {"queues_by_name": 1, "windows": 2, "biographies": 1}
+
+
+async def test_biographies_of_one_answer_are_bounded_in_all() -> None:
+    world, _ = await queue_world(
+        at(1_000, did(created())), at(2_000, did(enqueued(1, *[message() for _ in range(101)])))
+    )
+
+    query = """query ($first: Int!, $more: Int!) {
+        messages(queue: "orders", first: $first) { nodes { biography(first: 100) { nodes { what } } } }
+        message(queue: "orders", id: "0.1.1") { biography(first: $more) { nodes { what } } } }"""
+    assert len((await world.ask(query, first=99, more=100))["messages"]["nodes"]) == 99
+    assert (await world.refused(query, first=100, more=1))["code"] == "PAGE_SIZE"
+
+
+async def test_subscriptions_and_ages_are_looked_up_only_where_they_are_asked_for() -> None:
+    world, reads = await queue_world(*FILLED)
+    for selected, asked in (
+        ("name depth { total } shards { bytes }", ""),
+        ("subscriptions { name }", "whole "),
+        ("oldest", "whole "),
+        ("shards { ... { oldestAgeMs } }", "whole "),
+    ):
+        reads.asked.clear()
+        both = '{ queues(first: 1) { nodes { ...it } } queue(name: "orders") { ...it } }'
+        found = await world.ask(f"{both} fragment it on Queue {{ {selected} }}")
+        assert list(found["queues"]["nodes"][0]) == list(found["queue"])
+        assert reads.asked == {f"{asked}queues": 1, f"{asked}queues_by_name": 1}

@@ -95,11 +95,11 @@ class Reads(MemoryQueueReads):
     asked = 0
     fails: Exception | None = None
 
-    async def queues_by_name(self, tenant: str, names: Any) -> Any:
+    async def queues_by_name(self, tenant: str, names: Any, *, whole: bool = True) -> Any:
         self.asked += 1
         if self.fails is not None:
             raise self.fails
-        return await super().queues_by_name(tenant, names)
+        return await super().queues_by_name(tenant, names, whole=whole)
 
 
 class QueueNode(Node):
