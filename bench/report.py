@@ -18,6 +18,8 @@ class Figure:
     """Reached at or below it."""
     least: float | None = None
     """Reached at or above it."""
+    round_at: str | None = None
+    """Where the round that it is of stands in the results, if not around it: that tells who used the processors."""
 
     @property
     def reach(self) -> str:
@@ -77,13 +79,14 @@ def _line(figure: Figure, results: Results) -> Line | None:
     if value is None:
         return None
     spread = place.get(f"{leaf}_spread")
+    told = place if figure.round_at is None else results.get(figure.round_at, {})
     return Line(
         figure.name,
         f"{number(value)} {figure.unit}".rstrip(),
         "" if spread is None else f"{number(spread[0])} .. {number(spread[1])}",
         figure.reach,
         figure.reached(value),
-        _cpu(place.get("cpu")),
+        _cpu(told.get("cpu")),
     )
 
 

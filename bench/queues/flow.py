@@ -11,6 +11,7 @@ from bench.rounds import median_of
 from bench.stack import BenchStack
 
 LAST_S = 120.0
+RATE = "messages_per_s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +22,26 @@ class Flow:
     says: str
     producer: tuple[str, ...]
     consumer: tuple[str, ...] = ()
+    keys: tuple[tuple[str, str], ...] = ()
+    """Its figures: their names, and what of a round they are."""
 
 
 FLOWS = (
-    Flow("w1", "window of 1, each acknowledged", ("--window=1",)),
-    Flow("w100", "window of 100, each acknowledged", ("--window=100",)),
+    Flow("w1", "window of 1, each acknowledged", ("--window=1",), keys=(("w1", RATE),)),
+    Flow("w100", "window of 100, each acknowledged", ("--window=100",), keys=(("w100", RATE),)),
     Flow(
-        "batch100", "batches of 100, acknowledged in batches", ("--window=4", "--batch=100"), ("--batch=100",)
+        "batch100",
+        "batches of 100, acknowledged in batches",
+        ("--window=4", "--batch=100"),
+        ("--batch=100",),
+        (("batch100", RATE),),
     ),
-    Flow("paced", "500 a second", ("--rate=500",)),
+    Flow(
+        "paced",
+        "500 a second",
+        ("--rate=500",),
+        keys=(("paced_p50_ms", "p50_ms"), ("paced_p99_ms", "p99_ms")),
+    ),
 )
 
 
@@ -42,11 +54,11 @@ async def measure(stack: BenchStack, plan: Plan, flow: Flow) -> dict[str, Any]:
         plan.say(f"{flow.says}: round {number} of {plan.rounds}")
         rounds.append(await _round(stack, flow, plan.seconds, str(number)))
     middle = median_of(rounds, lambda each: each["messages_per_s"])
-    spread = {
-        f"{key}_spread": [round(pick(each[key] for each in rounds), 3) for pick in (min, max)]
-        for key in ("messages_per_s", "p50_ms", "p99_ms")
-    }
-    return {flow.name: {**middle, **spread}}
+    figures: dict[str, Any] = {}
+    for name, what in flow.keys:
+        figures[name] = middle[what]
+        figures[f"{name}_spread"] = [pick(each[what] for each in rounds) for pick in (min, max)]
+    return {**figures, f"{flow.name}_round": middle}
 
 
 async def warm_up(stack: BenchStack, plan: Plan) -> None:

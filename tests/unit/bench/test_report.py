@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
 from bench.locks.figures import FIGURES
+from bench.queues.figures import FIGURES as QUEUES
 from bench.report import Figure, lines, markdown, number
 
 RESULTS = {
@@ -47,7 +49,7 @@ def test_a_reach_is_reached_at_its_edge_and_missed_beyond_it() -> None:
 
 
 @pytest.mark.parametrize("reach", [{"most": 1.0}, {"least": 1.0}])
-def test_no_measurement_reaches_nothing(reach: dict[str, float]) -> None:
+def test_no_measurement_reaches_nothing(reach: dict[str, Any]) -> None:
     assert Figure("x", ("x",), "ms", **reach).reached(float("nan")) is False
 
 
@@ -55,6 +57,21 @@ def test_a_line_says_spread_reach_and_who_used_the_processors() -> None:
     first, _, third, *_ = lines(FIGURES, RESULTS)
     assert (first.value, first.spread, first.reach) == ("1.02 ms", "0.98 .. 1.40", "≤ 1 ms")
     assert (third.value, third.reach, third.cpu) == ("18,000 pairs/s", "≥ 18,000 pairs/s", "25/10/20, 4 %")
+
+
+def test_a_figure_at_the_top_tells_of_the_round_that_it_is_of() -> None:
+    cpu = RESULTS["direct"]["256"]["cpu"]  # type: ignore[index]
+    results = {"w1": 1600.0, "w1_spread": [1500.0, 1700.0], "w1_round": {"cpu": cpu}, "resize_excess": 1.02}
+    first, last = lines(QUEUES, results)
+    assert (first.value, first.spread, first.cpu) == ("1,600 msg/s", "1,500 .. 1,700", "25/10/20, 4 %")
+    assert (last.value, last.spread, last.cpu, last.reached) == ("1.02", "", "", True)
+
+
+def test_the_figures_of_queues_stand_at_the_top_under_their_keys() -> None:
+    assert [figure.path for figure in QUEUES] == [
+        ("w1",), ("w100",), ("batch100",), ("paced_p50_ms",), ("paced_p99_ms",), ("million_mib",),
+        ("million_rate_ratio",), ("resize_excess",),
+    ]  # fmt: skip
 
 
 def test_markdown_has_a_row_a_line_and_marks_what_was_missed() -> None:
