@@ -3,19 +3,18 @@
 import asyncio
 import os
 import signal
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 import tidelock
 from tidelock.cli import exits, show
 from tidelock.cli.discovery import Running
+from tidelock.cli.interruption import Signals, end
 from tidelock.cli.tls import client_tls
 from tidelock.client.client import Client
 from tidelock.client.held import HeldLock
 from tidelock.client.lease import Lease
 
-KILL_AFTER_S = 5.0
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 
 
@@ -35,35 +34,13 @@ class Wish:
     json: bool
 
 
-class Signals:
-    """SIGINT and SIGTERM while a lock is waited for or held."""
-
-    def __init__(self) -> None:
-        self.came = asyncio.Event()
-        self.first: signal.Signals | None = None
-        self.forward: Callable[[signal.Signals], None] | None = None
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, self._handle, number)
-
-    def _handle(self, number: signal.Signals) -> None:
-        self.first = self.first or number
-        if self.forward is not None:
-            self.forward(number)
-        self.came.set()
-
-
 async def acquire_and_hold(running: Running, wish: Wish) -> int:
     """Do as `wish` says; return the exit code."""
     signals = Signals()
     async with tidelock.connect(*running.need_workers(), token=running.token, tls=client_tls()) as client:
         acquiring = asyncio.create_task(_acquire(client, wish))
-        interrupted = asyncio.create_task(signals.came.wait())
-        await asyncio.wait({acquiring, interrupted}, return_when=asyncio.FIRST_COMPLETED)
-        interrupted.cancel()
-        if not acquiring.done():
-            acquiring.cancel()
-            await asyncio.gather(acquiring, return_exceptions=True)
-            return 128 + (signals.first or signal.SIGINT)
+        if await signals.stop(acquiring):
+            return signals.exit_code
         lease = await acquiring
         if not isinstance(lease, HeldLock):
             _tell_detached(client, lease, wish)
@@ -143,10 +120,7 @@ async def _run(held: HeldLock, wish: Wish, signals: Signals) -> int:
     await asyncio.wait({ended, lost}, timeout=wish.hold, return_when=asyncio.FIRST_COMPLETED)
     lost.cancel()
     if not ended.done():
-        process.terminate()
-        await asyncio.wait({ended}, timeout=KILL_AFTER_S)
-        if not ended.done():
-            process.kill()
+        await end(process)
     code = await ended
     held.check()
     return code if code >= 0 else 128 - code
