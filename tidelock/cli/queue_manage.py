@@ -1,70 +1,24 @@
 """`tidelock queue`: making, changing, spreading and removing queues."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from tidelock.cli import options, queue_view, show
-from tidelock.cli.exits import WrongUse
 from tidelock.cli.queue_run import Name, on_queue, tell
+from tidelock.cli.queue_settings import with_settings
 from tidelock.client.queues.queue import Queue
 from tidelock.client.queues.resizing import ResizeProgress
 from tidelock.client.queues.terms import QueueOptions
 
-MaxAttempts = Annotated[
-    int | None, typer.Option(help="Deliveries before a message is a dead letter.", min=1, max=1_000)
-]
-Lease = Annotated[
-    float | None, typer.Option(help="How long a consumer may be silent, s.", min=0.1, max=43_200)
-]
-BackoffMin = Annotated[
-    float | None, typer.Option(help="Pause before the second attempt, s.", min=0, max=86_400)
-]
-BackoffMax = Annotated[float | None, typer.Option(help="Longest pause, s.", min=0, max=86_400)]
-DeadLetters = Annotated[
-    str | None,
-    typer.Option(
-        "--dead-letter-queue", help="Where dead letters go; '': they stay here.", callback=options.text
-    ),
-]
-Dedup = Annotated[
-    float | None, typer.Option(help="How long a dedup id is known, s; 0: not.", min=0, max=604_800)
-]
-MaxDepth = Annotated[int | None, typer.Option(help="Messages in one shard.", min=1, max=10_000_000)]
-Overflow = Annotated[str | None, typer.Option(help="Where there is no room: REFUSE or DEAD_LETTER_OLDEST.")]
-Priority = Annotated[
-    int | None, typer.Option("--default-priority", help="0 to 9; 9 is served first.", min=0, max=9)
-]
-Aging = Annotated[
-    float | None, typer.Option(help="One priority higher for each so many s of waiting; 0: never.", min=0)
-]
 
-
-def _options(**given: Any) -> QueueOptions:
-    """Return those that were given."""
-    said: QueueOptions = {name: each for name, each in given.items() if each is not None}  # type: ignore[assignment]
-    if said.get("dead_letter_queue") == "":
-        said["dead_letter_queue"] = None
-    if said.get("overflow") not in (None, "REFUSE", "DEAD_LETTER_OLDEST"):
-        raise WrongUse("--overflow is REFUSE or DEAD_LETTER_OLDEST. Choose one.")
-    return said
-
-
+@with_settings
 def create(
     queue: Name,
+    said: QueueOptions,
     shards: Annotated[
         int, typer.Option(help="Spread it over so many partitions' owners.", min=1, max=64)
     ] = 1,
-    max_attempts: MaxAttempts = None,
-    lease: Lease = None,
-    backoff_min: BackoffMin = None,
-    backoff_max: BackoffMax = None,
-    dead_letter_queue: DeadLetters = None,
-    dedup_window: Dedup = None,
-    max_depth: MaxDepth = None,
-    overflow: Overflow = None,
-    default_priority: Priority = None,
-    aging: Aging = None,
     broadcast: Annotated[
         bool, typer.Option("--broadcast", help="Every message goes to each subscription.")
     ] = False,
@@ -75,27 +29,16 @@ def create(
 
     Example: [green]tidelock queue create orders --max-attempts 3 --dead-letter-queue orders-dead[/]
     """
-    said = _options(
-        max_attempts=max_attempts, lease=lease, backoff_min=backoff_min, backoff_max=backoff_max,
-        dead_letter_queue=dead_letter_queue, dedup_window=dedup_window, max_depth=max_depth, overflow=overflow,
-        default_priority=default_priority, aging=aging, broadcast=broadcast or None,
-    )  # fmt: skip
+    if broadcast:
+        said["broadcast"] = True
     on_queue(home, queue, lambda one: one.create(shards=shards, **said))
     tell(json, queue, "created", f"created {queue}, {shards} shards", shards=shards)
 
 
+@with_settings
 def configure(
     queue: Name,
-    max_attempts: MaxAttempts = None,
-    lease: Lease = None,
-    backoff_min: BackoffMin = None,
-    backoff_max: BackoffMax = None,
-    dead_letter_queue: DeadLetters = None,
-    dedup_window: Dedup = None,
-    max_depth: MaxDepth = None,
-    overflow: Overflow = None,
-    default_priority: Priority = None,
-    aging: Aging = None,
+    said: QueueOptions,
     home: options.Home = options.HOME,
     json: options.AsJson = False,
 ) -> None:
@@ -103,11 +46,6 @@ def configure(
 
     Example: [green]tidelock queue configure orders --lease 120[/]
     """
-    said = _options(
-        max_attempts=max_attempts, lease=lease, backoff_min=backoff_min, backoff_max=backoff_max,
-        dead_letter_queue=dead_letter_queue, dedup_window=dedup_window, max_depth=max_depth, overflow=overflow,
-        default_priority=default_priority, aging=aging,
-    )  # fmt: skip
     settings = on_queue(home, queue, lambda one: one.configure(**said))
     queue_view.settings(queue, settings, json)
 
@@ -143,7 +81,7 @@ def resize(
     with show.err.status("") as status:
 
         def told(reached: ResizeProgress) -> None:
-            status.update(_progress(queue, reached))
+            status.update(show.literal(_progress(queue, reached)))
 
         reached = on_queue(home, queue, lambda one: one.resize(shards, wait=not no_wait, progress=told))
     text = f"{queue} has {shards} shards" if reached.done else _progress(queue, reached)
