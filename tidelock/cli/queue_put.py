@@ -1,23 +1,25 @@
 """Putting from the command line: an argument, standard input, or a file with a message on each line."""
 
+import os
 import sys
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
 
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tidelock.cli import show
-from tidelock.cli.exits import WrongUse
+from tidelock.cli.exits import CliProblem, WrongUse, exit_code_of
+from tidelock.cli.queue_input import Lines, LineTooLong, lines_of, payload_of
+from tidelock.client.errors import PartlyPut, TidelockError
 from tidelock.client.queues.producer import Put
 from tidelock.client.queues.queue import Queue
 from tidelock.client.queues.terms import MessageOptions
 
-CHUNK = 500
-MAX_LINE = 256 * 1024
+NAMED = 20
+"""Lines that an error names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +34,30 @@ class Load:
     json: bool
 
 
+class LinesFailed(CliProblem):
+    """Some lines are not in the queue; those that were not `tried` are not, either."""
+
+    def __init__(self, put: int, failed: Mapping[int, TidelockError], tried: Sequence[int]) -> None:
+        line, error = next(iter(failed.items()))
+        self.code = PartlyPut.code if put else error.code
+        self.exit_code = exit_code_of(error)
+        super().__init__(f"{put:,} lines are in; line {line} failed: {error} {_cure(line, failed, tried)}")
+
+
+def _cure(line: int, failed: Mapping[int, TidelockError], tried: Sequence[int]) -> str:
+    if all(number in failed for number in tried if number >= line):
+        return f"Put the lines from {line} on again."
+    named = ", ".join(str(number) for number in islice(failed, NAMED))
+    more = f" and {len(failed) - NAMED:,} more" if len(failed) > NAMED else ""
+    return f"Put again what failed ({named}{more}), and the lines after {tried[-1]}."
+
+
 async def put(queue: Queue[bytes], load: Load) -> None:
-    """Put a message, or the lines of a file."""
+    """Put a message, or the lines of a file. Raises `LinesFailed`."""
     if load.lines is not None:
         await _put_lines(queue, load.lines, load)
         return
-    payload = sys.stdin.buffer.read() if load.payload is None else load.payload.encode()
+    payload = await payload_of(_standard_input()) if load.payload is None else load.payload.encode()
     _tell(await queue.put(payload, **load.options), load.json)
 
 
@@ -49,37 +69,63 @@ def _tell(done: Put, json: bool) -> None:
 
 
 async def _put_lines(queue: Queue[bytes], path: Path, load: Load) -> None:
-    source, total = _opened(path)
-    count = duplicates = 0
-    with source as stream, _bar(load.json) as bar:
-        lines, task = _lines(stream), bar.add_task(f"put into {queue.name}", total=total)
-        while chunk := list(islice(lines, CHUNK)):
-            done = await queue.put_many(chunk, **load.options)
-            count += len(done)
-            duplicates += sum(each.duplicate for each in done)
-            bar.update(task, advance=sum(len(line) + 1 for line in chunk))
+    count = 0
+    with _opened(path) as (descriptor, total), bar_of(queue.name, total, quiet=load.json) as bar:
+        try:
+            async for lines in lines_of(descriptor):
+                count += await _put_some(queue, lines, load.options, count)
+                bar.update(bar.task_ids[0], advance=lines.size)
+        except LineTooLong as error:
+            raise LinesFailed(count, {error.number: error}, [error.number]) from None
     if load.json:
-        show.as_json({"queue": queue.name, "put": count - duplicates, "duplicates": duplicates})
+        show.as_json({"queue": queue.name, "put": count})
     else:
-        show.say(f"put {show.number(count - duplicates)} messages into {queue.name}")
+        show.say(f"put {show.number(count)} messages into {queue.name}")
 
 
-def _opened(path: Path) -> tuple[AbstractContextManager[BinaryIO], int | None]:
-    """Return the file (or standard input) and its size. Raises `WrongUse`."""
-    if str(path) == "-":
-        return nullcontext(sys.stdin.buffer), None
+async def _put_some(queue: Queue[bytes], lines: Lines, options: MessageOptions, before: int) -> int:
+    """Put lines; return how many. `before`: how many are in already. Raises `LinesFailed`."""
+    messages = lines.messages()
+    if not messages:
+        return 0
     try:
-        return path.open("rb"), path.stat().st_size
+        return len(await queue.put_many([text for _, text in messages], **options))
+    except PartlyPut as error:
+        results = error.results
+    except TidelockError as error:
+        results = (error,) * len(messages)
+    numbered = zip((number for number, _ in messages), results, strict=True)
+    failed = {number: each for number, each in numbered if isinstance(each, TidelockError)}
+    raise LinesFailed(before + len(messages) - len(failed), failed, [number for number, _ in messages])
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[int, int | None]]:
+    """Open the file (or standard input); give its descriptor and its size. Raises `WrongUse`."""
+    if str(path) == "-":
+        yield _standard_input(), None
+        return
+    try:
+        stream = path.open("rb", buffering=0)
     except OSError as error:
         raise WrongUse(f"{path} cannot be read: {error.strerror}. Check its name.") from None
+    with stream:
+        yield stream.fileno(), os.fstat(stream.fileno()).st_size
 
 
-def _lines(stream: BinaryIO) -> Iterator[bytes]:
-    while line := stream.readline(MAX_LINE):
-        if stripped := line.rstrip(b"\r\n"):
-            yield stripped
+def _standard_input() -> int:
+    """Return its descriptor. Raises `WrongUse`."""
+    if sys.stdin is None:
+        raise WrongUse("Standard input is closed. Give a payload, or what holds it.")
+    return sys.stdin.fileno()
 
 
-def _bar(quiet: bool) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=show.err, transient=True, disable=quiet or not show.err.is_terminal)
+def bar_of(queue: str, total: int | None, *, quiet: bool) -> Progress:
+    """Return a bar of bytes that were put, of `total` if that is known."""
+    columns = (
+        TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeElapsedColumn()
+    )  # fmt: skip
+    shown = not quiet and show.err.is_terminal
+    bar = Progress(*columns, console=show.err, transient=True, disable=not shown)
+    bar.add_task(f"put into {queue}", total=total)
+    return bar
