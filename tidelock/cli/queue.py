@@ -2,7 +2,7 @@
 
 import typer
 
-from tidelock.cli import exits, queue_manage, queue_messages
+from tidelock.cli import exits, queue_manage, queue_messages, queue_receipts
 from tidelock.cli.queue_history import history
 
 queue_app = typer.Typer(
@@ -14,6 +14,9 @@ queue_app = typer.Typer(
 queue_app.command("create")(queue_manage.create)
 queue_app.command("put")(queue_messages.put_messages)
 queue_app.command("take")(queue_messages.take_messages)
+queue_app.command("ack")(queue_receipts.ack)
+queue_app.command("nack")(queue_receipts.nack)
+queue_app.command("extend")(queue_receipts.extend)
 queue_app.command("peek")(queue_messages.peek)
 queue_app.command("stats")(queue_messages.stats)
 queue_app.command("dead")(queue_messages.dead)

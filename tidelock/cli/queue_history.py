@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from streams.log.vocabulary import Vocabulary
 from streams.replay.moment import AtEnd, AtTime, Moment, Target
@@ -63,7 +64,7 @@ async def _read(
 ) -> Sequence[Chapter]:
     await partitions_of(kafka, [KIND], None)
     with bar(quiet) as progress:
-        task = progress.add_task(f"reading of {place.queue}", total=None)
+        task = progress.add_task(f"reading of {escape(place.queue)}", total=None)
         biographer = Biographer(
             reader_of(kafka), tenant, words, target,
             lambda done, total: progress.update(task, completed=done, total=total),

@@ -37,11 +37,18 @@ def put_messages(
 ) -> None:
     """Put a message, or one for each line of a file, into a queue; print its id.
 
+    Of a pipe, lines are put as they come. If some cannot be put, that is told by line, and the exit code is not 0.
+
     Example: [green]tidelock queue put orders '{"id": 42}' --group customer/7[/], or
     [green]tidelock queue put orders --lines orders.ndjson[/], or [green]./make-report | tidelock queue put reports[/]
     """
     if payload is not None and lines is not None:
         raise WrongUse("PAYLOAD and --lines do not go together. Leave one out.")
+    if lines is not None and dedup_id is not None:
+        raise WrongUse(
+            "--dedup-id is one message's: of --lines, all but the first would be dropped. Leave it out, or put each "
+            "message by itself with an id of its own."
+        )
     said: MessageOptions = {
         "group": group, "key": key, "priority": priority, "delay": delay, "dedup_id": dedup_id,
         "headers": _headers(header or []),
@@ -65,14 +72,16 @@ def take_messages(
         ),
     ] = None,
     count: Annotated[int, typer.Option("--count", "-n", help="So many; 0: until Ctrl-C.", min=0)] = 1,
-    wait: Annotated[float, typer.Option(help="Wait so long for each, s.", min=0, max=86_400)] = 5.0,
+    wait: Annotated[
+        float, typer.Option(help="Wait so long for each, s; with -n 0 for ever.", min=0, max=86_400)
+    ] = 5.0,
     lease: Annotated[float | None, typer.Option(help="Length of the lease, s.", min=0.1)] = None,
     ack: Annotated[bool, typer.Option("--ack", help="Acknowledge each: it is gone (default).")] = False,
     nack: Annotated[
         bool, typer.Option("--nack", help="Fail each: it comes again after the backoff.")
     ] = False,
     hold: Annotated[
-        bool, typer.Option("--lease-only", help="Leave each leased, and print its receipt.")
+        bool, typer.Option("--lease-only", help="Leave each leased, and tell its receipt.")
     ] = False,
     reason: Annotated[str, typer.Option(help="With --nack: why.", callback=options.text)] = "by hand",
     subscription: Sub = "",
@@ -81,8 +90,11 @@ def take_messages(
 ) -> None:
     """Take messages: print each and acknowledge it, or run COMMAND for it and acknowledge if that succeeds.
 
+    Standard output gets the payloads, standard error what became of each. A newline follows text; bytes that are no
+    text are written as they are (a terminal and --json get base64): take such one by one, or with --json.
     COMMAND finds the id in TIDELOCK_MESSAGE and the attempt in TIDELOCK_ATTEMPT; the lease is extended while it runs.
-    The exit code is 1 if no message came or a COMMAND failed.
+    What --lease-only leaves is settled by `tidelock queue ack`, `nack` and `extend`.
+    The exit code is 1 if no message came or one failed.
 
     Example: [green]tidelock queue take orders[/], or [green]tidelock queue take orders -n 0 -- ./ship.sh[/]
     """

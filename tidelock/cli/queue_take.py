@@ -1,16 +1,28 @@
 """Taking from the command line: look and acknowledge, lease, or run a command for each message."""
 
 import asyncio
-import os
-import signal
 from dataclasses import dataclass
 
 from tidelock.cli import exits, queue_view, show
+from tidelock.cli.interruption import Signals
+from tidelock.cli.queue_exec import execute
+from tidelock.client.errors import (
+    ConnectionLost,
+    OutcomeUnknown,
+    ReceiptInvalid,
+    TidelockError,
+    TooManyWaiting,
+    Unavailable,
+)
 from tidelock.client.queues.message import Message
 from tidelock.client.queues.reading import Readable
 
-EXTEND_SHARE = 1 / 3
-LEAST_PAUSE_S = 0.1
+LEAST_WAIT_S = 10.0
+"""Of one receive where there is no end: whatever comes ends it at once."""
+PAUSE_S = 0.1
+"""Before the next receive, after one that brought nothing."""
+PASSING = (Unavailable, ConnectionLost, OutcomeUnknown, TooManyWaiting)
+"""What may pass by itself: where there is no end, it is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,85 +39,82 @@ class Wish:
     reason: str
     json: bool
 
-
-class Failed(exits.CliProblem):
-    """A command that was run for a message failed."""
-
-    code = "COMMAND_FAILED"
+    @property
+    def bearable(self) -> tuple[type[TidelockError], ...]:
+        """What fails one message, and does not end the whole: with a count, the outcome of each is wanted."""
+        return (ReceiptInvalid,) if self.count else (ReceiptInvalid, *PASSING)
 
 
 async def take(source: Readable[bytes], wish: Wish) -> int:
-    """Take messages; return the exit code: 1 if there was none, or a command failed."""
-    task = asyncio.current_task()
-    assert task is not None
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, task.cancel)
+    """Take messages; return the exit code: 1 if there was none, or one failed."""
+    signals = Signals()
+    taking = asyncio.create_task(_take(source, wish, signals))
+    return signals.exit_code if await signals.stop(taking) else taking.result()
+
+
+async def _take(source: Readable[bytes], wish: Wish, signals: Signals) -> int:
     got = failed = 0
-    try:
-        while wish.count == 0 or got < wish.count:
-            found = await source.receive(1, wait=wish.wait, lease=wish.lease)
-            if not found:
-                if wish.count:
-                    break
-                continue
-            failed += not await _treat(found[0], wish)
-            got += 1
-    except asyncio.CancelledError:
-        return 130
+    while not wish.count or got < wish.count:
+        message = await _next(source, wish)
+        if message is None:
+            break
+        failed += not await _treated(message, wish, signals)
+        got += 1
     if not got and not wish.json:
-        show.err.print(f"{source.name}: no message within {wish.wait:g} s", style="dim", markup=False)
+        queue_view.aside(f"{source.name}: no message within {wish.wait:g} s")
     return exits.OK if got and not failed else exits.NO
 
 
-async def _treat(message: Message[bytes], wish: Wish) -> bool:
+async def _next(source: Readable[bytes], wish: Wish) -> Message[bytes] | None:
+    """Return a message; None if none came in time. Without end, only what cannot pass by itself is raised."""
+    if wish.count:
+        found = await source.receive(1, wait=wish.wait, lease=wish.lease)
+        return found[0] if found else None
+    while True:
+        try:
+            found = await source.receive(1, wait=max(LEAST_WAIT_S, wish.wait), lease=wish.lease)
+        except PASSING as error:
+            show.complain(error.code, str(error))
+            found = []
+        if found:
+            return found[0]
+        await asyncio.sleep(PAUSE_S)
+
+
+async def _treated(message: Message[bytes], wish: Wish, signals: Signals) -> bool:
     """Do with one message as wished; return whether all is well."""
-    if wish.outcome == "exec":
-        return await _execute(message, wish)
+    try:
+        return await (_execute(message, wish, signals) if wish.outcome == "exec" else _show(message, wish))
+    except wish.bearable as error:
+        show.complain(error.code, str(error))
+        return False
+
+
+async def _show(message: Message[bytes], wish: Wish) -> bool:
+    """Print a message, then settle it: what cannot be printed is given back."""
+    try:
+        queue_view.taken(message, wish.json, leased=wish.outcome == "lease")
+    except OSError:
+        await message.give_back()
+        raise
     if wish.outcome == "lease":
-        queue_view.taken(message, wish.json, "leased")
         if not wish.json:
-            show.err.print(f"receipt {message.receipt}, for {message.expires_in():.0f} s", style="dim")
+            queue_view.leased(message)
         return True
-    queue_view.taken(message, wish.json, "acknowledged" if wish.outcome == "ack" else "failed")
     await (message.ack() if wish.outcome == "ack" else message.nack(reason=wish.reason))
+    queue_view.settled(message, "acknowledged" if wish.outcome == "ack" else "failed")
     return True
 
 
-async def _execute(message: Message[bytes], wish: Wish) -> bool:
-    """Run the command with the payload as its standard input; acknowledge if it succeeds."""
-    about = {
-        "TIDELOCK_MESSAGE": str(message.id), "TIDELOCK_ATTEMPT": str(message.attempt),
-        "TIDELOCK_GROUP": message.group or "", "TIDELOCK_QUEUE": message.queue,
-    }  # fmt: skip
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *wish.command, stdin=asyncio.subprocess.PIPE, env={**os.environ, **about}
-        )
-    except OSError as error:
-        await message.give_back()
-        raise Failed(f"{wish.command[0]} cannot be run: {error.strerror}. Check its path.") from None
-    keeping = asyncio.create_task(_keep(message, wish.lease))
-    try:
-        await process.communicate(message.body.payload)
-    except asyncio.CancelledError:
-        process.terminate()
-        await process.wait()
-        await message.give_back()
-        raise
-    finally:
-        keeping.cancel()
-    if process.returncode == 0:
+async def _execute(message: Message[bytes], wish: Wish, signals: Signals) -> bool:
+    """Run the command; acknowledge if it succeeds."""
+    code = await execute(message, wish.command, wish.lease, signals)
+    if code == 0:
         await message.ack()
         return True
-    why = f"{wish.command[0]} ended with {process.returncode}"
+    why = f"{wish.command[0]} ended with {code}"
+    show.complain(
+        "COMMAND_FAILED", f"{why} for message {message.id}; it comes again after the backoff, or dies."
+    )
     await message.nack(reason=why)
-    show.complain("COMMAND_FAILED", f"{why} for message {message.id}; it comes again after the backoff.")
     return False
-
-
-async def _keep(message: Message[bytes], lease: float | None) -> None:
-    """Extend the lease while the command runs."""
-    while True:
-        await asyncio.sleep(max(LEAST_PAUSE_S, message.expires_in() * EXTEND_SHARE))
-        await message.extend(lease)

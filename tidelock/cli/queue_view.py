@@ -1,13 +1,17 @@
 """How queues and their messages are shown."""
 
 import json
+import shlex
 from dataclasses import asdict
 from typing import Any
+
+from rich.table import Table
 
 from streams.domain.queues.commands import Origin
 from streams.domain.queues.replies import MessageBody
 from streams.domain.queues.settings import QueueSettings
 from tidelock.cli import show
+from tidelock.cli.queue_payload import put_out, sketched, written
 from tidelock.client.queues.message import Message
 from tidelock.client.queues.views import Counts, PeekedView, QueueReport
 
@@ -15,14 +19,10 @@ SHOWN = 60
 COLUMNS = ("ready", "delayed", "leased", "dead", "moving", "waiting", "oldest")
 
 
-def text_of(payload: bytes) -> str:
-    """Return a payload as text; bytes that are none as \\x.."""
-    return payload.decode(errors="backslashreplace")
-
-
 def facts(body: MessageBody) -> dict[str, Any]:
     """Return what a message says, for machines."""
-    told: dict[str, Any] = {"payload": text_of(body.payload), "priority": body.priority}
+    payload, encoding = written(body.payload)
+    told: dict[str, Any] = {"payload": payload, "encoding": encoding, "priority": body.priority}
     optional = {"group": body.group, "key": body.key, "dedup_id": body.dedup_id}
     told |= {name: text for name, text in optional.items() if text is not None}
     if body.headers:
@@ -32,17 +32,34 @@ def facts(body: MessageBody) -> dict[str, Any]:
     return told
 
 
-def taken(message: Message[bytes], as_json: bool, done: str) -> None:
-    """Print a message that was taken. `done`: what became of it."""
-    if as_json:
-        own = {"id": str(message.id), "attempt": message.attempt, "outcome": done}
-        if done == "leased":
-            own |= {"receipt": message.receipt, "leased_s": round(message.expires_in(), 1)}
-        show.as_json(own | facts(message.body))
+def taken(message: Message[bytes], as_json: bool, *, leased: bool) -> None:
+    """Print a message that was taken, before anything becomes of it. `leased`: with its receipt."""
+    if not as_json:
+        put_out(message.body.payload)
         return
-    show.say(text_of(message.body.payload))
+    own = {"id": str(message.id), "attempt": message.attempt}
+    lease = {"receipt": message.receipt, "leased_s": round(message.expires_in(), 1)} if leased else {}
+    show.as_json(own | lease | facts(message.body))
+
+
+def settled(message: Message[bytes], done: str) -> None:
+    """Tell those who watch what became of a message, once that is certain."""
     again = f", attempt {message.attempt}" if message.attempt > 1 else ""
-    show.err.print(f"{message.id} {done}{again}", style="dim", markup=False, soft_wrap=True)
+    no_text = (
+        "" if written(message.body.payload)[1] == "utf-8" else f", {len(message.body.payload)} bytes, no text"
+    )
+    aside(f"{message.id} {done}{again}{no_text}")
+
+
+def leased(message: Message[bytes]) -> None:
+    """Tell those who watch the receipt of a message, and what it is good for."""
+    aside(f"receipt {message.receipt}, for {message.expires_in():.0f} s")
+    aside(f"settle it: tidelock queue ack {shlex.quote(message.queue)} {message.receipt}")
+
+
+def aside(text: str) -> None:
+    """Print a line on standard error, as it is."""
+    show.err.print(show.literal(text), style="dim", soft_wrap=True)
 
 
 def peeked(queue: str, views: list[PeekedView], as_json: bool) -> None:
@@ -59,11 +76,17 @@ def peeked(queue: str, views: list[PeekedView], as_json: bool) -> None:
         right=frozenset({"attempts", "priority"}),
     )  # fmt: skip
     for view in views:
-        table.add_row(
-            str(view.id), view.state, str(view.standing.attempts), str(view.body.priority), view.body.group or "",
-            view.standing.reason or _came_from(view.body.origin), _short(text_of(view.body.payload)),
+        _row(
+            table, str(view.id), view.state, str(view.standing.attempts), str(view.body.priority),
+            view.body.group or "", view.standing.reason or _came_from(view.body.origin),
+            _short(sketched(view.body.payload)),
         )  # fmt: skip
     show.out.print(table)
+
+
+def _row(table: Table, *cells: str) -> None:
+    """Add a row whose cells are shown as they are: what others wrote is no markup."""
+    table.add_row(*map(show.literal, cells))
 
 
 def _standing(view: PeekedView) -> dict[str, Any]:
@@ -99,9 +122,9 @@ def report(queue: QueueReport, as_json: bool) -> None:
     table = show.table(None, "of", *COLUMNS, right=frozenset(COLUMNS))
     if settings.broadcast:
         for name, counts in queue.subscriptions.items():
-            table.add_row(f"subscription {name}", *_numbers(counts))
+            _row(table, f"subscription {name}", *_numbers(counts))
     else:
-        table.add_row("all", *_numbers(queue.counts))
+        _row(table, "all", *_numbers(queue.counts))
     show.out.print(table)
 
 
@@ -115,7 +138,8 @@ def settings(queue: str, chosen: QueueSettings, as_json: bool) -> None:
     if as_json:
         show.as_json({"queue": queue} | asdict(chosen))
         return
-    table = show.table(f"{queue}", "setting", "value")
+    show.say(queue, "bold")
+    table = show.table(None, "setting", "value")
     for name, each in asdict(chosen).items():
-        table.add_row(name, "" if each is None else str(each))
+        _row(table, name, "" if each is None else str(each))
     show.out.print(table)

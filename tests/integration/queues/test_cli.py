@@ -100,7 +100,6 @@ async def test_a_leased_message_is_shown_and_a_paused_queue_gives_nothing(standi
     await run(standing, "create", "cli/c")
     await run(standing, "put", "cli/c", "x")
     leased = (await run(standing, "take", "cli/c", "--lease-only", "--json")).json
-    assert leased["outcome"] == "leased"
     assert leased["receipt"].startswith("0.1.")
     assert (await run(standing, "peek", "cli/c", "--state", "leased", "--json")).json["id"] == leased["id"]
     await run(standing, "put", "cli/c", "y")
@@ -113,6 +112,26 @@ async def test_a_leased_message_is_shown_and_a_paused_queue_gives_nothing(standi
     refused = await run(standing, "delete", "cli/c")
     assert (refused.code, refused.err.split(":")[0]) == (1, "QUEUE_NOT_EMPTY")
     assert (await run(standing, "delete", "cli/c", "--force", "--json")).json["messages"] == 1
+
+
+async def test_what_one_process_leases_another_settles_by_receipt(standing: Cluster) -> None:
+    await run(
+        standing, "create", "cli/e", "--backoff-factor", "1.5", "--jitter", "0", "--max-payload", "1000"
+    )
+    await run(standing, "put", "cli/e", given=b"\xff\x00")
+    leased = (await run(standing, "take", "cli/e", "--lease-only", "--json")).json
+    assert (leased["payload"], leased["encoding"]) == ("/wA=", "base64")
+    receipt = leased["receipt"]
+    assert (await run(standing, "extend", "cli/e", receipt, "--lease", "60")).out == f"extended {receipt}\n"
+    assert (await run(standing, "nack", "cli/e", receipt, "--return")).out == f"returned {receipt}\n"
+    late = await run(standing, "ack", "cli/e", receipt)
+    assert (late.code, late.err.split(":")[0]) == (1, "RECEIPT_INVALID")
+    again = (await run(standing, "take", "cli/e", "--lease-only", "--json")).json
+    assert again["attempt"] == 1
+    assert (await run(standing, "ack", "cli/e", again["receipt"], "--json")).json["acknowledged"] == [
+        again["receipt"]
+    ]
+    assert (await run(standing, "delete", "cli/e")).code == 0
 
 
 async def test_a_broadcast_queue_is_read_by_subscription(standing: Cluster) -> None:

@@ -9,8 +9,8 @@ from tests.unit.cli.conftest import Cli
 from tidelock.cli import exits
 
 COMMANDS = (
-    "create", "put", "take", "peek", "stats", "dead", "redrive", "purge", "configure", "pause", "resume", "resize",
-    "subscribe", "delete",
+    "create", "put", "take", "ack", "nack", "extend", "peek", "stats", "dead", "redrive", "purge", "history",
+    "configure", "pause", "resume", "resize", "subscribe", "delete",
 )  # fmt: skip
 NOT_UTF8 = os.fsdecode(b"\xff\xfe")
 
@@ -26,6 +26,7 @@ def test_the_help_of_each_command_shows_an_example(cli: Cli, command: str) -> No
     "args",
     [
         ("put", "x", "y", "--lines", "z"),
+        ("put", "x", "--lines", "z", "--dedup-id", "d"),
         ("put", "x", "y", "--header", "novalue"),
         ("put", "x", "y", "--priority", "10"),
         ("put", "x", NOT_UTF8),
@@ -36,7 +37,10 @@ def test_the_help_of_each_command_shows_an_example(cli: Cli, command: str) -> No
         ("purge", "x", "--state", "LEASED", "--yes"),
         ("create", "x", "--shards", "65"),
         ("create", "x", "--overflow", "SPILL"),
+        ("create", "x", "--jitter", "1.1"),
+        ("configure", "x", "--max-payload", "131073"),
         ("resize", "x", "0"),
+        ("ack", "x", "1.2"),
     ],
     ids=lambda args: " ".join(args).encode(errors="replace").decode(),
 )
