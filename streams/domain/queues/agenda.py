@@ -9,11 +9,10 @@ from typing import Any, Final, Generic, TypeVar
 
 from immutables import Map
 
-from streams.domain.queues.heap import Heap, pop, push
+from streams.domain.queues.heap import SLACK, Heap, heap_of, pop, push
 from streams.domain.value import value
 
 K = TypeVar("K")
-SLACK: Final = 64
 
 
 @value
@@ -54,9 +53,7 @@ def _tidy(times: Map[K, int], heap: Heap, size: int) -> Agenda[K]:
     if not times:
         return NOTHING_DUE
     if size > 2 * len(times) + SLACK:
-        heap, size = None, 0
-        for at, key in sorted((at, key) for key, at in times.items()):
-            heap, size = push(heap, (at, key)), size + 1
+        heap, size = heap_of((at, key) for key, at in times.items()), len(times)
     while heap is not None and times.get(heap[1][1]) != heap[1][0]:
         heap, size = pop(heap), size - 1
     return Agenda(times, heap, size)

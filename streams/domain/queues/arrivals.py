@@ -54,7 +54,7 @@ def _take_in(desk: Desk, e: MessagesEnqueued) -> Queue:
         lanes = list(d.lanes)
         for priority, numbers in fresh.items():
             lane = lanes[priority]
-            lanes[priority] = Lane(lane.fresh.extended(numbers), lane.back)
+            lanes[priority] = Lane(lane.fresh.extended(numbers), lane.back, lane.size)
         d.lanes = tuple(lanes)
     return desk.done()
 

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from streams.domain.queues.body import GROUP, PAYLOAD, PRIORITY, Body
-from streams.domain.queues.heap import pop, push
+from streams.domain.queues.groups import NOBODY, joined, left, with_leased
+from streams.domain.queues.heap import push
 from streams.domain.queues.numbered import Numbered
 from streams.domain.queues.state import (
     NO_LANE,
     Deliveries,
-    Group,
     Held,
     Lane,
     Lease,
@@ -23,8 +23,6 @@ from streams.domain.queues.state import (
     queue_copy,
 )
 from streams.domain.queues.turns import cleaned, since, turn
-
-NOBODY_LEFT = "message {} is not in this queue"
 
 
 class Desk:
@@ -54,7 +52,7 @@ class Desk:
         """Return the body of a message. Raises `LookupError`."""
         body = self.q.messages.get(number)
         if body is None:
-            raise LookupError(NOBODY_LEFT.format(number))
+            raise LookupError(f"message {number} is not in this queue")
         return body
 
     def lease(self, numbers: tuple[int, ...], lease: Lease) -> None:
@@ -64,7 +62,7 @@ class Desk:
         for number in numbers:
             leased[number] = lease
             if d.groups and (group := self.body(number)[GROUP]) is not None:
-                groups = groups.set(group, Group(groups[group].numbers, number))
+                groups = groups.set(group, with_leased(groups[group], number))
         d.leased, d.groups = leased.finish(), groups
         self._hold(key, lease, numbers)
         self.stale = True
@@ -77,6 +75,8 @@ class Desk:
         d.held = d.held.set(key, Held(lease, numbers, left))
         if known is None:
             d.ends = d.ends.put(key, key[0])
+            receive = (lease.principal, lease.client, lease.sequence)
+            d.receives = d.receives.set(receive, (*d.receives.get(receive, ()), key))
 
     def prolong(self, numbers: tuple[int, ...], expires_at: int) -> None:
         """Let leases of these messages end later."""
@@ -104,6 +104,7 @@ class Desk:
                 d.held = d.held.set(key, Held(held.lease, held.messages, held.left - count))
             else:
                 d.held, d.ends = d.held.delete(key), d.ends.drop((key,))
+                _no_receive(d, held.lease, key)
 
     def free(self, numbers: Iterable[int]) -> None:
         """End the leases of these messages. What becomes of them is the next step."""
@@ -112,7 +113,7 @@ class Desk:
             for number in numbers:
                 group = self.body(number)[GROUP]
                 if group is not None:
-                    self.d.groups = self.d.groups.set(group, Group(self.d.groups[group].numbers, 0))
+                    self.d.groups = self.d.groups.set(group, with_leased(self.d.groups[group], 0))
 
     def ready(self, number: int) -> None:
         """Give a message its place in its lane; if it is in a group: if it is its turn."""
@@ -131,7 +132,8 @@ class Desk:
     def _place(self, number: int, body: Body) -> None:
         lanes, priority = self.d.lanes, body[PRIORITY]
         lane = lanes[priority]
-        placed = Lane(lane.fresh, push(lane.back, (since(self.q, number, body), number)))
+        back = push(lane.back, (since(self.q, number, body), number))
+        placed = Lane(lane.fresh, back, lane.size + 1)
         self.d.lanes = (*lanes[:priority], placed, *lanes[priority + 1 :])
 
     def _next_of(self, name: str) -> None:
@@ -143,13 +145,14 @@ class Desk:
     def into_group(self, number: int, name: str) -> None:
         """Let a message take part in its group."""
         d = self.d
-        group = d.groups.get(name) or Group(None, 0)
-        d.groups = d.groups.set(name, Group(push(group.numbers, (number,)), group.leased))
+        group = d.groups.get(name, NOBODY)
+        d.groups = d.groups.set(name, joined(group, number, revived=number in d.revived))
         d.grouped += 1
         d.late += self._is_late(number)
 
     def _is_late(self, number: int) -> bool:
-        return number < self.q.boundary or number in self.q.strays
+        is_older = number < self.q.boundary or number in self.q.strays
+        return is_older and number not in self.d.revived
 
     def out_of_groups(self, gone: Sequence[tuple[int, Body]], *, freed: bool) -> None:
         """Let the next of their groups take the place of messages that are out of play (`freed`: were leased)."""
@@ -160,18 +163,17 @@ class Desk:
                 self.d.grouped -= 1
                 self.d.late -= self._is_late(number)
                 self._left_group(number, body[GROUP], freed)
+                if self.d.revived:
+                    self.d.revived = without(self.d.revived, (number,))
 
     def _left_group(self, number: int, name: str, freed: bool) -> None:
-        group = self.d.groups.get(name)
-        if group is None:
-            return
-        numbers, was_first = group.numbers, group.numbers is not None and group.numbers[1][0] == number
-        while numbers is not None and not self._in_play(numbers[1][0]):
-            numbers = pop(numbers)
-        if numbers is None:
+        group = self.d.groups[name]
+        was_first = group.numbers is not None and group.numbers[1][0] == number
+        rest = left(group, self._in_play, revived=number in self.d.revived)
+        if rest is None:
             self.d.groups = self.d.groups.delete(name)
             return
-        self.d.groups = self.d.groups.set(name, Group(numbers, group.leased))
+        self.d.groups = self.d.groups.set(name, rest)
         if was_first or freed:
             self._next_of(name)
 
@@ -203,6 +205,12 @@ class Desk:
         q.bytes -= sum([len(body[PAYLOAD]) for _, body in bodies])
         if q.since:
             q.since = without(q.since, numbers)
+
+
+def _no_receive(d: Deliveries, lease: Lease, key: tuple[int, int]) -> None:
+    receive = (lease.principal, lease.client, lease.sequence)
+    rest = tuple([each for each in d.receives[receive] if each != key])
+    d.receives = d.receives.set(receive, rest) if rest else d.receives.delete(receive)
 
 
 def without(known: Any, numbers: Sequence[int]) -> Any:

@@ -36,6 +36,7 @@ from streams.domain.queues.events import (
     SubscriptionAdded,
     SubscriptionRemoved,
 )
+from streams.domain.queues.fifo import Fifo
 from streams.domain.queues.numbered import NOTHING
 from streams.domain.queues.state import ABSENT, NOTHING_TO_DELIVER, Deliveries, Queue, Wait
 
@@ -70,7 +71,7 @@ def evolve(queue: Queue, event: Event) -> Queue:
             return _routed(queue, event)
         case QueueDeleted():
             leaving = _leave(queue, "DELETED")
-            return replace(ABSENT, leaving=leaving) if leaving else ABSENT
+            return replace(ABSENT, leaving=leaving) if len(leaving) else ABSENT
         case SubscriptionAdded():
             return _added(queue, event.subscription)
         case SubscriptionRemoved():
@@ -93,7 +94,7 @@ def _created(queue: Queue, e: QueueCreated) -> Queue:
 
 def _routed(queue: Queue, e: QueueRouted) -> Queue:
     kept = {
-        name: progress.without_waits(replace(sub, late=sub.grouped))
+        name: progress.without_waits(replace(sub, late=sub.grouped - len(sub.revived)))
         for name, sub in queue.subscriptions.items()
     }
     return replace(
@@ -108,15 +109,15 @@ def _routed(queue: Queue, e: QueueRouted) -> Queue:
     )
 
 
-def _leave(queue: Queue, cause: ReceiveEnd) -> tuple[tuple[Wait, ReceiveEnd], ...]:
+def _leave(queue: Queue, cause: ReceiveEnd) -> Fifo[tuple[Wait, ReceiveEnd]]:
     leaving = queue.leaving
     for sub in queue.subscriptions.values():
-        leaving += _ended(sub, cause)
+        leaving = leaving.extended(_ended(sub, cause))
     return leaving
 
 
-def _ended(sub: Deliveries, cause: ReceiveEnd) -> tuple[tuple[Wait, ReceiveEnd], ...]:
-    return tuple([(sub.waits[ticket], cause) for ticket in sorted(sub.waits)])
+def _ended(sub: Deliveries, cause: ReceiveEnd) -> list[tuple[Wait, ReceiveEnd]]:
+    return [(sub.waits[ticket], cause) for ticket in sorted(sub.waits)]
 
 
 def _added(queue: Queue, name: str) -> Queue:
@@ -130,7 +131,7 @@ def _removed(queue: Queue, name: str) -> Queue:
     desk = Desk(queue, name)
     desk.gone([number for number, _ in _mine(sub)])
     left = {other: each for other, each in queue.subscriptions.items() if other != name}
-    return replace(desk.q, subscriptions=left, leaving=queue.leaving + leaving)
+    return replace(desk.q, subscriptions=left, leaving=queue.leaving.extended(leaving))
 
 
 def _mine(sub: Deliveries) -> list[tuple[int, bool]]:
@@ -141,7 +142,7 @@ def _receive_ended(queue: Queue, e: ReceiveEnded) -> Queue:
     sub = queue.subscriptions.get(e.subscription)
     if sub is not None and e.ticket in sub.waits:
         return progress.wait_ended(queue, e)
-    leaving = tuple([each for each in queue.leaving if each[0].ticket != e.ticket])
-    if len(leaving) == len(queue.leaving):
+    if not len(queue.leaving) or queue.leaving[0][0].ticket != e.ticket:
         raise LookupError(f"ticket {e.ticket} does not wait for this queue")
-    return ABSENT if queue.settings is None and not leaving else replace(queue, leaving=leaving)
+    leaving = queue.leaving.without_first(1)
+    return replace(queue, leaving=leaving) if len(leaving) or queue.settings is not None else ABSENT

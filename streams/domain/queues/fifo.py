@@ -41,6 +41,8 @@ class Fifo(Generic[T]):
 
     def extended(self, items: Sequence[T]) -> "Fifo[T]":
         """Return the line with `items` behind it."""
+        if not items:
+            return self
         last = self.last
         index, kept = last >> BITS, last % WIDTH
         tail = (*self.chunks[index][:kept], *items) if kept else tuple(items)

@@ -3,11 +3,14 @@
 A node is (rank, item, left, right), an empty heap None.
 """
 
-from collections.abc import Iterator
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, TypeAlias
 
 Item: TypeAlias = tuple[Any, ...]
 Heap: TypeAlias = tuple[int, Item, Any, Any] | None
+
+SLACK: Final = 64
+"""How many items a heap may have beside twice those that matter, before it is made anew."""
 
 
 def merge(a: Heap, b: Heap) -> Heap:
@@ -32,6 +35,24 @@ def push(heap: Heap, item: Item) -> Heap:
 def pop(heap: Heap) -> Heap:
     """Return the heap without its smallest item."""
     return None if heap is None else merge(heap[2], heap[3])
+
+
+def heap_of(some: Iterable[Item]) -> Heap:
+    """Return a heap of these items."""
+    heap: Heap = None
+    for item in sorted(some):
+        heap = push(heap, item)
+    return heap
+
+
+def items(heap: Heap) -> Iterator[Item]:
+    """Yield the items in no order."""
+    nodes = [heap]
+    while nodes:
+        node = nodes.pop()
+        if node is not None:
+            yield node[1]
+            nodes += node[2:]
 
 
 def rising(heap: Heap) -> Iterator[Item]:

@@ -141,6 +141,8 @@ def _redriven(desk: Desk, e: MessagesRedriven) -> None:
     for number in e.messages:
         group = desk.body(number)[GROUP]
         if group is not None:
+            if desk.q.route.is_changing:
+                desk.d.revived = desk.d.revived.set(number, True)
             desk.into_group(number, group)
         desk.ready(number)
     desk.stale = True

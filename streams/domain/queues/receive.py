@@ -33,7 +33,7 @@ def receive(
     settled = due is None or due > context.now or sweep(draft)
     sub = draft.queue.subscriptions[command.subscription]
     lease_ms = command.lease_ms or settings.lease_ms
-    if settled and not settings.paused:  # then nobody waits for what is ready
+    if not settings.paused and (settled or not sub.waits):  # then nobody waits for what is ready
         chosen = choose(draft.queue, sub, context.now, command.max_messages)
         if chosen:
             token, expires_at = draft.next_token, context.now + lease_ms
@@ -109,8 +109,5 @@ def withdraw(
 
 
 def _leased_by(sub: Deliveries, asked: tuple[str, str, int]) -> list[int]:
-    numbers = list[int]()
-    for held in sub.held.values():
-        if (held.lease.principal, held.lease.client, held.lease.sequence) == asked:
-            numbers.extend(kept_by(sub, held))
-    return sorted(numbers)
+    leases = [sub.held[key] for key in sub.receives.get(asked, ())]
+    return sorted([number for held in leases for number in kept_by(sub, held)])

@@ -7,6 +7,7 @@ queue that grows the old shards lose keys, and of one that shrinks those that go
 from streams.domain.decider import Context, LeaseMs, Rejected
 from streams.domain.queues.commands import RouteQueue
 from streams.domain.queues.dedup import is_settled, move_window_ms, window_ms
+from streams.domain.queues.groups import NOBODY
 from streams.domain.queues.limits import refuse_route
 from streams.domain.queues.rejections import not_drained, stale_route
 from streams.domain.queues.settings import QueueRoute, QueueSettings
@@ -14,8 +15,11 @@ from streams.domain.queues.state import Queue
 
 
 def lives_here(queue: Queue, group: str | None) -> bool:
-    """Say whether messages of the group are here that are not dead."""
-    return group is not None and any(group in sub.groups for sub in queue.subscriptions.values())
+    """Say whether messages of the group are here that are not dead, nor were until they were redriven meanwhile."""
+    if group is None:
+        return False
+    found = [sub.groups.get(group, NOBODY) for sub in queue.subscriptions.values()]
+    return any(each.here > each.revived for each in found)
 
 
 def loses_keys(route: QueueRoute, shard: int) -> bool:

@@ -16,6 +16,7 @@ from streams.domain.queues.body import Body
 from streams.domain.queues.dedup import NOTHING_KNOWN, Dedup
 from streams.domain.queues.events import ReceiveEnd
 from streams.domain.queues.fifo import EMPTY, Fifo
+from streams.domain.queues.groups import Group
 from streams.domain.queues.heap import Heap
 from streams.domain.queues.numbered import NOTHING, Numbered
 from streams.domain.queues.settings import QueueRoute, QueueSettings
@@ -68,22 +69,16 @@ class Past:
 
 
 @value
-class Group:
-    """The numbers of a group's messages (those that are gone, until they come up), and the leased one, or 0."""
-
-    numbers: Heap
-    leased: int
-
-
-@value
 class Lane:
     """Ready messages of one priority: as they came in, and (since, number) of those that came otherwise.
 
-    Some may not be ready any more; the first of either part is.
+    Some may not be ready any more, but the first of either part is, and they are bounded by the messages that are here.
     """
 
     fresh: Fifo[int]
     back: Heap
+    size: int
+    """Of that heap."""
 
 
 @dataclass(slots=True)
@@ -98,6 +93,8 @@ class Deliveries:
     leased: Map[int, Lease]
     held: Map[tuple[LeaseMs, int], Held]
     """Leases by end and token."""
+    receives: Map[tuple[str, str, int], tuple[tuple[LeaseMs, int], ...]]
+    """Of each receive, by principal, client and sequence, the leases that it has."""
     ends: Agenda[tuple[LeaseMs, int]]
     """Of leases."""
     past: Map[int, Past]
@@ -105,7 +102,10 @@ class Deliveries:
     grouped: int
     """Messages in groups, the dead and the moving not among them."""
     late: int
-    """Of those, how many would be in another shard by the newest route, or may be: older than it, or stray."""
+    """Of those, how many would be in another shard by the newest route, or may be: older than it, or stray. Not those
+    that are revived."""
+    revived: Map[int, bool]
+    """Of those, which were redriven while the queue was resized: their group may have gone on elsewhere meanwhile."""
     dead: Numbered[bool]
     moving: Map[int, str]
     """To which queue."""
@@ -141,8 +141,8 @@ class Queue:
     owed: Map[int, int]
     """Of a broadcast queue: how many subscriptions still need each message."""
     subscriptions: dict[str, Deliveries]
-    leaving: tuple[tuple[Wait, ReceiveEnd], ...]
-    """Waits that are to end, and why."""
+    leaving: Fifo[tuple[Wait, ReceiveEnd]]
+    """Waits that are to end, and why, in that order."""
 
 
 _OF_QUEUE: Final = attrgetter(*Queue.__slots__)
@@ -159,17 +159,19 @@ def deliveries_copy(sub: Deliveries) -> Deliveries:
     return Deliveries(*_OF_DELIVERIES(sub))
 
 
-NO_LANE: Final = Lane(EMPTY, None)
+NO_LANE: Final = Lane(EMPTY, None, 0)
 NOTHING_TO_DELIVER: Final = Deliveries(
     lanes=(NO_LANE,) * PRIORITIES,
     delayed=NOTHING_DUE,
     leased=Map(),
     held=Map(),
+    receives=Map(),
     ends=NOTHING_DUE,
     past=Map(),
     groups=Map(),
     grouped=0,
     late=0,
+    revived=Map(),
     dead=NOTHING,
     moving=Map(),
     waits=Map(),
@@ -193,7 +195,7 @@ ABSENT: Final = Queue(
     arrivals=NOTHING_KNOWN,
     owed=Map(),
     subscriptions={},
-    leaving=(),
+    leaving=EMPTY,
 )
 
 
@@ -211,7 +213,7 @@ def deliverable(queue: Queue, sub: Deliveries) -> bool:
 
 def next_deadline(queue: Queue) -> LeaseMs | None:
     """Return when a Tick is due: a delay, lease or wait ends; 0 (at once) while there is work left."""
-    if queue.leaving:
+    if len(queue.leaving):
         return 0
     soonest: LeaseMs | None = None
     for sub in queue.subscriptions.values():

@@ -13,8 +13,10 @@ from typing import Final, TypeAlias
 from streams.domain.decider import LeaseMs
 from streams.domain.queues.body import ENQUEUED_AT, GROUP, Body, weight
 from streams.domain.queues.events import Attempt
-from streams.domain.queues.heap import pop, rising
-from streams.domain.queues.state import NO_LANE, PRIORITIES, Deliveries, Group, Lane, Queue
+from streams.domain.queues.fifo import EMPTY
+from streams.domain.queues.groups import Group
+from streams.domain.queues.heap import SLACK, heap_of, items, pop, rising
+from streams.domain.queues.state import NO_LANE, PRIORITIES, Deliveries, Lane, Queue, members
 
 MAX_ATTACHED: Final = 768 * 1024
 """Bytes of the bodies of one delivery; a single one may be larger."""
@@ -51,13 +53,22 @@ def cleaned(queue: Queue, sub: Deliveries, lane: Lane) -> Lane:
         if is_ready(queue, sub, number):
             break
         gone += 1
-    back = lane.back
+    back, size = lane.back, lane.size
     while back is not None and not is_ready(queue, sub, back[1][1]):
-        back = pop(back)
+        back, size = pop(back), size - 1
+    fresh = lane.fresh.without_first(gone)
+    if len(fresh) + size > 2 * len(members(queue, sub)) + SLACK:
+        return _made_anew(queue, sub, lane)
     if gone == 0 and back is lane.back:
         return lane
-    fresh = lane.fresh.without_first(gone)
-    return Lane(fresh, back) if back is not None or len(fresh) else NO_LANE
+    return Lane(fresh, back, size) if back is not None or len(fresh) else NO_LANE
+
+
+def _made_anew(queue: Queue, sub: Deliveries, lane: Lane) -> Lane:
+    """Return the lane with ready messages only."""
+    fresh = [number for number in lane.fresh if is_ready(queue, sub, number)]
+    back = {item for item in items(lane.back) if is_ready(queue, sub, item[1])}
+    return Lane(EMPTY.extended(fresh), heap_of(back), len(back)) if fresh or back else NO_LANE
 
 
 Turn: TypeAlias = tuple[LeaseMs, int, Body]

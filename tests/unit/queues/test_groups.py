@@ -1,7 +1,10 @@
 """Groups: one at a time, in order, whatever becomes of the first."""
 
-from streams.domain.queues.commands import NewMessage
-from tests.unit.queues.spec import ack, nack, new, purge, put, queue, redrive, take
+import pytest
+
+from streams.domain.queues.commands import ConfirmMoves, NewMessage
+from streams.domain.queues.heap import SLACK, rising
+from tests.unit.queues.spec import NAME, ack, nack, new, purge, put, queue, redrive, take
 
 
 def g(priority: int = -1, delay_ms: int = 0) -> NewMessage:
@@ -72,3 +75,36 @@ def test_groups_that_are_empty_are_forgotten() -> None:
 def test_who_waits_gets_the_next_when_the_first_is_done() -> None:
     spec = queue().when(put(g(), g())).when(take()).when(take(wait_ms=50), "w", 4)
     spec.when(ack((1, 3))).settles(("w", 4, [2]))
+
+
+def test_what_is_gone_behind_a_stuck_head_is_forgotten() -> None:
+    spec = queue().when(put(g(delay_ms=10_000)))
+    for _ in range(300):
+        spec = spec.when(put(g())).when(purge("READY"))
+        group = spec.state.subscriptions[""].groups["g"]
+        assert group.here == 1 and group.size == len(list(rising(group.numbers))) <= 2 + SLACK
+    spec.when(put(g())).at(10_000).when(take(9)).gets(1)
+
+
+def test_what_made_room_behind_a_leased_head_is_forgotten() -> None:
+    spec = queue(max_depth=10, overflow="DEAD_LETTER_OLDEST", dead_letter_queue="late")
+    spec = spec.when(put(g())).when(take())
+    for _ in range(300):
+        spec = spec.when(put(g()))
+        gone = tuple(spec.state.subscriptions[""].moving)
+        spec = spec.when(ConfirmMoves(NAME, 0, "", gone, (), "late"))
+    group = spec.state.subscriptions[""].groups["g"]
+    assert group.size <= 2 * group.here + SLACK
+
+
+@pytest.mark.parametrize("delay_ms", [0, 1])
+def test_what_is_purged_behind_a_ready_head_is_forgotten(delay_ms: int) -> None:
+    """The one part of a lane has those that are ready as they come, the other those that were delayed."""
+    spec = queue().when(put(new(delay_ms=delay_ms)))
+    for now in range(1, 300):
+        spec = spec.at(2 * now).when(put(new(delay_ms=delay_ms))).at(2 * now + 1).tick()
+        spec = spec.when(purge("READY", after=1))
+        lane = spec.state.subscriptions[""].lanes[4]
+        assert lane.size == len(list(rising(lane.back)))
+        assert len(lane.fresh) + lane.size <= 2 + SLACK + 1
+    spec.when(put(new())).when(take(9)).gets(1, 301)

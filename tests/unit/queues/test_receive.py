@@ -111,3 +111,22 @@ def test_withdrawing_after_an_extension_still_finds_it() -> None:
     spec = queue().when(put(new(), new())).when(take(2), "w", 4).at(5)
     longer = spec.when(c.ExtendLeases("orders", 0, "", (c.Receipt(1, 3),), 0), "w")
     longer.when(c.WithdrawReceive("orders", 0, "", 4), "w", 5).answers(ReceiveWithdrawn(2))
+
+
+def test_who_does_not_wait_gets_what_is_ready_though_more_is_due_than_one_decision_ends() -> None:
+    spec = queue(max_depth=10_000).when(put(*[new()] * 500))
+    for index in range(300):
+        spec = spec.when(take(), "w", index)
+    spec.at(LEASE).when(take(2)).gets(301, 302)
+
+
+def test_a_withdrawn_receive_gives_back_what_it_still_has_and_nothing_else() -> None:
+    spec = queue().when(put(*[new()] * 6)).when(take(3), "w", 7).when(take(3), "w", 8)
+    token = 3
+    spec = spec.at(5).when(c.ExtendLeases("orders", 0, "", (c.Receipt(2, token),), 2 * LEASE))
+    spec = spec.when(ack((1, token))).when(c.WithdrawReceive("orders", 0, "", 7), "w", 9)
+    spec.answers(ReceiveWithdrawn(2))
+    spec.stands(m2="READY", m3="READY", m4="LEASED", m5="LEASED", m6="LEASED")
+    sub = spec.state.subscriptions[""]
+    assert list(sub.receives) == [("alice", "client-w", 8)]
+    assert len(spec.at(LEASE).tick().state.subscriptions[""].receives) == 0
