@@ -101,7 +101,7 @@ def take_messages(
     if ack + nack + hold + bool(command) > 1:
         raise WrongUse("Choose one of --ack, --nack, --lease-only and COMMAND.")
     outcome = "exec" if command else "nack" if nack else "lease" if hold else "ack"
-    wish = Wish(count, wait, lease, outcome, tuple(command or ()), reason, json)
+    wish = Wish(count, wait, lease, outcome, tuple(command or ()), reason, json, subscription)
     raise typer.Exit(on_source(home, queue, subscription, lambda source: take(source, wish)))
 
 

@@ -1,5 +1,6 @@
 """Putting from the command line: an argument, standard input, or a file with a message on each line."""
 
+import asyncio
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -77,6 +78,9 @@ async def _put_lines(queue: Queue[bytes], path: Path, load: Load) -> None:
                 bar.update(bar.task_ids[0], advance=lines.size)
         except LineTooLong as error:
             raise LinesFailed(count, {error.number: error}, [error.number]) from None
+        except asyncio.CancelledError:
+            show.complain("INTERRUPTED", f"At least {count:,} lines are in.")
+            raise
     if load.json:
         show.as_json({"queue": queue.name, "put": count})
     else:

@@ -38,6 +38,8 @@ class Wish:
     command: tuple[str, ...]
     reason: str
     json: bool
+    subscription: str = ""
+    """Which is taken from, of a broadcast queue."""
 
     @property
     def bearable(self) -> tuple[type[TidelockError], ...]:
@@ -99,7 +101,7 @@ async def _show(message: Message[bytes], wish: Wish) -> bool:
         raise
     if wish.outcome == "lease":
         if not wish.json:
-            queue_view.leased(message)
+            queue_view.leased(message, wish.subscription)
         return True
     await (message.ack() if wish.outcome == "ack" else message.nack(reason=wish.reason))
     queue_view.settled(message, "acknowledged" if wish.outcome == "ack" else "failed")

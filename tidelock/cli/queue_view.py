@@ -51,10 +51,11 @@ def settled(message: Message[bytes], done: str) -> None:
     aside(f"{message.id} {done}{again}{no_text}")
 
 
-def leased(message: Message[bytes]) -> None:
+def leased(message: Message[bytes], subscription: str) -> None:
     """Tell those who watch the receipt of a message, and what it is good for."""
     aside(f"receipt {message.receipt}, for {message.expires_in():.0f} s")
-    aside(f"settle it: tidelock queue ack {shlex.quote(message.queue)} {message.receipt}")
+    of = f" -s {shlex.quote(subscription)}" if subscription else ""
+    aside(f"settle it: tidelock queue ack {shlex.quote(message.queue)} {message.receipt}{of}")
 
 
 def aside(text: str) -> None:

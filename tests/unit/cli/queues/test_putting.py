@@ -104,6 +104,21 @@ async def test_lines_of_a_pipe_are_put_as_they_come(
     assert await texts(orders) == [b"first", b"second"]
 
 
+async def test_who_interrupts_is_told_how_many_lines_are_in(
+    orders: Queue[bytes], worker: QueueWorker, pipe: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    putting = asyncio.create_task(put(orders, lines(STDIN)))
+    os.write(pipe, b"first\nsecond\n")
+    await until(lambda: len(worker.of(EnqueueMessages)) == 1)
+    worker.held = (EnqueueMessages,)
+    os.write(pipe, b"third\n")
+    await until(lambda: len(worker.of(EnqueueMessages)) == 2)
+    putting.cancel()
+    await asyncio.wait({putting})
+    os.close(pipe)
+    assert capsys.readouterr().err == "INTERRUPTED: At least 2 lines are in.\n"
+
+
 async def test_a_message_of_a_pipe_is_all_of_it(orders: Queue[bytes], pipe: int) -> None:
     putting = asyncio.create_task(put(orders, Load(None, None, {}, json=True)))
     os.write(pipe, b"\xff\x00")

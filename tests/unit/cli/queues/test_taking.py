@@ -94,6 +94,16 @@ async def test_a_leased_message_tells_machines_its_receipt(
     assert (await orders.stats()).messages == 0
 
 
+@pytest.mark.parametrize(("subscription", "of"), [("", "\n"), ("audit", " -s audit\n")])
+async def test_a_leased_message_tells_people_how_to_settle_it(
+    orders: Queue[bytes], capsys: pytest.CaptureFixture[str], subscription: str, of: str
+) -> None:
+    await orders.put(b"x")
+    await take(orders, replace(ONE, outcome="lease", subscription=subscription))
+    receipt, settle = capsys.readouterr().err.splitlines(keepends=True)
+    assert settle == f"settle it: tidelock queue ack orders {receipt.split()[1].rstrip(',')}{of}"
+
+
 @pytest.mark.parametrize(
     ("wish", "refused"),
     [
