@@ -29,7 +29,6 @@ TidelockError
 │   ├── VersionConflict      its settings were changed meanwhile
 │   ├── SubscriptionUnknown  the broadcast queue has no such subscription
 │   ├── ReceiptInvalid       the message was acknowledged, returned or delivered anew meanwhile, or is another's
-│   ├── MessageLost          the lease can no longer be trusted, although the message was not settled
 │   ├── TooManyWaiting       so many consumers wait that no more are taken
 │   ├── PartlyPut            some messages of a `put_many` are in the queue, others are not
 │   └── PayloadUnreadable    the payload does not fit the codec
@@ -277,12 +276,6 @@ class ReceiptInvalid(QueueError):
     def problem(self) -> str:
         """NOT_LEASED, or NOT_YOURS if another principal leases it."""
         return next((value for _, value in self.details), "NOT_LEASED")
-
-
-class MessageLost(QueueError):
-    """The lease of a message can no longer be trusted: somebody else may work on it."""
-
-    code = "MESSAGE_LOST"
 
 
 class TooManyWaiting(QueueError):
