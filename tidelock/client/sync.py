@@ -10,11 +10,8 @@ leaving the block raises `LockLost`. `close` ends the calls of other threads; th
 `ClientClosed`, or `OutcomeUnknown` where a command was sent and its answer did not come in time.
 """
 
-import asyncio
 import ssl
-import threading
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
-from concurrent.futures import CancelledError, Future
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, TypeVar, Unpack, overload
@@ -26,6 +23,7 @@ from tidelock.client.client import Client as AsyncClient
 from tidelock.client.client import connect as async_connect
 from tidelock.client.errors import ClientClosed, LockLost
 from tidelock.client.held import HeldLock as AsyncHeldLock
+from tidelock.client.loop_thread import LoopThread, closed
 from tidelock.client.queues.blocking import Queue
 from tidelock.client.queues.codecs import Codec
 from tidelock.client.settings import Tap
@@ -34,79 +32,10 @@ from tidelock.client.terms import LockOptions
 _T = TypeVar("_T")
 
 
-END_S = 1.0
-"""How long calls that are under way may take to end by themselves once the client is closed."""
-
-
-class _Loop:
-    """An event loop in a thread of its own. What is handed over to it ends before the loop does."""
-
-    def __init__(self) -> None:
-        self.stopping = False
-        """Set once `stop` is called: nothing is taken any more."""
-        self._gate = threading.RLock()
-        """Makes "look at `stopping`, then hand over" one step. Reentrant, for signal handlers."""
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._turn, name="tidelock", daemon=True)
-        self._thread.start()
-
-    def run(self, work: Coroutine[Any, Any, _T]) -> _T:
-        """Return what `work` returns. An interrupt cancels it. Raises `ClientClosed` after `stop`."""
-        with self._gate:
-            if self.stopping:
-                work.close()
-                raise _closed()
-            future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        return _result(future)
-
-    def stop(self, last: Callable[[], Coroutine[Any, Any, None]] | None = None) -> None:
-        """Do `last` behind all that was handed over, then end the thread. Later calls wait until it has ended."""
-        with self._gate:
-            first, self.stopping = not self.stopping, True
-            work = asyncio.run_coroutine_threadsafe(last(), self._loop) if first and last else None
-        try:
-            if work is not None:
-                _result(work)
-        finally:
-            if first:
-                self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
-
-    def _turn(self) -> None:
-        self._loop.run_forever()
-        self._loop.run_until_complete(_let_end(self._loop))
-        self._loop.close()
-
-
-async def _let_end(loop: asyncio.AbstractEventLoop) -> None:
-    """Return when no other task is left: a thread may be blocked on each of them."""
-    tasks = asyncio.all_tasks(loop) - {asyncio.current_task()}
-    if tasks:
-        _, tasks = await asyncio.wait(tasks, timeout=END_S)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _result(future: Future[_T]) -> _T:
-    """Return what `future` gets. Only the loop's end cancels it, or an interrupt here."""
-    try:
-        return future.result()
-    except CancelledError as error:
-        raise _closed() from error
-    except BaseException:
-        future.cancel()
-        raise
-
-
-def _closed() -> ClientClosed:
-    return ClientClosed("The client is closed. Open another one.")
-
-
 class HeldLock:
     """A lock that this client holds; renewed in the background."""
 
-    def __init__(self, held: AsyncHeldLock, loop: _Loop) -> None:
+    def __init__(self, held: AsyncHeldLock, loop: LoopThread) -> None:
         self._held = held
         self._loop = loop
         self.name = held.name
@@ -154,7 +83,7 @@ class HeldLock:
 class Client:
     """A client of a cluster, for code without async. Made by `connect`."""
 
-    def __init__(self, client: AsyncClient, loop: _Loop) -> None:
+    def __init__(self, client: AsyncClient, loop: LoopThread) -> None:
         self._client = client
         self._loop = loop
 
@@ -225,8 +154,8 @@ class Client:
         try:
             await give_back(taken)
         except LockLost as error:
-            raise _closed() from error
-        raise _closed()
+            raise closed() from error
+        raise closed()
 
     def __enter__(self) -> "Client":
         return self
@@ -270,9 +199,10 @@ def connect(
 ) -> Client:
     """Connect to a cluster. See `tidelock.connect`; close the client when done, or use `with`.
 
-    `token` (if it is a function) and `on_answers` are called on the client's own thread.
+    `token` (if it is a function) and `on_answers` are called on the client's own thread: a blocking call there raises
+    `BadArgument`.
     """
-    loop = _Loop()
+    loop = LoopThread()
 
     async def opened() -> AsyncClient:
         return await async_connect(

@@ -221,3 +221,22 @@ def test_several_threads_may_close(address: str) -> None:
     for thread in threads:
         thread.join(timeout=10)
     assert threading.active_count() == before - 1
+
+
+def test_a_blocking_call_on_the_clients_own_thread_is_refused_with_the_cure(address: str) -> None:
+    refused: list[BaseException] = []
+
+    def note(client_id: str, answers: Answers) -> None:
+        for call in (lambda: client.inspect("y"), client.close):
+            try:
+                call()
+            except BaseException as error:
+                refused.append(error)
+
+    with tidelock.sync.connect(address, on_answers=note) as client:
+        caller = threading.Thread(target=lambda: client.inspect("x"), daemon=True)
+        caller.start()
+        caller.join(timeout=10)
+        assert not caller.is_alive()
+    assert [type(error) for error in refused[:2]] == [tidelock.errors.BadArgument] * 2
+    assert "on another thread" in str(refused[0])
