@@ -5,6 +5,7 @@ for message in client.queue("orders", codec=Json()).consume():
         ship(message.payload)
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Generic, Protocol, TypeVar, Unpack
@@ -29,6 +30,9 @@ class Loop(Protocol):
 
     def run(self, work: Any) -> Any:
         """Return what `work` returns."""
+
+    def is_here(self) -> bool:
+        """Say whether this is the thread that runs them."""
 
 
 class Message(Generic[_T]):
@@ -95,6 +99,7 @@ class Message(Generic[_T]):
         self._loop.run(self.asynchronous.extend(lease))
 
     def __enter__(self) -> "Message[_T]":
+        self.asynchronous.is_entered = True
         return self
 
     def __exit__(
@@ -135,7 +140,10 @@ class _Readable(Generic[_T]):
             while (message := self._next(consumer)) is not None:
                 yield Message(message, self._loop)
         finally:
-            self._loop.run(consumer.stop())
+            if self._loop.is_here():  # the garbage collector came by, wherever that thread was
+                asyncio.get_running_loop().call_soon(consumer.stop_nowait)
+            else:
+                self._loop.run(consumer.stop())
 
     def _next(self, consumer: Consumer[_T]) -> AsyncMessage[_T] | None:
         try:
@@ -259,7 +267,10 @@ class Queue(_Readable[_T]):
         wait: bool = True,
         progress: Callable[[ResizeProgress], None] | None = None,
     ) -> ResizeProgress:
-        """Spread the queue over so many shards. `progress` is called on the client's own thread."""
+        """Spread the queue over so many shards.
+
+        `progress` is called on the client's own thread: a blocking call there raises `BadArgument`.
+        """
         reached: ResizeProgress = self._loop.run(self._readable.resize(shards, wait=wait, progress=progress))
         return reached
 

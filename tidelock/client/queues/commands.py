@@ -16,6 +16,7 @@ from streams.wire.keys import name_problem
 from tidelock.client.errors import BadArgument, OutcomeUnknown, ProtocolViolation, TidelockError
 from tidelock.client.partition import Partition
 from tidelock.client.pending import DONE, Outcome, Pending
+from tidelock.client.queues.appetite import lease_ms_of
 from tidelock.client.rejections import rejection_error
 from tidelock.client.session import Session
 from tidelock.client.terms import ms_of
@@ -145,7 +146,7 @@ class Queues:
         lease: float | None = None,
     ) -> replies.ReceiptsTaken:
         """Keep up to 500 deliveries for `lease` s (default: the queue's) from now. Raises `ReceiptInvalid`."""
-        lease_ms = 0 if lease is None else ms_of(lease, "lease")
+        lease_ms = lease_ms_of(lease)
         command = commands.ExtendLeases(queue, shard, subscription, tuple(receipts), lease_ms)
         return await self._ask(command, replies.ReceiptsTaken)
 
@@ -268,7 +269,7 @@ def receive_command(
     queue: str, shard: int, subscription: str, max_messages: int, wait: float, lease: float | None
 ) -> commands.ReceiveMessages:
     """Return the command that leases messages."""
-    wait_ms, lease_ms = ms_of(wait, "wait"), 0 if lease is None else ms_of(lease, "lease")
+    wait_ms, lease_ms = ms_of(wait, "wait"), lease_ms_of(lease)
     return commands.ReceiveMessages(queue, shard, subscription, max_messages, wait_ms, lease_ms)
 
 

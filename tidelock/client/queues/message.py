@@ -15,10 +15,10 @@ from tidelock.client.clock import Clock
 from tidelock.client.errors import PayloadUnreadable, ReceiptInvalid, TidelockError
 from tidelock.client.partition import Partition
 from tidelock.client.pending import Pending
+from tidelock.client.queues.appetite import lease_ms_of
 from tidelock.client.queues.codecs import Codec
 from tidelock.client.queues.ids import MessageId, ReceiptId
 from tidelock.client.queues.settling import Settler, Told
-from tidelock.client.terms import ms_of
 
 _T = TypeVar("_T")
 _UNREAD: Final = object()
@@ -28,7 +28,7 @@ class Keeper(Protocol):
     """Whoever keeps count of the messages that are not settled."""
 
     def settling(self, message: "Message[Any]") -> None:
-        """Somebody said what becomes of it."""
+        """Somebody said what becomes of it; told again when that is tried again."""
 
     def settled(self, message: "Message[Any]", error: TidelockError | None) -> None:
         """It is not leased any more; `error`: nobody who waits for it was there to be told of this."""
@@ -38,8 +38,8 @@ class Message(Generic[_T]):
     """One message under lease. `payload` is decoded when it is first looked at."""
 
     __slots__ = (
-        "_begun", "_clock", "_codec", "_keeper", "_payload", "_settled", "_settler", "attempt", "batch", "body",
-        "expires_at_ms", "handed_out", "id", "is_lost", "partition", "token",
+        "_clock", "_codec", "_keeper", "_payload", "_settled", "_settler", "attempt", "batch", "body",
+        "expires_at_ms", "handed_out", "id", "in_thread", "is_entered", "is_lost", "is_worked_on", "partition", "token",
     )  # fmt: skip
 
     def __init__(
@@ -54,7 +54,12 @@ class Message(Generic[_T]):
         """1 is the first."""
         self.body = body
         self.partition = partition
-        self.handed_out = False
+        self.handed_out = self.is_worked_on = False
+        """The keeper's: whether somebody has it; and has not begun to settle it."""
+        self.is_entered = False
+        """Whether it was entered as a block, which settles it."""
+        self.in_thread = False
+        """Whether a thread works on it, which nobody can stop: it must not be given back."""
         self.is_lost = False
         """Whether the lease can no longer be trusted: somebody else may work on it."""
         self._settler = settler
@@ -62,7 +67,7 @@ class Message(Generic[_T]):
         self._clock = clock
         self._keeper = keeper
         self._payload: Any = _UNREAD
-        self._begun = self._settled = False
+        self._settled = False
         self.batch: Any = None
         """The keeper's, until it is settled."""
 
@@ -185,7 +190,7 @@ class Message(Generic[_T]):
     async def extend(self, lease: float | None = None) -> None:
         """Keep it for `lease` s (default: the queue's) from now. Raises `ReceiptInvalid`."""
         told: asyncio.Future[ReceiptsTaken | TidelockError] = asyncio.get_running_loop().create_future()
-        lease_ms = 0 if lease is None else ms_of(lease, "lease")
+        lease_ms = lease_ms_of(lease)
 
         def done(reply: ReceiptsTaken | TidelockError) -> None:
             if not told.done():
@@ -209,7 +214,7 @@ class Message(Generic[_T]):
 
     def note_returned(self) -> None:
         """The lease is given back, with others of the same delivery."""
-        self._begun = self._settled = True
+        self._settled = True
 
     def _begin(self) -> None:
         if self._settled:
@@ -217,21 +222,24 @@ class Message(Generic[_T]):
                 f"Message {self.id} of {self.queue!r} was settled before. Settle each message once."
             )
         self._settled = True
-        if not self._begun and self._keeper is not None:
+        if self._keeper is not None:
             self._keeper.settling(self)
-        self._begun = True
 
     def _end_unheard(self, error: TidelockError | None) -> None:
         if self._keeper is not None:
             self._keeper.settled(self, error)
 
     async def __aenter__(self) -> "Message[_T]":
+        self.is_entered = True
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Settle, unless the block did. The answer is not awaited: if none comes, the message comes again."""
+        """Settle, unless the block did. The answer is not awaited.
+
+        If none comes, or the lease was lost meanwhile (`is_lost`), that is logged, and the message comes again.
+        """
         if not self._settled:
             self.settle_nowait(error)
 

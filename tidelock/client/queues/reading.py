@@ -10,16 +10,17 @@ from streams.domain.queues.replies import Delivery, ReceiptsTaken
 from tidelock.client.errors import OutcomeUnknown
 from tidelock.client.pending import Pending
 from tidelock.client.queues.access import Access
+from tidelock.client.queues.appetite import Appetite, lease_ms_of
 from tidelock.client.queues.codecs import Codec
 from tidelock.client.queues.commands import problem, receive_command
-from tidelock.client.queues.consumer import Appetite, Consumer
+from tidelock.client.queues.consumer import Consumer
+from tidelock.client.queues.handling import Handler
 from tidelock.client.queues.ids import ReceiptId
 from tidelock.client.queues.inspecting import Inspected
 from tidelock.client.queues.message import Message, messages_of
 from tidelock.client.queues.results import Results, raise_first
 from tidelock.client.queues.settling import Settler
-from tidelock.client.queues.work import Handler, WorkOptions, work
-from tidelock.client.terms import ms_of
+from tidelock.client.queues.work import WorkOptions, work
 
 _T = TypeVar("_T")
 
@@ -65,7 +66,7 @@ class Readable(Inspected, Generic[_T]):
     async def extend(self, *messages: Message[_T] | str, lease: float | None = None) -> None:
         """Keep messages for `lease` s (default: the queue's) from now. Raises `ReceiptInvalid`."""
         results = Results[ReceiptsTaken](len(messages))
-        lease_ms = 0 if lease is None else ms_of(lease, "lease")
+        lease_ms = lease_ms_of(lease)
         for place, each in enumerate(messages):
             settler, receipt = self._receipt(each)
             settler.extend([receipt], lease_ms, results.at(place))
@@ -94,9 +95,9 @@ class Readable(Inspected, Generic[_T]):
     ) -> Consumer[_T]:
         """Return the messages as they come: `async for message in queue.consume(): async with message: ...`.
 
-        `prefetch`: messages leased at a time, those that are worked on among them. `concurrency`: messages that
-        are worked on at a time. `lease`: in s (default: the queue's); with `auto_extend` it only says how long
-        others wait if we die.
+        `prefetch`: messages leased at a time, those that are worked on among them; at least one a shard.
+        `concurrency`: messages that are worked on at a time. `lease`: in s (default: the queue's); with `auto_extend`
+        it only says how long others wait if we die, and whoever works on a message for 12 hours loses it.
         """
         return self._consumer(Appetite(prefetch, concurrency, lease, auto_extend))
 
@@ -104,6 +105,7 @@ class Readable(Inspected, Generic[_T]):
         """Give every message to `handler`, several at a time, until cancelled; a plain function runs in a thread.
 
         Returning acknowledges. What it raises is logged, and fails the message: it comes again after the backoff.
+        Cancelled, it waits for the threads: their messages are kept until they end. Async handlers have `grace` s.
         """
         await work(self._consumer, handler, **options)
 

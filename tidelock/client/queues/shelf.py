@@ -16,7 +16,6 @@ from tidelock.client.clock import Timer
 from tidelock.client.errors import OutcomeUnknown, TidelockError
 from tidelock.client.pending import DONE, Outcome, Pending
 from tidelock.client.queues.commands import Queues, problem
-from tidelock.client.queues.ids import MessageId
 from tidelock.client.queues.message import Message
 from tidelock.client.queues.settling import Settler
 
@@ -42,7 +41,7 @@ class Batch:
 
 
 class Reader(Protocol):
-    """Whoever hands out what comes."""
+    """Whoever reads the shard."""
 
     def made(self, shelf: "Shelf", reply: Delivery, pending: Pending) -> list[Message[Any]]:
         """Return the messages of a delivery."""
@@ -57,9 +56,9 @@ class Reader(Protocol):
 class Shelf:
     """The messages of one shard that a consumer leases."""
 
-    def __init__(self, settler: Settler, credit: int, lease_ms: int, queues: Queues, reader: Reader) -> None:
+    def __init__(self, settler: Settler, lease_ms: int, queues: Queues, reader: Reader) -> None:
         self.settler = settler
-        self.credit = credit
+        self.credit = 0
         """How many messages may be leased and not settled."""
         self.ready: deque[Message[Any]] = deque()
         self.leased = 0
@@ -167,8 +166,3 @@ class Shelf:
         asked, self._asked = self._asked, None
         if asked is not None and not self._queues.session.closed:
             self._queues.withdraw_nowait(*asked)
-
-
-def message_id(shelf: Shelf, reply: Delivery, number: int) -> MessageId:
-    """Return the id of a delivered message."""
-    return MessageId(shelf.shard, reply.incarnation, number)
