@@ -8,21 +8,21 @@ await ship.run(client)               # until it is cancelled
 """
 
 import asyncio
-import inspect
 import logging
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar, Unpack
 
 from tidelock.client.errors import BadArgument
+from tidelock.client.queues.appetite import Appetite
 from tidelock.client.queues.codecs import Bytes, Codec
-from tidelock.client.queues.consumer import Appetite, Consumer
+from tidelock.client.queues.consumer import Consumer
+from tidelock.client.queues.handling import Handler, Handling, is_cancelled
 from tidelock.client.queues.message import Message
 
 if TYPE_CHECKING:
     from tidelock.client.client import Client
 
 _T = TypeVar("_T")
-Handler: TypeAlias = Callable[[Message[_T]], Awaitable[None] | None]
 
 log = logging.getLogger("tidelock.queues")
 
@@ -33,49 +33,67 @@ class WorkOptions(TypedDict, total=False):
     concurrency: int
     """Messages that are handled at a time; default 8."""
     prefetch: int
-    """Messages leased at a time; default: twice the concurrency."""
+    """Messages leased at a time, and at least one a shard; default: twice the concurrency."""
     lease: float
-    """Length of a lease, s; default: the queue's. Extended while a handler works."""
+    """Length of a lease, s; default: the queue's. Extended while a handler works, for 12 hours at most."""
     grace: float
-    """How long handlers may take to end when the work is cancelled, s; default 0: they are cancelled, too."""
+    """How long async handlers may take to end when the work is cancelled, s; default 0: they are cancelled, too."""
 
 
 async def work(
     make: Callable[[Appetite], Consumer[_T]], handler: Handler[_T], **options: Unpack[WorkOptions]
 ) -> None:
-    """Give every message to `handler`, until cancelled. What it raises is logged, and fails the message."""
+    """Give every message to `handler`, until cancelled. What it raises is logged, and fails the message.
+
+    Cancelled, it ends when all handlers have: async ones have `grace` s and are cancelled then, or at the next
+    cancellation, and their messages go back. A plain function runs in a thread, which nobody can stop: its message is
+    kept, and settled when it returns, however often the work is cancelled.
+    """
     concurrency = options.get("concurrency", 8)
     if not 1 <= concurrency <= 10_000:
         raise BadArgument(f"concurrency {concurrency} is out of range. Choose 1 to 10000.")
     prefetch = options.get("prefetch", min(10_000, 2 * concurrency))
     consumer = make(Appetite(prefetch, None, options.get("lease")))
-    loops = [asyncio.ensure_future(_handle(consumer, handler)) for _ in range(concurrency)]
+    handling = Handling(handler, concurrency)
+    hands = [asyncio.ensure_future(_work(consumer, handling)) for _ in range(concurrency)]
     try:
-        ended, _ = await asyncio.wait(loops, return_when=asyncio.FIRST_EXCEPTION)
-        for loop in ended:
-            loop.result()
+        ended, _ = await asyncio.wait(hands, return_when=asyncio.FIRST_EXCEPTION)
+        for hand in ended:
+            hand.result()
     finally:
         consumer.stop_nowait()
-        await asyncio.wait(loops, timeout=options.get("grace", 0.0))
-        for loop in loops:
-            loop.cancel()
-        await asyncio.gather(*loops, return_exceptions=True)
-        await consumer.stop()
+        try:
+            await asyncio.wait(hands, timeout=options.get("grace", 0.0))
+        finally:
+            try:
+                await _end(hands)
+            finally:
+                handling.close()
+                await consumer.stop()
 
 
-async def _handle(consumer: Consumer[_T], handler: Handler[_T]) -> None:
-    is_async = inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(
-        getattr(handler, "__call__", None)  # noqa: B004 - whether what calling gives can be awaited
-    )
-    while (message := await consumer.get()) is not None:
+async def _work(consumer: Consumer[_T], handling: Handling[_T]) -> None:
+    while not is_cancelled() and (message := await consumer.get()) is not None:
         try:
             async with message:
-                if is_async:
-                    await handler(message)  # type: ignore[misc]
-                else:
-                    await asyncio.to_thread(handler, message)
+                await handling.handle(message)
         except Exception:
             log.exception("message %s of %r failed at attempt %s", message.id, message.queue, message.attempt)
+
+
+async def _end(hands: list[asyncio.Task[None]]) -> None:
+    """Cancel them, and return once all have ended, however often that is cancelled."""
+    cancelled: asyncio.CancelledError | None = None
+    while not all(hand.done() for hand in hands):
+        for hand in hands:
+            hand.cancel()
+        try:
+            await asyncio.wait(hands)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    await asyncio.gather(*hands, return_exceptions=True)
+    if cancelled is not None:
+        raise cancelled
 
 
 class Worker(Generic[_T]):
