@@ -6,14 +6,8 @@ from dataclasses import dataclass
 from tidelock.cli import exits, queue_view, show
 from tidelock.cli.interruption import Signals
 from tidelock.cli.queue_exec import execute
-from tidelock.client.errors import (
-    ConnectionLost,
-    OutcomeUnknown,
-    ReceiptInvalid,
-    TidelockError,
-    TooManyWaiting,
-    Unavailable,
-)
+from tidelock.client.errors import ReceiptInvalid, TidelockError
+from tidelock.client.queues.draining import TRANSIENT
 from tidelock.client.queues.message import Message
 from tidelock.client.queues.reading import Readable
 
@@ -21,8 +15,6 @@ LEAST_WAIT_S = 10.0
 """Of one receive where there is no end: whatever comes ends it at once."""
 PAUSE_S = 0.1
 """Before the next receive, after one that brought nothing."""
-PASSING = (Unavailable, ConnectionLost, OutcomeUnknown, TooManyWaiting)
-"""What may pass by itself: where there is no end, it is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +36,7 @@ class Wish:
     @property
     def bearable(self) -> tuple[type[TidelockError], ...]:
         """What fails one message, and does not end the whole: with a count, the outcome of each is wanted."""
-        return (ReceiptInvalid,) if self.count else (ReceiptInvalid, *PASSING)
+        return (ReceiptInvalid,) if self.count else (ReceiptInvalid, *TRANSIENT)
 
 
 async def take(source: Readable[bytes], wish: Wish) -> int:
@@ -75,7 +67,7 @@ async def _next(source: Readable[bytes], wish: Wish) -> Message[bytes] | None:
     while True:
         try:
             found = await source.receive(1, wait=max(LEAST_WAIT_S, wish.wait), lease=wish.lease)
-        except PASSING as error:
+        except TRANSIENT as error:
             show.complain(error.code, str(error))
             found = []
         if found:
