@@ -23,6 +23,7 @@ TidelockError
 │   └── LockLost             the lease can no longer be trusted, although the caller did not release
 ├── QueueError               about one queue
 │   ├── QueueUnknown         there is no such queue
+│   ├── QueueIncomplete      some of its shards are missing: it was deleted in part
 │   ├── QueueExists          it is there already, with other settings
 │   ├── QueueNotEmpty        it still holds messages
 │   ├── QueueFull            it has no room, and is set to refuse
@@ -226,6 +227,12 @@ class QueueUnknown(QueueError):
     """There is no such queue (any more): create it."""
 
     code = "QUEUE_UNKNOWN"
+
+
+class QueueIncomplete(QueueError):
+    """The queue's home is there and some other shard is not: a delete was broken off. Delete or create it again."""
+
+    code = "QUEUE_INCOMPLETE"
 
 
 class QueueExists(QueueError):

@@ -1,8 +1,9 @@
 """Looking at messages, giving dead letters new attempts, removing: shard by shard, as one."""
 
-from collections.abc import AsyncIterator
+from collections.abc import Sequence
 
 from streams.domain.queues.commands import State
+from streams.domain.queues.replies import QueueStats
 from tidelock.client.errors import BadArgument
 from tidelock.client.queues.access import Access
 from tidelock.client.queues.ids import MessageId
@@ -33,27 +34,18 @@ class Inspected:
         begin = MessageId.parse(after) if isinstance(after, str) else after or MessageId(0, 0, 0)
         found: list[PeekedView] = []
         for shard in range(begin.shard, len(await inspect_all(self._access))):
-            number = begin.number if shard == begin.shard else 0
-            async for view in self._peeked(shard, state, number):
-                found.append(view)
-                if len(found) == limit:
-                    return found
+            more, number = True, begin.number if shard == begin.shard else 0
+            while more and len(found) < limit:
+                reply, bodies = await self._access.queues.peek(
+                    self.name, shard=shard, subscription=self._subscription, state=state, after=number,
+                    limit=min(limit - len(found), MAX_PEEKED),
+                )  # fmt: skip
+                for standing, body in zip(reply.messages, bodies, strict=True):
+                    found.append(
+                        PeekedView(MessageId(shard, reply.incarnation, standing.message), standing, body)
+                    )
+                more, number = reply.more, reply.next
         return found
-
-    async def _peeked(self, shard: int, state: State | None, after: int) -> AsyncIterator[PeekedView]:
-        queues, more = self._access.queues, True
-        while more:
-            reply, bodies = await queues.peek(
-                self.name,
-                shard=shard,
-                subscription=self._subscription,
-                state=state,
-                after=after,
-                limit=MAX_PEEKED,
-            )
-            for standing, body in zip(reply.messages, bodies, strict=True):
-                yield PeekedView(MessageId(shard, reply.incarnation, standing.message), standing, body)
-            more, after = reply.more, reply.next
 
     async def redrive(
         self,
@@ -67,14 +59,13 @@ class Inspected:
         """Give dead letters new attempts, oldest first, here or in the queue `to`; return which.
 
         Only `messages`, if any are given; only those of `group`, and whose reason holds `reason`. With `dry_run` only
-        say which it would be.
+        say which it would be. Raises `BadArgument`, and does nothing, if a message is of a queue that is no more.
         """
         wanted = [MessageId.parse(each) if isinstance(each, str) else each for each in messages]
-        chosen: list[MessageId] = []
         stats = await inspect_all(self._access)
-        for shard in sorted({each.shard for each in wanted}) or range(len(stats)):
-            incarnation = stats[shard].incarnation if shard < len(stats) else 0
-            numbers = tuple(each.number for each in wanted if each.shard == shard)
+        self._refuse_former(wanted, stats)
+        chosen: list[MessageId] = []
+        for shard, numbers in _named(wanted) or [(shard, ()) for shard in range(len(stats))]:
             more, after, left = True, 0, _left(limit, chosen)
             while more and left > 0:
                 reply = await self._access.queues.redrive(
@@ -82,9 +73,23 @@ class Inspected:
                     reason=reason, to=to, limit=min(left, MAX_REDRIVEN), dry_run=dry_run,
                     after=after,
                 )  # fmt: skip
-                chosen += (MessageId(shard, incarnation, number) for number in reply.messages)
+                chosen += (MessageId(shard, stats[shard].incarnation, number) for number in reply.messages)
                 more, after, left = reply.more, reply.next, _left(limit, chosen)
         return chosen
+
+    def _refuse_former(self, wanted: list[MessageId], stats: Sequence[QueueStats]) -> None:
+        """Raise `BadArgument` for messages of a queue of this name that was deleted: their numbers are given anew."""
+        former = [
+            str(each)
+            for each in wanted
+            if each.shard >= len(stats) or each.incarnation != stats[each.shard].incarnation
+        ]
+        if former:
+            raise BadArgument(
+                f"Not of queue {self.name!r} as it is now, but of shards that were deleted: {', '.join(former):.500}. "
+                "Nothing was redriven: leave them out, or peek what is dead now.",
+                details=tuple(("message", each) for each in former),
+            )
 
     async def purge(self, state: State = "READY", *, limit: int | None = None) -> int:
         """Remove messages that are READY, DELAYED or DEAD, oldest first; return how many."""
@@ -99,6 +104,18 @@ class Inspected:
                 removed += len(reply.messages)
                 more, after = reply.more, reply.next
         return removed
+
+
+def _named(wanted: list[MessageId]) -> list[tuple[int, tuple[int, ...]]]:
+    """Return messages by shard, oldest first, as many at a time as one command may name."""
+    shards: dict[int, set[int]] = {}
+    for each in wanted:
+        shards.setdefault(each.shard, set()).add(each.number)
+    return [
+        (shard, tuple(numbers[start : start + MAX_REDRIVEN]))
+        for shard, numbers in sorted((shard, sorted(some)) for shard, some in shards.items())
+        for start in range(0, len(numbers), MAX_REDRIVEN)
+    ]
 
 
 def _left(limit: int | None, chosen: list[MessageId]) -> int:

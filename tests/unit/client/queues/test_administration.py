@@ -4,13 +4,21 @@ import asyncio
 
 import pytest
 
-from streams.domain.queues.commands import ConfigureQueue, RouteQueue
+from streams.domain.queues.commands import (
+    ConfigureQueue,
+    CreateQueue,
+    InspectQueue,
+    PeekMessages,
+    RedriveMessages,
+    RouteQueue,
+)
 from streams.domain.queues.settings import QueueRoute
 from tests.unit.client.queues.server import QueueWorker, let_pass
 from tests.unit.client.worker import FakeClock, until
 from tidelock import errors
 from tidelock.client.client import Client
 from tidelock.client.queues.queue import Queue
+from tidelock.client.queues.terms import settings_of
 
 
 async def test_creating_twice_is_fine_and_otherwise_it_is_refused(client: Client) -> None:
@@ -95,6 +103,85 @@ async def test_only_an_empty_queue_is_deleted_without_force(client: Client) -> N
         await queue.stats()
 
 
+async def test_a_delete_that_was_broken_off_is_finished_by_the_next(client: Client) -> None:
+    queue = client.queue("q")
+    await queue.create(shards=4)
+    await queue.put_many([b"x"] * 8)
+    await client.queues.delete("q", force=True, shard=3)
+    for call in (queue.stats, queue.peek, queue.purge, queue.redrive, queue.pause):
+        with pytest.raises(errors.QueueIncomplete, match="broken off"):
+            await call()
+    with pytest.raises(errors.QueueNotEmpty, match="6 messages"):
+        await queue.delete()
+    assert await queue.delete(force=True) == 6
+    with pytest.raises(errors.QueueUnknown):
+        await queue.stats()
+
+
+async def test_a_delete_that_was_broken_off_is_undone_by_making_the_queue_again(client: Client) -> None:
+    queue = client.queue("q")
+    await queue.create(shards=4, broadcast=True)
+    await queue.subscription("s").add()
+    await client.queues.delete("q", shard=3)
+    await client.queues.delete("q", shard=2)
+    await queue.create(shards=4, broadcast=True)
+    assert [each.subscriptions[0].subscription for each in (await queue.stats()).shards] == ["s"] * 4
+
+
+async def test_a_create_that_was_broken_off_is_continued_or_deleted(client: Client) -> None:
+    queue = client.queue("q")
+
+    async def break_off() -> None:
+        for shard in (3, 2):
+            await client.queues.create("q", settings_of(max_attempts=3), QueueRoute(1, 4, 4), shard)
+
+    await break_off()
+    await queue.create(shards=4, max_attempts=3)
+    assert len((await queue.stats()).shards) == 4
+    assert await queue.delete() == 0
+    await break_off()
+    with pytest.raises(errors.QueueExists, match="delete it and create it again"):
+        await queue.create(shards=4)
+    assert await queue.delete() == 0
+    await queue.create(shards=4)
+    assert (await queue.stats()).settings.max_attempts == 5
+
+
+async def test_a_delete_while_the_queue_is_made_leaves_all_of_it_or_nothing(
+    client: Client, other: Client, worker: QueueWorker
+) -> None:
+    worker.held = (CreateQueue,)
+    creating = asyncio.create_task(other.queue("q").create(shards=3))
+    for made in (1, 2):
+        await until(lambda made=made: len(worker.of(CreateQueue)) == made)  # type: ignore[misc]
+        worker.let()
+        worker.held = (CreateQueue,)
+    await until(lambda: len(worker.of(CreateQueue)) == 3)  # home is on its way
+    assert await client.queue("q").delete() == 0
+    worker.let()
+    await creating
+    assert len((await client.queue("q").stats()).shards) == 3
+
+
+async def test_shards_that_go_while_all_are_read_are_no_trouble(
+    client: Client, other: Client, worker: QueueWorker
+) -> None:
+    queue = client.queue("q")
+    await queue.create(shards=3, dedup_window=0)
+    worker.seen.clear()
+    worker.held = (InspectQueue,)
+    reading = asyncio.create_task(queue.stats())
+    await until(lambda: len(worker.of(InspectQueue)) == 1)
+    worker.let()
+    worker.held = (InspectQueue,)
+    await until(lambda: len(worker.of(InspectQueue)) == 2)  # home was read
+    for shard in (2, 1, 0):
+        await other.queues.delete("q", shard=shard)
+    await other.queues.create("q", settings_of(), QueueRoute(1, 1, 1))
+    worker.let()
+    assert len((await reading).shards) == 1
+
+
 async def test_counts_of_all_shards_are_added_up(client: Client, clock: FakeClock) -> None:
     queue = client.queue("q")
     await queue.create(shards=3)
@@ -140,6 +227,42 @@ async def test_dead_letters_are_chosen_by_reason_group_and_id(client: Client) ->
     assert len(await queue.redrive(limit=2)) == 2
     assert await queue.purge("DEAD") == 1
     assert (await queue.stats()).counts.ready == 5
+
+
+async def test_peeking_asks_for_no_more_than_is_wanted(client: Client, worker: QueueWorker) -> None:
+    queue = client.queue("q")
+    await queue.create(shards=2)
+    await queue.put_many([b"x"] * 300)
+    assert len(await queue.peek(1)) == 1
+    assert len(await queue.peek(220)) == 220
+    assert [each.limit for each in worker.of(PeekMessages)] == [1, 100, 100, 70]
+
+
+async def test_a_message_of_a_former_queue_revives_no_other(client: Client) -> None:
+    queue = client.queue("q")
+    await queue.create(shards=2, max_attempts=1)
+    former = [(await queue.put(b"x")).id for _ in range(2)]
+    await queue.delete(force=True)
+    await queue.create(max_attempts=1)
+    new = (await queue.put(b"x")).id
+    assert (new.shard, new.number) in [(each.shard, each.number) for each in former]
+    await (await queue.receive())[0].nack()
+    with pytest.raises(errors.BadArgument) as caught:
+        await queue.redrive(*former, new)
+    assert all(str(each) in str(caught.value) for each in former)
+    assert (await queue.stats()).counts.dead == 1
+    assert await queue.redrive(new) == [new]
+
+
+async def test_so_many_dead_letters_may_be_named_as_one_likes(client: Client, worker: QueueWorker) -> None:
+    queue = client.queue("q")
+    await queue.create(max_attempts=1)
+    ids = [each.id for each in await queue.put_many([b"x"] * 1_100)]
+    while found := await queue.receive(500):
+        await queue.nack(*found)
+    assert await queue.redrive(*reversed(ids), limit=1_050, dry_run=True) == ids[:1_050]
+    assert await queue.redrive(*reversed(ids)) == ids
+    assert max(len(each.messages) for each in worker.of(RedriveMessages)) == 500
 
 
 async def test_purging_goes_on_to_the_end_or_the_limit(client: Client) -> None:
