@@ -1,25 +1,16 @@
 """What messages come from: a queue, or one subscription of a broadcast queue."""
 
-import asyncio
-from collections.abc import Sequence
-from contextlib import ExitStack
 from typing import Generic, TypeVar, Unpack
 
-from streams.domain.queues.commands import Receipt, ReceiveMessages
-from streams.domain.queues.replies import Delivery, ReceiptsTaken
-from tidelock.client.errors import OutcomeUnknown
-from tidelock.client.pending import Pending
 from tidelock.client.queues.access import Access
 from tidelock.client.queues.appetite import Appetite, lease_ms_of
 from tidelock.client.queues.codecs import Codec
-from tidelock.client.queues.commands import problem, receive_command
 from tidelock.client.queues.consumer import Consumer
 from tidelock.client.queues.handling import Handler
-from tidelock.client.queues.ids import ReceiptId
 from tidelock.client.queues.inspecting import Inspected
-from tidelock.client.queues.message import Message, messages_of
-from tidelock.client.queues.results import Results, raise_first
-from tidelock.client.queues.settling import Settler
+from tidelock.client.queues.message import Message
+from tidelock.client.queues.receiving import Receive, Receiver
+from tidelock.client.queues.settlements import Settlements
 from tidelock.client.queues.work import WorkOptions, work
 
 _T = TypeVar("_T")
@@ -31,20 +22,16 @@ class Readable(Inspected, Generic[_T]):
     def __init__(self, access: Access, codec: Codec[_T], subscription: str) -> None:
         super().__init__(access, subscription)
         self._codec = codec
+        self._settlements = Settlements(access, subscription)
+        self._receiver = Receiver(access, codec, subscription)
 
     async def ack(self, *messages: Message[_T] | str) -> None:
-        """Done: messages, or receipts as text. Raises `ReceiptInvalid` for the first that holds no longer."""
-        results = Results[None](len(messages))
-        with ExitStack() as gathering:
-            for settler in {self._receipt(each)[0]: None for each in messages}:
-                gathering.enter_context(settler.gathering())
-            for place, each in enumerate(messages):
-                if isinstance(each, Message):
-                    each.ack_nowait(results.at(place))
-                else:
-                    settler, receipt = self._receipt(each)
-                    settler.ack(receipt, results.at(place))
-        raise_first(await results.all())
+        """Done: messages, or receipts as text.
+
+        All are checked before any is sent. Raises `ReceiptInvalid`, which tells all that hold no longer; the others
+        are settled.
+        """
+        await self._settlements.ack(messages)
 
     async def nack(
         self,
@@ -53,37 +40,12 @@ class Readable(Inspected, Generic[_T]):
         reason: str = "",
         returned: bool = False,
     ) -> None:
-        """Not done (see `Message.nack`), or (`returned`) not worked on. Raises `ReceiptInvalid`."""
-        results = Results[None](len(messages))
-        for place, each in enumerate(messages):
-            if isinstance(each, Message):
-                each.nack_nowait(results.at(place), delay, reason, returned=returned)
-            else:
-                settler, receipt = self._receipt(each)
-                settler.nack([receipt], delay, reason, returned, results.at(place))
-        raise_first(await results.all())
+        """Not done (see `Message.nack`), or (`returned`) not worked on. Raises as `ack` does."""
+        await self._settlements.nack(messages, delay, reason, returned)
 
     async def extend(self, *messages: Message[_T] | str, lease: float | None = None) -> None:
-        """Keep messages for `lease` s (default: the queue's) from now. Raises `ReceiptInvalid`."""
-        results = Results[ReceiptsTaken](len(messages))
-        lease_ms = lease_ms_of(lease)
-        for place, each in enumerate(messages):
-            settler, receipt = self._receipt(each)
-            settler.extend([receipt], lease_ms, results.at(place))
-        outcomes = await results.all()
-        for each, taken in zip(messages, outcomes, strict=True):
-            if isinstance(each, Message) and isinstance(taken, ReceiptsTaken):
-                each.expires_at_ms = taken.expires_at
-        raise_first(outcomes)
-
-    def _receipt(self, given: Message[_T] | str) -> tuple[Settler, Receipt]:
-        if isinstance(given, Message):
-            return self._access.settler(given.id.shard, self._subscription), given.raw_receipt
-        receipt = ReceiptId.parse(given)
-        return (
-            self._access.settler(receipt.shard, self._subscription),
-            Receipt(receipt.number, receipt.token),
-        )
+        """Keep messages for `lease` s (default: the queue's) from now. Raises as `ack` does."""
+        await self._settlements.extend(messages, lease_ms_of(lease))
 
     def consume(
         self,
@@ -121,61 +83,7 @@ class Readable(Inspected, Generic[_T]):
     ) -> list[Message[_T]]:
         """Lease up to `max` messages, after waiting up to `wait` s for the first. Settle or extend them yourself.
 
-        A cancelled call leaves nothing leased behind.
+        A cancelled call leaves nothing leased behind. If the queue is resized meanwhile, all its shards are asked;
+        of a resize while nothing waits it hears within 30 s.
         """
-        access, subscription = self._access, self._subscription
-        route = await access.routes.of(self.name)
-        shards = route.shards if route.shards > route.previous else route.previous
-        first = access.routes.turn()
-        order = [(first + step) % shards for step in range(shards)]
-        if shards > 1:
-            for shard in order:
-                look = receive_command(self.name, shard, subscription, max, 0.0, lease)
-                found = await self._first([look])
-                if found:
-                    return found
-            if wait <= 0:
-                return []
-        return await self._first(
-            [receive_command(self.name, shard, subscription, max, wait, lease) for shard in order]
-        )
-
-    async def _first(self, asked: Sequence[ReceiveMessages]) -> list[Message[_T]]:
-        """Return what the first of these receives brings, and undo the others."""
-        queues = self._access.queues
-        pendings = {queues.ask_receive(each): each for each in asked}
-        try:
-            return await self._brought(pendings)
-        finally:
-            for pending, command in pendings.items():
-                queues.withdraw_nowait(pending, command)
-
-    async def _brought(self, pendings: dict[Pending, ReceiveMessages]) -> list[Message[_T]]:
-        left = {
-            asyncio.ensure_future(self._access.queues.session.outcome(each, keep=True)): each
-            for each in pendings
-        }
-        try:
-            while left:
-                done, _ = await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
-                for future in [each for each in left if each in done]:  # in the order of their turns
-                    pending = left.pop(future)
-                    found = self._delivered(pending, pendings)
-                    if found:
-                        return found
-        finally:
-            for future in left:
-                future.cancel()
-        return []
-
-    def _delivered(self, pending: Pending, pendings: dict[Pending, ReceiveMessages]) -> list[Message[_T]]:
-        outcome = pending.outcome
-        if type(outcome) is Delivery:
-            command = pendings.pop(pending)
-            settler = self._access.settler(command.shard, self._subscription)
-            return messages_of(outcome, pending, settler, self._codec, self._access.queues.clock, None)
-        if not isinstance(outcome, OutcomeUnknown):
-            del pendings[pending]
-        error = problem(outcome, self.name)
-        error.position = pending.position
-        raise error
+        return await self._receiver.receive(Receive(max, wait, lease))

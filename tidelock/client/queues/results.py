@@ -1,10 +1,10 @@
 """Many outcomes, awaited together; no task for each."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
-from tidelock.client.errors import TidelockError
+from tidelock.client.errors import ReceiptInvalid, TidelockError
 
 _R = TypeVar("_R")
 
@@ -36,8 +36,19 @@ class Results(Generic[_R]):
         return self._outcomes
 
 
-def raise_first(outcomes: list[Any]) -> None:
-    """Raise the first error, if there is one."""
-    for outcome in outcomes:
-        if isinstance(outcome, TidelockError):
-            raise outcome
+def raise_refused(receipts: Iterable[object], outcomes: Sequence[object]) -> None:
+    """Raise one error if some receipts were refused, which tells which; what is not about receipts goes first."""
+    refused = {
+        str(receipt): outcome
+        for receipt, outcome in zip(receipts, outcomes, strict=True)
+        if isinstance(outcome, TidelockError)
+    }
+    if not refused:
+        return
+    found = list(refused.values())
+    first = next((each for each in found if not isinstance(each, ReceiptInvalid)), found[0])
+    if len(outcomes) > 1:
+        names = ", ".join(refused)
+        first.args = (f"{len(refused)} of {len(outcomes)} receipts were refused ({names:.500}). {first}",)
+        first.details = (*first.details, *(("receipt", receipt) for receipt in refused))
+    raise first

@@ -10,6 +10,8 @@ from streams.wire import shards
 from tidelock.client.queues.commands import Queues
 
 MAX_ROUTES = 4_096
+FRESH_S = 30.0
+"""For how long a receive trusts a route: nobody tells it of shards that it does not know."""
 
 
 class Routes:
@@ -18,6 +20,8 @@ class Routes:
     def __init__(self, queues: Queues) -> None:
         self._queues = queues
         self._known: dict[str, QueueRoute] = {}
+        self._heard_s: dict[str, float] = {}
+        """When, by the local clock."""
         self._asking: dict[str, asyncio.Task[QueueRoute]] = {}
         self._turns = count()
 
@@ -39,15 +43,23 @@ class Routes:
         if not done.cancelled():
             done.exception()  # whoever asked may be gone: then nobody else looks at it
 
-    async def of(self, queue: str) -> QueueRoute:
-        """Return the route; ask for it if it was never heard of."""
-        return self._known.get(queue) or await self.ask(queue)
+    async def fresh(self, queue: str) -> QueueRoute:
+        """Return the route; ask for it if it was not heard of for a while. Raises `QueueUnknown`."""
+        known = self._known.get(queue)
+        if known is None or self._queues.clock.now() >= self._heard_s[queue] + FRESH_S:
+            return await self.ask(queue)
+        return known
+
+    async def renewed(self, queue: str) -> QueueRoute:
+        """Return the route, asked for because the known one proved wrong. Raises `QueueUnknown`."""
+        self.forget(queue)
+        return await self.ask(queue)
 
     async def _ask(self, queue: str) -> QueueRoute:
         try:
             stats = await self._queues.inspect(queue)
         except BaseException:
-            self._known.pop(queue, None)
+            self.forget(queue)
             raise
         self.learn(queue, stats.route)
         return self._known[queue]
@@ -56,11 +68,14 @@ class Routes:
         """Believe this route: it comes from a worker."""
         if len(self._known) >= MAX_ROUTES:
             self._known.clear()
+            self._heard_s.clear()
         self._known[queue] = route
+        self._heard_s[queue] = self._queues.clock.now()
 
     def forget(self, queue: str) -> None:
-        """Ask again before the next put."""
+        """Ask again before the next put or receive."""
         self._known.pop(queue, None)
+        self._heard_s.pop(queue, None)
 
     def turn(self) -> int:
         """Return a number that rises: whose turn it is where every shard is as good."""

@@ -95,6 +95,83 @@ async def test_a_nack_says_when_and_why(queue: Queue[object], worker: QueueWorke
     assert (one.delay_ms, len(one.reason), two.delay_ms, two.reason) == (5_000, 500, -1, "")
 
 
+async def test_many_nacks_at_once_are_one_command_and_each_message_knows(
+    queue: Queue[object], worker: QueueWorker
+) -> None:
+    await queue.put_many(range(50))
+    messages = await queue.receive(50)
+    await queue.nack(*messages[:30], *(each.receipt for each in messages[30:]), delay=0, reason="no")
+    assert [(len(each.receipts), each.reason) for each in worker.of(NackMessages)] == [(50, "no")]
+    assert [each.is_settled for each in messages] == [True] * 30 + [False] * 20
+    assert {each.attempt for each in await queue.receive(50)} == {2}
+
+
+async def test_more_than_a_command_takes_are_settled_by_several(client: Client, worker: QueueWorker) -> None:
+    queue = client.queue("wide")
+    await queue.create(shards=2)
+    await queue.put_many([b"x"] * 1_400)
+    messages = [each for _ in range(4) for each in await queue.receive(500)]
+    assert len(messages) == 1_400
+    await queue.extend(*messages)
+    await queue.nack(*messages, returned=True)
+    await queue.ack(*[each for _ in range(4) for each in await queue.receive(500)])
+    for kind in (ExtendLeases, NackMessages, AckMessages):
+        sizes = {shard: [len(c.receipts) for c in worker.of(kind) if c.shard == shard] for shard in (0, 1)}
+        assert sizes == {0: [500, 200], 1: [500, 200]}
+
+
+async def test_all_are_checked_before_any_is_settled(queue: Queue[object], worker: QueueWorker) -> None:
+    await queue.put_many(range(3))
+    first, second, third = await queue.receive(3)
+    await second.ack()
+    worker.seen.clear()
+    for settle in (queue.ack, queue.nack, queue.extend):
+        with pytest.raises(errors.ReceiptInvalid, match=str(second.id)):
+            await settle(first, second, third)
+        with pytest.raises(errors.BadArgument):
+            await settle(first, "nonsense", third)
+    with pytest.raises(errors.BadArgument):
+        await queue.nack(first, delay="long")  # type: ignore[arg-type]
+    assert worker.seen == []
+    await queue.ack(first, third, first.receipt, third)
+    assert [len(each.receipts) for each in worker.of(AckMessages)] == [2]
+
+
+async def test_a_message_is_settled_in_its_own_queue(queue: Queue[object], client: Client) -> None:
+    await queue.put(1)
+    (message,) = await queue.receive()
+    with pytest.raises(errors.BadArgument, match="orders"):
+        await client.queue("elsewhere").ack(message)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("how", ["ack", "nack", "extend"])
+async def test_one_error_tells_which_of_many_were_refused(queue: Queue[object], how: str) -> None:
+    await queue.put_many(range(5))
+    messages = await queue.receive(5)
+    await queue.ack(messages[1].receipt, messages[3].receipt)
+    with pytest.raises(errors.ReceiptInvalid) as caught:
+        await getattr(queue, how)(*messages)
+    told = [value for name, value in caught.value.details if name == "receipt"]
+    assert told == [messages[1].receipt, messages[3].receipt]
+    assert (caught.value.problem, caught.value.code) == ("NOT_LEASED", "RECEIPT_INVALID")
+    assert str(caught.value).startswith("2 of 5 receipts were refused")
+    with pytest.raises(errors.ReceiptInvalid) as caught:
+        await queue.ack(messages[1].receipt)
+    assert caught.value.problem == "NOT_LEASED"
+
+
+async def test_extending_many_moves_the_end_of_each_lease_that_holds(
+    queue: Queue[object], clock: FakeClock
+) -> None:
+    await queue.put_many(range(3))
+    first, second, third = await queue.receive(3, lease=10)
+    await queue.ack(second.receipt)
+    with pytest.raises(errors.ReceiptInvalid):
+        await queue.extend(first, second, third, lease=60)
+    left = [round(each.expires_in() / 0.99) for each in (first, second, third)]
+    assert left == [60, 10, 60]
+
+
 async def test_what_is_given_back_may_be_had_at_once(queue: Queue[object]) -> None:
     await queue.put(1)
     (message,) = await queue.receive()
