@@ -79,11 +79,12 @@ class ClientQueueLane:
         accepted = await _answered(self._queues.enqueue(queue, messages, shard=shard, epoch=epoch))
         return accepted.results
 
-    async def confirm(self, source: Source, settled: Settled) -> None:
-        """Tell a source what became of its messages."""
+    async def confirm(self, source: Source, incarnation: int, settled: Settled) -> None:
+        """Tell a source what became of messages that it had in this incarnation."""
         command = ConfirmMoves(
-            source.queue, source.number, source.subscription, settled.moved, settled.failed, settled.to
-        )
+            source.queue, source.number, source.subscription, incarnation, settled.moved, settled.failed,
+            settled.to,
+        )  # fmt: skip
         await _answered(self._client.command("queues", command))
 
 

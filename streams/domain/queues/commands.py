@@ -251,6 +251,8 @@ class ConfirmMoves:
     queue: str
     shard: int
     subscription: str
+    incarnation: int
+    """Of the shard where they were on their way. Of one that was made anew they are not: nothing is taken."""
     moved: tuple[int, ...]
     failed: tuple[MoveFailure, ...]
     to: str | None = None

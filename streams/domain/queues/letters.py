@@ -102,6 +102,8 @@ def confirm_moves(command: ConfirmMoves, queue: Queue) -> Decision[Event, Reply]
     for count in (len(command.moved), len(command.failed)):
         if count > MAX_BATCH:
             return Decision((), batch_too_large("messages", count, MAX_BATCH))
+    if command.incarnation != queue.incarnation:
+        return Decision((), MovesTaken(0))
     target_of, to = queue.subscriptions[command.subscription].moving.get, command.to
 
     def on_their_way(numbers: Iterable[int]) -> tuple[int, ...]:

@@ -48,5 +48,5 @@ class QueueLane(Protocol):
     ) -> tuple[EnqueueResult, ...]:
         """Put messages into a shard, all or none but for those that belong elsewhere."""
 
-    async def confirm(self, source: Source, settled: Settled) -> None:
-        """Tell a source what became of its messages."""
+    async def confirm(self, source: Source, incarnation: int, settled: Settled) -> None:
+        """Tell a source what became of messages that it had in this incarnation."""

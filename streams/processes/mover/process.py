@@ -86,7 +86,8 @@ class MoverProcess(Follower):
         self._lane = lane
         self._targets = Targets(lane)
         self._watch = watch
-        self._unconfirmed: dict[Lane, Settled] = {}
+        self._unconfirmed: dict[Lane, tuple[int, Settled]] = {}
+        """With the incarnation of the source that it is about."""
         self._news = asyncio.Event()
 
     async def run(self) -> None:
@@ -187,7 +188,7 @@ class MoverProcess(Follower):
             return rest
         settled, trouble = await self._targets.put(lane.target, batch)
         if settled:
-            self._unconfirmed[lane] = settled
+            self._unconfirmed[lane] = page.incarnation, settled
         if trouble is None:
             self.pauses.well(lane.target)
         else:
@@ -198,9 +199,10 @@ class MoverProcess(Follower):
 
     async def _confirm(self, lane: Lane) -> None:
         """Tell the source what it does not know yet."""
-        settled = self._unconfirmed.get(lane)
-        if settled is not None:
-            await self._lane.confirm(lane.source, settled)
+        unconfirmed = self._unconfirmed.get(lane)
+        if unconfirmed is not None:
+            incarnation, settled = unconfirmed
+            await self._lane.confirm(lane.source, incarnation, settled)
             del self._unconfirmed[lane]
             self._watch.settled(lane, settled)
         self.pauses.well(lane.source)

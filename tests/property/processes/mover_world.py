@@ -170,14 +170,14 @@ class WorldLane:
         results: tuple[r.EnqueueResult, ...] = accepted.results
         return results
 
-    async def confirm(self, source: Source, settled: Settled) -> None:
+    async def confirm(self, source: Source, incarnation: int, settled: Settled) -> None:
         if self._mute:
             raise LaneUnavailable("killed")
-        await self._do(
-            c.ConfirmMoves(
-                source.queue, source.number, source.subscription, settled.moved, settled.failed, settled.to
-            )
-        )
+        command = c.ConfirmMoves(
+            source.queue, source.number, source.subscription, incarnation, settled.moved, settled.failed,
+            settled.to,
+        )  # fmt: skip
+        await self._do(command)
 
     async def _do(self, command: Any) -> Any:
         await self._wander()

@@ -223,6 +223,7 @@ def _command(move: Move, queue: Queue, sequence: int) -> Any:
         "confirm": lambda: ConfirmMoves(
             *at,
             subscription,
+            queue.incarnation,
             tuple(moving[:2]) if flag else (),
             () if flag else tuple(MoveFailure(each, f"no room for {each}") for each in moving[:2]),
         ),

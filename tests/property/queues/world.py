@@ -197,7 +197,8 @@ class World:
             else:
                 model.messages[number].state = "DEAD"
         failed = () if moved else tuple(c.MoveFailure(n, "no such queue") for n in moving)
-        self.do(c.ConfirmMoves(NAME, 0, name, tuple(moving) if moved else (), failed))
+        done = tuple(moving) if moved else ()
+        self.do(c.ConfirmMoves(NAME, 0, name, self.queue.incarnation, done, failed))
 
     def configure(self, **changed: Any) -> None:
         self.settings = replace(self.settings, **changed)

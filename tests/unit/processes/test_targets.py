@@ -32,8 +32,8 @@ class Lane:
     async def peek(self, source: Source, after: int, limit: int) -> Page:
         raise AssertionError((source, after, limit))
 
-    async def confirm(self, source: Source, settled: Settled) -> None:
-        raise AssertionError((source, settled))
+    async def confirm(self, source: Source, incarnation: int, settled: Settled) -> None:
+        raise AssertionError((source, incarnation, settled))
 
     async def tell(self, queue: str, shard: int, route: QueueRoute) -> None:
         raise AssertionError((queue, shard, route))

@@ -1,5 +1,6 @@
 """Dead letters, and messages on their way: redrive, purge, moves."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,7 +8,20 @@ import pytest
 from streams.domain.queues import commands as c
 from streams.domain.queues import events as e
 from streams.domain.queues.replies import MessagesChosen, MovesTaken
-from tests.unit.queues.spec import NAME, Spec, nack, new, peek, purge, put, queue, redrive, take
+from tests.unit.queues.spec import (
+    NAME,
+    ROUTE,
+    SETTINGS,
+    Spec,
+    nack,
+    new,
+    peek,
+    purge,
+    put,
+    queue,
+    redrive,
+    take,
+)
 
 
 def dead(count: int = 3, **settings: Any) -> Spec:
@@ -55,7 +69,7 @@ def test_who_waits_gets_what_is_redriven() -> None:
 
 def test_redriven_elsewhere_they_are_on_their_way_until_that_is_confirmed() -> None:
     spec = dead().when(redrive(to="other")).stands(m1="MOVING", m2="MOVING", m3="MOVING")
-    confirm = c.ConfirmMoves(NAME, 0, "", (1, 1, 8), (c.MoveFailure(2, "no such queue"),))
+    confirm = c.ConfirmMoves(NAME, 0, "", 1, (1, 1, 8), (c.MoveFailure(2, "no such queue"),))
     done = spec.when(confirm).answers(MovesTaken(2)).stands(m2="DEAD", m3="MOVING")
     done.then(e.MessagesMoved("", (1,)), e.MovesFailed("", (c.MoveFailure(2, "no such queue"),)))
     done.when(confirm).then().answers(MovesTaken(0))
@@ -65,20 +79,31 @@ def test_redriven_elsewhere_they_are_on_their_way_until_that_is_confirmed() -> N
 
 def test_who_confirms_late_ends_no_later_move() -> None:
     spec = dead().when(redrive(to="other"))
-    spec.when(c.ConfirmMoves(NAME, 0, "", (1,), (), "another")).then().answers(MovesTaken(0))
-    spec.when(c.ConfirmMoves(NAME, 0, "", (1,), (), "other")).answers(MovesTaken(1))
+    spec.when(c.ConfirmMoves(NAME, 0, "", 1, (1,), (), "another")).then().answers(MovesTaken(0))
+    spec.when(c.ConfirmMoves(NAME, 0, "", 1, (1,), (), "other")).answers(MovesTaken(1))
+
+
+def test_who_confirms_for_a_queue_that_was_made_anew_takes_nothing_from_it() -> None:
+    settings: dict[str, Any] = {"max_attempts": 1, "dead_letter_queue": "late"}
+    old = dead(1, **settings).stands(m1="MOVING")
+    made = c.CreateQueue(NAME, 0, replace(SETTINGS, **settings), ROUTE)
+    anew = old.when(c.DeleteQueue(NAME, 0, True)).when(made).when(put(new())).when(take())
+    anew = anew.when(nack((1, anew.reply.token))).stands(m1="MOVING")
+    late = c.ConfirmMoves(NAME, 0, "", old.state.incarnation, (1,), (), "late")
+    anew.when(late).then().answers(MovesTaken(0))
+    anew.when(replace(late, incarnation=anew.state.incarnation)).answers(MovesTaken(1)).stands()
 
 
 def test_bounds_of_a_confirmation() -> None:
-    dead().when(c.ConfirmMoves(NAME, 0, "", tuple(range(501)), ())).refuses("BATCH_TOO_LARGE")
-    dead().when(c.ConfirmMoves(NAME, 0, "", (), (c.MoveFailure(1, "x" * 501),))).refuses("BAD_ARGUMENT")
+    dead().when(c.ConfirmMoves(NAME, 0, "", 1, tuple(range(501)), ())).refuses("BATCH_TOO_LARGE")
+    dead().when(c.ConfirmMoves(NAME, 0, "", 1, (), (c.MoveFailure(1, "x" * 501),))).refuses("BAD_ARGUMENT")
 
 
 def test_what_is_on_its_way_does_not_count_in_depth() -> None:
     spec = dead(2, max_depth=2).when(put(new())).refuses("QUEUE_FULL", "redrive or purge")
     away = spec.when(redrive(1, to="other")).when(put(new())).stands(m1="MOVING", m2="DEAD", m3="READY")
     away.when(put(new())).refuses("QUEUE_FULL")
-    failed = away.when(c.ConfirmMoves(NAME, 0, "", (), (c.MoveFailure(1, "no"),)))
+    failed = away.when(c.ConfirmMoves(NAME, 0, "", 1, (), (c.MoveFailure(1, "no"),)))
     assert failed.state.away == 0
 
 

@@ -92,7 +92,7 @@ def test_what_made_room_behind_a_leased_head_is_forgotten() -> None:
     for _ in range(300):
         spec = spec.when(put(g()))
         gone = tuple(spec.state.subscriptions[""].moving)
-        spec = spec.when(ConfirmMoves(NAME, 0, "", gone, (), "late"))
+        spec = spec.when(ConfirmMoves(NAME, 0, "", 1, gone, (), "late"))
     group = spec.state.subscriptions[""].groups["g"]
     assert group.size <= 2 * group.here + SLACK
 

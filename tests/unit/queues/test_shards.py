@@ -60,7 +60,7 @@ def test_created_once_it_is_there() -> None:
         INSPECT,
         c.AddSubscription(NAME, 0, "x"),
         c.WithdrawReceive(NAME, 0, "", 1),
-        c.ConfirmMoves(NAME, 0, "", (), ()),
+        c.ConfirmMoves(NAME, 0, "", 1, (), ()),
     ],
 )
 def test_nothing_can_be_asked_of_a_queue_that_is_not_there(command: Any) -> None:
