@@ -33,38 +33,41 @@ TENANT = "dev"
 SCHEMAS = Schemas()
 
 
-def acquire(name: str, client: str, sequence: int) -> bytes:
-    """Return the command "hold the lock `name` for 30 s; only try"."""
+def meta(client: str, sequence: int) -> dict[str, Any]:
+    """Return what every command begins with."""
     now_ms = time.time_ns() // 1_000_000
-    meta = {
+    return {
         "floor": sequence, "tenant": TENANT, "client": client, "sequence": sequence, "handle": "1",
         "issued_ms": now_ms, "deadline_ms": now_ms + 60_000, "traceparent": None, "session": None,
     }  # fmt: skip
+
+
+def acquire(name: str, client: str, sequence: int) -> bytes:
+    """Return the command "hold the lock `name` for 30 s; only try"."""
     command = {
-        "meta": meta, "name": name, "mode": "EXCLUSIVE", "ttl_ms": 30_000, "wait_ms": 0, "priority": 0,
-        "lock_delay_ms": 0, "transaction": None,
+        "meta": meta(client, sequence), "name": name, "mode": "EXCLUSIVE", "ttl_ms": 30_000, "wait_ms": 0,
+        "priority": 0, "lock_delay_ms": 0, "transaction": None,
     }  # fmt: skip
     return SCHEMAS.write("tidelock.locks.AcquireLock", command)
 
 
-async def publish(name: str, command: bytes) -> int:
+async def publish(kind: str, name: str, command: bytes) -> int:
     """Publish `command`; return its partition."""
+    topic = f"tidelock.{kind}.commands"
     async with AIOKafkaProducer(bootstrap_servers=KAFKA, acks="all", enable_idempotence=True) as producer:
-        sent = await producer.send_and_wait(
-            "tidelock.locks.commands", command, key=f"{TENANT}/{name}".encode()
-        )
-        print(f"published to tidelock.locks.commands/{sent.partition}@{sent.offset}")
+        sent = await producer.send_and_wait(topic, command, key=f"{TENANT}/{name}".encode())
+        print(f"published to {topic}/{sent.partition}@{sent.offset}")
         return int(sent.partition)
 
 
-async def answer(partition: int, client: str, sequence: int) -> tuple[str, dict[str, Any]]:
+async def answer(kind: str, partition: int, client: str, sequence: int) -> tuple[str, dict[str, Any]]:
     """Tail the log until the command's answer stands in it; return (type, fields)."""
-    at = TopicPartition("tidelock.locks.log", partition)
+    at = TopicPartition(f"tidelock.{kind}.log", partition)
     consumer = AIOKafkaConsumer(bootstrap_servers=KAFKA, enable_auto_commit=False)
     async with consumer:
         consumer.assign([at])
         consumer.seek(at, 0)  # the accept rule judges a record by all before it
-        judge = Judge(PartitionId("locks", partition))
+        judge = Judge(PartitionId(kind, partition))
         async for record in consumer:
             judged = judge.judge(Stored(record.offset, record.timestamp, record.value))
             if judged.void is not None or not isinstance(judged.record, Commit):
@@ -79,9 +82,9 @@ async def answer(partition: int, client: str, sequence: int) -> tuple[str, dict[
 async def main(name: str) -> None:
     """Ask for the lock and print what was answered."""
     client, sequence = f"example-{uuid4().hex[:8]}", 1
-    partition = await publish(name, acquire(name, client, sequence))
-    kind, reply = await asyncio.wait_for(answer(partition, client, sequence), 30)
-    print(kind, reply)
+    partition = await publish("locks", name, acquire(name, client, sequence))
+    reply, fields = await asyncio.wait_for(answer("locks", partition, client, sequence), 30)
+    print(reply, fields)
 
 
 if __name__ == "__main__":
