@@ -103,7 +103,8 @@ class MessagesEvent(QueueEvent):
 
     messages: list[EventMessage] = strawberry.field(description="The first 100.")
     incarnation: Long | None = strawberry.field(
-        default=None, description="DELIVERED: of the shard: messages are <shard>.<incarnation>.<number>."
+        default=None,
+        description="DELIVERED alone: of the shard. Messages are <shard>.<incarnation>.<number>.",
     )
     consumer: Party | None = strawberry.field(default=None, description="DELIVERED: who has them.")
     token: Long | None = strawberry.field(default=None, description="DELIVERED: of the delivery.")
