@@ -14,6 +14,7 @@ Body: TypeAlias = tuple[
 PAYLOAD: Final = 0
 GROUP: Final = 1
 PRIORITY: Final = 3
+ORIGIN: Final = 6
 ENQUEUED_AT: Final = 7
 
 

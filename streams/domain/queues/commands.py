@@ -1,7 +1,6 @@
-"""What a queue is asked. Standard library only.
+"""What a shard of a queue is asked. Standard library only.
 
-All address one shard. `queue` is the queue's name, without `#`; the client finds the shard. Receipts name a message by
-its number in the shard and the delivery by its token, which is greater than all before it.
+`queue` is its name, without `#`. A receipt is a message's number in the shard, and the token of one delivery of it.
 """
 
 from typing import Literal, TypeAlias
@@ -32,6 +31,8 @@ class Origin:
     attempts: int
     subscription: str = ""
     """Whose dead letter it was, in a broadcast queue."""
+    hops: int = 0
+    """How often it was moved since it was put or redriven, up to 8."""
 
 
 @value

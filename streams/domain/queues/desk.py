@@ -5,9 +5,10 @@ it is neither dead nor moving. Imports the standard library and `immutables` onl
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from streams.domain.queues.body import GROUP, PAYLOAD, PRIORITY, Body
+from streams.domain.queues.body import ENQUEUED_AT, GROUP, ORIGIN, PAYLOAD, PRIORITY, Body
 from streams.domain.queues.groups import NOBODY, joined, left, with_leased
 from streams.domain.queues.heap import push
 from streams.domain.queues.numbered import Numbered
@@ -114,6 +115,15 @@ class Desk:
                 group = self.body(number)[GROUP]
                 if group is not None:
                     self.d.groups = self.d.groups.set(group, with_leased(self.d.groups[group], 0))
+
+    def start_over(self, numbers: Iterable[int]) -> None:
+        """Forget how often these were moved."""
+        for number in numbers:
+            body = self.body(number)
+            origin = body[ORIGIN]
+            if origin is not None and origin.hops:
+                anew = (*body[:ORIGIN], replace(origin, hops=0), body[ENQUEUED_AT])
+                self.q.messages = self.q.messages.put(number, anew)
 
     def ready(self, number: int) -> None:
         """Give a message its place in its lane; if it is in a group: if it is its turn."""

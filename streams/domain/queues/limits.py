@@ -4,7 +4,7 @@ from typing import Final
 
 from streams.domain.decider import Rejected
 from streams.domain.queues.commands import NewMessage, Origin
-from streams.domain.queues.rejections import bad_argument, dead_letter_loop
+from streams.domain.queues.rejections import bad_argument, dead_letter_loop, too_many_hops
 from streams.domain.queues.settings import QueueRoute, QueueSettings
 
 DAY_MS: Final = 86_400_000
@@ -29,6 +29,8 @@ MAX_NAME: Final = 256
 MAX_HEADERS: Final = 32
 MAX_HEADER_VALUE: Final = 1_024
 MAX_REASON: Final = 500
+MAX_HOPS: Final = 8
+"""Moves of a message from queue to queue until somebody redrives it: dead-letter queues may lead in a circle."""
 MAX_BATCH: Final = 500
 """Messages, or receipts, of one command, and of one list in an event."""
 MAX_BATCH_BYTES: Final = 400 * 1024
@@ -152,6 +154,8 @@ def refuse_origin(origin: Origin) -> Rejected | None:
             return refused
     if len(origin.reason) > MAX_REASON:
         return bad_argument("origin.reason", f"must have {MAX_REASON} characters at the most", origin.reason)
+    if origin.hops > MAX_HOPS:
+        return too_many_hops(MAX_HOPS)
     return within("origin.attempts", origin.attempts, 0, MAX_ATTEMPTS)
 
 

@@ -134,6 +134,7 @@ def _landed(desk: Desk, numbers: Sequence[int]) -> None:
 
 def _redriven(desk: Desk, e: MessagesRedriven) -> None:
     desk.d.dead = desk.d.dead.without(e.messages)
+    desk.start_over(e.messages)
     if e.to is not None:
         _send(desk, e.messages, e.to)
         return

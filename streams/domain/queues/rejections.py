@@ -8,7 +8,8 @@
     VERSION_CONFLICT      the settings are not, or no longer, of the version that was named
     STALE_ROUTE           the queue's shards have changed; details say how they are now
     NOT_DRAINED           the change of shards before is not over in this one
-    DEAD_LETTER_LOOP      a queue cannot be its own dead-letter queue, nor be redriven into itself
+    DEAD_LETTER_LOOP      a queue cannot be its own dead-letter queue, nor be redriven into itself; or several lead
+                          in a circle, and a message was moved as often as may be
     PAYLOAD_TOO_LARGE     a message is larger than the queue takes
     BATCH_TOO_LARGE       a command brings too much at once
     RECEIPT_INVALID       none of the receipts holds (any more)
@@ -110,6 +111,15 @@ def dead_letter_loop(queue: str) -> Rejected:
         f"queue {queue!r} cannot take its own dead letters; name another queue, or none to keep them as dead"
     )
     return Rejected("DEAD_LETTER_LOOP", message, (("queue", queue),))
+
+
+def too_many_hops(limit: int) -> Rejected:
+    """Messages do go round in a circle, of several queues."""
+    message = (
+        f"the message was moved {limit} times since it was put or redriven, which are the most: its dead-letter queues "
+        "lead in a circle; configure one of them without dead_letter_queue, then redrive"
+    )
+    return Rejected("DEAD_LETTER_LOOP", message, (("hops", str(limit)),))
 
 
 def payload_too_large(size: int, limit: int) -> Rejected:

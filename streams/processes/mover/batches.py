@@ -48,7 +48,8 @@ def rest_of(page: Page, target: str, span: Span, batch: Batch) -> Span | None:
 def moved_message(incarnation: int, source: Source, peeked: PeekedMessage, body: MessageBody) -> NewMessage:
     """Return the message as its target shall have it; its shard there is not chosen yet."""
     identity = f"{source.number}.{incarnation}.{peeked.message}"
-    origin = Origin(source.queue, identity, peeked.reason, peeked.attempts, source.subscription)
+    hops = 1 + (0 if body.origin is None else body.origin.hops)
+    origin = Origin(source.queue, identity, peeked.reason, peeked.attempts, source.subscription, hops)
     dedup_id = dedup_id_of(source, identity)
     return NewMessage(body.payload, body.group, body.key, body.priority, 0, dedup_id, body.headers, 0, origin)
 

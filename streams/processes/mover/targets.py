@@ -20,7 +20,7 @@ OTHER_ROUTE = "STALE_ROUTE"
 FOR_GOOD = frozenset(
     {
         GONE, "BAD_ARGUMENT", "BAD_NAME", "BATCH_TOO_LARGE", "COMMAND_TOO_LARGE", "PAYLOAD_TOO_LARGE",
-        "NO_SUBSCRIPTIONS",
+        "NO_SUBSCRIPTIONS", "DEAD_LETTER_LOOP",
     }
 )  # fmt: skip
 """Refusals that the same message would meet for ever."""

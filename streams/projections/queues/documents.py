@@ -39,9 +39,10 @@ def origin_document(origin: Origin | None) -> str | None:
     """Return where a message was before it was moved, as a JSON object."""
     if origin is None:
         return None
-    return _ENCODE(
-        {name: storable(each) if isinstance(each, str) else each for name, each in asdict(origin).items()}
-    )
+    told = {
+        name: each for name, each in asdict(origin).items() if name != "hops"
+    }  # it starts over by a redrive
+    return _ENCODE({name: storable(each) if isinstance(each, str) else each for name, each in told.items()})
 
 
 def origin_of(text: str | None) -> OriginRow | None:

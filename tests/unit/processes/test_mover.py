@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from streams.domain.queues import commands as c
+from streams.domain.queues.limits import MAX_HOPS
 from streams.domain.queues.settings import QueueRoute
 from streams.processes import follower
 from streams.processes.mover import pauses
@@ -75,7 +76,7 @@ async def test_dead_letters_arrive_in_order_with_where_they_come_from() -> None:
     await moved(world)
     found = world.found("dead")
     assert [body.payload for body in found] == [f"{number}".encode() for number in range(250)]
-    assert found[6].origin == c.Origin("orders", "0.1.7", "no", 1)
+    assert found[6].origin == c.Origin("orders", "0.1.7", "no", 1, hops=1)
     assert world.book.verified().violations == []
 
 
@@ -135,6 +136,43 @@ async def test_what_its_target_could_never_keep_stays_here(target: dict[str, Any
     await moved(world, left=2)
     assert states(world, "orders") == ["DEAD", "DEAD"]
     assert all(peeked.reason.startswith(f"{code} (dead): ") for peeked, _ in world.standing("orders"))
+
+
+async def test_dead_letter_queues_that_lead_in_a_circle_are_left_after_eight_moves() -> None:
+    world = World()
+    ring = {"a": "b", "b": "c", "c": "a"}
+    for queue, target in ring.items():
+        world.create(queue, max_attempts=1, dead_letter_queue=target)
+    world.enqueue("a", b"1")
+    one, _ = mover(world)
+    here = "a"
+    async with running(one):
+        for _ in range(MAX_HOPS):
+            world.kill(here, 1)
+            here = ring[here]
+            await until(lambda: bool(world.found(here)))  # noqa: B023
+        world.kill(here, 1)
+        await until(lambda: one.state.moving == 0 and states(world, here) == ["DEAD"])
+        assert world.standing(here)[0][0].reason.startswith(f"DEAD_LETTER_LOOP ({ring[here]}): ")
+        world.do(c.RedriveMessages(here, 0, "", (), None, None, "a", 10, False))
+        await until(lambda: bool(world.found("a")))
+    assert states(world, "a") == ["READY"]
+    assert world.book.verified().violations == []
+
+
+async def test_queues_that_overflow_into_each_other_come_to_rest() -> None:
+    world, depth = World(), 5
+    for queue, target in (("a", "b"), ("b", "a")):
+        world.create(queue, dead_letter_queue=target, max_depth=depth, overflow="DEAD_LETTER_OLDEST")
+        world.enqueue(queue, *[b"x"] * depth)
+    world.enqueue("a", b"x")
+    one, _ = mover(world)
+    async with running(one):
+        await until(lambda: not world.moving("a") and not world.moving("b"))
+    found = world.found("a") + world.found("b")
+    assert len(found) == 2 * depth + 1
+    assert [body.origin.hops for body in found if body.origin is not None] == [MAX_HOPS] * len(found)
+    assert "DEAD" in states(world, "a") + states(world, "b")
 
 
 async def test_a_full_target_is_waited_for_visibly_and_others_are_not() -> None:
