@@ -383,6 +383,7 @@ async def test_a_resize_begins_and_is_asked_for_again_until_it_is_done(desk: Des
     await desk.do(CREATE, settings={"dedupWindowMs": 5_000})
     resize = """mutation ($shards: Int! = 3) { it: resizeQueue(name: "orders", shards: $shards) {
         ... on Refusal { code } ... on ResizedQueue { shards drained involved left done } } }"""
+    await desk.do(PUT, messages=[{"text": "x", "dedupId": "d"}])
     begun = await desk.do(resize)
     assert (begun["shards"], begun["involved"], begun["done"]) == (3, 3, False)
     await desk.pass_(6)
