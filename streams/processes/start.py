@@ -1,19 +1,25 @@
-"""Where the detector begins to read each partition: at its start, or where the read model `locks` stands."""
+"""Where detector and mover begin to read each partition: at its start, or where the read model stands.
+
+The read model only saves reading: it is not waited for.
+"""
 
 from collections.abc import Iterable
 from typing import Protocol
 
 import structlog
 
+from streams.domain.queues.settings import shard_name
 from streams.log.accepted import CommitReader
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
 from streams.processes.deadlocks.detector import DeadlockDetector
 from streams.processes.deadlocks.edges import tenant_of
+from streams.processes.mover.moves import Lane, Moves, Source, Span
 from streams.projections.locks.projections import LOCKS
 from streams.projections.locks.standing import restored_locks
 from streams.projections.ports import Loaded, SinkError
 from streams.projections.projection import Projection
+from streams.projections.queues.moving import MovingReads
 
 
 class ReadModels(Protocol):
@@ -35,24 +41,44 @@ async def begin_where_the_read_model_is(
     readers: Iterable[CommitReader],
     vocabulary: Vocabulary,
 ) -> list[CommitReader]:
-    """Restore the tenant's locks into `detector`; return readers from there on. Of what cannot be loaded: `readers`.
-
-    The read model only saves reading: it is not waited for.
-    """
+    """Restore the tenant's locks into `detector`; return readers from there on. Of what cannot be loaded: `readers`."""
     begun = []
     for reader in readers:
         where = reader.where
         try:
             loaded = await store.load(LOCKS, where)
         except SinkError as error:
-            log = structlog.get_logger("tidelock.processes")
-            log.warning(
-                "no read model; the log is read from its start", partition=str(where), error=str(error)
-            )
-            begun.append(reader)
+            begun.append(_all_of_it(reader, error))
             continue
         locks = restored_locks(loaded.rows)
         own = {key: lock for key, lock in locks.items() if tenant_of(key) == tenant}
         detector.restore(where, loaded.checkpoint.events, own)
         begun.append(CommitReader(where, vocabulary, loaded.checkpoint))
     return begun
+
+
+async def begin_where_moves_are_known(
+    reads: MovingReads, moves: Moves, tenant: str, readers: Iterable[CommitReader], vocabulary: Vocabulary
+) -> list[CommitReader]:
+    """Restore what of the tenant is on its way into `moves`; return readers from there on, else `readers`."""
+    begun = []
+    for reader in readers:
+        where = reader.where
+        try:
+            known = await reads.moving(tenant, where)
+        except SinkError as error:
+            begun.append(_all_of_it(reader, error))
+            continue
+        for row in known.rows:
+            source = Source(where, shard_name(row.queue, row.shard), row.subscription)
+            moves.restore(Lane(source, row.target), row.messages, Span(row.first, row.last))
+        begun.append(CommitReader(where, vocabulary, known.checkpoint))
+    return begun
+
+
+def _all_of_it(reader: CommitReader, error: SinkError) -> CommitReader:
+    log = structlog.get_logger("tidelock.processes")
+    log.warning(
+        "no read model; the log is read from its start", partition=str(reader.where), error=str(error)
+    )
+    return reader

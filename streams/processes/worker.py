@@ -17,6 +17,7 @@ import structlog
 import tidelock
 from schemas.errors import SchemaError
 from storage.kafka.tail import KafkaLogTail
+from storage.postgres.moving import PostgresMovingReads
 from storage.postgres.pool import PoolSettings, pool
 from storage.postgres.store import PostgresProjectionStore
 from streams.domain.kind import KindSpec
@@ -33,10 +34,17 @@ from streams.processes.deadlocks.detector import DeadlockDetector
 from streams.processes.deadlocks.process import DeadlockProcess
 from streams.processes.direct_lane import PATIENCE_S, ClientLane, ClientQueueLane
 from streams.processes.identity import Identity
+from streams.processes.mover.moves import Moves
 from streams.processes.mover.process import MoverProcess
-from streams.processes.start import ReadModels, begin_at_the_start, begin_where_the_read_model_is
+from streams.processes.start import (
+    ReadModels,
+    begin_at_the_start,
+    begin_where_moves_are_known,
+    begin_where_the_read_model_is,
+)
 from streams.processes.status import AtWork, application
 from streams.processes.telemetry import DeadlockWatch, MoverWatch
+from streams.projections.queues.moving import MovingReads
 from tidelock.client.client import Client
 from tidelock.client.errors import BadArgument, ConnectionLost, TidelockError
 
@@ -69,15 +77,17 @@ async def _work(settings: ProcessesSettings, log: structlog.BoundLogger) -> int:
             log.error("settings are not usable", code=error.code, error=str(error))
             return EXIT_CONFIGURATION
         store: ReadModels | None = None
+        moving: MovingReads | None = None
         if settings.postgres is not None:
             limits = PoolSettings(application=settings.processes_name, max_size=2)
-            store = PostgresProjectionStore(await opened.enter_async_context(pool(settings.postgres, limits)))
+            connections = await opened.enter_async_context(pool(settings.postgres, limits))
+            store, moving = PostgresProjectionStore(connections), PostgresMovingReads(connections)
         try:
             async with asyncio.TaskGroup() as working:
                 if partitions := _partitions(client, LOCKS):
                     working.create_task(_detect(settings, client, partitions, store, at_work))
                 if partitions := _partitions(client, QUEUES):
-                    working.create_task(_move(settings, client, partitions, at_work))
+                    working.create_task(_move(settings, client, partitions, moving, at_work))
         except* (LogHalt, SchemaError) as halts:
             log.error("a log cannot be read on", error=str(_first(halts)))
         return EXIT_LOG
@@ -151,16 +161,21 @@ async def _move(
     settings: ProcessesSettings,
     client: Client,
     partitions: Sequence[PartitionId],
+    reads: MovingReads | None,
     at_work: AtWork,
 ) -> None:
     """Move messages between queues until a log halts."""
-    vocabulary = Vocabulary(QUEUES)
+    vocabulary, moves = Vocabulary(QUEUES), Moves()
+    begun = begin_at_the_start(partitions, vocabulary)
+    if reads is not None:
+        begun = await begin_where_moves_are_known(reads, moves, client.tenant, begun, vocabulary)
     mover = MoverProcess(
-        Identity(client.tenant, client.id), vocabulary, begin_at_the_start(partitions, vocabulary),
-        KafkaLogTail(settings.kafka), ClientQueueLane(client), MoverWatch(),
+        Identity(client.tenant, client.id), vocabulary, begun, KafkaLogTail(settings.kafka),
+        ClientQueueLane(client), MoverWatch(), moves,
     )  # fmt: skip
     at_work.movers.append(mover)
-    structlog.get_logger("tidelock.processes").info("moving messages", partitions=len(partitions))
+    log = structlog.get_logger("tidelock.processes")
+    log.info("moving messages", offsets={str(each.where): each.next_offset for each in begun})
     await mover.run()
 
 

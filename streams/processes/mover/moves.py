@@ -102,6 +102,11 @@ class Moves:
                 return None
         return self._on_their_way(Lane(Source(where, shard, event.subscription), to), list(numbers))
 
+    def restore(self, lane: Lane, count: int, span: Span) -> None:
+        """Begin with what was on its way in a lane where the fold begins."""
+        self.moving[lane.source] = self.moving.get(lane.source, 0) + count
+        self._spans[lane] = span
+
     def has_begun(self, source: Source, event: Any) -> bool:
         """Say whether nothing of the source was on its way before `event`, the last that was folded."""
         begins = isinstance(event, MessagesDied | MessagesRedriven)

@@ -72,9 +72,11 @@ class MoverProcess(Follower):
         tail: LogTail,
         lane: QueueLane,
         watch: Watch,
+        moves: Moves | None = None,
     ) -> None:
+        """`moves`: what was on its way where the readers begin; None: they begin at the start."""
         super().__init__(readers, tail, watch.trouble)
-        self.moves = Moves()
+        self.moves = Moves() if moves is None else moves
         self.pauses = Pauses()
         self.state = MoverState()
         """May be read by any thread."""

@@ -13,12 +13,13 @@ from streams.domain.queues import commands as c
 from streams.domain.queues import replies as r
 from streams.domain.queues.kind import QUEUES
 from streams.domain.queues.settings import QueueRoute
+from streams.log.accepted import CommitReader
 from streams.log.ports import Stored
 from streams.log.positions import PartitionId
 from streams.log.records import LoggedDecision
 from streams.processes.identity import Identity
 from streams.processes.lane import LaneRefused, LaneUnavailable
-from streams.processes.mover.moves import Lane, Source
+from streams.processes.mover.moves import Lane, Moves, Source
 from streams.processes.mover.ports import Page, Settled
 from streams.processes.mover.process import MoverProcess, MoverState
 from streams.processes.start import begin_at_the_start
@@ -212,11 +213,16 @@ class News:
 
 
 def mover(
-    world: World, client: str = "m1", random: Random | None = None, trouble: int = 0, mute: bool = False
+    world: World,
+    client: str = "m1",
+    random: Random | None = None,
+    trouble: int = 0,
+    mute: bool = False,
+    begun: tuple[list[CommitReader], Moves] | None = None,
 ) -> tuple[MoverProcess, News]:
-    """Return a mover at the start of the world's log."""
+    """Return a mover; `begun`: where it begins, if not at the start of the world's log."""
     news = News()
     lane = WorldLane(world, client, random or Random(1), trouble, mute)
-    readers = begin_at_the_start([HERE], WORDS)
-    made = MoverProcess(Identity("dev", client), WORDS, readers, WorldTail(world), lane, news)
+    readers, moves = begun or (begin_at_the_start([HERE], WORDS), Moves())
+    made = MoverProcess(Identity("dev", client), WORDS, readers, WorldTail(world), lane, news, moves)
     return made, news
