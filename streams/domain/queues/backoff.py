@@ -12,12 +12,9 @@ _MASK: Final = (1 << 64) - 1
 
 def backoff_ms(settings: QueueSettings, incarnation: int, number: int, attempts: int) -> int:
     """Return the pause after so many attempts: min * factor^(attempts - 1), at most max, give or take the jitter."""
-    pause = settings.backoff_min_ms
-    for _ in range(attempts - 1):
-        if pause >= settings.backoff_max_ms or settings.backoff_factor == 100:
-            break
-        pause = pause * settings.backoff_factor // 100
-    pause = min(pause, settings.backoff_max_ms)
+    times = attempts - 1
+    grown: int = settings.backoff_min_ms * settings.backoff_factor**times // 100**times
+    pause = min(grown, settings.backoff_max_ms)
     span = pause * settings.jitter // 100
     return pause - span + _scatter(incarnation, number, attempts) % (2 * span + 1)
 

@@ -131,6 +131,8 @@ class RemoveSubscription:
     queue: str
     shard: int
     subscription: str
+    force: bool = False
+    """True: also its dead letters, and those that are on their way to another queue."""
 
 
 @value

@@ -52,6 +52,14 @@ class Return:
 
 
 @value
+class Delay:
+    """A message that is not to be delivered yet."""
+
+    message: int
+    ready_at: int
+
+
+@value
 class QueueCreated:
     """The shard is there. The event's token is its incarnation: message ids begin with it."""
 
@@ -209,6 +217,8 @@ class MessagesRedriven:
     subscription: str
     messages: tuple[int, ...]
     to: str | None
+    delayed: tuple[Delay, ...] = ()
+    """Those that died before their time came, and wait for it again."""
 
 
 @value

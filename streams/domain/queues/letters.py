@@ -2,11 +2,18 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from streams.domain.decider import Context, Decision, Rejected
+from streams.domain.decider import Context, Decision, LeaseMs, Rejected
 from streams.domain.queues.body import GROUP
 from streams.domain.queues.commands import ConfirmMoves, PurgeMessages, RedriveMessages
 from streams.domain.queues.draft import Draft, sweep
-from streams.domain.queues.events import Event, MessagesMoved, MessagesPurged, MessagesRedriven, MovesFailed
+from streams.domain.queues.events import (
+    Delay,
+    Event,
+    MessagesMoved,
+    MessagesPurged,
+    MessagesRedriven,
+    MovesFailed,
+)
 from streams.domain.queues.limits import (
     MAX_BATCH,
     MAX_LOOKED_AT,
@@ -54,10 +61,19 @@ def redrive(command: RedriveMessages, queue: Queue, context: Context) -> Decisio
     if command.dry_run or not chosen:
         return Decision((), reply)
     draft = Draft(queue, context)
-    draft.add(MessagesRedriven(command.subscription, tuple(chosen), command.to))
+    delayed = _delayed(queue, chosen, context.now) if command.to is None else ()
+    draft.add(MessagesRedriven(command.subscription, tuple(chosen), command.to, delayed))
     if sub.waits:
         sweep(draft)
     return draft.decision(reply)
+
+
+def _delayed(queue: Queue, numbers: list[int], now: LeaseMs) -> tuple[Delay, ...]:
+    """Return which of them were put with a delay that is not over."""
+    if not queue.since:
+        return ()
+    times = [(number, queue.since.get(number, 0)) for number in numbers]
+    return tuple([Delay(number, ready_at) for number, ready_at in times if ready_at > now])
 
 
 def _dead(command: RedriveMessages, sub: Deliveries) -> Iterator[int]:

@@ -40,7 +40,7 @@ MAX_LOOKED_AT: Final = 20_000
 """Messages at which one peek, redrive or purge looks; the answer says where the next may go on."""
 MAX_WAITING: Final = 10_000
 MAX_SUBSCRIPTIONS: Final = 64
-MAX_REMOVED: Final = 100_000
+MAX_REMOVED: Final = 10_000
 """Messages that a subscription may still need when it is removed: more are to be purged first."""
 MAX_EVENTS: Final = 200
 """A decision that has so many events stops; what is left is due at once, and the next Tick goes on."""

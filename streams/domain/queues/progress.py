@@ -139,13 +139,16 @@ def _redriven(desk: Desk, e: MessagesRedriven) -> None:
         _send(desk, e.messages, e.to)
         return
     desk.d.past = without(desk.d.past, e.messages)
+    for each in e.delayed:
+        desk.d.delayed = desk.d.delayed.put(each.message, each.ready_at)
     for number in e.messages:
         group = desk.body(number)[GROUP]
         if group is not None:
             if desk.q.route.is_changing:
                 desk.d.revived = desk.d.revived.set(number, True)
             desk.into_group(number, group)
-        desk.ready(number)
+        if number not in desk.d.delayed.times:
+            desk.ready(number)
     desk.stale = True
 
 

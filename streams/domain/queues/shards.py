@@ -133,8 +133,13 @@ def remove_subscription(
     sub = queue.subscriptions.get(command.subscription)
     if sub is None or sub.mine is None:
         return Decision((), reply)
+    what, letters = f"subscription {command.subscription!r}", len(sub.dead) + len(sub.moving)
+    if letters and not command.force:
+        cure = (
+            "these are dead, or on their way to another queue: redrive or purge them, or remove it with force"
+        )
+        return Decision((), queue_not_empty(what, letters, cure))
     if len(sub.mine) > MAX_REMOVED:
-        what = f"subscription {command.subscription!r}"
         return Decision((), queue_not_empty(what, len(sub.mine), f"purge it down to {MAX_REMOVED} first"))
     draft = Draft(queue, context)
     draft.add(SubscriptionRemoved(command.subscription, len(sub.mine)))

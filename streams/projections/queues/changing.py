@@ -300,15 +300,17 @@ def _died(draft: Draft, e: MessagesDied, cause: Cause) -> None:
 
 
 def _redriven(draft: Draft, e: MessagesRedriven, cause: Cause) -> None:
-    owed, entries = draft.subscription(e.subscription), []
+    owed, when, entries = draft.subscription(e.subscription), cause.when, []
+    delays = {each.message: each.ready_at for each in e.delayed}
     for number in e.messages:
-        row = owed.get(number, "DEAD")
+        row, ready_at = owed.get(number, "DEAD"), delays.get(number, 0)
+        due = (ready_at, when.wall(ready_at)) if ready_at else _UNDUE
         if e.to is None:
-            state, attempts, reason = "READY", 0, None
+            state, attempts, reason = "DELAYED" if ready_at else "READY", 0, None
         else:
             state, attempts, reason = "MOVING", row[ATTEMPTS], row[REASON]
-        owed.put(row, _changed(row, state, attempts, _UNDUE, _UNLEASED, reason, e.to, cause.when))
-        entries.append((number, attempts, 0))
+        owed.put(row, _changed(row, state, attempts, due, _UNLEASED, reason, e.to, when))
+        entries.append((number, attempts, ready_at))
     draft.counted().redriven += len(entries)
     _tell(draft, Step(cause.event, e.subscription, "REDRIVEN", cause.who, target=e.to), entries, cause)
 

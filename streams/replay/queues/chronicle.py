@@ -122,7 +122,8 @@ def _steps(place: Place, event: Any, cause: Cause) -> Iterator[Step]:
         case e.LeasesExtended(messages=numbers) if number in numbers:
             yield Step("EXTENDED", place, cause, event.subscription, due_lease_ms=event.expires_at)
         case e.MessagesRedriven(messages=numbers) if number in numbers:
-            yield Step("REDRIVEN", place, cause, event.subscription, to=event.to)
+            due = next((each.ready_at for each in _of(event.delayed, number)), 0)
+            yield Step("REDRIVEN", place, cause, event.subscription, due_lease_ms=due, to=event.to)
         case _ if type(event) in _PLAIN and number in event.messages:
             yield Step(_PLAIN[type(event)], place, cause, event.subscription)
 

@@ -222,12 +222,10 @@ class ShardModel:
         if told.event.to is not None:
             told.copy.state = "MOVING"
             return
-        told.copy.state, told.copy.due, told.copy.attempts, told.copy.limit = (
-            "READY",
-            0,
-            0,
-            self._settings.max_attempts,
-        )
+        due = next((each.ready_at for each in told.event.delayed if each.message == told.number), 0)
+        copy = told.copy
+        copy.state, copy.due = ("DELAYED" if due else "READY"), due
+        copy.attempts, copy.limit = 0, self._settings.max_attempts
         self._waits(told.sub, told.number)
 
     def _purged(self, told: Told) -> None:

@@ -47,7 +47,7 @@ def standing(chapters: Sequence[Chapter]) -> str:
             return "moved on; what became of it there is not in these logs"
         case what if what in ENDS:
             return "removed"
-        case "RETURNED" | "ENQUEUED" if last.due_lease_ms > last.cause.lease_ms:
+        case "RETURNED" | "ENQUEUED" | "REDRIVEN" if last.due_lease_ms > last.cause.lease_ms:
             return f"delayed until lease time {last.due_lease_ms:,}"
         case _:
             return "ready to be delivered"
@@ -80,7 +80,7 @@ def _left(step: Step) -> str:
             return _died(step)
         case "REDRIVEN":
             where = "to be delivered here anew" if step.to is None else f"to go to {step.to}"
-            return f"Redriven by {by}, {where}"
+            return f"Redriven by {by}, {where}{_not_before(step)}"
         case "MOVED":
             return f"It is in the other queue, and gone from here: confirmed by {by}"
         case "MOVE_FAILED":
@@ -97,13 +97,17 @@ def _enqueued(step: Step) -> str:
     cause, origin = step.cause, step.origin
     terms = f"{step.size:,} bytes, priority {step.priority}"
     terms += f", group {step.group}" if step.group else ""
-    if step.due_lease_ms > cause.lease_ms:
-        terms += f", not before {duration(step.due_lease_ms - cause.lease_ms)} from here"
+    terms += _not_before(step)
     if origin is None:
         return f"Enqueued by {_name(step.consumer)} {command(cause)}{sent(cause)}: {terms}"
     why = f" ({origin.reason})" if origin.reason else ""
     came = f"Came from {origin.queue}, where it was {origin.message}, after {origin.attempts:,} attempts{why}"
     return f"{came}; brought by {actor(cause)}: {terms}"
+
+
+def _not_before(step: Step) -> str:
+    wait_ms = step.due_lease_ms - step.cause.lease_ms
+    return f", not before {duration(wait_ms)} from here" if wait_ms > 0 else ""
 
 
 def _delivered(step: Step) -> str:

@@ -12,8 +12,8 @@ def add(name: str) -> c.AddSubscription:
     return c.AddSubscription(NAME, 0, name)
 
 
-def remove(name: str) -> c.RemoveSubscription:
-    return c.RemoveSubscription(NAME, 0, name)
+def remove(name: str, force: bool = False) -> c.RemoveSubscription:
+    return c.RemoveSubscription(NAME, 0, name, force)
 
 
 def two() -> Spec:
@@ -61,6 +61,15 @@ def test_a_removed_subscription_takes_its_messages_and_its_waits_with_it() -> No
     assert len(gone.state.messages) == 2
     gone.when(remove("one")).then()
     assert len(gone.when(remove("two")).state.messages) == 0
+
+
+def test_dead_letters_go_with_their_subscription_only_by_force() -> None:
+    for to, state in ((None, "DEAD"), ("late", "MOVING")):
+        spec = queue(broadcast=True, max_attempts=1, dead_letter_queue=to).when(add("one"))
+        spec = spec.when(put(new(), new())).when(take(subscription="one")).at(30_000).tick()
+        spec.stands("one", m1=state, m2="READY")
+        spec.when(remove("one")).refuses("QUEUE_NOT_EMPTY", "still holds 1 messages", "force")
+        spec.when(remove("one", force=True)).then(e.SubscriptionRemoved("one", 2))
 
 
 def test_a_subscription_that_still_needs_very_many_is_purged_first(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,6 +44,16 @@ def test_redriven_letters_have_all_attempts_again() -> None:
     assert spec.when(take(1)).reply.messages == (e.Attempt(1, 1),)
 
 
+def test_one_that_died_before_its_time_came_waits_for_it_again() -> None:
+    spec = queue(max_depth=2, overflow="DEAD_LETTER_OLDEST", dead_letter_queue="late")
+    spec = spec.when(put(new(group="g", delay_ms=90), new(delay_ms=9))).when(put(new(group="g"), new()))
+    spec = spec.when(c.ConfirmMoves(NAME, 0, "", 1, (), (c.MoveFailure(1, "no"), c.MoveFailure(2, "no"))))
+    again = spec.at(50).when(redrive()).then(e.MessagesRedriven("", (1, 2), None, (e.Delay(1, 90),)))
+    again.stands(m1="DELAYED", m2="READY", m3="READY", m4="READY").due(90)
+    again.when(take(9)).gets(4, 2).at(90).when(take(9)).gets(1)
+    spec.at(90).when(redrive()).then(e.MessagesRedriven("", (1, 2), None))
+
+
 def test_a_filter_chooses() -> None:
     spec = dead()
     spec.when(redrive(3, 1, 9)).answers(MessagesChosen((1, 3), False, 3))

@@ -1,5 +1,6 @@
 """Receipts: acknowledge, return, keep for longer; leases that end; attempts and backoff."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from streams.domain.queues import commands as c
 from streams.domain.queues import events as e
 from streams.domain.queues.backoff import backoff_ms
 from streams.domain.queues.replies import ReceiptsTaken, RefusedReceipt
-from tests.unit.queues.spec import LEASE, SETTINGS, Spec, ack, extend, nack, new, put, queue, take
+from tests.unit.queues.spec import LEASE, NAME, SETTINGS, Spec, ack, extend, nack, new, put, queue, take
 
 THREE = tuple([new()] * 3)
 
@@ -129,6 +130,30 @@ def test_a_mass_expiry_goes_on_in_the_next_decision() -> None:
 )
 def test_backoff_doubles_up_to_its_most(attempts: int, pause: int) -> None:
     assert backoff_ms(SETTINGS, 1, 1, attempts) == pause
+
+
+@pytest.mark.parametrize(
+    ("least", "factor", "pauses"),
+    [
+        (9, 110, (9, 9, 10, 11, 13, 14, 15, 17, 19, 21)),
+        (1, 150, (1, 1, 2, 3, 5, 7, 11, 17, 25, 38)),
+        (50, 101, (50, 50, 51, 51, 52, 52, 53, 53, 54, 54)),
+        (0, 200, (0,) * 10),
+        (7, 100, (7,) * 10),
+    ],
+)
+def test_short_pauses_grow_too(least: int, factor: int, pauses: tuple[int, ...]) -> None:
+    settings = replace(SETTINGS, backoff_min_ms=least, backoff_factor=factor)
+    assert tuple(backoff_ms(settings, 1, 1, attempts) for attempts in range(1, 11)) == pauses
+
+
+def test_fewer_attempts_count_for_a_message_when_it_comes_back() -> None:
+    spec = queue(max_attempts=5, backoff_min_ms=0).when(put(new()))
+    for _ in range(3):
+        spec = spec.when(take())
+        spec = spec.when(nack((1, spec.reply.token), delay_ms=0))
+    fewer = spec.when(c.ConfigureQueue(NAME, 0, replace(SETTINGS, max_attempts=2), 0)).when(take()).gets(1)
+    fewer.when(nack((1, fewer.reply.token))).stands(m1="DEAD")
 
 
 def test_jitter_is_spread_evenly_and_always_the_same() -> None:

@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from streams.domain.queues.commands import Origin
-from streams.domain.queues.events import MessagesAcked, MessagesDelivered, MessagesDue, MessagesMoved
+from streams.domain.queues.events import (
+    Attempt,
+    Delay,
+    MessagesAcked,
+    MessagesDelivered,
+    MessagesDied,
+    MessagesDue,
+    MessagesMoved,
+    MessagesRedriven,
+)
 from streams.replay.errors import MessageUnknown, NeverUsed
 from streams.replay.moment import AtEnd, AtTime, Target
 from streams.replay.queues.biography import Biographer, Chapter, place_of
@@ -37,6 +46,18 @@ async def told(book: QueueBook, place: Place, target: Target | None = None) -> t
         assert done <= total
 
     return await Biographer(lambda _: book, "dev", WORDS, target or AtEnd(), progress).biography(place)
+
+
+async def test_one_that_is_redriven_before_its_time_waits_for_it() -> None:
+    book = QueueBook().begun().create().did("orders", enqueued(1, message(b"later", ready_at=900)))
+    book.did("orders", MessagesDied("", "OVERFLOW", "overflow", (Attempt(1, 0),), None, 0))
+    book.did("orders", MessagesRedriven("", (1,), None, (Delay(1, 900),)), command="RedriveMessages", at=400)
+    chapters = await told(book, Place("orders", 0, 1, 1))
+    assert list(sentences(chapters[0]))[-1].text.endswith(
+        "to be delivered here anew, not before 500 ms from here."
+    )
+    assert standing(chapters) == "delayed until lease time 900"
+    assert book.verified().violations == []
 
 
 STEPS = ["ENQUEUED", "DELIVERED", "RETURNED", "DUE", "DELIVERED", "DIED", "MOVED"]

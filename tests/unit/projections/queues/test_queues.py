@@ -8,6 +8,7 @@ import pytest
 
 from streams.domain.queues.commands import Header, MoveFailure
 from streams.domain.queues.events import (
+    Delay,
     LeasesExtended,
     MessagesDue,
     MessagesMoved,
@@ -221,6 +222,9 @@ def test_a_dead_letter_stays_until_it_is_redriven() -> None:
     given(*dead, at(3_000, did(MessagesRedriven("", (1,), None)))).shows(
         tables.QUEUE_DELIVERIES, STATE + " reason", (1, "READY", 0, None)
     ).shows(tables.QUEUE_WINDOWS, "dead redriven", (1, 1))
+    given(*dead, at(3_000, did(MessagesRedriven("", (1,), None, (Delay(1, 1_030),))))).shows(
+        tables.QUEUE_DELIVERIES, STATE + " due_lease_ms due_ms", (1, "DELAYED", 0, 1_030, 3_990)
+    )
 
 
 def test_a_dead_letter_that_is_to_be_moved_is_moving_until_it_is_there() -> None:
