@@ -1,0 +1,1 @@
+"""Nodes, their sessions, the services they offer and the brake on mass failures, as pure code."""

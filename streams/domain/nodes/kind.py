@@ -1,0 +1,50 @@
+"""The kind `nodes`, as the catalogue lists it. Standard library only."""
+
+from typing import Final, get_args
+
+from streams.domain.kind import CommandSpec, KindSpec
+from streams.domain.nodes import decider
+from streams.domain.nodes.commands import (
+    Command,
+    DiscoverInstances,
+    Heartbeat,
+    InspectBrake,
+    InspectNode,
+    OfBrake,
+    OfNode,
+)
+from streams.domain.nodes.events import Event, NodesHeard
+from streams.domain.nodes.heartbeat import Heartbeats, heard_keys, join
+from streams.domain.nodes.inspect import shown
+from streams.domain.nodes.names import BRAKE, SERVICE
+from streams.domain.nodes.replies import Reply, ServiceInstances
+from streams.domain.nodes.watches import attached
+
+READS: Final = (InspectNode, DiscoverInstances, InspectBrake)
+
+
+def _key(command: Command | Heartbeats) -> str:
+    if isinstance(command, Heartbeats):
+        return command.beats[0].name
+    if isinstance(command, OfNode):
+        return command.name
+    return BRAKE if isinstance(command, OfBrake) else SERVICE + command.service
+
+
+def _spec(command: type) -> CommandSpec:
+    if command is Heartbeat:
+        return CommandSpec(command, deduplicated=False, coalesce=join)
+    return CommandSpec(command, deduplicated=command not in READS)
+
+
+NODES: Final = KindSpec(
+    name="nodes",
+    decider=decider,
+    commands=tuple(_spec(each) for each in get_args(Command)),
+    events=get_args(Event),
+    replies=(*get_args(Reply), ServiceInstances),
+    key_of=_key,
+    shown=shown,
+    event_keys={NodesHeard: heard_keys},
+    attached=attached,
+)

@@ -1,0 +1,112 @@
+"""How sessions end by wish, draining, and what the sweeper tells."""
+
+from dataclasses import replace
+
+import pytest
+
+from streams.domain.nodes import commands as c
+from streams.domain.nodes import events as e
+from streams.domain.nodes.replies import EndedSession, NodeClosed, NodeKept, SweepRecorded
+from tests.unit.nodes.spec import NAME, SESSION, beat, join, joined, nobody, node
+
+LEAVE = c.DeregisterNode(NAME, SESSION)
+EVICT = c.EvictNode(NAME, "", "too slow")
+COUNTS = (c.SweptCount("locks", 3),)
+SWEPT = c.SweepDone(NAME, SESSION, 12, COUNTS)
+
+
+def test_a_clean_end() -> None:
+    left = node().at(8).when(LEAVE).then(e.NodeLeft(SESSION, "LEFT", 2, 8, "alice", "")).due(None)
+    left.answers(NodeClosed(SESSION, ended=True))
+    left.when(LEAVE).then().answers(NodeClosed(SESSION, ended=False))
+    left.when(join()).then(joined(3, 8))
+
+
+def test_only_who_registered_ends_it() -> None:
+    node().when(LEAVE, "b").refuses("NOT_YOURS", "client-a")
+    node().when(LEAVE, principal="bob").refuses("NOT_YOURS")
+    node().when(c.DeregisterNode(NAME, "n1:7"), "b").then().answers(NodeClosed("n1:7", ended=False))
+    nobody().when(LEAVE).then().answers(NodeClosed(SESSION, ended=False))
+    node().when(c.DeregisterNode(NAME, "x" * 129)).refuses("BAD_ARGUMENT")
+
+
+def test_an_operator_evicts() -> None:
+    gone = node().at(8).when(EVICT, "op", principal="root")
+    gone.then(e.NodeLeft(SESSION, "EVICTED", 2, 8, "root", "too slow")).answers(
+        NodeClosed(SESSION, ended=True)
+    )
+    gone.when(EVICT).then().answers(NodeClosed("", ended=False))
+    gone.when(beat()).refuses("SESSION_ENDED", "EVICTED")
+
+
+def test_an_operator_may_name_the_session() -> None:
+    node().when(replace(EVICT, session="n1:7")).then().answers(NodeClosed("n1:7", ended=False))
+    node().when(replace(EVICT, session=SESSION)).answers(NodeClosed(SESSION, ended=True))
+    node().when(replace(EVICT, why="x" * 501)).refuses("BAD_ARGUMENT")
+
+
+def test_draining() -> None:
+    drained = node().when(c.DrainNode(NAME, "patch"), "op", principal="root")
+    drained.then(e.NodeDrained(SESSION, "root", "patch")).answers(NodeKept(SESSION, draining=True))
+    drained.when(c.DrainNode(NAME, "")).then().answers(NodeKept(SESSION, draining=True))
+    assert drained.at(9).when(beat()).when(c.InspectNode(NAME)).reply.draining is True
+    back = drained.when(c.UndrainNode(NAME)).then(e.NodeUndrained(SESSION, "alice"))
+    back.answers(NodeKept(SESSION, draining=False)).when(c.UndrainNode(NAME)).then()
+    node().when(c.DrainNode(NAME, "x" * 501)).refuses("BAD_ARGUMENT")
+
+
+def test_draining_ends_with_the_session() -> None:
+    spec = node().when(c.DrainNode(NAME, "")).when(join(replaces=SESSION), "b")
+    assert spec.when(c.InspectNode(NAME)).reply.draining is False
+    for command in (c.DrainNode(NAME, ""), c.UndrainNode(NAME)):
+        node().when(LEAVE).when(command).refuses("SESSION_ENDED", "LEFT")
+
+
+def test_an_ended_session_is_kept_until_it_is_swept() -> None:
+    left = node().at(8).when(LEAVE)
+    ended = EndedSession(SESSION, "LEFT", 2, 8)
+    assert left.when(c.InspectNode(NAME)).reply.unswept == (ended,)
+    swept = left.when(SWEPT).then(e.SessionSwept(SESSION, 2, 12, COUNTS))
+    swept.answers(SweepRecorded(SESSION, recorded=True))
+    state = swept.when(c.InspectNode(NAME)).reply
+    assert (state.unswept, state.last) == ((), ended)
+    swept.when(SWEPT).then().answers(SweepRecorded(SESSION, recorded=False))
+
+
+def test_a_sweep_of_a_session_that_never_was() -> None:
+    nobody().when(SWEPT).then().answers(SweepRecorded(SESSION, recorded=False))
+
+
+def test_an_earlier_session_is_swept_while_the_next_one_lives() -> None:
+    spec = node().when(LEAVE).when(join(), "b")
+    spec = spec.when(SWEPT).answers(SweepRecorded(SESSION, recorded=True))
+    assert spec.when(c.InspectNode(NAME)).reply.status == "ALIVE"
+
+
+def test_a_live_session_cannot_have_been_swept() -> None:
+    node().when(SWEPT).refuses("SESSION_ALIVE", "EvictNode")
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        replace(SWEPT, session=""),
+        replace(SWEPT, partitions=-1),
+        replace(SWEPT, counts=COUNTS * 17),
+        replace(SWEPT, counts=(c.SweptCount("", 1),)),
+        replace(SWEPT, counts=(c.SweptCount("x", -1),)),
+    ],
+)
+def test_what_a_sweep_tells_has_bounds(bad: c.SweepDone) -> None:
+    node().when(LEAVE).when(bad).refuses("BAD_ARGUMENT")
+
+
+def test_events_of_a_session_that_is_over_change_nothing() -> None:
+    spec = node().when(join(replaces=SESSION), "b")
+    late = (
+        e.NodeDrained(SESSION, "x", ""),
+        e.NodeLeft(SESSION, "LEFT", 9, 9, "x", ""),
+        e.NodeChecked(SESSION, ()),
+    )
+    for event in late:
+        assert spec.folds(event).state is spec.state
