@@ -23,6 +23,8 @@ class Requester:
     client: str
     handle: str
     sequence: int
+    session: str = ""
+    """Registration token of the node it acts for: when that ends, so does what it holds. '': of none."""
 
 
 @value

@@ -42,5 +42,10 @@ class KindSpec:
 
     Given the decision's tenant and the event: which keys, as `tenant/name`. All must lie in the decision's partition.
     """
+    sessions_of: Callable[[Any], tuple[str, ...]] | None = None
+    """The sessions that something of a key's state belongs to; None: of no key of this kind.
+
+    When one ends, the engine has each such key decide `streams.domain.session.SessionGone`.
+    """
     attached: Callable[[Any, Any], tuple[object, ...]] | None = None
     """(state of the key, reply) -> values of `replies` that the reply only names, joined when the answer is sent."""

@@ -1,12 +1,14 @@
-"""The end of a session, as it reaches whatever the session owned. Standard library only."""
+"""The end of a session: whoever acted for a node holds nothing any more. Standard library only."""
 
 from streams.domain.value import value
 
 
 @value
 class SessionGone:
-    """The engine's command to a key in whose state `session` owns something: let go of it."""
+    """The engine's command to a key of which the session may hold something; asked again until nothing is left.
+
+    `cause` says why, in a few words, and names the decision that ended the session.
+    """
 
     session: str
     cause: str
-    """Why it ended, and the id of the event that ended it; kept with what this causes."""

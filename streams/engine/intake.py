@@ -39,7 +39,7 @@ def take_in(
     if len(data) > MAX_COMMAND_BYTES:
         raise CommandTooLarge(len(data))
     meta, command, end = vocabulary.split_command(data)
-    who = Requester(identity.principal, meta.client, meta.handle, meta.sequence)
+    who = Requester(identity.principal, meta.client, meta.handle, meta.sequence, meta.session or "")
     refusal, key, partition = _problem(meta, identity), "", -1
     if refusal is None:
         if type(command) in ENGINE_COMMANDS:

@@ -17,4 +17,4 @@ def decide_own(command: Barrier | EndSession, state: PartitionState, mark_ms: in
     if command.ended in state.ended_sessions:
         return Decision((), Done())
     forget = mark_ms + LONGEST_LEASE_MS + MAX_AHEAD_MS
-    return Decision((SessionEnded(command.ended, forget),), Done())
+    return Decision((SessionEnded(command.ended, forget, command.cause),), Done())

@@ -25,8 +25,6 @@ from streams.log.records import MAX_DECISIONS
 from streams.log.vocabulary import Vocabulary
 from streams.wire.messages import Refused
 
-TIMERS_A_BATCH = 250
-
 
 class Owner:
     """One partition's single decider, while its claim holds."""
@@ -180,7 +178,7 @@ class Owner:
             raise
         await check_commands(self._ports, reader)
         now = self._clock.monotonic_ms()
-        reader.state.restore_deadlines()
+        reader.state.restore()
         self._lease = LeaseClock(reader.state.lease_ms, now)
         self._mark = WallMark(reader.state.mark_ms, appended.timestamp_ms, now)
         self._last_commit_ms = now
@@ -237,7 +235,7 @@ class Owner:
                     await self._wait(self._settings.tick_ms)
                 elif (batch := self._build()) is not None:
                     await self._send(batch)
-                elif self._waiting.queue or self._topic.queue:  # repeats were answered, as many as go at a time
+                elif self._has_more():
                     await asyncio.sleep(0)
                 else:
                     await self._wait(self._patience_ms())
@@ -247,6 +245,11 @@ class Owner:
             topic.cancel()
             self._take_back()
             self._send_waiters_back()
+
+    def _has_more(self) -> bool:
+        """Say whether there is something to do at once, though there was nothing to log just now."""
+        waiting = self._waiting.queue or self._topic.queue
+        return bool(waiting) or self.reader.state.next_ending() is not None
 
     def _is_laden(self) -> bool:
         settings = self._settings
@@ -264,7 +267,8 @@ class Owner:
         idle = due is not None and now - self._last_commit_ms >= self._settings.idle_commit_ms
         activate = self._activate is not None and not self._in_flight
         gathered = [] if activate else self._waiting.gather.due(now)
-        if not (self._waiting.queue or self._topic.queue or overdue or idle or gathered or activate):
+        timers = overdue or state.next_ending() is not None
+        if not (self._waiting.queue or self._topic.queue or timers or idle or gathered or activate):
             return None
         head = self._in_flight[-1].head if self._in_flight else reader.head
         self._open = batch = Batch(self._vocabulary, state, head, lease_ms, self._mark.at(now))
@@ -273,13 +277,7 @@ class Owner:
             self._activate = None
             if batch.seal_feature(level):
                 return batch
-        while (
-            overdue
-            and not batch.full
-            and len(batch.decisions) < TIMERS_A_BATCH
-            and (key := state.deadlines.pop(lease_ms)) is not None
-        ):
-            batch.tick(key)
+        batch.timers.run()
         for group in gathered:
             if not batch.coalesce(group, self._vocabulary.specs[type(group[0].command)]):
                 for pending in group:

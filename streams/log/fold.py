@@ -11,6 +11,7 @@ from streams.domain.value import value
 from streams.log.agenda import Agenda
 from streams.log.answers import Answers, StoredAnswer
 from streams.log.deadlines import Deadlines
+from streams.log.holdings import Holdings
 from streams.log.records import Commit, LoggedDecision
 from streams.log.undo import Undo
 from streams.log.vocabulary import ENGINE_EVENTS, Vocabulary
@@ -36,18 +37,20 @@ class PartitionState:
         self.undo = Undo()
         self.keys: dict[str, Any] = {}
         self.answers = Answers(self.undo)
-        self.ended_sessions: dict[str, int] = {}
-        """Until which mark, at the least, each stays ended."""
+        self.ended_sessions: dict[str, SessionEnded] = {}
+        """Until the mark has passed its `forget_after_ms`, each stays ended."""
         self.parked: dict[str, str] = {}
         """Keys whose timer failed, with the error; commanded again, they are tried again."""
         self.events = 0
         self.lease_ms = 0
         self.mark_ms = 0
         self.deadlines = Deadlines()
+        self.holdings = Holdings()
         self._sessions = Agenda[str](self.undo)
         self._vocabulary = vocabulary
         self._decider = vocabulary.kind.decider
         self._event_keys = vocabulary.kind.event_keys
+        self._sessions_of = vocabulary.kind.sessions_of
         self.generation = 0
 
     def context(self, lease_ms: int, level: int) -> Context:
@@ -66,7 +69,8 @@ class PartitionState:
         self.undo.assign(self, "events", self.events)
         self.answers.sweep(mark_ms)
         for session in self._sessions.take_before(mark_ms // 1000):
-            if self.ended_sessions.get(session, mark_ms) <= mark_ms:
+            ended = self.ended_sessions.get(session)
+            if ended is not None and ended.forget_after_ms <= mark_ms:
                 self.undo.drop(self.ended_sessions, session)
 
     def commit(self, commit: Commit) -> None:
@@ -96,6 +100,8 @@ class PartitionState:
             self._keep(key, after)
         else:
             self._fold(decision, events, was_parked=was_parked)
+        if self.holdings.recording and decision.meta.session is not None:
+            self._note(decision.meta.session, key)
         settles, settlements = self._decider.settles, list[Settlement]()
         for event in events:
             settled = None if type(event) in ENGINE_EVENTS else settles(event)
@@ -109,7 +115,8 @@ class PartitionState:
         for event in events:
             kind = type(event)
             if kind is SessionEnded:
-                self.undo.put(self.ended_sessions, event.session, event.forget_after_ms)
+                self.undo.put(self.ended_sessions, event.session, event)
+                self.holdings.end(event.session)
                 self._sessions.put((event.forget_after_ms - 1) // 1000, event.session)
             elif kind is TimerFailed:
                 self.undo.put(self.parked, key, event.error)
@@ -130,8 +137,33 @@ class PartitionState:
             deadlines.pop(due)
         return due
 
-    def restore_deadlines(self) -> None:
-        """Derive the deadlines anew from the keys' states."""
+    def next_ending(self) -> tuple[SessionEnded, str] | None:
+        """Return a session that has ended, and a key that may still hold something for it."""
+        found = self.holdings.next_ending()
+        return None if found is None else (self.ended_sessions[found[0]], found[1])
+
+    def restore(self) -> None:
+        """Derive the deadlines and the holdings anew from the keys' states."""
+        self._restore_deadlines()
+        self.holdings = holdings = Holdings()
+        if self._sessions_of is None:
+            return
+        holdings.recording = True
+        for key, state in self.keys.items():
+            for session in self._sessions_of(state):
+                holdings.note(session, key)
+        for session in self.ended_sessions:
+            holdings.end(session)
+
+    def holds(self, session: str, key: str) -> bool:
+        """Say whether something of `key` belongs to `session`."""
+        return self._sessions_of is not None and session in self._sessions_of(self.state_of(key))
+
+    def _note(self, session: str, key: str) -> None:
+        if key in self.keys and self.holdings.note(session, key) and self._sessions_of is not None:
+            self.holdings.keep(key, self._sessions_of(self.keys[key]))
+
+    def _restore_deadlines(self) -> None:
         entries = []
         for key, state in self.keys.items():
             deadline = self._decider.next_deadline(state)
@@ -142,6 +174,7 @@ class PartitionState:
     def _keep(self, key: str, state: Any) -> None:
         if state is self._decider.initial(key):
             self.undo.drop(self.keys, key)
+            self.holdings.forget(key)
             return
         self.undo.put(self.keys, key, state)
         deadline = None if key in self.parked else self._decider.next_deadline(state)

@@ -114,11 +114,13 @@ class BarrierPassed:
 
 @value
 class EndSession:
-    """Command to a partition of any kind: from here on refuse commands that carry the session `ended`."""
+    """Command to a partition of any kind: the session `ended` holds nothing any more, its commands are refused."""
 
     kind: str
     partition: int
     ended: str
+    cause: str
+    """Why, in up to 256 characters."""
 
 
 @value
@@ -127,6 +129,7 @@ class SessionEnded:
 
     session: str
     forget_after_ms: int
+    cause: str
 
 
 @value

@@ -123,7 +123,9 @@ class _Play:
         world = self._worlds[move.key]
         match move.step.verb:
             case "session":
-                self._engine(decision(0, SessionEnded("s", 0), lane="DIRECT", key="", command="EndSession"))
+                self._engine(
+                    decision(0, SessionEnded("s", 0, "why"), lane="DIRECT", key="", command="EndSession")
+                )
             case "failed":
                 self._engine(replace(timer(TimerFailed("a bug")), key=move.key))
             case "poison":

@@ -114,7 +114,7 @@ class _Play:
             case "pass":
                 self._now += (7, 40, 120, 600)[move.pick % 4]
             case "session":
-                self._engine(did(SessionEnded("s", 0), key="", command="EndSession"))
+                self._engine(did(SessionEnded("s", 0, "why"), key="", command="EndSession"))
             case "failed":
                 self._engine(did(TimerFailed("a bug"), key=move.key))
             case "poison":

@@ -9,6 +9,7 @@ from streams.engine import admission
 from streams.engine import owner as owner_module
 from streams.engine.backlog import Backlog
 from streams.engine.batch import Batch
+from streams.engine.draft import CommitDraft
 from streams.engine.outbox import deliver
 from streams.engine.owner import Owner
 from streams.engine.topic_lane import TopicLane
@@ -79,7 +80,7 @@ async def _group_offset(self: Any, start: int) -> None:
     await reading
 
 
-_restore = Batch._restore
+_restore = CommitDraft.restore
 
 
 def _no_restore(self: Any, savepoint: Any) -> None:
@@ -92,10 +93,10 @@ _decide = Batch._decide
 
 def _swallow(self: Any, pending: Any, spec: Any) -> None:
     """A framework acknowledges the message whose handler raised, and goes on."""
-    savepoint, failures = self._save(), len(self.failures)
+    savepoint, failures = self.save(), len(self.failures)
     _decide(self, pending, spec)
     if len(self.failures) > failures:
-        self._restore(savepoint)
+        self.restore(savepoint)
 
 
 def _not_settled(self: Answers, client: Any, sequence: int, reply: bytes, mark_ms: int) -> None:
@@ -223,7 +224,7 @@ ENGINE = (
     Mutant(
         "half-folded exception",
         "what a failing decision changed stays",
-        lambda: [(Batch, "_restore", _no_restore)],
+        lambda: [(CommitDraft, "restore", _no_restore)],
     ),
     Mutant(
         "exception acknowledged",

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from streams.engine import batch
+from streams.engine import draft
 from streams.engine.owner import Owner
 from streams.engine.roster import Roster
 from streams.engine.topic_lane import TopicLane
@@ -14,7 +14,7 @@ from tests.simulation.mutants.mutant import Mutant
 
 def _waits_for_room(_: int) -> Exception:
     """A commit with more room will come."""
-    return batch.NoRoom()
+    return draft.NoRoom()
 
 
 class _Careless:
@@ -78,12 +78,12 @@ LANES = (
     Mutant(
         "decision of any size",
         "a decision that fits no commit is logged all the same, not refused as INTERNAL",
-        lambda: [(batch, "MAX_DECISION_BYTES", 10**9)],
+        lambda: [(draft, "MAX_DECISION_BYTES", 10**9)],
     ),
     Mutant(
         "room for everything",
         "a decision that fits no commit waits for one that has room",
-        lambda: [(batch, "DecisionTooLarge", _waits_for_room)],
+        lambda: [(draft, "DecisionTooLarge", _waits_for_room)],
     ),
     Mutant(
         "dead letter skipped",

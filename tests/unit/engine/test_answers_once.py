@@ -107,16 +107,16 @@ async def test_a_barrier_is_answered_with_the_number_of_the_next_event() -> None
 async def test_an_ended_session_stays_ended_and_ending_it_again_is_nothing() -> None:
     async with running(World()) as world:
         assert await world.ask(Add("k", 1), session="s1") == Counted(1, (1 << 48) | 1)
-        assert await world.ask(EndSession("toys", 0, "s1")) == Done()
+        assert await world.ask(EndSession("toys", 0, "s1", "why")) == Done()
         assert (await world.ask(Add("k", 1), session="s1")).code == "SESSION_ENDED"
         assert await world.ask(Add("k", 1), session="s2") == Counted(2, (1 << 48) | 3)
-        assert await world.ask(EndSession("toys", 0, "s1")) == Done()
+        assert await world.ask(EndSession("toys", 0, "s1", "why")) == Done()
         assert [len(decision.events) for decision in world.decisions()] == [1, 1, 0, 1, 0]
 
 
 async def test_commands_of_a_dead_node_are_refused_past_the_longest_lease() -> None:
     async with running(World()) as world:
-        await world.ask(EndSession("toys", 0, "s1"))
+        await world.ask(EndSession("toys", 0, "s1", "why"))
         day = 24 * 3_600_000
         world.clock.now += day
         await world.ask(Arm("k", 5))

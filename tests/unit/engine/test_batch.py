@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from streams.domain.decider import Rejected
-from streams.engine.batch import MAX_ATTACHED_BYTES, Batch
+from streams.engine.batch import Batch
+from streams.engine.draft import MAX_ATTACHED_BYTES
 from streams.log.accept import LogHead
 from streams.log.envelope import decode, encode
 from streams.log.fold import PartitionState
 from streams.log.records import MAX_COMMIT_BYTES, MAX_DECISIONS, Commit, Record
+from streams.wire.messages import SessionEnded
 from tests.unit.engine import toy
 from tests.unit.engine.harness import WALL, World
 from tests.unit.engine.toy import Add, Arm, Beat, Content, Counted, Put, Take
@@ -109,7 +111,7 @@ def test_a_command_that_would_burst_the_commit_waits_for_the_next() -> None:
 
 
 def test_a_decision_that_no_commit_can_hold_is_an_internal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.engine.batch.MAX_DECISION_BYTES", 4000)
+    monkeypatch.setattr("streams.engine.draft.MAX_DECISION_BYTES", 4000)
     bench = Bench()
     batch = bench.batch()
     assert batch.add(bench.pending(Put("k", bytes(5000))))
@@ -152,7 +154,7 @@ def test_a_timer_that_fails_parks_its_key_visibly_until_it_is_commanded(how: str
     bench.sealed(Arm("k", 5, how), Arm("l", 5))
     batch = bench.batch(lease_ms=10)
     while (key := bench.state.deadlines.pop(10)) is not None:
-        batch.tick(key)
+        batch.timers.tick(key)
     bench.seal(batch)
     assert list(bench.state.parked) == ["dev/k"]
     assert bench.state.state_of("dev/k").total == 0
@@ -172,7 +174,7 @@ def test_a_timer_that_is_not_due_is_scheduled_again() -> None:
     bench.state.deadlines.schedule("dev/k", 1)
     batch = bench.batch(lease_ms=10)
     assert bench.state.deadlines.pop(10) == "dev/k"
-    batch.tick("dev/k")
+    batch.timers.tick("dev/k")
     assert batch.empty
     assert bench.state.deadlines.next() == 50
 
@@ -202,7 +204,7 @@ def test_gathered_commands_act_for_their_own_tenant() -> None:
 
 def test_gathered_commands_of_an_ended_session_or_past_their_deadline_are_refused() -> None:
     bench = Bench()
-    bench.state.ended_sessions["s"] = MARK + 1
+    bench.state.ended_sessions["s"] = SessionEnded("s", MARK + 1, "why")
     batch = bench.batch()
     gathered = (
         bench.pending(Beat("a")),
@@ -281,7 +283,7 @@ def test_taken_back_it_never_was() -> None:
     before = snapshot(bench.state)
     batch = bench.batch(lease_ms=10)
     batch.add(bench.pending(Add("k", 1)))
-    batch.tick("dev/t")
+    batch.timers.tick("dev/t")
     batch.take_back()
     assert snapshot(bench.state) == before
 

@@ -378,7 +378,7 @@ async def test_the_engines_own_commands_reach_the_partition_they_name() -> None:
         await client.answers()
         client.command(Barrier("locks", 0), 2)
         assert reply(await client.answers()) == BarrierPassed(2)
-        client.command(EndSession("locks", 0, "s1"), 3)
+        client.command(EndSession("locks", 0, "s1", "why"), 3)
         assert reply(await client.answers()) == Done()
         client.command(InspectLock("k"), 4, session="s1")
         assert reply(await client.answers()).code == "SESSION_ENDED"

@@ -9,7 +9,8 @@ from streams.domain.decider import Rejected
 from streams.domain.locks.commands import EXCLUSIVE, AcquireLock, ReleaseLock
 from streams.domain.locks.kind import LOCKS
 from streams.domain.locks.replies import LockHeld, LockWaiting
-from streams.engine.batch import MAX_ATTACHED_BYTES, Batch
+from streams.engine.batch import Batch
+from streams.engine.draft import MAX_ATTACHED_BYTES
 from streams.engine.errors import ClockSkew, LogRewritten, LogShrank
 from streams.engine.settings import OwnerSettings
 from streams.log.envelope import decode

@@ -104,8 +104,8 @@ def test_an_event_with_keys_of_its_own_may_end_a_wait_and_is_asked_once() -> Non
 
 
 def test_a_session_stays_ended_until_the_mark_passes() -> None:
-    state = state_after(commit(logged(SessionEnded("s1", MARK + 10_000), key="")))
-    assert state.ended_sessions == {"s1": MARK + 10_000}
+    state = state_after(commit(logged(SessionEnded("s1", MARK + 10_000, "why"), key="")))
+    assert state.ended_sessions == {"s1": SessionEnded("s1", MARK + 10_000, "why")}
     state.begin(0, MARK + 9_999)
     assert state.ended_sessions
     state.begin(0, MARK + 10_000)
@@ -115,7 +115,7 @@ def test_a_session_stays_ended_until_the_mark_passes() -> None:
 def test_a_parked_key_is_tried_again_once_something_happens_to_it() -> None:
     state = state_after(commit(logged(toy.Armed(5, "explode"))), commit(logged(TimerFailed("boom"))))
     assert state.parked == {"dev/k": "boom"}
-    state.restore_deadlines()
+    state.restore()
     assert state.deadlines.next() is None
     state.commit(commit(logged()))
     assert state.parked == {"dev/k": "boom"}
@@ -126,7 +126,7 @@ def test_a_parked_key_is_tried_again_once_something_happens_to_it() -> None:
 
 def parked_state() -> PartitionState:
     state = state_after(commit(logged(toy.Armed(5, "explode"))), commit(logged(TimerFailed("boom"))))
-    state.restore_deadlines()
+    state.restore()
     assert state.deadlines.next() is None
     return state
 
@@ -157,7 +157,7 @@ def test_ended_sessions_are_not_looked_through_at_every_commit() -> None:
     state = PartitionState(toy.VOCABULARY)
     state.begin(0, MARK)
     for number in range(1_000):
-        state.decided(logged(key=""), [SessionEnded(f"s{number}", MARK + 10**8 + number)])
+        state.decided(logged(key=""), [SessionEnded(f"s{number}", MARK + 10**8 + number, "why")])
     looked = Looked(state.ended_sessions)
     state.ended_sessions = looked
     for second in range(1, 100):
@@ -167,7 +167,7 @@ def test_ended_sessions_are_not_looked_through_at_every_commit() -> None:
     assert state.ended_sessions == {}
 
 
-class Looked(dict[str, int]):
+class Looked(dict[str, SessionEnded]):
     """Counts how often it is looked through, or into."""
 
     times = 0
@@ -210,7 +210,7 @@ EVENTS = st.one_of(
     st.builds(toy.Kept, st.binary(max_size=3)),
     st.builds(toy.Beaten, st.lists(st.sampled_from(["a", "b"]), max_size=2).map(tuple), st.just(1)),
     st.builds(TimerFailed, st.just("boom")),
-    st.builds(SessionEnded, st.sampled_from(["s1", "s2"]), st.integers(MARK, MARK + 9_000)),
+    st.builds(SessionEnded, st.sampled_from(["s1", "s2"]), st.integers(MARK, MARK + 9_000), st.just("why")),
 )
 DECISIONS = st.builds(
     lambda events, key, client, sequence, floor, waiting, deadline, hashed: with_changes(

@@ -47,9 +47,9 @@ def test_the_timer_asks_in_nobodys_name_and_gets_no_answer() -> None:
 
 
 def test_what_names_no_key_is_no_tenants() -> None:
-    given(AUDIT, at(0, decision(1, SessionEnded("s", 1), reply=Done(), key="", command="EndSession"))).shows(
-        ROWS, "tenant name command outcome events", ("", "", "EndSession", "Done", "SessionEnded")
-    )
+    given(
+        AUDIT, at(0, decision(1, SessionEnded("s", 1, "why"), reply=Done(), key="", command="EndSession"))
+    ).shows(ROWS, "tenant name command outcome events", ("", "", "EndSession", "Done", "SessionEnded"))
 
 
 def test_decisions_put_aside_are_left_out() -> None:

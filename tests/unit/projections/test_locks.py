@@ -227,7 +227,8 @@ def test_every_sixty_fourth_spell_of_a_busy_stretch_names_all_that_are_open() ->
 
 def test_what_the_engine_says_of_sessions_and_timers_counts_but_changes_no_lock() -> None:
     given(
-        at(0, did(SessionEnded("s", 5), key=""), did(TimerFailed("a bug"))), at(0, did(granted("a", 3)))
+        at(0, did(SessionEnded("s", 5, "why"), key=""), did(TimerFailed("a bug"))),
+        at(0, did(granted("a", 3))),
     ).shows(tables.LOCK_HISTORY, "from_event token", (3, 3)).shows(tables.LOCKS, "token", 3)
 
 

@@ -73,8 +73,8 @@ class TestCommands:
     """Commands carry `meta` beside them."""
 
     def test_come_back_with_their_meta(self) -> None:
-        data = WIRE.encode_command(BASE, EndSession("locks", 3, "s"))
-        assert WIRE.decode_command(data) == (BASE, EndSession("locks", 3, "s"))
+        data = WIRE.encode_command(BASE, EndSession("locks", 3, "s", "why"))
+        assert WIRE.decode_command(data) == (BASE, EndSession("locks", 3, "s", "why"))
 
     def test_are_no_events_and_events_are_no_commands(self) -> None:
         with pytest.raises(UnknownSchema, match="use encode_command"):
@@ -110,7 +110,7 @@ class TestCommands:
         encoded = [WIRE.encode_command(meta, Barrier("locks", 1)) for meta in [BASE, *changed]]
         encoded += [
             WIRE.encode_command(BASE, Barrier("locks", 2)),
-            WIRE.encode_command(BASE, EndSession("locks", 1, "")),
+            WIRE.encode_command(BASE, EndSession("locks", 1, "", "why")),
         ]
         assert len({command_hash(data) for data in encoded}) == len(encoded)
 

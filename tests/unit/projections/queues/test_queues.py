@@ -310,7 +310,7 @@ def test_how_a_queue_was_is_kept_once_a_commit() -> None:
 
 
 def test_what_the_engine_says_of_sessions_and_timers_counts_but_changes_no_queue() -> None:
-    engine = (at(0, did(SessionEnded("s", 1), key="")), at(0, due(TimerFailed("a bug"))))
+    engine = (at(0, did(SessionEnded("s", 1, "why"), key="")), at(0, due(TimerFailed("a bug"))))
     given(BEGUN, *engine, at(0, did(created(4), key="dev/b"))).shows(
         tables.QUEUE_SHARDS, "queue incarnation", ("b", 4), ("orders", 1)
     )
