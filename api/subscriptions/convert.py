@@ -136,7 +136,7 @@ _WHY: Final[dict[type, str]] = {
     of.LockWaitStarted: "Others hold the lock or wait ahead.",
     of.LockRenewed: "Its holder asked for more time.",
     of.LockReleased: "Its holder gave it back.",
-    of.LockExpired: "Its lease ran out and had not been renewed.",
+    of.LockExpired: "Its lease ran out and had not been renewed, or its session ended.",
     of.LockDelayEnded: "The lock-delay after an expired lease was over.",
     of.LockUpgraded: "It was asked for, and no other sharer was left.",
     of.LockDowngraded: "Its holder asked to share it.",
@@ -145,6 +145,7 @@ _WHY: Final[dict[type, str]] = {
 }
 _WITHDRAWN: Final[dict[str, str]] = {
     "CANCELLED": "Its client gave up waiting.",
+    "SESSION_ENDED": "The session of its node ended.",
     "RELEASED": "The share that it was to upgrade was released.",
     "EXPIRED": "The share that it was to upgrade expired.",
 }
@@ -172,7 +173,7 @@ _CONVERT: Final[dict[type, Convert]] = {
     of.LockRenewed: lambda e, common: LockRenewedEvent(**common, token=e.token, expires_lease_ms=e.expires_at),
     of.LockReleased: lambda e, common: LockReleasedEvent(**common, token=e.token),
     of.LockExpired: lambda e, common: LockExpiredEvent(
-        **common, token=e.token, delay_until_lease_ms=e.delay_until
+        **common, token=e.token, delay_until_lease_ms=e.delay_until, session_end=e.cause
     ),
     of.LockDelayEnded: lambda _, common: LockDelayEndedEvent(**common),
     of.LockUpgraded: lambda e, common: LockUpgradedEvent(

@@ -84,10 +84,11 @@ class LockReleasedEvent(LockEvent):
 
 @strawberry.type
 class LockExpiredEvent(LockEvent):
-    """A lease ran out."""
+    """A lease ran out, or ended before its time with its session."""
 
     token: Long
     delay_until_lease_ms: Long | None
+    session_end: str = strawberry.field(description="Why its session ended; empty: the lease ran out.")
 
 
 @strawberry.type

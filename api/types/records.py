@@ -68,6 +68,7 @@ class LockSpell:
     upgrade_of: Long | None
     lock_delay_ms: int | None
     transaction: Transaction | None
+    session: str = strawberry.field(description="Of the node that it acted for; empty: of none.")
     from_ms: DateTime = strawberry.field(name="from")
     from_position: Position
     to_ms: DateTime | None = strawberry.field(name="to", description="Null while it lasts.")

@@ -45,7 +45,7 @@ def waiter(row: Fetched, place: int) -> WaiterRow:
 
 def spell(row: Fetched) -> SpellRow:
     """Return the spell of `reads_sql.SPELL`."""
-    return SpellRow(*(*row[:15], transaction(row[15], row[16]), *row[17:22]))
+    return SpellRow(*(*row[:15], transaction(row[15], row[16]), *row[17:23]))
 
 
 def deadlock(row: Fetched) -> DeadlockRow:
@@ -63,8 +63,8 @@ def spells_of(text: str) -> list[tuple[SpellRow, int, int]]:
             SpellRow(
                 row["partition"], row["from_event"], row["name"], row["role"], row["principal"], row["client"],
                 row["handle"], row["sequence"], row["token"], row["mode"], row["priority"], row["ttl_ms"],
-                row["until_lease_ms"], row["upgrade_of"], row["lock_delay_ms"], began, row["from_offset"],
-                row["from_ms"], row["to_offset"], row["to_ms"], row["ended"],
+                row["until_lease_ms"], row["upgrade_of"], row["lock_delay_ms"], began, row["session"],
+                row["from_offset"], row["from_ms"], row["to_offset"], row["to_ms"], row["ended"],
             ),
             row["changed_offset"],
             row["changed_ms"],

@@ -36,7 +36,7 @@ WAITERS_OF: Final[LiteralString] = f"""
 SPELL: Final[LiteralString] = """
     h.partition, h.from_event, h.name, h.role, h.principal, h.client, h.handle, h.sequence, h.token, h.mode,
     h.priority, h.ttl_ms, h.until_lease_ms, h.upgrade_of, h.lock_delay_ms, h.transaction_id,
-    h.transaction_started_ms, h.from_offset, h.from_ms, h.to_offset, h.to_ms, h.ended"""
+    h.transaction_started_ms, h.session, h.from_offset, h.from_ms, h.to_offset, h.to_ms, h.ended"""
 
 HISTORY: Final[LiteralString] = f"""
     SELECT {SPELL} FROM tidelock.lock_history h

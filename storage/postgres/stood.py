@@ -62,7 +62,7 @@ def _waiter(row: dict[str, Any]) -> Waiter:
         transaction = Transaction(row["transaction_id"], row["transaction_started_ms"])
     return Waiter(
         row["principal"], row["client"], row["handle"], row["sequence"], row["ticket"], row["mode"], row["priority"],
-        row["ttl_ms"], row["wait_until_lease_ms"], terms_of(0, transaction), row["upgrade_of"], 0,
+        row["ttl_ms"], row["wait_until_lease_ms"], terms_of(0, transaction, ""), row["upgrade_of"], 0,
     )  # fmt: skip
 
 
@@ -75,7 +75,7 @@ def _stood_then(spells: list[SpellRow]) -> Stood:
 
 
 def _past_holder(one: SpellRow) -> Holder:
-    terms = terms_of(one.lock_delay_ms or 0, _transaction(one.transaction))
+    terms = terms_of(one.lock_delay_ms or 0, _transaction(one.transaction), one.session)
     return Holder(
         one.principal, one.client, one.handle, one.sequence, one.token, _mode(one), one.ttl_ms, one.until_lease_ms,
         terms, None,
@@ -83,7 +83,7 @@ def _past_holder(one: SpellRow) -> Holder:
 
 
 def _past_waiter(one: SpellRow) -> Waiter:
-    terms = terms_of(one.lock_delay_ms or 0, _transaction(one.transaction))
+    terms = terms_of(one.lock_delay_ms or 0, _transaction(one.transaction), one.session)
     return Waiter(
         one.principal, one.client, one.handle, one.sequence, one.token, _mode(one), one.priority or 0, one.ttl_ms,
         one.until_lease_ms, terms, one.upgrade_of, 0,

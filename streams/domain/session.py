@@ -1,6 +1,14 @@
 """The end of a session: whoever acted for a node holds nothing any more. Standard library only."""
 
+from typing import Final
+
+from streams.domain.decider import Rejected
 from streams.domain.value import value
+
+SESSION_ENDED: Final = Rejected(
+    "SESSION_ENDED",
+    "The session of this command has ended. Register again and use the new session's token.",
+)
 
 
 @value

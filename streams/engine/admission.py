@@ -3,6 +3,7 @@
 from enum import Enum
 
 from streams.domain.decider import Rejected
+from streams.domain.session import SESSION_ENDED
 from streams.engine.pending import Pending
 from streams.log.answers import FAR_MS, MAX_FAR_CLIENTS, StoredAnswer
 from streams.log.fold import PartitionState
@@ -51,10 +52,7 @@ def admit(
     if pending.refusal is not None:
         return Verdict.REFUSE, pending.refusal
     if meta.session is not None and meta.session in state.ended_sessions:
-        return Verdict.REFUSE, Rejected(
-            "SESSION_ENDED",
-            "The session of this command has ended. Register again and use the new session's token.",
-        )
+        return Verdict.REFUSE, SESSION_ENDED
     return Verdict.DECIDE, None
 
 

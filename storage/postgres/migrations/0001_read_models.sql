@@ -95,6 +95,7 @@ CREATE TABLE tidelock.lock_history (
     lock_delay_ms          bigint,
     transaction_id         text,
     transaction_started_ms bigint,
+    session                text   NOT NULL,
     from_offset            bigint NOT NULL,
     from_ms                bigint NOT NULL,
     spell                  bigint NOT NULL,

@@ -83,10 +83,10 @@ def busy(name: str, lock: Lock, now: int) -> Rejected:
     return lock_busy(name, f"held {first.mode} by client {first.client!r}{more}", None)
 
 
-def _terms(command: AcquireLock) -> LockTerms | None:
-    if command.transaction is None and not command.lock_delay_ms:
+def _terms(command: AcquireLock, who: Requester) -> LockTerms | None:
+    if command.transaction is None and not command.lock_delay_ms and not who.session:
         return None
-    return LockTerms(command.lock_delay_ms, command.transaction)
+    return LockTerms(command.lock_delay_ms, command.transaction, who.session)
 
 
 def _grant(command: AcquireLock, who: Requester, now: int, token: int) -> LockGranted:
@@ -99,7 +99,7 @@ def _grant(command: AcquireLock, who: Requester, now: int, token: int) -> LockGr
         command.mode,
         command.ttl_ms,
         now + command.ttl_ms,
-        _terms(command),
+        _terms(command, who),
         None,
     )
 
@@ -116,6 +116,6 @@ def _wait(command: AcquireLock, who: Requester, now: int, ticket: int, position:
         command.priority,
         command.ttl_ms,
         now + command.wait_ms,
-        _terms(command),
+        _terms(command, who),
         None,
     )

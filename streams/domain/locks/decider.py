@@ -14,6 +14,7 @@ This module is the kind's `streams.domain.decider.Decider`. The rules:
 from typing import assert_never
 
 from streams.domain.decider import Context, Decision, Requester, Settled, Tick
+from streams.domain.locks import sessions
 from streams.domain.locks.acquire import acquire
 from streams.domain.locks.commands import (
     EXCLUSIVE,
@@ -43,6 +44,7 @@ from streams.domain.locks.rejections import deadlock_victim, share_lost, wait_ti
 from streams.domain.locks.replies import LockHeld, LockSwept, Reply
 from streams.domain.locks.state import FREE, Lock, next_deadline
 from streams.domain.locks.waits import abort, withdraw
+from streams.domain.session import SESSION_ENDED, SessionGone
 
 __all__ = ["decide", "evolve", "initial", "next_deadline", "settles"]
 
@@ -52,7 +54,9 @@ def initial(key: str) -> Lock:  # noqa: ARG001 - a free lock knows not even its 
     return FREE
 
 
-def decide(command: Command | Tick, who: Requester, state: Lock, context: Context) -> Decision[Event, Reply]:
+def decide(
+    command: Command | Tick | SessionGone, who: Requester, state: Lock, context: Context
+) -> Decision[Event, Reply]:
     """Return the events that `command` causes on the lock, or why it is refused."""
     match command:
         case AcquireLock():
@@ -63,6 +67,8 @@ def decide(command: Command | Tick, who: Requester, state: Lock, context: Contex
             return renew(command, who, state, context)
         case Tick():
             return _tick(state, context)
+        case SessionGone():
+            return sessions.end(command, state, context)
         case WithdrawLock():
             return withdraw(command, who, state, context)
         case UpgradeLock():
@@ -98,6 +104,8 @@ def settles(event: Event) -> Settled | None:
             return _settled(event, wait_timed_out(event.ticket))
         case LockWaitWithdrawn(cause="CANCELLED"):
             return _settled(event, wait_withdrawn(event.ticket))
+        case LockWaitWithdrawn(cause="SESSION_ENDED"):
+            return _settled(event, SESSION_ENDED)
         case LockWaitWithdrawn():
             return _settled(event, share_lost(event.ticket, event.cause))
         case LockWaitAborted():

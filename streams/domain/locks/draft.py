@@ -79,10 +79,15 @@ def _expire(draft: Draft) -> bool:
         if holder.expires_at <= now:
             if draft.full:
                 return False
-            _drop_upgrade_of(draft, holder, "EXPIRED")
-            delay_ms = holder.terms.lock_delay_ms if holder.terms is not None else 0
-            draft.add(LockExpired(holder.token, now + delay_ms if delay_ms else None))
+            expire(draft, holder, "")
     return True
+
+
+def expire(draft: Draft, holder: Holder, cause: str) -> None:
+    """Add the end of a lease without its holder's doing."""
+    _drop_upgrade_of(draft, holder, "EXPIRED")
+    delay_ms = holder.terms.lock_delay_ms if holder.terms is not None else 0
+    draft.add(LockExpired(holder.token, draft.context.now + delay_ms if delay_ms else None, cause))
 
 
 def _time_out(draft: Draft) -> bool:

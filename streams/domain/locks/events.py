@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from streams.domain.locks.commands import Mode, Transaction, WaitEdge
 from streams.domain.value import value
 
-WithdrawCause: TypeAlias = Literal["CANCELLED", "RELEASED", "EXPIRED"]
+WithdrawCause: TypeAlias = Literal["CANCELLED", "RELEASED", "EXPIRED", "SESSION_ENDED"]
 
 
 @value
@@ -18,6 +18,8 @@ class LockTerms:
 
     lock_delay_ms: int
     transaction: Transaction | None
+    session: str
+    """Of the node it acts for; '': of none."""
 
 
 @value
@@ -72,10 +74,12 @@ class LockReleased:
 
 @value
 class LockExpired:
-    """A lease ran out. With `delay_until`, nobody is granted before that time."""
+    """A lease ran out, or ended before its time with its session. Until `delay_until`, if any, nobody is granted."""
 
     token: int
     delay_until: int | None
+    cause: str
+    """Why its session ended; '': the lease ran out."""
 
 
 @value
@@ -117,7 +121,7 @@ class LockWaitTimedOut:
 
 @value
 class LockWaitWithdrawn:
-    """A wait ended: its client cancelled it, or the share it wanted to upgrade was released or expired."""
+    """A wait ended: cancelled by its client, by the end of its session, or of the share it wanted to upgrade."""
 
     principal: str
     client: str

@@ -5,6 +5,7 @@ from typing import Final
 
 from streams.domain.kind import CommandSpec, KindSpec
 from streams.domain.locks import commands, decider, events, replies
+from streams.domain.locks.sessions import sessions_of
 
 LOCKS: Final = KindSpec(
     name="locks",
@@ -43,4 +44,5 @@ LOCKS: Final = KindSpec(
         replies.LockState,
     ),
     key_of=attrgetter("name"),
+    sessions_of=sessions_of,
 )

@@ -32,6 +32,7 @@ def holder_document(holder: Holder, since_offset: int, since_ms: int) -> dict[st
         "expires_lease_ms": holder.expires_at,
         "lock_delay_ms": 0 if terms is None else terms.lock_delay_ms,
         "transaction": None if terms is None else _transaction_document(terms.transaction),
+        "session": "" if terms is None else terms.session,
         "upgrade_sequence": holder.upgrade_sequence,
         "since_offset": since_offset,
         "since_ms": since_ms,
@@ -50,7 +51,7 @@ def holder_of(document: dict[str, Any]) -> Holder:
         document["mode"],
         document["ttl_ms"],
         document["expires_lease_ms"],
-        terms_of(document["lock_delay_ms"], transaction and Transaction(**transaction)),
+        terms_of(document["lock_delay_ms"], transaction and Transaction(**transaction), document["session"]),
         document["upgrade_sequence"],
     )
 
@@ -77,11 +78,11 @@ def decode_documents(text: str) -> list[dict[str, Any]]:
     return documents
 
 
-def terms_of(lock_delay_ms: int, transaction: Transaction | None) -> LockTerms | None:
+def terms_of(lock_delay_ms: int, transaction: Transaction | None, session: str) -> LockTerms | None:
     """Return the terms of an acquire; None where nothing was asked for."""
-    if not lock_delay_ms and transaction is None:
+    if not lock_delay_ms and transaction is None and not session:
         return None
-    return LockTerms(lock_delay_ms, transaction)
+    return LockTerms(lock_delay_ms, transaction, session)
 
 
 def _transaction_document(transaction: Transaction | None) -> dict[str, Any] | None:

@@ -151,6 +151,7 @@ class SpellRow:
     upgrade_of: int | None
     lock_delay_ms: int
     transaction: TransactionRow | None
+    session: str
     from_offset: int
     from_ms: int
     to_offset: int | None

@@ -102,10 +102,10 @@ def _standing(row: Row, spells: list[Row]) -> Standing:
 def _waiter(row: Row) -> Waiter:
     (
         principal, client, handle, sequence, ticket, mode, priority, ttl_ms, wait_until,
-        upgrade_of, lock_delay_ms, transaction_id, started_ms,
+        upgrade_of, lock_delay_ms, transaction_id, started_ms, session,
     ) = row[TERMS]  # fmt: skip
     transaction = None if transaction_id is None else Transaction(transaction_id, started_ms)
-    terms = terms_of(lock_delay_ms, transaction)
+    terms = terms_of(lock_delay_ms, transaction, session)
     return Waiter(
         principal, client, handle, sequence, ticket, mode, priority, ttl_ms, wait_until, terms, upgrade_of, 0
     )

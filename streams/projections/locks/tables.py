@@ -57,6 +57,7 @@ LOCK_HISTORY = Table(
         "upgrade_of",         # the token that the upgrade is to replace, or replaced; else null
         "lock_delay_ms",      # 0: none
         "transaction_id", "transaction_started_ms",  # null without a transaction
+        "session",            # of the node that it acted for; '': none
         "from_offset", "from_ms",
         "spell",              # its place among the spells since the lock was last free, from 1
         "keyframe",           # on every 64th: `from_event` of all that are open after it began; else null

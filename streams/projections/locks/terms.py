@@ -1,4 +1,4 @@
-"""The terms of a spell: the columns of `lock_history` from `principal` to `transaction_started_ms`, in that order.
+"""The terms of a spell: the columns of `lock_history` from `principal` to `session`, in that order.
 
 They come from the event that began it and, where somebody holds on otherwise, from the terms before.
 """
@@ -9,7 +9,7 @@ from streams.domain.locks.commands import EXCLUSIVE, SHARED
 from streams.domain.locks.events import LockGranted, LockRenewed, LockTerms, LockUpgraded, LockWaitStarted
 from streams.projections.table import Row
 
-_PLAIN: Final[Row] = (0, None, None)
+_PLAIN: Final[Row] = (0, None, None, "")
 
 
 def granted(e: LockGranted) -> Row:
@@ -31,8 +31,8 @@ def waiting(e: LockWaitStarted) -> Row:
 
 def renewed(before: Row, e: LockRenewed) -> Row:
     """Return those of a hold with a longer lease."""
-    *same, _, upgrade_of, lock_delay_ms, transaction, started_ms = before
-    return (*same, e.expires_at, upgrade_of, lock_delay_ms, transaction, started_ms)
+    *same, _, upgrade_of, lock_delay_ms, transaction, started_ms, session = before
+    return (*same, e.expires_at, upgrade_of, lock_delay_ms, transaction, started_ms, session)
 
 
 def upgraded(before: Row, e: LockUpgraded) -> Row:
@@ -54,5 +54,5 @@ def downgraded(before: Row) -> Row:
 def _asked(terms: LockTerms) -> Row:
     transaction = terms.transaction
     if transaction is None:
-        return (terms.lock_delay_ms, None, None)
-    return (terms.lock_delay_ms, transaction.id, transaction.started_ms)
+        return (terms.lock_delay_ms, None, None, terms.session)
+    return (terms.lock_delay_ms, transaction.id, transaction.started_ms, terms.session)

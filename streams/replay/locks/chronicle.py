@@ -130,8 +130,8 @@ class LockChronicle:
                 )
             case e.LockReleased(token):
                 self._left(token, Ending("RELEASED", cause))
-            case e.LockExpired(token, delay_until):
-                self._left(token, Ending("EXPIRED", cause, delay_until=delay_until))
+            case e.LockExpired(token, delay_until, why):
+                self._left(token, Ending("EXPIRED", cause, delay_until=delay_until, reason=why))
             case e.LockUpgraded():
                 self._upgraded(event, cause)
             case e.LockDowngraded(token):

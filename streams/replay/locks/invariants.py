@@ -133,7 +133,7 @@ class LockInvariants:
             complain("NO_SUCH_LEASE", f"{key}: {name} names token {e.token}, which is not held")
             return
         if isinstance(e, LockExpired):
-            if lease_ms < lease.expires_at:
+            if lease_ms < lease.expires_at and decision.command != "SessionGone":
                 complain(
                     "EARLY",
                     f"{key}: token {e.token} expired {lease.expires_at - lease_ms} ms before its time",

@@ -89,6 +89,8 @@ def departure(gone: Departed) -> str:
     held = f"after it had held it for {duration(ending.cause.time_ms - gone.since_ms)}"
     if ending.how == "EXPIRED":
         delay = "" if ending.delay_until is None else f" A lock-delay until {ending.delay_until:,} began."
+        if ending.reason:
+            return f"The lease of {name} ended with its session, {held}: {ending.reason}.{delay}"
         return (
             f"The lease of {name} expired, {held}: it ran until lease time {gone.until_lease_ms:,}, and the clock "
             f"stood at {ending.cause.lease_ms:,} when {actor(ending.cause)} came.{delay}"
@@ -125,5 +127,6 @@ def given_up(wait: Spell, ending: Ending) -> str:
             why = {
                 "RELEASED": "the share that it would upgrade was released",
                 "EXPIRED": "the share that it would upgrade expired",
+                "SESSION_ENDED": "the session of its node ended",
             }.get(ending.reason, f"it was given up by {actor(ending.cause)}")
             return f"The wait of {name} ended after {waited}: {why}."

@@ -39,7 +39,10 @@ class Ending:
     delay_until: int | None = None
     """EXPIRED: lease time until which nobody is granted."""
     reason: str = ""
-    """WITHDRAWN: CANCELLED by its client, or its share was RELEASED or EXPIRED."""
+    """WITHDRAWN: CANCELLED by its client, SESSION_ENDED, or its share was RELEASED or EXPIRED.
+
+    EXPIRED: why its session ended; '': the lease ran out.
+    """
     cycle: tuple[WaitEdge, ...] = ()
     """ABORTED: the deadlock that it broke."""
 

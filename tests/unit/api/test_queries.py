@@ -275,5 +275,5 @@ async def test_a_store_that_is_away_or_slow_is_told_with_a_hint() -> None:
 def _spell(name: str) -> SpellRow:
     return SpellRow(
         0, 7, name, "HOLDER", "p", "c", "h", 1, 7, "EXCLUSIVE", None, 30_000, 40_000, None, 0,
-        TransactionRow("t", 1), 3, 5_000, 4, 6_000, "RELEASED",
+        TransactionRow("t", 1), "", 3, 5_000, 4, 6_000, "RELEASED",
     )  # fmt: skip

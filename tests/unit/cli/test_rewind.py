@@ -43,7 +43,7 @@ def night() -> list[Stored]:
     book = Logbook().begun().commit(grant(1, 1)).commit(waiting(1, 2))
     book.commit(decision(1, reply=Rejected("LOCK_BUSY", "lock 'orders/42' is held"), client="c"))
     book.write(b"a stranger's")
-    book.commit(timer(LockExpired(1, None), granted(4, "b", ticket=2)), lease_ms=1007)
+    book.commit(timer(LockExpired(1, None, ""), granted(4, "b", ticket=2)), lease_ms=1007)
     third = LockWaitStarted("dev", "c", "1", 2, 5, 1, "EXCLUSIVE", 3, 1000, 3000, None, None)
     wish = decision(2, third, reply=LockWaiting(5, 1), client="c", waiting=True)
     book.commit(with_changes(wish, issued_ms=EPOCH_MS + 10_981), lease_ms=2000)

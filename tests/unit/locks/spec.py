@@ -39,11 +39,12 @@ from streams.domain.locks.events import (
 )
 from streams.domain.locks.replies import Reply
 from streams.domain.locks.state import FREE, Lock
+from streams.domain.session import SessionGone
 
 NAME = "orders/42"
 TTL = 10_000
 WAIT = 30_000
-DELAY = LockTerms(5_000, None)
+DELAY = LockTerms(5_000, None, "")
 CYCLE = (WaitEdge("t1", "a", 11, "t2", 7), WaitEdge("t2", "b", 12, "t1", 8))
 
 
@@ -198,13 +199,13 @@ class Spec:
     def when(self, command: Command, by: str, sequence: int = 1) -> Spec:
         return self._decide(command, who(by, sequence))
 
-    def when_by(self, requester: Requester, command: Command) -> Spec:
+    def when_by(self, requester: Requester, command: Command | SessionGone) -> Spec:
         return self._decide(command, requester)
 
     def tick(self) -> Spec:
         return self._decide(Tick(), TIMER)
 
-    def _decide(self, command: Command | Tick, requester: Requester) -> Spec:
+    def _decide(self, command: Command | Tick | SessionGone, requester: Requester) -> Spec:
         context = Context(now=self.now, generation=0, next_number=self.number)
         decision = decider.decide(command, requester, self.state, context)
         state = self.state

@@ -38,7 +38,7 @@ def test_the_token_carries_the_generation() -> None:
 def test_what_was_asked_for_stays_with_the_grant() -> None:
     transaction = Transaction("t1", 99)
     spec = given().when(acquire(lock_delay_ms=500, transaction=transaction), "a")
-    spec.then(granted("a", 1, terms=LockTerms(500, transaction)))
+    spec.then(granted("a", 1, terms=LockTerms(500, transaction, "")))
 
 
 def test_a_try_on_a_held_lock_is_refused() -> None:
@@ -68,7 +68,7 @@ def test_release_hands_the_lock_to_the_first_waiter() -> None:
 
 
 def test_what_waited_with_its_wish_is_granted_with_it() -> None:
-    terms = LockTerms(0, Transaction("t1", 99))
+    terms = LockTerms(0, Transaction("t1", 99), "")
     spec = given(granted("a", 7), waiting("b", 8, terms=terms)).when(release(7), "a")
     spec.then(LockReleased(7), granted("b", 10, ticket=8, terms=terms))
 
@@ -124,7 +124,7 @@ def test_whoever_comes_first_after_an_expiry_gets_the_lock_without_waiting_for_t
 
 def test_a_handle_whose_lease_is_over_acquires_anew() -> None:
     spec = given(granted("a", 7)).at(TTL).when(acquire(SHARED), "a", 2)
-    spec.then(LockExpired(7, None), granted("a", 9, SHARED, at=TTL, sequence=2))
+    spec.then(LockExpired(7, None, ""), granted("a", 9, SHARED, at=TTL, sequence=2))
 
 
 def test_a_handle_whose_wait_is_over_queues_anew() -> None:

@@ -112,7 +112,7 @@ def test_nobody_slips_in_during_a_mass_grant() -> None:
 def test_a_mass_expiry_goes_on_at_the_next_tick() -> None:
     spec = given(*(granted(f"s{index}", index + 1, SHARED, terms=DELAY) for index in range(450)))
     spec = spec.at(TTL).tick()
-    assert spec.decision.events == tuple(LockExpired(index, TTL + 5_000) for index in range(1, 201))
+    assert spec.decision.events == tuple(LockExpired(index, TTL + 5_000, "") for index in range(1, 201))
     spec = spec.due(TTL).tick().due(TTL).tick()
     assert len(spec.decision.events) == 50
     spec.due(TTL + 5_000)

@@ -20,7 +20,7 @@ from tests.unit.locks.spec import given, granted, timed_out, upgraded, waiting
     "event",
     [
         LockReleased(9),
-        LockExpired(9, None),
+        LockExpired(9, None, ""),
         LockRenewed(9, 5),
         LockDowngraded(9),
         upgraded("a", 9, 10, 0),

@@ -14,7 +14,7 @@ def test_a_free_lock() -> None:
 
 def test_holder_and_waiters_with_tokens_and_tickets() -> None:
     transaction = Transaction("t1", 5)
-    spec = given(granted("a", 7), waiting("b", 8, SHARED, priority=3, terms=LockTerms(0, transaction)))
+    spec = given(granted("a", 7), waiting("b", 8, SHARED, priority=3, terms=LockTerms(0, transaction, "")))
     spec.when(INSPECT, "x").then().answers(
         LockState(
             EXCLUSIVE,

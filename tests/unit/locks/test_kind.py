@@ -11,7 +11,7 @@ from streams.log.vocabulary import Vocabulary
 from tests.unit.locks import spec
 
 T = commands.Transaction("t1", 5)
-TERMS = events.LockTerms(5, T)
+TERMS = events.LockTerms(5, T, "")
 EVENTS: list[Any] = [
     spec.granted("a", 1),
     spec.granted("a", 1 << 50, "SHARED", ticket=3, terms=TERMS),
@@ -19,8 +19,8 @@ EVENTS: list[Any] = [
     spec.upgrade_waiting("a", 3, 1),
     events.LockRenewed(1, 2),
     events.LockReleased(1),
-    events.LockExpired(1, None),
-    events.LockExpired(1, 5),
+    events.LockExpired(1, None, ""),
+    events.LockExpired(1, 5, ""),
     events.LockDelayEnded(),
     spec.upgraded("a", 1, 2, 3, ticket=4),
     events.LockDowngraded(1),

@@ -71,7 +71,7 @@ def test_a_released_token_is_refused_from_then_on() -> None:
 
 def test_the_timer_expires_a_lease_and_grants_the_next() -> None:
     spec = given(granted("a", 7), waiting("b", 8)).due(TTL).at(TTL).tick()
-    spec.then(LockExpired(7, None), granted("b", 10, at=TTL, ticket=8)).answers(LockSwept())
+    spec.then(LockExpired(7, None, ""), granted("b", 10, at=TTL, ticket=8)).answers(LockSwept())
     spec.settles(("b", 1, LockHeld(10, EXCLUSIVE, 2 * TTL))).due(2 * TTL)
 
 
@@ -80,22 +80,22 @@ def test_the_timer_does_nothing_early() -> None:
 
 
 def test_the_last_expiry_leaves_nothing_behind() -> None:
-    given(granted("a", 7)).at(TTL + 3).tick().then(LockExpired(7, None)).free()
+    given(granted("a", 7)).at(TTL + 3).tick().then(LockExpired(7, None, "")).free()
 
 
 def test_only_the_due_sharers_expire() -> None:
     spec = given(granted("a", 1, SHARED), granted("b", 2, SHARED, at=9)).due(TTL).at(TTL).tick()
-    spec.then(LockExpired(1, None)).holders("b").due(TTL + 9)
+    spec.then(LockExpired(1, None, "")).holders("b").due(TTL + 9)
 
 
 def test_expiries_come_before_timeouts_before_grants() -> None:
     spec = given(granted("a", 7), waiting("b", 8, wait=TTL), waiting("c", 9, position=2)).at(TTL).tick()
-    spec.then(LockExpired(7, None), timed_out("b", 8), granted("c", 12, at=TTL, ticket=9))
+    spec.then(LockExpired(7, None, ""), timed_out("b", 8), granted("c", 12, at=TTL, ticket=9))
 
 
 def test_after_an_expiry_the_lock_delay_holds_everybody_off() -> None:
     spec = given(granted("a", 7, terms=DELAY), waiting("b", 8)).at(TTL + 1).tick()
-    spec.then(LockExpired(7, TTL + 5_001)).holders().due(TTL + 5_001)
+    spec.then(LockExpired(7, TTL + 5_001, "")).holders().due(TTL + 5_001)
     spec.at(TTL + 5_000).tick().then()
     spec.when(acquire(), "c").refuses("LOCK_BUSY", "lock-delay", retry_after_ms=5_000)
     spec.when(acquire(priority=9, wait_ms=WAIT), "c").queue("c", "b")
@@ -123,16 +123,16 @@ def test_a_release_has_no_lock_delay() -> None:
 
 
 def test_a_transaction_alone_makes_no_lock_delay() -> None:
-    given(granted("a", 7, terms=LockTerms(0, None))).at(TTL).tick().then(LockExpired(7, None))
+    given(granted("a", 7, terms=LockTerms(0, None, ""))).at(TTL).tick().then(LockExpired(7, None, ""))
 
 
 def test_the_longest_of_several_lock_delays_counts() -> None:
     spec = given(
-        granted("a", 1, SHARED, terms=LockTerms(9_000, None)),
+        granted("a", 1, SHARED, terms=LockTerms(9_000, None, "")),
         granted("b", 2, SHARED, terms=DELAY),
         granted("c", 3, SHARED, at=100),
     )
-    spec = spec.at(TTL).tick().then(LockExpired(1, TTL + 9_000), LockExpired(2, TTL + 5_000))
+    spec = spec.at(TTL).tick().then(LockExpired(1, TTL + 9_000, ""), LockExpired(2, TTL + 5_000, ""))
     spec.when(acquire(SHARED), "d").refuses("LOCK_BUSY", retry_after_ms=9_000)
     spec.due(TTL + 100).when(upgrade(3), "c").refuses("LOCK_BUSY", "lock-delay", retry_after_ms=9_000)
     spec.when(acquire(SHARED), "c", 2).answers(LockHeld(3, SHARED, TTL + 100))

@@ -78,19 +78,19 @@ def test_releasing_the_share_ends_its_waiting_upgrade() -> None:
 
 def test_expiry_of_the_share_ends_its_waiting_upgrade() -> None:
     spec = given(granted("b", 1, SHARED, at=50), granted("a", 2, SHARED), upgrade_waiting("a", 3, 2))
-    spec.at(TTL).tick().then(withdrawn("a", 3, "EXPIRED", sequence=2), LockExpired(2, None)).settles(
+    spec.at(TTL).tick().then(withdrawn("a", 3, "EXPIRED", sequence=2), LockExpired(2, None, "")).settles(
         ("a", 2, "NOT_HELD")
     ).holders("b").queue()
 
 
 def test_renewing_the_share_keeps_the_upgrade_waiting() -> None:
     spec = given(*sharers("a", "b"), upgrade_waiting("a", 3, 1)).at(TTL - 1).when(renew(1), "a", 3)
-    spec.at(TTL).tick().then(LockExpired(2, None), upgraded("a", 1, 6, 2 * TTL, ticket=3))
+    spec.at(TTL).tick().then(LockExpired(2, None, ""), upgraded("a", 1, 6, 2 * TTL, ticket=3))
 
 
 def test_an_upgrade_that_found_the_others_expired_is_granted() -> None:
     spec = given(granted("a", 1, SHARED, at=50), granted("b", 2, SHARED)).at(TTL).when(upgrade(1), "a", 2)
-    spec.then(LockExpired(2, None), upgraded("a", 1, 4, 2 * TTL))
+    spec.then(LockExpired(2, None, ""), upgraded("a", 1, 4, 2 * TTL))
 
 
 def test_an_upgrade_of_an_expired_rival_is_no_conflict() -> None:

@@ -36,7 +36,7 @@ from tests.unit.projections.spec import Moment, Spec, at, commits, did
 from tests.unit.projections.spec import given as given_of
 from tests.unit.replay.logbook import WHERE, WORDS, decision
 
-TERMS = LockTerms(5_000, Transaction("t1", 77))
+TERMS = LockTerms(5_000, Transaction("t1", 77), "")
 SPELLS = "from_event role token to_event ended"
 
 
@@ -174,7 +174,7 @@ def test_a_downgraded_lease_goes_on_as_a_share() -> None:
 
 def test_a_lock_in_its_lock_delay_is_free_but_not_forgotten() -> None:
     held = at(0, did(granted("a", 1, terms=TERMS)))
-    expired = at(10, did(LockExpired(1, 15_000)))
+    expired = at(10, did(LockExpired(1, 15_000, "")))
     given(held, expired).shows(
         tables.LOCKS, "mode holder_count delay_until_lease_ms token", ("FREE", 0, 15_000, None)
     ).shows(tables.LOCK_HISTORY, SPELLS, (1, "HOLDER", 1, 2, "EXPIRED"))

@@ -132,7 +132,7 @@ def test_a_wait_that_got_nothing_is_remembered(event: Any, how: str, told: objec
 
 
 def test_an_expiry_keeps_the_lease_times_and_its_lock_delay() -> None:
-    book = Logbook().begun().commit(grant(1, 1)).commit(timer(LockExpired(1, 1800)), lease_ms=1100)
+    book = Logbook().begun().commit(grant(1, 1)).commit(timer(LockExpired(1, 1800, "")), lease_ms=1100)
     made, _ = chronicle(book)
     assert made.departed is not None
     gone = made.departed

@@ -79,7 +79,7 @@ def test_a_free_lock_names_who_held_it_last() -> None:
 
 
 def test_a_lock_delay_is_told() -> None:
-    sentences = told(begun(grant(1, 1)).commit(timer(LockExpired(1, 9_000)), lease_ms=1_500))["Who holds"]
+    sentences = told(begun(grant(1, 1)).commit(timer(LockExpired(1, 9_000, "")), lease_ms=1_500))["Who holds"]
     assert sentences[0][1].endswith(
         "it ran until lease time 1,000, and the clock stood at 1,500 when the owner's timer came. "
         "A lock-delay until 9,000 began."
@@ -126,7 +126,7 @@ def test_an_upgrade_names_the_sharers_it_waited_for() -> None:
 
 def test_a_queue_is_told_in_order() -> None:
     second = LockWaitStarted(
-        "dev", "c", "1", 1, 3, 2, "SHARED", 0, 1000, 90, LockTerms(0, Transaction("t9", 5)), None
+        "dev", "c", "1", 1, 3, 2, "SHARED", 0, 1000, 90, LockTerms(0, Transaction("t9", 5), ""), None
     )
     book = begun(
         grant(1, 1), waiting(1, 2), decision(1, second, reply=LockFreed(1), client="c", waiting=True)

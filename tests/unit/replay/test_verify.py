@@ -45,7 +45,7 @@ def sound() -> Logbook:
     book.commit(grant(6, 6, "a", "SHARED"), grant(7, 7, "b", "SHARED"), release(8, 7, "b"))
     upgraded = LockUpgraded("dev", "a", "1", 9, 6, 9, 1500, None)
     book.commit(decision(9, upgraded, reply=LockHeld(9, "EXCLUSIVE", 1500), command="UpgradeLock"))
-    return book.commit(timer(LockExpired(9, None)), lease_ms=1500)
+    return book.commit(timer(LockExpired(9, None, "")), lease_ms=1500)
 
 
 def test_a_sound_log_holds() -> None:
@@ -147,7 +147,7 @@ PLANTED: list[tuple[str, Logbook]] = [
     ("NO_SUCH_LEASE", begun().commit(release(1, 1))),
     (
         "NO_SUCH_LEASE",
-        begun().commit(grant(1, 1), release(2, 1)).commit(timer(LockExpired(1, None)), lease_ms=2000),
+        begun().commit(grant(1, 1), release(2, 1)).commit(timer(LockExpired(1, None, "")), lease_ms=2000),
     ),
     ("NO_SUCH_WAIT", begun().commit(timer(LockWaitTimedOut("dev", "b", "1", 1, 1)))),
     ("NO_SUCH_WAIT", begun().commit(decision(1, granted(1, ticket=7), reply=LockHeld(1, "EXCLUSIVE", 1000)))),
@@ -156,7 +156,7 @@ PLANTED: list[tuple[str, Logbook]] = [
         "STOLEN",
         begun().commit(grant(1, 1)).commit(decision(1, LockDowngraded(1), reply=LockFreed(9), client="b")),
     ),
-    ("EARLY", begun().commit(grant(1, 1)).commit(timer(LockExpired(1, None)))),
+    ("EARLY", begun().commit(grant(1, 1)).commit(timer(LockExpired(1, None, "")))),
     (
         "EARLY",
         begun().commit(grant(1, 1)).commit(decision(2, LockRenewed(1, 900), reply=LeaseExtended(1, 900))),

@@ -1,0 +1,64 @@
+"""The end of a session on a running owner: everything it holds in the partition is let go, whoever owns it by then."""
+
+from streams.domain.decider import Rejected
+from streams.domain.locks.commands import EXCLUSIVE, AcquireLock, ReleaseLock
+from streams.domain.locks.kind import LOCKS
+from streams.domain.locks.replies import LockHeld
+from streams.log.positions import PartitionId
+from streams.log.vocabulary import Vocabulary
+from streams.wire.messages import Done, EndSession
+from tests.unit.engine.harness import Broker, World, running, until
+
+END = EndSession("locks", 0, "n1:7", "node n1 was silent")
+
+
+def locks(broker: Broker | None = None) -> World:
+    return World(Vocabulary(LOCKS), PartitionId("locks", 0), broker=broker)
+
+
+def acquire(name: str, wait_ms: int = 0) -> AcquireLock:
+    return AcquireLock(name, EXCLUSIVE, 60_000, wait_ms)
+
+
+def held(world: World) -> set[str]:
+    return {key for key, lock in world.owner.reader.state.keys.items() if lock.holders}
+
+
+async def test_what_a_session_holds_is_released_and_goes_to_who_waits() -> None:
+    async with running(locks()) as world:
+        for number in range(600):
+            await world.ask(acquire(f"k{number}"), session="n1:7")
+        await world.ask(acquire("other"), session="n2:8", handle="o")
+        waiting = world.send(acquire("k0", 60_000), handle="w")
+        await until(lambda: bool(world.connection.of(waiting)))
+        assert await world.ask(END) == Done()
+        await until(lambda: held(world) == {"dev/k0", "dev/other"})
+        await until(lambda: len(world.connection.of(waiting)) == 2)
+        assert isinstance(world.vocabulary.decode_reply(world.connection.of(waiting)[1].reply), LockHeld)
+        refused = await world.ask(acquire("k1"), session="n1:7")
+        assert isinstance(refused, Rejected) and refused.code == "SESSION_ENDED"
+        assert {each.command for each in world.decisions() if each.lane == "TIMER"} == {"SessionGone"}
+
+
+async def test_the_next_owner_goes_on_where_the_last_one_was_stopped() -> None:
+    first = locks()
+    async with running(first) as world:
+        for number in range(300):
+            await world.ask(acquire(f"k{number}"), session="n1:7")
+        world.broker.fate = lambda record: "lost" if b"SessionGone" in record else "ok"
+        assert await world.ask(END) == Done()
+        await until(lambda: bool(world.watch.troubles))
+    first.broker.fate = lambda _: "ok"
+    second = locks(first.broker)
+    async with running(second):
+        await until(lambda: second.owner.phase == "leading" and not held(second))
+
+
+async def test_what_was_given_back_is_not_looked_at_again() -> None:
+    async with running(locks()) as world:
+        for number in range(20):
+            reply = await world.ask(acquire(f"k{number}"), session="n1:7", handle=f"h{number}")
+            await world.ask(ReleaseLock(f"k{number}", reply.token), session="n1:7", handle=f"h{number}")
+        assert await world.ask(END) == Done()
+        assert world.owner.reader.state.next_ending() is None
+        assert not [each for each in world.decisions() if each.lane == "TIMER"]

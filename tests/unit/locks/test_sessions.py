@@ -1,0 +1,74 @@
+"""The end of a session: its waits and leases end, others get what it held."""
+
+from __future__ import annotations
+
+import pytest
+
+from streams.domain.decider import TIMER, Requester
+from streams.domain.locks.commands import EXCLUSIVE, SHARED, AcquireLock
+from streams.domain.locks.events import LockExpired, LockTerms, LockWaitWithdrawn
+from streams.domain.locks.limits import MAX_EVENTS
+from streams.domain.locks.sessions import sessions_of
+from streams.domain.session import SESSION_ENDED, SessionGone
+from tests.unit.locks.spec import Spec, given, granted, waiting, who
+
+GONE = SessionGone("n1:7", "node n1 was silent for 5,000 ms (nodes/3@9)")
+OURS, DELAYED = LockTerms(0, None, "n1:7"), LockTerms(5_000, None, "n1:7")
+OTHERS = LockTerms(0, None, "n2:8")
+
+
+def over(spec: Spec) -> Spec:
+    return spec.when_by(TIMER, GONE)
+
+
+def test_an_acquire_carries_the_session_it_acts_for() -> None:
+    asker = Requester("alice", "client-a", "a", 1, "n1:7")
+    spec = given().when_by(asker, AcquireLock("orders/42", EXCLUSIVE, 30_000))
+    (event,) = spec.decision.events
+    assert event.terms == OURS  # type: ignore[union-attr]
+    assert sessions_of(spec.state) == ("n1:7",)
+    waits = spec.when_by(
+        Requester("bob", "c", "b", 1, "n2:8"), AcquireLock("orders/42", EXCLUSIVE, 1_000, 60_000)
+    )
+    assert sessions_of(waits.state) == ("n1:7", "n2:8")
+
+
+def test_its_leases_end_and_the_next_in_line_is_granted() -> None:
+    spec = over(given(granted("a", 1, terms=OURS), waiting("b", 2, terms=OTHERS)))
+    expired, grant = spec.decision.events
+    assert expired == LockExpired(1, None, GONE.cause)
+    assert (grant.handle, grant.ticket) == (who("b").handle, 2)  # type: ignore[union-attr]
+    assert sessions_of(spec.state) == ("n2:8",)
+
+
+def test_a_lock_delay_is_kept() -> None:
+    spec = over(given(granted("a", 1, terms=DELAYED), waiting("b", 2)).at(100))
+    spec.then(LockExpired(1, 5_100, GONE.cause))
+
+
+def test_its_waits_end_and_are_answered() -> None:
+    spec = over(given(granted("a", 1), waiting("b", 2, terms=OURS), waiting("c", 3, position=2)))
+    (event,) = spec.decision.events
+    assert isinstance(event, LockWaitWithdrawn) and (event.ticket, event.cause) == (2, "SESSION_ENDED")
+    spec.settles(("b", 1, SESSION_ENDED.code)).queue("c")
+
+
+def test_what_others_have_stays() -> None:
+    spec = given(
+        granted("a", 1, SHARED, terms=OTHERS), granted("b", 2, SHARED, terms=OURS), granted("c", 3, SHARED)
+    )
+    over(spec).holders("a", "c")
+
+
+def test_what_a_session_never_had_is_left_alone() -> None:
+    assert over(given(granted("a", 1, terms=OTHERS))).decision.events == ()
+
+
+@pytest.mark.parametrize("sharers", [1_000])
+def test_many_leases_end_over_several_decisions(sharers: int) -> None:
+    spec = given(*(granted(f"h{number}", number, SHARED, terms=OURS) for number in range(1, sharers + 1)))
+    rounds = 0
+    while sessions_of(spec.state):
+        spec, rounds = over(spec), rounds + 1
+        assert 0 < len(spec.decision.events) <= MAX_EVENTS + 3
+    assert rounds > 2 and not spec.state.holders
