@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import field
 from typing import Any
 
-from streams.domain.decider import Decider
+from streams.domain.decider import Decider, Rejected
 from streams.domain.value import value
 
 
@@ -20,6 +20,8 @@ class CommandSpec:
 
     It is decided for that tenant, on the key that `key_of` gives. None: each alone.
     """
+    refuse: Callable[[Any, Any, Any], Rejected | None] | None = None
+    """Given (command, requester, state of the key that the command names): why it is not gathered; None: it is."""
 
 
 @value

@@ -91,6 +91,8 @@ class Batch(CommitDraft):
         for pending in gathered:
             verdict, known = admit(pending, self.state, self.mark_ms, deduplicated=False)
             if verdict is Verdict.DECIDE:
+                known = self._not_gathered(pending, spec)
+            if known is None:
                 admitted.append(pending)
             else:
                 _tell(self.undecided, pending, self.vocabulary.encode_reply(known))
@@ -106,6 +108,16 @@ class Batch(CommitDraft):
         self._decide(joint, CommandSpec(type(joint.command), deduplicated=False))
         for pending in admitted:
             _tell(self.deliveries, pending, self.decisions[-1].reply)
+
+    def _not_gathered(self, pending: Pending, spec: CommandSpec) -> Rejected | None:
+        """Return why the command is refused by itself, by the state of the key that it names."""
+        if spec.refuse is None:
+            return None
+        try:
+            return spec.refuse(pending.command, pending.who, self.state.state_of(pending.key))
+        except Exception as error:
+            self.failures.append(f"{spec.type.__name__} on {pending.key}: {error!r}")
+            return INTERNAL
 
     def _joint(self, gathered: list[Pending], spec: CommandSpec) -> Pending:
         assert spec.coalesce is not None

@@ -220,6 +220,26 @@ def test_gathered_commands_of_an_ended_session_or_past_their_deadline_are_refuse
     assert list(bench.state.keys) == ["dev/a"]
 
 
+def test_gathered_commands_are_refused_each_by_the_state_of_the_key_that_it_names() -> None:
+    bench = Bench()
+    bench.sealed(Add("known", 1))
+
+    def refuse(beat: Beat, _: object, state: toy.Toy) -> Rejected | None:
+        if beat.name == "explode":
+            raise toy.Explosion("refuse")
+        return None if state.total else Rejected("UNKNOWN", "Add something first.")
+
+    batch = bench.batch()
+    spec = replace(toy.VOCABULARY.specs[Beat], refuse=refuse)
+    batch.coalesce(tuple(bench.pending(Beat(name)) for name in ("known", "unknown", "explode")), spec)
+    bench.seal(batch)
+    alive, unknown, internal = bench.replies(batch)
+    assert isinstance(alive, toy.Alive)
+    assert (unknown.code, internal.code) == ("UNKNOWN", "INTERNAL")
+    assert [key for key, each in bench.state.keys.items() if each.beat_at >= 0] == ["dev/known"]
+    assert len(batch.failures) == 1
+
+
 def _broken_merge(_: object) -> object:
     raise toy.Explosion("merge")
 
