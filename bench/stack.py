@@ -13,9 +13,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 import tidelock
 from bench.cpu import CpuMeter
-from bench.plan import WHERE
 from bench.processes import WORKER, OwnProcess, leads
 from storage.kafka.topics import TopicProblem, TopicSettings, check_topics, create_topics
+from streams.catalog import KINDS
+from streams.log.positions import PartitionId
 from tidelock.client.client import Connecting
 from tidelock.local.child import Watcher
 from tidelock.local.ports import PortBook
@@ -25,6 +26,7 @@ from tidelock.local.tokens import DEV
 
 TOKEN = "bench"
 SESSION_MS = 3000
+NAMES = tuple(kind.name for kind in KINDS)
 PATIENCE_S = 60.0
 
 
@@ -105,7 +107,9 @@ class BenchStack:
         admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka)
         await admin.start()
         try:
-            present = {WHERE.log_topic, WHERE.commands_topic}.intersection(await admin.list_topics())
+            ours = [PartitionId(kind, 0) for kind in NAMES]
+            topics = {topic for where in ours for topic in (where.log_topic, where.commands_topic)}
+            present = topics.intersection(await admin.list_topics())
             if present:
                 await admin.delete_topics(sorted(present))
             await _until_created(admin, wanted)
@@ -133,8 +137,8 @@ async def _until_created(admin: AIOKafkaAdminClient, wanted: TopicSettings) -> N
     until = monotonic() + PATIENCE_S
     while True:
         try:
-            await create_topics(admin, (WHERE.kind,), wanted)
-            await check_topics(admin, (WHERE.kind,), wanted)
+            await create_topics(admin, NAMES, wanted)
+            await check_topics(admin, NAMES, wanted)
         except TopicProblem:
             if monotonic() > until:
                 raise
