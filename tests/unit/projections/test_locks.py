@@ -218,10 +218,10 @@ def test_every_sixty_fourth_spell_of_a_busy_stretch_names_all_that_are_open() ->
     for number in range(2, 200, 2):
         moments.append(at(0, did(granted("b", number, SHARED)), did(LockReleased(number))))
     spec = given(*moments)
-    keyframes = [(row[20], row[21]) for row in spec.rows[tables.LOCK_HISTORY].values() if row[21] is not None]
+    keyframes = [(row[21], row[22]) for row in spec.rows[tables.LOCK_HISTORY].values() if row[22] is not None]
     assert keyframes == [(64, (1, 126))]
     spec = given(*moments, *(at(0, did(LockRenewed(1, 10_000 + n))) for n in range(1, 30)))
-    keyframes = [(row[20], row[21]) for row in spec.rows[tables.LOCK_HISTORY].values() if row[21] is not None]
+    keyframes = [(row[21], row[22]) for row in spec.rows[tables.LOCK_HISTORY].values() if row[22] is not None]
     assert keyframes == [(64, (1, 126)), (128, (227,))]
 
 
