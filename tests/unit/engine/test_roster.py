@@ -99,7 +99,7 @@ async def test_an_owner_that_cannot_be_made_is_made_later(owners: Owners) -> Non
 
 
 async def test_an_owner_that_failed_has_no_successor_once_its_partition_is_lost(owners: Owners) -> None:
-    owners.roster.restart_pause_s = 0.01
+    owners.roster.restart_pause_s = 0.5
     await owners.roster.assigned(MINE, {})
     await owners.running(1)
     owners.made[0].may_end.set()
@@ -114,7 +114,7 @@ async def test_an_owner_that_failed_has_no_successor_once_its_partition_is_lost(
 async def test_an_assignment_does_not_wait_for_what_it_releases(owners: Owners) -> None:
     await owners.roster.assigned(MINE, {})
     await owners.running(1)
-    await asyncio.wait_for(owners.roster.assigned(frozenset(), {}), 0.1)
+    await asyncio.wait_for(owners.roster.assigned(frozenset(), {}), 30)
     await owners.made[0].stopping.wait()
     assert owners.made[0].running
     assert not owners.roster.owners
