@@ -13,10 +13,8 @@ SESSION_ENDED: Final = Rejected(
 
 @value
 class SessionGone:
-    """The engine's command to a key of which the session may hold something; asked again until nothing is left.
-
-    `cause` says why, in a few words, and names the decision that ended the session.
-    """
+    """The engine's command to a key of which the session holds something; asked again until nothing is left."""
 
     session: str
     cause: str
+    """Why it ended, and the id of the event that ended it; kept with what this causes."""

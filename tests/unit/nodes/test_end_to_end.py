@@ -40,7 +40,7 @@ class Bench(World):
         for command in commands:
             assert isinstance(command, c.Heartbeat) or batch.add(self.pending(command))
         if tick:
-            batch.tick(tick)
+            batch.timers.tick(tick)
         batch.seal()
         self.head = batch.head
         record = decode(batch.record)
