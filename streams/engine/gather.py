@@ -3,6 +3,10 @@
 from streams.engine.pending import Pending
 
 
+MOST = 500
+"""Commands that are decided as one."""
+
+
 class Gather:
     """Coalesced commands, by type and tenant, and when each group is due."""
 
@@ -28,9 +32,9 @@ class Gather:
         return min((due - now_ms for due, _ in self._groups.values()), default=None)
 
     def due(self, now_ms: int) -> list[tuple[Pending, ...]]:
-        """Take out the groups that are due."""
+        """Take out the groups that are due, in parts that one decision holds."""
         ready = [key for key, (due, _) in self._groups.items() if due <= now_ms]
-        return [self._take(key) for key in ready]
+        return [group[at : at + MOST] for group in map(self._take, ready) for at in range(0, len(group), MOST)]
 
     def take_all(self) -> list[Pending]:
         """Take out everything."""

@@ -14,7 +14,7 @@ from streams.domain.nodes.commands import (
     OfNode,
 )
 from streams.domain.nodes.events import Event, NodesHeard
-from streams.domain.nodes.heartbeat import Heartbeats, heard_keys, join
+from streams.domain.nodes.heartbeat import Heartbeats, heard_keys, join, refuse
 from streams.domain.nodes.inspect import shown
 from streams.domain.nodes.names import BRAKE, SERVICE
 from streams.domain.nodes.replies import Reply, ServiceInstances
@@ -33,7 +33,7 @@ def _key(command: Command | Heartbeats) -> str:
 
 def _spec(command: type) -> CommandSpec:
     if command is Heartbeat:
-        return CommandSpec(command, deduplicated=False, coalesce=join)
+        return CommandSpec(command, deduplicated=False, coalesce=join, refuse=refuse)
     return CommandSpec(command, deduplicated=command not in READS)
 
 
@@ -46,5 +46,6 @@ NODES: Final = KindSpec(
     key_of=_key,
     shown=shown,
     event_keys={NodesHeard: heard_keys},
+    sessions_of=decider.sessions_of,
     attached=attached,
 )

@@ -1,6 +1,6 @@
 """Gathering: one group a type and tenant, due a fixed time after its first command."""
 
-from streams.engine.gather import Gather
+from streams.engine.gather import MOST, Gather
 from tests.unit.engine.harness import World
 from tests.unit.engine.toy import Add, Beat
 
@@ -34,3 +34,13 @@ def test_everything_can_be_taken_at_once() -> None:
     gather.add(second, 100)
     assert gather.take_all() == [first, second]
     assert (gather.size, gather.bytes) == (0, 0)
+
+
+def test_a_large_group_comes_in_parts_that_one_decision_holds() -> None:
+    world, gather = World(), Gather(250)
+    beats = [world.pending(Beat("a")) for _ in range(2 * MOST + 1)]
+    for each in beats:
+        gather.add(each, 0)
+    parts = gather.due(250)
+    assert [len(part) for part in parts] == [MOST, MOST, 1]
+    assert [each for part in parts for each in part] == beats
