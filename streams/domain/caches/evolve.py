@@ -1,0 +1,54 @@
+"""The fold: a shard after an event. It trusts the log and decides nothing; released behaviour never changes.
+
+An event that does not fit the state raises `LookupError`: the log is then not the one this state came from.
+Imports the standard library and `immutables` only.
+"""
+
+from dataclasses import replace
+
+from immutables import Map
+
+from streams.domain.caches import fold_entries, fold_listeners
+from streams.domain.caches.events import CacheClosing, CacheConfigured, CacheCreated, CacheDeleted, Event
+from streams.domain.caches.state import ABSENT, Cache
+from streams.domain.queues.fifo import EMPTY
+
+
+def evolve(cache: Cache, event: Event) -> Cache:
+    """Return the shard after `event`. Raises `LookupError` on what is not here."""
+    if isinstance(event, fold_listeners.OfListener):
+        return fold_listeners.evolve(cache, event)
+    match event:
+        case CacheCreated():
+            return replace(ABSENT, incarnation=event.incarnation, version=1, settings=event.settings)
+        case CacheConfigured():
+            return replace(cache, version=event.version, settings=event.settings)
+        case CacheClosing():
+            return _closing(cache)
+        case CacheDeleted():
+            return ABSENT
+        case _:
+            return fold_entries.evolve(cache, event)
+
+
+def _closing(cache: Cache) -> Cache:
+    """Return the shard with nothing in it but those who may not know it yet."""
+    stay = {
+        attachment: replace(each, lines=Map(), calls=EMPTY, owes=Map(), fills=Map())
+        for attachment, each in cache.listeners.items()
+        if not each.leaving
+    }
+    return replace(
+        ABSENT,
+        incarnation=cache.incarnation,
+        version=cache.version,
+        settings=cache.settings,
+        closing=True,
+        listeners=Map(stay),
+        attached=cache.attached,
+        leases=cache.leases,
+        sessions=cache.sessions,
+        waits=cache.waits,
+        wait_bytes=cache.wait_bytes,
+        jobs=tuple([replace(job, todo=Map(), left=Map()) for job in cache.jobs]),
+    )
