@@ -55,8 +55,19 @@ def refuse_change(
     refused = refuse_route(route)
     if refused is not None or route == known:
         return refused
-    if route.epoch <= known.epoch or route.previous != known.shards:
+    if route.epoch <= known.epoch or not _follows(command, queue):
         return stale_route(command.queue, known)
     if not drained(queue, settings, command.shard, context.now):
         return not_drained(command.queue, command.shard, known)
     return None
+
+
+def _follows(command: RouteQueue, queue: Queue) -> bool:
+    """Say whether the route follows on the known one.
+
+    Home, which is told first, misses none. Another shard may have been made for a change that lost to another one, or
+    left over by an older one: it follows home from there.
+    """
+    if command.route.previous == queue.route.shards:
+        return True
+    return command.shard > 0 and (queue.route.is_changing or not len(queue.messages))

@@ -127,6 +127,16 @@ def test_a_route_follows_on_the_one_that_is_known() -> None:
     queue().when(put(new(group="g"))).when(route(QueueRoute(2, 2, 2))).refuses("STALE_ROUTE")
 
 
+def test_a_shard_that_was_made_for_a_change_that_lost_follows_home() -> None:
+    made = nothing().when(replace(create(route=QueueRoute(2, 3, 1)), shard=1))
+    made = made.when(put(new(group="g", home=1), epoch=2, shard=1))
+    won = replace(route(QueueRoute(3, 2, 2)), shard=1)
+    made.when(won).answers(QueueChanged(1, QueueRoute(3, 2, 2)))
+    settled = nothing().when(replace(create(route=QueueRoute(2, 3, 3)), shard=1))
+    settled.when(won).answers(QueueChanged(1, QueueRoute(3, 2, 2)))
+    settled.when(put(new(group="g", home=1), epoch=2, shard=1)).when(won).refuses("STALE_ROUTE")
+
+
 def test_a_change_ends_where_nothing_moves_any_more() -> None:
     spec = queue().when(put(new(group="g"))).when(route())
     spec.when(route(QueueRoute(3, 2, 2))).refuses("NOT_DRAINED", "from 1 to 2 shards")
