@@ -125,12 +125,8 @@ class Producer:
         if self._route is None:
             self._ask_route()
             return
-        for lane in self._lanes.values():
-            self._held.extend(lane.puts)
-            lane.puts.clear()
-        held, self._held = sorted(self._held, key=attrgetter("number")), []
         now = self._queues.clock.now()
-        for put in held:
+        for put in self._waiting():
             if put.until_s <= now and self._why is not None:
                 self._tell(put, problem(self._why, self._queue))
                 continue
@@ -138,6 +134,14 @@ class Producer:
             self._spread(put, self._route)
         for lane in tuple(self._lanes.values()):
             self._send(lane)
+
+    def _waiting(self) -> list[PendingPut]:
+        """Take and return all that is not under way, in the order in which it was put."""
+        for lane in self._lanes.values():
+            self._held.extend(lane.puts)
+            lane.puts.clear()
+        held, self._held = sorted(self._held, key=attrgetter("number")), []
+        return held
 
     def _ask_route(self) -> None:
         if self._asking is None:
@@ -152,8 +156,7 @@ class Producer:
             self._route = await self._routes.ask(self._queue)
             await self._catch_up(self._route)
         except TidelockError as error:
-            held, self._held = self._held, []
-            for put in held:
+            for put in self._waiting():
                 self._tell(put, copy(error))
             return
         finally:
@@ -171,6 +174,11 @@ class Producer:
     # -- sending ---------------------------------------------------------------------------------------------
 
     def _send(self, lane: Lane) -> None:
+        if self._route is None and lane.puts:  # an answer to those before them says that the queue is gone
+            puts = tuple(lane.puts)
+            lane.puts.clear()
+            self._hold(puts)
+            return
         while lane.puts and not lane.sent and not self._held and not self._gathering:
             self._send_next(lane)
 

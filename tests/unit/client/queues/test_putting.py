@@ -194,6 +194,21 @@ async def test_a_queue_that_was_deleted_and_made_anew_is_found_again(queue: Queu
     assert (await queue.put(3)).id.number == 1
 
 
+async def test_who_waits_behind_a_put_into_a_deleted_queue_is_told_too(
+    queue: Queue[object], worker: QueueWorker
+) -> None:
+    await queue.put(0)
+    await queue.delete(force=True)
+    worker.held = (EnqueueMessages,)
+    puts = [asyncio.create_task(queue.put(number)) for number in range(1, 4)]
+    await until(lambda: len(worker.of(EnqueueMessages)) == 2)
+    worker.let()
+    told = await asyncio.gather(*puts, return_exceptions=True)
+    assert [type(each) for each in told] == [errors.QueueUnknown] * 3
+    await queue.create()
+    assert (await queue.put(4)).id.number == 1
+
+
 async def test_a_dedup_id_is_taken_once(queue: Queue[object]) -> None:
     first = await queue.put(1, dedup_id="a")
     second = await queue.put(2, dedup_id="a")
