@@ -4,12 +4,11 @@ Whatever is said of an entry twice (counts, tags, agendas, what is ready) is kep
 Imports the standard library and `immutables` only.
 """
 
-from dataclasses import replace
 from typing import Final
 
 from immutables import Map
 
-from streams.domain.caches.state import BLANK, Cache, Change, Entry, Job, Line, Listener, cache_copy, has_work
+from streams.domain.caches.state import BLANK, Cache, Change, Entry, Job, Line, Listener, changed, has_work
 
 _COUNTED: Final = {"MODIFIED": "modified", "EXCLUSIVE": "exclusive", "SHARED": "shared"}
 
@@ -20,7 +19,7 @@ class Desk:
     __slots__ = ("c",)
 
     def __init__(self, cache: Cache) -> None:
-        self.c = cache_copy(cache)
+        self.c = changed(cache)
 
     def entry(self, name: str) -> Entry:
         """Return the entry as it is, or one without anything."""
@@ -61,14 +60,13 @@ class Desk:
         c.stored += (new.value is not None) - (old.value is not None)
         c.bytes += len(new.value or b"") - len(old.value or b"")
         if new.value is None:
-            c.recency = c.recency.drop((name,))
+            c.recency = c.recency.without(name)
         else:
             self.touch(name)
 
     def touch(self, name: str) -> None:
         """Note that the directory was asked for the entry."""
-        self.c.touches += 1
-        self.c.recency = self.c.recency.put(name, self.c.touches)
+        self.c.recency = self.c.recency.touched(name)
 
     def next_mark(self) -> int:
         """Return the mark of a new value."""
@@ -106,9 +104,9 @@ class Desk:
         if line is not None:
             lines = lines.set(line.token, name)
             self._tally(line, 1)
-        self.set_listener(replace(listener, lines=lines))
+        self.set_listener(changed(listener, lines=lines))
         kept = entry.lines.delete(attachment) if line is None else entry.lines.set(attachment, line)
-        return replace(entry, lines=kept)
+        return changed(entry, lines=kept)
 
     def without_lines(self, name: str, entry: Entry) -> Entry:
         """Return the entry without lines."""
@@ -135,26 +133,26 @@ class Desk:
         """Return the entry whose change waits for the listener's acknowledgement of `number`."""
         assert entry.change is not None
         listener = self.c.listeners[attachment]
-        self.set_listener(replace(listener, owes=listener.owes.set(name, number)))
+        self.set_listener(changed(listener, owes=listener.owes.set(name, number)))
         awaits = entry.change.awaits.set(attachment, number)
-        return replace(entry, change=replace(entry.change, awaits=awaits))
+        return changed(entry, change=changed(entry.change, awaits=awaits))
 
     def paid(self, attachment: int, name: str) -> None:
         """Note that the entry's change waits no longer for the listener."""
         listener = self.c.listeners[attachment]
         if name in listener.owes:
-            self.set_listener(replace(listener, owes=listener.owes.delete(name)))
+            self.set_listener(changed(listener, owes=listener.owes.delete(name)))
         entry = self.entry(name)
         if entry.change is not None and attachment in entry.change.awaits:
             awaits = entry.change.awaits.delete(attachment)
-            self.put(name, replace(entry, change=replace(entry.change, awaits=awaits)))
+            self.put(name, changed(entry, change=changed(entry.change, awaits=awaits)))
 
     def forgiven(self, name: str, change: Change | None) -> None:
         """Note that a change is over, or another took its place, and nobody owes it anything."""
         for attachment in () if change is None else change.awaits:
             listener = self.c.listeners.get(attachment)
             if listener is not None and name in listener.owes:
-                self.set_listener(replace(listener, owes=listener.owes.delete(name)))
+                self.set_listener(changed(listener, owes=listener.owes.delete(name)))
 
     # ── waits ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -171,9 +169,9 @@ class Desk:
         name = c.waits[ticket].entry
         c.timeouts, entry = c.timeouts.drop((ticket,)), self.entry(name)
         if ticket in entry.reads:
-            self.put(name, replace(entry, reads=_but(entry.reads, ticket)))
+            self.put(name, changed(entry, reads=_but(entry.reads, ticket)))
         elif ticket in entry.writes:
-            self.put(name, replace(entry, writes=_but(entry.writes, ticket)))
+            self.put(name, changed(entry, writes=_but(entry.writes, ticket)))
 
 
 def _but(tickets: tuple[int, ...], ticket: int) -> tuple[int, ...]:
@@ -181,9 +179,9 @@ def _but(tickets: tuple[int, ...], ticket: int) -> tuple[int, ...]:
 
 
 def _begun(job: Job, mark: int) -> Job:
-    return replace(job, todo=job.todo.delete(mark)) if mark in job.todo else job
+    return changed(job, todo=job.todo.delete(mark)) if mark in job.todo else job
 
 
 def _without(job: Job, mark: int) -> Job:
     job = _begun(job, mark)
-    return replace(job, left=job.left.delete(mark)) if mark in job.left else job
+    return changed(job, left=job.left.delete(mark)) if mark in job.left else job

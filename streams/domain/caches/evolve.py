@@ -4,13 +4,11 @@ An event that does not fit the state raises `LookupError`: the log is then not t
 Imports the standard library and `immutables` only.
 """
 
-from dataclasses import replace
-
 from immutables import Map
 
 from streams.domain.caches import fold_entries, fold_listeners
 from streams.domain.caches.events import CacheClosing, CacheConfigured, CacheCreated, CacheDeleted, Event
-from streams.domain.caches.state import ABSENT, Cache
+from streams.domain.caches.state import ABSENT, Cache, changed
 from streams.domain.queues.fifo import EMPTY
 
 
@@ -20,9 +18,9 @@ def evolve(cache: Cache, event: Event) -> Cache:
         return fold_listeners.evolve(cache, event)
     match event:
         case CacheCreated():
-            return replace(ABSENT, incarnation=event.incarnation, version=1, settings=event.settings)
+            return changed(ABSENT, incarnation=event.incarnation, version=1, settings=event.settings)
         case CacheConfigured():
-            return replace(cache, version=event.version, settings=event.settings)
+            return changed(cache, version=event.version, settings=event.settings)
         case CacheClosing():
             return _closing(cache)
         case CacheDeleted():
@@ -34,11 +32,11 @@ def evolve(cache: Cache, event: Event) -> Cache:
 def _closing(cache: Cache) -> Cache:
     """Return the shard with nothing in it but those who may not know it yet."""
     stay = {
-        attachment: replace(each, lines=Map(), calls=EMPTY, owes=Map(), fills=Map())
+        attachment: changed(each, lines=Map(), calls=EMPTY, owes=Map(), fills=Map())
         for attachment, each in cache.listeners.items()
         if not each.leaving
     }
-    return replace(
+    return changed(
         ABSENT,
         incarnation=cache.incarnation,
         version=cache.version,
@@ -50,5 +48,5 @@ def _closing(cache: Cache) -> Cache:
         sessions=cache.sessions,
         waits=cache.waits,
         wait_bytes=cache.wait_bytes,
-        jobs=tuple([replace(job, todo=Map(), left=Map()) for job in cache.jobs]),
+        jobs=tuple([changed(job, todo=Map(), left=Map()) for job in cache.jobs]),
     )

@@ -3,7 +3,6 @@
 Imports the standard library and `immutables` only.
 """
 
-from dataclasses import replace
 from typing import TypeAlias, assert_never
 
 from immutables import Map
@@ -12,7 +11,7 @@ from streams.domain.caches import events as e
 from streams.domain.caches.desk import Desk
 from streams.domain.caches.fold_listeners import without_recall
 from streams.domain.caches.limits import MAX_SWEPT
-from streams.domain.caches.state import Cache, Change, Entry, Fill, Job, Line
+from streams.domain.caches.state import Cache, Change, Entry, Fill, Job, Line, changed
 
 OfEntry: TypeAlias = (
     e.WaitStarted
@@ -72,9 +71,9 @@ def _wait(desk: Desk, event: e.WaitStarted) -> None:
     c.wait_bytes += len(event.value or b"")
     c.timeouts = c.timeouts.put(event.ticket, event.wait_until)
     if event.request == "READ":
-        entry = replace(entry, reads=(*entry.reads, event.ticket))
+        entry = changed(entry, reads=(*entry.reads, event.ticket))
     else:
-        entry = replace(entry, writes=(*entry.writes, event.ticket))
+        entry = changed(entry, writes=(*entry.writes, event.ticket))
     desk.put(event.entry, entry)
 
 
@@ -84,12 +83,12 @@ def _change(desk: Desk, event: e.ChangeStarted) -> None:
         desk.begin_wait(event.ticket)
     entry = desk.entry(name)
     desk.forgiven(name, entry.change)
-    entry = replace(entry, change=Change(event.purpose, event.ticket, event.own, Map()))
+    entry = changed(entry, change=Change(event.purpose, event.ticket, event.own, Map()))
     if event.purpose != "RECALL":
         entry = _without_fill(desk, name, entry)
         desk.begun(entry.mark)
     if event.purpose not in ("RECALL", "WRITE"):
-        entry = replace(entry, value=None)
+        entry = changed(entry, value=None)
     desk.put(name, entry)
 
 
@@ -101,7 +100,7 @@ def _written(desk: Desk, event: e.EntryWritten) -> None:
     entry = _cleared(desk, name)
     if event.state != "INVALID":
         entry = desk.set_line(name, entry, event.attachment, Line(event.state, event.token))
-    entry = replace(
+    entry = changed(
         entry,
         value=value,
         version=event.token,
@@ -119,11 +118,11 @@ def _written_back(desk: Desk, event: e.EntryWrittenBack) -> None:
     entry = desk.set_line(name, without_recall(desk, name, entry), event.attachment, line)
     desk.touch(name)
     new = entry.value if event.value is None else event.value
-    desk.put(name, replace(entry, value=new, version=event.token, expires_at=event.expires_at))
+    desk.put(name, changed(entry, value=new, version=event.token, expires_at=event.expires_at))
 
 
 def _remove(desk: Desk, name: str) -> None:
-    gone = replace(_cleared(desk, name), value=None, version=0, mark=0, tags=(), ttl_ms=0, expires_at=0)
+    gone = changed(_cleared(desk, name), value=None, version=0, mark=0, tags=(), ttl_ms=0, expires_at=0)
     desk.put(name, gone)
 
 
@@ -132,12 +131,12 @@ def _cleared(desk: Desk, name: str) -> Entry:
     entry = desk.entry(name)
     desk.forgiven(name, entry.change)
     entry = _without_fill(desk, name, desk.without_lines(name, entry))
-    return replace(entry, change=None)
+    return changed(entry, change=None)
 
 
 def _warm(desk: Desk, event: e.EntriesWarmed) -> None:
     for each in event.entries:
-        entry = replace(
+        entry = changed(
             _cleared(desk, each.entry),
             value=each.value,
             version=event.token,
@@ -155,8 +154,8 @@ def _fill(desk: Desk, event: e.FillStarted) -> None:
     fill = Fill(event.token, event.principal, event.client, event.attachment, event.expires_at)
     listener = desk.c.listeners.get(event.attachment)
     if listener is not None and not listener.leaving:
-        desk.set_listener(replace(listener, fills=listener.fills.set(event.entry, event.token)))
-    desk.put(event.entry, replace(desk.entry(event.entry), fill=fill))
+        desk.set_listener(changed(listener, fills=listener.fills.set(event.entry, event.token)))
+    desk.put(event.entry, changed(desk.entry(event.entry), fill=fill))
 
 
 def _without_fill(desk: Desk, name: str, entry: Entry) -> Entry:
@@ -164,8 +163,8 @@ def _without_fill(desk: Desk, name: str, entry: Entry) -> Entry:
         return entry
     listener = desk.c.listeners.get(entry.fill.attachment)
     if listener is not None and name in listener.fills:
-        desk.set_listener(replace(listener, fills=listener.fills.delete(name)))
-    return replace(entry, fill=None)
+        desk.set_listener(changed(listener, fills=listener.fills.delete(name)))
+    return changed(entry, fill=None)
 
 
 def _invalidate(desk: Desk, event: e.TagInvalidated) -> None:

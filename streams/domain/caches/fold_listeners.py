@@ -1,13 +1,12 @@
 """The fold of what happens to listeners and their lines. Imports the standard library and `immutables` only."""
 
-from dataclasses import replace
 from typing import TypeAlias, assert_never
 
 from immutables import Map
 
 from streams.domain.caches import events as e
 from streams.domain.caches.desk import Desk
-from streams.domain.caches.state import NEVER, NEW_LISTENER, Cache, Entry, Line, Listener
+from streams.domain.caches.state import NEVER, NEW_LISTENER, Cache, Entry, Line, Listener, changed
 from streams.domain.queues.fifo import EMPTY
 
 OfListener: TypeAlias = (
@@ -33,7 +32,7 @@ def evolve(cache: Cache, event: OfListener) -> Cache:
         case e.LinesCalled():
             _called(desk, event)
         case e.ListenEnded():
-            desk.set_listener(replace(cache.listeners[event.attachment], sequence=0))
+            desk.set_listener(changed(cache.listeners[event.attachment], sequence=0))
         case e.ListenerGone():
             _gone(desk, event)
         case e.LinesDropped():
@@ -50,7 +49,7 @@ def evolve(cache: Cache, event: OfListener) -> Cache:
 
 def _joined(desk: Desk, event: e.ListenerJoined) -> None:
     c, attachment = desk.c, event.attachment
-    listener = replace(
+    listener = changed(
         NEW_LISTENER,
         principal=event.principal,
         client=event.client,
@@ -77,7 +76,7 @@ def _heard(desk: Desk, event: e.ListenerHeard) -> None:
         if listener.owes.get(call.entry, NEVER) <= event.after:
             paid.append(call.entry)
     desk.set_listener(
-        replace(
+        changed(
             listener,
             sequence=event.sequence,
             expires_at=event.expires_at,
@@ -101,7 +100,7 @@ def _called(desk: Desk, event: e.LinesCalled) -> None:
     elif not reset:
         calls, posted = calls.extended([(each, event.at) for each in event.calls]), event.calls[-1].number
     sequence = 0 if event.sequence else listener.sequence
-    desk.set_listener(replace(listener, calls=calls, posted=posted, reset=reset, sequence=sequence))
+    desk.set_listener(changed(listener, calls=calls, posted=posted, reset=reset, sequence=sequence))
     for call in event.calls:
         _do(desk, event.attachment, call, NEVER if reset else call.number)
 
@@ -129,11 +128,11 @@ def _gone(desk: Desk, event: e.ListenerGone) -> None:
     for name in listener.owes:
         desk.paid(attachment, name)
     for name in listener.fills:
-        desk.put(name, replace(desk.entry(name), fill=None))
+        desk.put(name, changed(desk.entry(name), fill=None))
     if listener.lines:
         c.leaving = c.leaving.put(attachment, 0)
     desk.set_listener(
-        replace(
+        changed(
             c.listeners[attachment],
             leaving=True,
             gone=event.cause,
@@ -170,7 +169,7 @@ def without_recall(desk: Desk, name: str, entry: Entry) -> Entry:
     if entry.change is None or entry.change.purpose != "RECALL":
         return entry
     desk.forgiven(name, entry.change)
-    return replace(entry, change=None)
+    return changed(entry, change=None)
 
 
 def _granted(desk: Desk, event: e.LineGranted) -> None:

@@ -11,7 +11,6 @@ from streams.domain.caches import events as e
 from streams.domain.caches.changes import remove
 from streams.domain.caches.draft import BATCH, Draft
 from streams.domain.caches.state import Entry, owner_of
-from streams.domain.queues.heap import rising
 
 LOOKED_AT: Final = 1_000
 """Entries at which one command looks."""
@@ -35,12 +34,12 @@ def make_room(draft: Draft, entries: int, size: int, but: str = "") -> bool:
 
 
 def _evict(draft: Draft, entries: int, size: int, but: str) -> None:
-    plain, with_lines, times = list[str](), list[str](), draft.cache.recency.times
-    for at, name in islice(rising(draft.cache.recency.heap), LOOKED_AT):
+    plain, with_lines = list[str](), list[str]()
+    for name in islice(draft.cache.recency, LOOKED_AT):
         if (entries <= 0 and size <= 0) or len(with_lines) >= WITH_LINES:
             break
         entry = draft.entry(name)
-        if times.get(name) != at or name == but or name in draft.served or not _evictable(entry):
+        if name == but or name in draft.served or not _evictable(entry):
             continue
         entries, size = entries - 1, size - len(entry.value or b"")
         (with_lines if entry.lines else plain).append(name)

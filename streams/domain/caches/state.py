@@ -4,14 +4,15 @@ A listener's lines are under `entries`, which say their states; the listener has
 same on every machine. Imports the standard library and `immutables` only.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from operator import attrgetter
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 from immutables import Map
 
 from streams.domain.caches.commands import LineState
 from streams.domain.caches.events import LineCall, ListenerEnd, Purpose, WaitStarted
+from streams.domain.caches.recency import NOTHING, Recency
 from streams.domain.caches.settings import CacheSettings
 from streams.domain.decider import LeaseMs
 from streams.domain.queues.agenda import NOTHING_DUE, Agenda
@@ -135,9 +136,8 @@ class Cache:
     shared: int
     changing: Map[str, bool]
     marks: int
-    touches: int
-    recency: Agenda[str]
-    """By the latest touch, of entries with a value."""
+    recency: Recency
+    """Of entries with a value."""
     tags: Map[str, Map[int, str]]
     """Entries by mark."""
     expiries: Agenda[str]
@@ -162,12 +162,20 @@ class Cache:
     jobs: tuple[Job, ...]
 
 
-_OF_CACHE: Final = attrgetter(*Cache.__slots__)
+_T = TypeVar("_T", Entry, Listener, Change, Job, Cache)
+_FIELDS: Final = {
+    each: attrgetter(*[field.name for field in fields(each)])
+    for each in (Entry, Listener, Change, Job, Cache)
+}
 
 
-def cache_copy(cache: Cache) -> Cache:
-    """Return a copy to be changed."""
-    return Cache(*_OF_CACHE(cache))
+def changed(old: _T, **to: Any) -> _T:
+    """Return a copy with other fields: what `dataclasses.replace` does, in a third of the time."""
+    kind = type(old)
+    new = kind(*_FIELDS[kind](old))
+    for name, content in to.items():
+        setattr(new, name, content)
+    return new
 
 
 ABSENT: Final = Cache(
@@ -183,8 +191,7 @@ ABSENT: Final = Cache(
     shared=0,
     changing=Map(),
     marks=0,
-    touches=0,
-    recency=NOTHING_DUE,
+    recency=NOTHING,
     tags=Map(),
     expiries=NOTHING_DUE,
     fills=NOTHING_DUE,

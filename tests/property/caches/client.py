@@ -22,6 +22,7 @@ class Held:
 
     state: str
     token: int
+    version: int
     value: bytes
     ends_at: float
     changed: bool = False
@@ -96,8 +97,8 @@ class Client:
                 self._retry(sequence, each)
         if self.resetting and not any(isinstance(o.command, c.WriteBack) for o in self.open.values()):
             self._forget()
-        renew = self.now >= self.listened_at + self.lease_ms / 3
-        if self.listen not in self.open or (renew and self.attachment):
+        renew = self.now >= self.listened_at + self.lease_ms / (3 if self.attachment else 2)
+        if self.listen not in self.open or renew:  # a join that takes long is given up, and may still arrive
             self._listen()
 
     def _retry(self, sequence: int, each: Open) -> None:
@@ -248,12 +249,14 @@ class Client:
         if name in self.lines and self.lines[name].state == "MODIFIED":
             self.history.unknown(op, done=False)  # it is on its way back
             return
-        old = self.lines.get(name)
+        old, version = self.lines.get(name), -1
+        if held is not None and self.rng.random() < 0.3:
+            op.expected, version = held.value, held.version
         if old is not None and not self.flaws.keeps_own_line:
             self._drop(name)
         keep: Any = self.rng.choice(("INVALID", "EXCLUSIVE", "MODIFIED")) if self.trusts else "INVALID"
         attachment, token = (self.attachment, old.token if old else 0) if self.trusts else (0, 0)
-        self._ask(c.WriteEntry(NAME, 0, name, value, ("t",), -1, -1, attachment, keep, token, 300), op)
+        self._ask(c.WriteEntry(NAME, 0, name, value, ("t",), -1, version, attachment, keep, token, 300), op)
 
     def delete(self, name: str, thread: int) -> None:
         held = self.lines.get(name)
@@ -375,4 +378,4 @@ class Client:
         if reply.expires_at:
             ends_at = asked.sent_at + 0.99 * (reply.expires_at - answer.lease_ms)
         late = reply.state == "EXCLUSIVE" and self.shared.get(name, 0) == reply.token
-        self.lines[name] = Held("SHARED" if late else reply.state, reply.token, value, ends_at)
+        self.lines[name] = Held("SHARED" if late else reply.state, reply.token, reply.version, value, ends_at)

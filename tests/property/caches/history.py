@@ -26,6 +26,8 @@ class Op:
     end: int | None = None
     failed: bool = False
     order: int = 0
+    expected: bytes | None = None
+    """Of a conditional write: the value that it was to follow."""
 
 
 @dataclass
@@ -129,6 +131,19 @@ class Judge:
             return self.places[op.value] >= floor
         assert op.end is not None
         return any(place >= floor and self.when[place] <= op.end for place in self.removals[op.entry])
+
+    def broken_conditions(self) -> list[str]:
+        """Conditional writes that came after something else than what they were for."""
+        found = list[str]()
+        for op in self.ops:
+            if op.expected is None or op.expected in self.lost:
+                continue
+            first, last = self.places[op.expected], self._at(op)
+            others = [self.places[o.value] for o in self.ops if o.entry == op.entry and o.value is not None]
+            between = [place for place in (*others, *self.removals[op.entry]) if first < place < last]
+            if between:
+                found.append(f"{op} though {between}")
+        return found
 
     def cycle(self) -> bool:
         """Say whether no one order has every client's operations in its own order (sequential consistency)."""

@@ -19,6 +19,7 @@ RELAXED = replace(FAST, mode="RELAXED")
 def judged(world: World) -> World:
     judge = world.judge()
     assert judge.stale_reads() == []
+    assert judge.broken_conditions() == []
     if world.threads == 1:
         assert not judge.cycle()
     return world
