@@ -2,7 +2,6 @@
 
 from streams.engine.pending import Pending
 
-
 MOST = 500
 """Commands that are decided as one."""
 
@@ -34,7 +33,9 @@ class Gather:
     def due(self, now_ms: int) -> list[tuple[Pending, ...]]:
         """Take out the groups that are due, in parts that one decision holds."""
         ready = [key for key, (due, _) in self._groups.items() if due <= now_ms]
-        return [group[at : at + MOST] for group in map(self._take, ready) for at in range(0, len(group), MOST)]
+        return [
+            group[at : at + MOST] for group in map(self._take, ready) for at in range(0, len(group), MOST)
+        ]
 
     def take_all(self) -> list[Pending]:
         """Take out everything."""

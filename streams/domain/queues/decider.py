@@ -14,7 +14,7 @@ Imports the standard library only (its parts: `immutables` too).
 from typing import TypeAlias
 
 from streams.domain.decider import Context, Decision, Requester, Settled, Tick
-from streams.domain.queues import letters, receipts, receive, shards
+from streams.domain.queues import letters, receipts, receive, sessions, shards
 from streams.domain.queues.commands import (
     AckMessages,
     AddSubscription,
@@ -45,6 +45,7 @@ from streams.domain.queues.rejections import not_broadcast, queue_unknown, recei
 from streams.domain.queues.replies import Delivery, QueueSwept, Reply
 from streams.domain.queues.settings import QueueSettings
 from streams.domain.queues.state import ABSENT, Queue, next_deadline
+from streams.domain.session import SessionGone
 
 __all__ = ["decide", "evolve", "initial", "next_deadline", "settles"]
 
@@ -54,12 +55,16 @@ def initial(key: str) -> Queue:  # noqa: ARG001 - a queue that is not there know
     return ABSENT
 
 
-def decide(command: Command | Tick, who: Requester, state: Queue, context: Context) -> Decision[Event, Reply]:
+def decide(
+    command: Command | Tick | SessionGone, who: Requester, state: Queue, context: Context
+) -> Decision[Event, Reply]:
     """Return the events that `command` causes on the shard, or why it is refused."""
     if isinstance(command, Tick):
         draft = Draft(state, context)
         sweep(draft)
         return draft.decision(QueueSwept())
+    if isinstance(command, SessionGone):
+        return sessions.end(command, state, context)
     refused = refuse_place(command.queue, command.shard)
     if refused is not None:
         return Decision((), refused)

@@ -87,7 +87,7 @@ class Desk:
             longer.setdefault(lease.token, (lease, []))[1].append(number)
         self._unlease(numbers)
         for old, kept in longer.values():
-            lease = Lease(old.principal, old.client, old.sequence, old.token, expires_at)
+            lease = replace(old, expires_at=expires_at)
             self.d.leased = self.d.leased.update(dict.fromkeys(kept, lease))
             self._hold((expires_at, lease.token), lease, tuple(kept))
 

@@ -202,6 +202,7 @@ def _delivered(draft: Draft, w: Wait, chosen: tuple[Attempt, ...]) -> MessagesDe
         draft.next_token,
         draft.context.now + w.lease_ms,
         chosen,
+        w.session,
     )
 
 

@@ -132,6 +132,8 @@ class ReceiveStarted:
     max_messages: int
     lease_ms: int
     wait_until: int
+    session: str = ""
+    """Of the node it acts for; '': of none."""
 
 
 @value
@@ -148,6 +150,8 @@ class MessagesDelivered:
     token: int
     expires_at: int
     messages: tuple[Attempt, ...]
+    session: str = ""
+    """Of the node it acts for; '': of none."""
 
 
 @value

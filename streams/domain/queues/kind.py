@@ -8,6 +8,7 @@ from streams.domain.queues.commands import Command, InspectQueue, PeekMessages
 from streams.domain.queues.events import Event
 from streams.domain.queues.inspect import attached, shown
 from streams.domain.queues.replies import MessageBody, Reply
+from streams.domain.queues.sessions import sessions_of
 from streams.domain.queues.settings import shard_name
 
 READS: Final = (PeekMessages, InspectQueue)
@@ -25,5 +26,6 @@ QUEUES: Final = KindSpec(
     replies=(*get_args(Reply), MessageBody),
     key_of=_key,
     shown=shown,
+    sessions_of=sessions_of,
     attached=attached,
 )

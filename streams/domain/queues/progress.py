@@ -78,7 +78,7 @@ def evolve(queue: Queue, event: Progress) -> Queue:
 def _delivered(desk: Desk, e: MessagesDelivered) -> None:
     if e.ticket is not None:
         _no_wait(desk.d, e.ticket)
-    lease = Lease(e.principal, e.client, e.sequence, e.token, e.expires_at)
+    lease = Lease(e.principal, e.client, e.sequence, e.token, e.expires_at, e.session)
     desk.lease(tuple([each.message for each in e.messages]), lease)
 
 
@@ -205,6 +205,7 @@ def wait_started(queue: Queue, e: ReceiveStarted) -> Queue:
         e.max_messages,
         e.lease_ms,
         e.wait_until,
+        e.session,
     )
     d = desk.d
     d.waits = d.waits.set(e.ticket, wait)

@@ -48,6 +48,7 @@ def receive(
                 token,
                 expires_at,
                 chosen,
+                who.session,
             )
             return Decision(
                 (*draft.events, delivered), Delivery(queue.incarnation, token, expires_at, chosen)
@@ -84,6 +85,7 @@ def _wait(command: ReceiveMessages, who: Requester, draft: Draft, lease_ms: int)
         command.max_messages,
         lease_ms,
         draft.context.now + command.wait_ms,
+        who.session,
     )
     draft.add(started)
     return draft.decision(ReceiveWaiting(ticket), waiting=True)

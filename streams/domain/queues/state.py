@@ -34,6 +34,8 @@ class Lease:
     sequence: int
     token: int
     expires_at: LeaseMs
+    session: str = ""
+    """Of the node it acts for; '': of none."""
 
 
 @value
@@ -58,6 +60,8 @@ class Wait:
     max_messages: int
     lease_ms: int
     wait_until: LeaseMs
+    session: str = ""
+    """Of the node it acts for; '': of none."""
 
 
 @value

@@ -17,6 +17,7 @@ from streams.domain.queues.replies import Delivery, EnqueueResult, MessagesAccep
 from streams.domain.queues.settings import QueueRoute, QueueSettings
 from streams.domain.queues.standing import standing
 from streams.domain.queues.state import Queue, members
+from streams.domain.session import SessionGone
 
 NAME = "orders"
 LEASE = 30_000
@@ -130,10 +131,13 @@ class Spec:
     def when(self, command: Command, by: str = "a", sequence: int = 1, principal: str = "alice") -> Spec:
         return self._decide(command, who(by, sequence, principal))
 
+    def when_by(self, requester: Requester, command: Command | SessionGone) -> Spec:
+        return self._decide(command, requester)
+
     def tick(self) -> Spec:
         return self._decide(Tick(), TIMER)
 
-    def _decide(self, command: Command | Tick, requester: Requester) -> Spec:
+    def _decide(self, command: Command | Tick | SessionGone, requester: Requester) -> Spec:
         decision = decider.decide(command, requester, self.state, Context(self.now, 0, self.number))
         state = self.state
         for event in decision.events:
