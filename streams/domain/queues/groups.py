@@ -44,7 +44,7 @@ def left(group: Group, in_play: Callable[[int], bool], *, revived: bool) -> Grou
         return None
     numbers, size = group.numbers, group.size
     if size > 2 * here + SLACK:
-        kept = {item[0] for item in items(numbers) if in_play(item[0])}
+        kept = dict.fromkeys([item[0] for item in items(numbers) if in_play(item[0])])
         numbers, size = heap_of([(number,) for number in kept]), len(kept)
     while numbers is not None and not in_play(numbers[1][0]):
         numbers, size = pop(numbers), size - 1

@@ -67,7 +67,7 @@ def cleaned(queue: Queue, sub: Deliveries, lane: Lane) -> Lane:
 def _made_anew(queue: Queue, sub: Deliveries, lane: Lane) -> Lane:
     """Return the lane with ready messages only."""
     fresh = [number for number in lane.fresh if is_ready(queue, sub, number)]
-    back = {item for item in items(lane.back) if is_ready(queue, sub, item[1])}
+    back = list(dict.fromkeys([item for item in items(lane.back) if is_ready(queue, sub, item[1])]))
     return Lane(EMPTY.extended(fresh), heap_of(back), len(back)) if fresh or back else NO_LANE
 
 
