@@ -14,11 +14,13 @@ from tidelock.local.settings import StackSettings
 
 COMMANDS = (
     ("tidelock lock acquire orders/42", "take a lock and hold it"),
-    ("tidelock status", "who owns what, and how it fares"),
     ("tidelock explain lock orders/42", "who holds it, and how that came to be"),
+    ("tidelock queue create orders", "make a queue; then put, take, peek, history ..."),
+    ("tidelock status", "who owns what, and how it fares"),
 )
 PASTE = (
     ("a query", "{ locks(first: 5) { nodes { name mode holders { client } } } }"),
+    ("another", "{ queues(first: 5) { nodes { name messages oldestAgeMs } } }"),
     ("live", 'subscription { lockEvents(prefix: "") { __typename name time } }'),
 )
 
