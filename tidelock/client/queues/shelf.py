@@ -19,7 +19,7 @@ from tidelock.client.queues.commands import Queues, problem
 from tidelock.client.queues.message import Message
 from tidelock.client.queues.settling import Settler
 
-WAIT_MS: Final = 60_000
+WAIT_MS: Final = 20_000
 """How long a receive waits before it is renewed: so long may a consumer that died still be given messages, once."""
 MAX_MESSAGES: Final = 500
 MOMENT_S: Final = 0.001
