@@ -15,6 +15,7 @@ import fastavro.schema
 
 from schemas.errors import BadSchema, UnknownSchema
 from schemas.parsing import Json, inline, parse
+from schemas.rabin import rabin
 from schemas.shapes import Enum, Fixed, Record
 
 MAGIC = b"\xc3\x01"
@@ -147,8 +148,7 @@ def schema_file(fullname: str, version: int, definition: Json) -> SchemaFile:
 def canonical_fingerprint(definition: Json) -> bytes:
     """Return the CRC-64-AVRO of the parsing canonical form, little-endian."""
     parsed = fastavro.schema.parse_schema(definition, _force=True)
-    canonical = fastavro.schema.to_parsing_canonical_form(parsed)
-    return bytes.fromhex(fastavro.schema.fingerprint(canonical, "CRC-64-AVRO"))
+    return rabin(fastavro.schema.to_parsing_canonical_form(parsed).encode())
 
 
 def _read(path: Path) -> Json:

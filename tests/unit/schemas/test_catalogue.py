@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import fastavro.schema
 import pytest
 
 from schemas.catalogue import HEADER, canonical_fingerprint, load, shipped, unknown_header
@@ -42,6 +43,12 @@ def test_documentation_defaults_and_our_limits_do_not_change_a_fingerprint(tmp_p
         "type": {"type": "array", "items": "int", "maxItems": 9},
     }
     assert canonical_fingerprint(plain) == canonical_fingerprint(plain | {"doc": "x", "fields": [field]})
+
+
+def test_fingerprints_are_those_of_fastavro() -> None:
+    for file in shipped():
+        canonical = fastavro.schema.to_parsing_canonical_form(file.definition)
+        assert file.fingerprint.hex() == fastavro.schema.fingerprint(canonical, "CRC-64-AVRO")
 
 
 def test_all_that_ships_loads_and_is_told_apart_by_its_header() -> None:
