@@ -8,6 +8,9 @@ Class `AcquireLock` of group `locks` is record `tidelock.locks.AcquireLock`:
 
 A command's record has a first field `meta` that its class lacks. Data of older versions of a schema decode to
 the same class: new fields take their defaults.
+
+The functions that encode and decode a class are generated when it is first used: most processes use few of the classes
+that they bind. Who cannot wait then calls `ready`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -34,7 +37,9 @@ class Binding:
         self.files = tuple(files)
         self.written = written
         self.fullname = self.written.fullname
-        newest = _record(files[-1])
+        self._records = {file.header: _record(file) for file in files}
+        newest = self._records[files[-1].header]
+        self._decoders: dict[bytes, Callable[[bytes], Any]] = {}
         self.is_command = _is_command(newest)
         if not self.is_command:
             self._target, self._meta = class_target(newest, cls), None
@@ -42,17 +47,16 @@ class Binding:
         self._target = class_target(Record(newest.fullname, newest.fields[1:]), cls)
         self._meta = class_target(_meta(newest), CommandMeta)
 
-    @cached_property
-    def decoders(self) -> dict[bytes, Callable[[bytes], Any]]:
-        """The reader of each version, by header."""
-        return {
-            file.header: decoder(_record(file), self._target, file.header, self._meta) for file in self.files
-        }
+    def decoder(self, header: bytes) -> Callable[[bytes], Any]:
+        """Return the reader of the version with that header."""
+        if header not in self._decoders:
+            self._decoders[header] = decoder(self._records[header], self._target, header, self._meta)
+        return self._decoders[header]
 
     @cached_property
     def encoder(self) -> Callable[..., bytes]:
         """The writer of the class."""
-        return encoder(_record(self.written), self._target, self.written.header, self._meta)
+        return encoder(self._records[self.written.header], self._target, self.written.header, self._meta)
 
 
 class Messages:
@@ -60,18 +64,28 @@ class Messages:
 
     def __init__(self, bindings: Iterable[Binding]) -> None:
         self.bindings = tuple({binding.cls: binding for binding in bindings}.values())
-        events = [binding for binding in self.bindings if not binding.is_command]
-        commands = [binding for binding in self.bindings if binding.is_command]
-        self._encoders = {binding.cls: binding.encoder for binding in events}
-        self._decoders = _joined(binding.decoders for binding in events)
-        self._command_encoders = {binding.cls: binding.encoder for binding in commands}
-        self._command_decoders = _joined(binding.decoders for binding in commands)
+        self._by_class = {binding.cls: binding for binding in self.bindings}
+        self._by_header = {file.header: binding for binding in self.bindings for file in binding.files}
         self._names = {file.header: file.fullname for binding in self.bindings for file in binding.files}
+        self._event_headers = frozenset(self._headers(commands=False))
+        self._encoders: dict[type, Callable[..., bytes]] = {}
+        self._decoders: dict[bytes, Callable[[bytes], Any]] = {}
+        self._command_encoders: dict[type, Callable[..., bytes]] = {}
+        self._command_decoders: dict[bytes, Callable[[bytes], Any]] = {}
 
     @property
     def command_headers(self) -> Iterable[bytes]:
         """What the encodings of the commands among these start with."""
-        return self._command_decoders.keys()
+        return self._headers(commands=True)
+
+    def ready(self) -> "Messages":
+        """Generate every codec now, so that no first message waits for it; return these messages."""
+        for cls, binding in self._by_class.items():
+            (self._command_encoders if binding.is_command else self._encoders)[cls] = binding.encoder
+        for header, binding in self._by_header.items():
+            decoders = self._command_decoders if binding.is_command else self._decoders
+            decoders[header] = binding.decoder(header)
+        return self
 
     def __or__(self, other: "Messages") -> "Messages":
         return Messages((*self.bindings, *other.bindings))
@@ -81,7 +95,7 @@ class Messages:
         try:
             encode = self._encoders[type(obj)]
         except KeyError:
-            raise self._not_bound(obj, "encode_command") from None
+            encode = self._encoders[type(obj)] = self._bound(obj, command=False).encoder
         return encode(obj)
 
     def decode(self, data: bytes) -> Any:
@@ -89,7 +103,7 @@ class Messages:
         try:
             decode = self._decoders[data[:HEADER]]
         except KeyError:
-            raise self._unknown(data, "decode_command") from None
+            decode = self._decoders[data[:HEADER]] = self._known(data, command=False)
         return decode(data)
 
     def encode_command(self, meta: CommandMeta, obj: object) -> bytes:
@@ -97,7 +111,7 @@ class Messages:
         try:
             encode = self._command_encoders[type(obj)]
         except KeyError:
-            raise self._not_bound(obj, "encode") from None
+            encode = self._command_encoders[type(obj)] = self._bound(obj, command=True).encoder
         return encode(meta, obj)
 
     def decode_command(self, data: bytes) -> tuple[CommandMeta, Any]:
@@ -110,13 +124,13 @@ class Messages:
         try:
             decode = self._command_decoders[data[:HEADER]]
         except KeyError:
-            raise self._unknown(data, "decode") from None
+            decode = self._command_decoders[data[:HEADER]] = self._known(data, command=True)
         parts: tuple[CommandMeta, Any, int] = decode(data)
         return parts
 
     def knows(self, data: bytes) -> bool:
         """Say whether `data` starts as an event, reply or frame of these does."""
-        return data[:HEADER] in self._decoders
+        return data[:HEADER] in self._event_headers
 
     def type_name(self, data: bytes) -> str:
         """Return the full name of the record that `data` encodes, which is one of these. UnknownSchema."""
@@ -125,14 +139,28 @@ class Messages:
         except KeyError:
             raise unknown_header(data) from None
 
-    def _unknown(self, data: bytes, other: str) -> UnknownSchema:
-        name = self._names.get(data[:HEADER])
-        return unknown_header(data) if name is None else UnknownSchema(name, f"use {other}")
+    def _headers(self, *, commands: bool) -> list[bytes]:
+        return [header for header, binding in self._by_header.items() if binding.is_command is commands]
 
-    def _not_bound(self, obj: object, other: str) -> UnknownSchema:
-        bound = any(binding.cls is type(obj) for binding in self.bindings)
-        cure = f"use {other}" if bound else "give it to bind()"
-        return UnknownSchema(f"class {type(obj).__qualname__}", cure)
+    def _bound(self, obj: object, *, command: bool) -> Binding:
+        binding = self._by_class.get(type(obj))
+        if binding is not None and binding.is_command is command:
+            return binding
+        cure = (
+            "give it to bind()" if binding is None else "use " + ("encode" if command else "encode_command")
+        )
+        raise UnknownSchema(f"class {type(obj).__qualname__}", cure) from None
+
+    def _known(self, data: bytes, *, command: bool) -> Callable[[bytes], Any]:
+        header = data[:HEADER]
+        binding = self._by_header.get(header)
+        if binding is None:
+            raise unknown_header(data) from None
+        if binding.is_command is not command:
+            raise UnknownSchema(
+                self._names[header], "use " + ("decode" if command else "decode_command")
+            ) from None
+        return binding.decoder(header)
 
 
 def bind(
@@ -165,10 +193,6 @@ def command_hash(data: bytes) -> bytes:
 def type_name(data: bytes) -> str:
     """Return the full name of the shipped record that `data` encodes. UnknownSchema."""
     return shipped().type_name(data)
-
-
-def _joined(parts: Iterable[dict[bytes, Callable[[bytes], Any]]]) -> dict[bytes, Callable[[bytes], Any]]:
-    return {header: decode for part in parts for header, decode in part.items()}
 
 
 def _binding(catalogue: Catalogue, fullname: str, cls: type, version: int | None) -> Binding:

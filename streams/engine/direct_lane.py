@@ -20,7 +20,7 @@ from streams.wire.answers import answers_prefix, answers_record, split_answers
 from streams.wire.frames import MAX_FRAME_BYTES, PROTOCOL, FrameSplitter, FrameTooLarge, frame
 from streams.wire.messages import NO_COMMIT, Answer, Answers, Hello, KindInfo, Refused, Route, Welcome
 
-FRAMES: Messages = bind("wire", (Hello, Welcome, Answers, Refused))
+FRAMES: Messages = bind("wire", (Hello, Welcome, Answers, Refused)).ready()
 LADEN_BYTES = 8 * 1024 * 1024
 """So many bytes of answers may wait for a peer to read them; beyond it none of its commands are read."""
 MAX_UNSENT_BYTES = 64 * 1024 * 1024

@@ -34,7 +34,7 @@ class Access:
     """The operator's token; None: nobody may do here what only an operator may."""
 
 
-_OWN = bind("wire", ENGINE_COMMANDS)
+_OWN = bind("wire", ENGINE_COMMANDS).ready()
 _OF_EVERY_KIND = frozenset(_OWN.command_headers)
 
 

@@ -98,7 +98,7 @@ async def _start(
 ) -> None:
     """Open everything, in the reverse of the order in which it is closed again. Raises `CannotStart`."""
     tls = _tls(settings)
-    vocabularies = {kind.name: Vocabulary(kind) for kind in kinds}
+    vocabularies = {kind.name: Vocabulary(kind).ready() for kind in kinds}
     _kinds_are_known(settings, vocabularies)
     clock = SystemClock()
     watch, roster = WorkerWatch(clock), _roster(settings, vocabularies, clock)

@@ -44,6 +44,12 @@ class Vocabulary:
         self.reply_name = self._replies.type_name
         """bytes -> the full name of the reply's record, without decoding it. Raises `UnknownSchema`."""
 
+    def ready(self) -> "Vocabulary":
+        """Generate every codec now, so that no first command waits for it; return this vocabulary."""
+        for messages in (self._commands, self._events, self._replies):
+            messages.ready()
+        return self
+
     def encode_command(self, meta: CommandMeta, command: Any) -> bytes:
         """Return the single-object encoding of `command` under `meta`."""
         return self._commands.encode_command(meta, command)

@@ -7,6 +7,7 @@ of a client in the same millisecond, and its own fields. The tests hold the resu
 
 from collections.abc import Callable
 from functools import cache
+from typing import TypeAlias
 
 from schemas.catalogue import with_folder
 from schemas.encoder import encoder
@@ -20,6 +21,8 @@ from streams.domain.kind import KindSpec
 from streams.wire import messages as wire
 from tidelock.client.errors import BadArgument
 
+Writer: TypeAlias = tuple[bytes, Callable[[object], bytes]]
+"""A command's header, and what writes its fields without the meta."""
 COMMON_REPLIES = (wire.Done, wire.BarrierPassed, Rejected)
 COMMON_COMMANDS = (wire.Barrier, wire.EndSession)
 
@@ -43,14 +46,12 @@ class KindCodec:
         self.spec = spec
         replies = bind(spec.name, spec.replies, catalogue=with_folder(spec.schemas))
         self.decode_reply = (replies | common_replies()).decode
-        self._writers = {
-            each.type: command_writer(spec.name, each.type, spec.schemas) for each in spec.commands
-        }
-        self._writers |= {cls: command_writer("wire", cls) for cls in COMMON_COMMANDS}
+        self._types = frozenset((*COMMON_COMMANDS, *(each.type for each in spec.commands)))
+        self._writers: dict[type, Writer] = {}
 
     def check(self, command: object) -> None:
         """Raise `BadArgument` if `command` is none of this kind."""
-        if type(command) not in self._writers:
+        if type(command) not in self._types:
             raise self._strange(command)
 
     def _strange(self, command: object) -> BadArgument:
@@ -63,12 +64,19 @@ class KindCodec:
         """Return (header, fields without meta) of `command`. Raises `BadArgument`."""
         writer = self._writers.get(type(command))
         if writer is None:
-            raise self._strange(command)
+            writer = self._writers[type(command)] = self._writer(command)
         header, write = writer
         try:
             return header, write(command)
         except SchemaError as error:
             raise BadArgument(str(error)) from error
+
+    def _writer(self, command: object) -> Writer:
+        """Generate the writer of `command`'s class: on first use, for most processes write few of them."""
+        self.check(command)
+        if type(command) in COMMON_COMMANDS:
+            return command_writer("wire", type(command))
+        return command_writer(self.spec.name, type(command), self.spec.schemas)
 
     def rewrite(
         self, record: bytes, writer: "MetaWriter", sequence: int, issued_ms: int, deadline_ms: int
@@ -90,11 +98,11 @@ class KindCodec:
 
 @cache
 def codec_of(spec: KindSpec) -> KindCodec:
-    """Return the codec of a kind (immutable, built once: it compiles its writers)."""
+    """Return the codec of a kind (built once a process)."""
     return KindCodec(spec)
 
 
-def command_writer(group: str, cls: type, schemas: str = "") -> tuple[bytes, Callable[[object], bytes]]:
+def command_writer(group: str, cls: type, schemas: str = "") -> Writer:
     """Return the header of command `cls` and the writer of its fields but the first, the meta."""
     file = with_folder(schemas).versions(f"tidelock.{group}.{cls.__name__}")[-1]
     assert isinstance(file.shape, Record)

@@ -6,9 +6,11 @@ from typing import Any, Literal, NamedTuple, NewType
 import pytest
 
 from schemas.codec import schema as shipped_schema
+from schemas.encoder import encoder
 from schemas.errors import BindingMismatch, InvalidValue, MalformedData, UnknownSchema
 from schemas.messages import Messages, bind, command_hash, type_name
 from schemas.meta import CommandMeta
+from schemas.shapes import Record
 from streams.domain.decider import Rejected
 from streams.domain.value import value
 from streams.wire.messages import Answer, Answers, Barrier, BarrierPassed, Done, EndSession
@@ -50,6 +52,26 @@ class TestMessages:
     def test_of_a_class_that_is_not_bound_are_refused(self) -> None:
         with pytest.raises(UnknownSchema, match=r"BarrierPassed.*bind"):
             WIRE.encode(BarrierPassed(1))
+
+    def test_may_be_made_ready_before_the_first(self) -> None:
+        messages = bind("wire", (Done, Barrier)).ready()
+        assert messages.decode(messages.encode(Done())) == Done()
+        assert messages.decode_command(messages.encode_command(BASE, Barrier("locks", 3)))[1] == Barrier(
+            "locks", 3
+        )
+
+    def test_that_nobody_uses_cost_no_codec(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        generated: list[str] = []
+
+        def counted(written: Record, *others: Any) -> Any:
+            generated.append(written.fullname)
+            return encoder(written, *others)
+
+        monkeypatch.setattr("schemas.messages.encoder", counted)
+        messages = bind("wire", (Done, Rejected))
+        for _ in range(2):
+            messages.encode(Done())
+        assert generated == ["tidelock.wire.Done"]
 
     def test_of_a_schema_that_is_not_bound_are_refused(self) -> None:
         with pytest.raises(UnknownSchema, match="fingerprint"):
