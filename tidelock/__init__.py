@@ -8,36 +8,24 @@
 Without async: `tidelock.sync`. What can go wrong: `tidelock.errors`.
 """
 
-from tidelock.client import errors, sync
-from tidelock.client.client import Client, connect
-from tidelock.client.errors import (
-    ConnectionLost,
-    Deadlock,
-    LockBusy,
-    LockLost,
-    NotHeld,
-    OutcomeUnknown,
-    QueueFull,
-    QueueUnknown,
-    ReceiptInvalid,
-    TidelockError,
-    WaitTimedOut,
-)
-from tidelock.client.held import HeldLock
-from tidelock.client.lease import Lease
-from tidelock.client.lock import Lock
-from tidelock.client.locks import Locks
-from tidelock.client.queues.codecs import Avro, Bytes, Codec, Json
-from tidelock.client.queues.commands import Queues
-from tidelock.client.queues.consumer import Consumer
-from tidelock.client.queues.message import Message
-from tidelock.client.queues.producer import Put
-from tidelock.client.queues.queue import Queue, Subscription
-from tidelock.client.queues.terms import MessageOptions, QueueOptions
-from tidelock.client.queues.work import Worker, worker
-from tidelock.client.several import SeveralLocks
-from tidelock.client.terms import LockOptions
-from tidelock.client.transactions import LockTransaction
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tidelock.client.public import *
+else:
+
+    def __getattr__(name: str) -> object:
+        """Import the client when it is first asked for: the command line mostly works without."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = globals()[name] = getattr(import_module("tidelock.client.public"), name)
+        return found
+
+    def __dir__() -> list[str]:
+        """Name what can be asked for, too."""
+        return sorted({*globals(), *__all__})
+
 
 __all__ = [
     "Avro",

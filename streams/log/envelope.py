@@ -6,26 +6,34 @@ bytes as they take; a property test holds the two together.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from schemas.catalogue import HEADER
 from schemas.codec import SchemaError
-from schemas.messages import bind
+from schemas.messages import Messages, bind
 from schemas.meta import CommandMeta
 from schemas.varints import BYTE, write_varint
 from streams.log.records import Claim, Commit, FeatureActivated, Genesis, Lane, LoggedDecision, Record
 
-_RECORDS = bind("log", (Genesis, Claim, Commit, FeatureActivated))
-_META = bind("wire", (CommandMeta,))
 _LANES = {lane: BYTE[index * 2] for index, lane in enumerate(("DIRECT", "TOPIC", "TIMER", "ENGINE"))}
 _BOOLEANS = {False: BYTE[0], True: BYTE[1]}
 _END = BYTE[0]
 
 
+@cache
+def _records() -> Messages:
+    return bind("log", (Genesis, Claim, Commit, FeatureActivated))
+
+
+@cache
+def _meta() -> Messages:
+    return bind("wire", (CommandMeta,))
+
+
 def encode(record: Record) -> bytes:
     """Return the stored value bytes of `record`."""
-    return _RECORDS.encode(record)
+    return _records().encode(record)
 
 
 def decode(stored: bytes | None) -> Record | None:
@@ -33,7 +41,7 @@ def decode(stored: bytes | None) -> Record | None:
     if stored is None:
         return None
     try:
-        record: Any = _RECORDS.decode(stored)
+        record: Any = _records().decode(stored)
     except SchemaError:
         return None
     return record  # type: ignore[no-any-return]
@@ -41,7 +49,7 @@ def decode(stored: bytes | None) -> Record | None:
 
 def encode_meta(meta: CommandMeta) -> bytes:
     """Return `meta` as it stands inside a command."""
-    return _META.encode(meta)[HEADER:]
+    return _meta().encode(meta)[HEADER:]
 
 
 def encode_row(decision: LoggedDecision, meta: bytes) -> bytes:
@@ -61,7 +69,7 @@ def encode_row(decision: LoggedDecision, meta: bytes) -> bytes:
 
 def encode_commit(commit: Commit, rows: Sequence[bytes]) -> bytes:
     """Return the stored value bytes of `commit`, whose decisions are `rows`, encoded."""
-    whole = _RECORDS.encode(commit)
+    whole = _records().encode(commit)
     if rows:
         whole = b"".join((whole[:-1], write_varint(len(rows) << 1), *rows, _END))
     return whole

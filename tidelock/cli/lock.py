@@ -8,15 +8,13 @@ import typer
 import tidelock
 from streams.domain.locks.commands import ReleaseLock
 from tidelock.cli import exits, options, show
+from tidelock.cli.deferred import defer
 from tidelock.cli.discovery import Running, find
 from tidelock.cli.exits import WrongUse
-from tidelock.cli.lock_history import Span, history
 from tidelock.cli.lock_hold import Wish, acquire_and_hold
 from tidelock.cli.lock_view import lock_view
-from tidelock.cli.rewind import lock_name
 from tidelock.cli.stand_in import stand_in_for
 from tidelock.cli.tls import client_tls
-from tidelock.cli.when import Calendar
 
 lock_app = typer.Typer(
     help="Take, give back and look at one lock.", no_args_is_help=True, pretty_exceptions_enable=False,
@@ -101,30 +99,12 @@ def show_lock(name: Name, home: options.Home = options.HOME, json: options.AsJso
     asyncio.run(_show(find(home), name, json))
 
 
-@lock_app.command("history")
-def show_history(
-    name: Name,
-    since: Annotated[str, typer.Option(help="Only what lasted until then or longer.", metavar="TIME")] = "",
-    until: Annotated[str, typer.Option(help="Only what began by then. Default: now.", metavar="TIME")] = "",
-    limit: Annotated[int, typer.Option(help="The latest so many.", min=1, max=100_000)] = 50,
-    tenant: options.Tenant = options.TENANT,
-    utc: options.Utc = False,
-    home: options.Home = options.HOME,
-    json: options.AsJson = False,
-) -> None:
-    """Show who held a lock and who waited for it, from when to when, and how it ended.
-
-    From the partition's log alone, each spell with the position where it began. A renewed lease is one spell; a
-    change of mode begins another. Times are written as for `tidelock rewind`. With `--json`, one object a line.
-
-    Example: [green]tidelock lock history orders/42 --since -1h[/]
-    """
-    calendar = Calendar.now(utc)
-    until_ms = calendar.time_ms(until) if until else None
-    span = Span(calendar.time_ms(since) if since else 0, until_ms, limit)
-    if until_ms is not None and until_ms < span.since_ms:
-        raise WrongUse("--until is before --since. Swap them.")
-    history(find(home).need_kafka(), lock_name(tenant, name), span, calendar, json)
+defer(
+    lock_app,
+    "history",
+    "tidelock.cli.lock_history:show_history",
+    "Show who held a lock and who waited for it, from when to when, and how it ended.",
+)
 
 
 async def _release(running: Running, command: ReleaseLock, client_id: str, handle: str) -> None:

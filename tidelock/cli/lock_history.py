@@ -3,14 +3,19 @@
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from typing import Annotated
+
+import typer
 
 from streams.domain.value import value
 from streams.replay.locks.phrases import duration
 from streams.replay.locks.spells import Spell
 from streams.replay.moment import AtEnd, AtTime, Moment
 from streams.replay.resource import ResourceName
-from tidelock.cli import show
-from tidelock.cli.rewind import rewound_lock
+from tidelock.cli import options, show
+from tidelock.cli.discovery import find
+from tidelock.cli.exits import WrongUse
+from tidelock.cli.rewind import lock_name, rewound_lock
 from tidelock.cli.spell_facts import spell_facts
 from tidelock.cli.when import Calendar
 
@@ -37,6 +42,31 @@ class Spells:
         if spell.to_ms is not None and spell.to_ms >= self._since_ms:
             self.kept.append(spell)
             self.count += 1
+
+
+def show_history(
+    name: options.OldName,
+    since: Annotated[str, typer.Option(help="Only what lasted until then or longer.", metavar="TIME")] = "",
+    until: Annotated[str, typer.Option(help="Only what began by then. Default: now.", metavar="TIME")] = "",
+    limit: Annotated[int, typer.Option(help="The latest so many.", min=1, max=100_000)] = 50,
+    tenant: options.Tenant = options.TENANT,
+    utc: options.Utc = False,
+    home: options.Home = options.HOME,
+    json: options.AsJson = False,
+) -> None:
+    """Show who held a lock and who waited for it, from when to when, and how it ended.
+
+    From the partition's log alone, each spell with the position where it began. A renewed lease is one spell; a
+    change of mode begins another. Times are written as for `tidelock rewind`. With `--json`, one object a line.
+
+    Example: [green]tidelock lock history orders/42 --since -1h[/]
+    """
+    calendar = Calendar.now(utc)
+    until_ms = calendar.time_ms(until) if until else None
+    span = Span(calendar.time_ms(since) if since else 0, until_ms, limit)
+    if until_ms is not None and until_ms < span.since_ms:
+        raise WrongUse("--until is before --since. Swap them.")
+    history(find(home).need_kafka(), lock_name(tenant, name), span, calendar, json)
 
 
 def history(kafka: str, lock: ResourceName, span: Span, calendar: Calendar, json: bool) -> None:

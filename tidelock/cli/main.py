@@ -9,27 +9,12 @@ from typing import Final, NoReturn
 
 import typer
 
-from streams.catalog import KINDS
 from streams.domain.kind import KindSpec
 from tidelock.cli import exits
-from tidelock.cli.env import environment
-from tidelock.cli.events import events
-from tidelock.cli.explain import explain
-from tidelock.cli.feature import feature_app
-from tidelock.cli.lock import lock_app
-from tidelock.cli.log import log_app
-from tidelock.cli.projection import projection_app
-from tidelock.cli.queue import queue_app
-from tidelock.cli.rewind import rewind
+from tidelock.cli.deferred import defer
 from tidelock.cli.show import complain, debugging
-from tidelock.cli.state import state
-from tidelock.cli.status import status
-from tidelock.cli.up import up
-from tidelock.cli.verify import verify
-from tidelock.cli.workload import workload_app
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-
 
 app = typer.Typer(
     name="tidelock",
@@ -43,24 +28,71 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich",
 )
-app.command("up")(up)
-app.command("status")(status)
-app.command("env")(environment)
-app.add_typer(feature_app, name="feature")
-app.add_typer(lock_app, name="lock")
-app.add_typer(log_app, name="log")
-app.add_typer(projection_app, name="projection")
-app.command("state")(state)
-app.command("events")(events)
-app.add_typer(queue_app, name="queue")
-app.command("rewind")(rewind)
-app.command("explain")(explain)
-app.command("verify")(verify)
-app.add_typer(workload_app, name="workload")
+defer(
+    app, "up", "tidelock.cli.up:up", "Start the whole stack on this machine and keep it running until Ctrl-C."
+)
+defer(
+    app,
+    "status",
+    "tidelock.cli.status:status",
+    "Show each partition's owner, its health, and how far it is behind.",
+)
+defer(
+    app,
+    "env",
+    "tidelock.cli.env:environment",
+    "Print the settings that let programs of this machine reach the running stack.",
+)
+defer(
+    app,
+    "state",
+    "tidelock.cli.state:state",
+    "Show a resource of any kind as it stands, or stood at a moment, field by field.",
+)
+defer(
+    app,
+    "events",
+    "tidelock.cli.events:events",
+    "Show every decision on a resource of any kind: when, who, which command, what it caused, what was answered.",
+)
+defer(
+    app,
+    "rewind",
+    "tidelock.cli.rewind:rewind",
+    "Show a lock as it stood at a moment: who held it, who waited, in which order, since when.",
+)
+defer(
+    app,
+    "explain",
+    "tidelock.cli.explain:explain",
+    "Tell why a lock stands, or stood, as it does: who asked, who was ahead, how it came free, who was refused.",
+)
+defer(
+    app,
+    "verify",
+    "tidelock.cli.verify:verify",
+    "Walk the logs from their first record and check every promise that they make.",
+)
+defer(app, "feature", "tidelock.cli.feature:feature_app", "Show and activate feature levels.")
+defer(app, "lock", "tidelock.cli.lock:lock_app", "Take, give back and look at one lock.")
+defer(app, "log", "tidelock.cli.log:log_app", "Look at the log itself, the only truth.")
+defer(
+    app,
+    "projection",
+    "tidelock.cli.projection:projection_app",
+    "The read models: what projectors make of the logs, for queries.",
+)
+defer(app, "queue", "tidelock.cli.queue:queue_app", "Make, fill, empty and look at queues.")
+defer(
+    app,
+    "workload",
+    "tidelock.cli.workload:workload_app",
+    "Put real clients to work, and prove from the log what came of it.",
+)
 
 
-def main(kinds: Sequence[KindSpec] = KINDS) -> NoReturn:
-    """Run the command line over `kinds`: errors that can happen become one line and an exit code (see `exits`)."""
+def main(kinds: Sequence[KindSpec] | None = None) -> NoReturn:
+    """Run the command line over `kinds`, or all that ship: each expected error is one line and an exit code."""
     if not debugging():
         logging.getLogger("aiokafka").setLevel(
             logging.CRITICAL
@@ -80,7 +112,7 @@ def main(kinds: Sequence[KindSpec] = KINDS) -> NoReturn:
     sys.exit(exits.OK)
 
 
-def _run(kinds: Sequence[KindSpec]) -> None:
+def _run(kinds: Sequence[KindSpec] | None) -> None:
     """Run the application until all that it printed is written. Raises `OutputLost`, `WrongUse`, and its errors."""
     try:
         app(obj=kinds)

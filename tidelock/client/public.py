@@ -1,0 +1,34 @@
+"""What `tidelock` offers, in one import: `tidelock.__all__` names it."""
+# ruff: noqa: F401
+# mypy: implicit-reexport
+
+from tidelock.client import errors, sync
+from tidelock.client.client import Client, connect
+from tidelock.client.errors import (
+    ConnectionLost,
+    Deadlock,
+    LockBusy,
+    LockLost,
+    NotHeld,
+    OutcomeUnknown,
+    QueueFull,
+    QueueUnknown,
+    ReceiptInvalid,
+    TidelockError,
+    WaitTimedOut,
+)
+from tidelock.client.held import HeldLock
+from tidelock.client.lease import Lease
+from tidelock.client.lock import Lock
+from tidelock.client.locks import Locks
+from tidelock.client.queues.codecs import Avro, Bytes, Codec, Json
+from tidelock.client.queues.commands import Queues
+from tidelock.client.queues.consumer import Consumer
+from tidelock.client.queues.message import Message
+from tidelock.client.queues.producer import Put
+from tidelock.client.queues.queue import Queue, Subscription
+from tidelock.client.queues.terms import MessageOptions, QueueOptions
+from tidelock.client.queues.work import Worker, worker
+from tidelock.client.several import SeveralLocks
+from tidelock.client.terms import LockOptions
+from tidelock.client.transactions import LockTransaction
