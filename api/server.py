@@ -56,6 +56,7 @@ from streams.ops.logs import configure_logs
 from streams.ops.starting import EXIT_CONFIGURATION, run_process, settings_of
 from streams.projections.queues.reads import QueueReads
 from streams.projections.reads import Progress
+from tidelock.client.client import Connecting
 
 COMMAND_S = 15.0
 CONNECT_S = 5.0
@@ -181,7 +182,7 @@ def _live_queues(logs: Followed, reads: QueueReads, progress: Progress) -> LiveQ
 
 def _connect(
     workers: list[str], token: str, client_id: str, first_sequence: int
-) -> tidelock.client.client.Connecting:
+) -> Connecting:
     return tidelock.connect(
         *workers,
         token=token,
