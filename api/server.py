@@ -180,9 +180,7 @@ def _live_queues(logs: Followed, reads: QueueReads, progress: Progress) -> LiveQ
     return LiveQueues(KindStreams(logs.hub, logs.replays, logs.cursors), reads, progress)
 
 
-def _connect(
-    workers: list[str], token: str, client_id: str, first_sequence: int
-) -> Connecting:
+def _connect(workers: list[str], token: str, client_id: str, first_sequence: int) -> Connecting:
     return tidelock.connect(
         *workers,
         token=token,
