@@ -1,7 +1,8 @@
 """What nodes, services and the brake are asked. Standard library only.
 
 A session is the text that `RegisterNode` answers. It is no secret: whoever uses it must be the principal (of what only
-the node does: also the client) that registered.
+the node does: also the client) that registered. Commands of instances act for the session of their meta
+(`Requester.session`), so that they are refused once it has ended; all others name the session that they are about.
 """
 
 from typing import Literal, TypeAlias
@@ -162,7 +163,6 @@ class RegisterInstance:
     service: str
     instance: str
     """1 to 128 printable characters."""
-    session: str
     address: str
     zone: str
     weight: int
@@ -183,7 +183,6 @@ class UpdateInstance:
 
     service: str
     instance: str
-    session: str
     weight: int
     metadata: tuple[Label, ...]
     version: int
@@ -195,7 +194,6 @@ class ReportHealth:
 
     service: str
     instance: str
-    session: str
     passing: bool
     streak: int
     reason: str
@@ -208,7 +206,6 @@ class DeregisterInstance:
 
     service: str
     instance: str
-    session: str
 
 
 @value
@@ -278,14 +275,7 @@ OfNode: TypeAlias = (
     | SweepDone
     | InspectNode
 )
-OfService: TypeAlias = (
-    RegisterInstance
-    | UpdateInstance
-    | ReportHealth
-    | DeregisterInstance
-    | WatchService
-    | WithdrawWatch
-    | DiscoverInstances
-)
+OfInstance: TypeAlias = RegisterInstance | UpdateInstance | ReportHealth | DeregisterInstance
+OfService: TypeAlias = OfInstance | WatchService | WithdrawWatch | DiscoverInstances
 OfBrake: TypeAlias = PullBrake | ReleaseBrake | ConfigureBrake | InspectBrake
 Command: TypeAlias = OfNode | OfService | OfBrake

@@ -41,6 +41,7 @@ from streams.domain.nodes.commands import (
     InspectBrake,
     InspectNode,
     OfBrake,
+    OfInstance,
     OfNode,
     OfService,
     PullBrake,
@@ -66,7 +67,7 @@ from streams.domain.nodes.events import (
 from streams.domain.nodes.heartbeat import Heartbeats, hear, hear_one
 from streams.domain.nodes.inspect import State
 from streams.domain.nodes.inspect import node_state as inspected
-from streams.domain.nodes.limits import refuse_name, refuse_text
+from streams.domain.nodes.limits import refuse_name, refuse_session, refuse_text
 from streams.domain.nodes.names import BRAKE, SERVICE, name_of
 from streams.domain.nodes.node import NO_NODE, Node
 from streams.domain.nodes.registration import register
@@ -108,6 +109,8 @@ def decide(
         return _of_node(command, who, state, context)
     if isinstance(command, OfService):
         refused = refuse_text("service", command.service)
+        if refused is None and isinstance(command, OfInstance):
+            refused = refuse_session(who.session)
         if refused is not None:
             return Decision((), refused)
         assert isinstance(state, Service)

@@ -1,4 +1,4 @@
-"""Deciding how instances come, change and leave. Standard library only."""
+"""Deciding how instances come, change and leave. Who asks acts for a session. Standard library only."""
 
 from dataclasses import replace
 
@@ -60,20 +60,20 @@ def register(
 
 
 def _refuse_taking(command: RegisterInstance, who: Requester, known: Instance) -> Rejected | None:
-    if known.session == command.session and known.principal == who.principal:
+    if known.session == who.session and known.principal == who.principal:
         return None
-    if known.principal != who.principal or node_of(known.session) != node_of(command.session):
+    if known.principal != who.principal or node_of(known.session) != node_of(who.session):
         return instance_taken(command.service, known.instance, known.session)
-    if token_of(command.session) < token_of(known.session):
-        return session_ended(command.session, "the node has registered since")
+    if token_of(who.session) < token_of(known.session):
+        return session_ended(who.session, "the node has registered since")
     return None
 
 
 def _asked(c: RegisterInstance, who: Requester, known: Instance | None, version: int) -> Instance:
-    goes_on = known is not None and known.session == c.session
+    goes_on = known is not None and known.session == who.session
     return Instance(
         c.instance,
-        c.session,
+        who.session,
         who.principal,
         c.address,
         c.zone,
@@ -152,7 +152,7 @@ def _owned(service: Service, command: UpdateInstance | ReportHealth, who: Reques
     known = service.instances.get(command.instance)
     if known is None:
         return instance_unknown(command.service, command.instance)
-    if known.principal == who.principal and known.session == command.session:
+    if (known.principal, known.session) == (who.principal, who.session):
         return known
     return not_yours(
         f"instance {known.instance!r}", f"session {known.session!r} of principal {known.principal!r}"
@@ -164,12 +164,12 @@ def deregister(
 ) -> Decision[Event, Reply]:
     """Return that the session offers the instance no longer. One that it does not have is fine."""
     known = service.instances.get(command.instance)
-    if known is None or known.session != command.session:
+    if known is None or known.session != who.session:
         return Decision((), InstanceClosed(service.version, ended=False))
     if known.principal != who.principal:
         return Decision((), not_yours(f"instance {known.instance!r}", f"principal {known.principal!r}"))
     draft = Draft(service, context)
-    _leave(draft, command.session, "DEREGISTERED", "", (known.instance,))
+    _leave(draft, who.session, "DEREGISTERED", "", (known.instance,))
     return draft.decision(InstanceClosed(draft.service.version, ended=True))
 
 

@@ -13,7 +13,7 @@ from streams.domain.nodes.commands import (
     SweptCount,
 )
 from streams.domain.nodes.names import BRAKE, token_of
-from streams.domain.nodes.rejections import bad_argument
+from streams.domain.nodes.rejections import bad_argument, no_session
 
 MAX_NODE_NAME: Final = 100
 """So that a session, the name and a token, fits the 128 characters that a command's meta has for it."""
@@ -144,7 +144,6 @@ def refuse_instance(i: RegisterInstance) -> Rejected | None:
     """Return why there cannot be such an instance, or None."""
     return (
         refuse_text("instance", i.instance)
-        or refuse_session(i.session)
         or refuse_text("address", i.address, 0, MAX_ADDRESS)
         or refuse_text("zone", i.zone, 0)
         or within("weight", i.weight, 0, MAX_WEIGHT)
@@ -155,11 +154,13 @@ def refuse_instance(i: RegisterInstance) -> Rejected | None:
 
 
 def refuse_session(session: str) -> Rejected | None:
-    """Return why the text is no session, or None."""
+    """Return why nobody can act for that, or None."""
+    if not session:
+        return no_session()
     if len(session) <= MAX_NAME and token_of(session):
         return None
     return bad_argument(
-        "session", "must be what RegisterNode answered: the node's name, ':', a token", session
+        "meta.session", "must be what RegisterNode answered: the node's name, ':', a token", session
     )
 
 

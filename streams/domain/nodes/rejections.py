@@ -6,6 +6,7 @@
     NODE_FLAPPING       the node died too often; it may register again after a while
     SESSIONS_UNSWEPT    too many ended sessions of the node still own something somewhere
     SESSION_ENDED       the session has ended, or never was
+    NO_SESSION          the command acts for a session and names none
     SESSION_ALIVE       the session that is said to be swept is live
     NOT_YOURS           the session or instance is another client's, principal's or session's
     INSTANCE_TAKEN      another node's or principal's instance is called like that
@@ -79,6 +80,15 @@ def session_ended(session: str, why: str = "") -> Rejected:
         "node again (RegisterNode) and use the session of the answer"
     )
     return Rejected("SESSION_ENDED", message, (("session", given),))
+
+
+def no_session() -> Rejected:
+    """Nobody is acted for."""
+    message = (
+        "the command acts for no session; register the node (RegisterNode) and send the command under the session of "
+        "the answer (meta.session, in the client: session=...)"
+    )
+    return Rejected("NO_SESSION", message)
 
 
 def session_alive(session: str) -> Rejected:

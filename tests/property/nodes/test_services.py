@@ -15,15 +15,15 @@ from tests.unit.nodes.spec import SERVICE, check, offer
 
 sessions = st.sampled_from(["n1:1", "n1:2", "n2:1"])
 ids = st.sampled_from(["i1", "i2", "i3"])
+spoken = st.one_of(
+    st.builds(lambda i, z: offer(i, zone=z), ids, st.sampled_from(["", "z1"])),
+    st.builds(lambda i, ok, streak: check(ok, streak, i), ids, st.booleans(), st.integers(1, 4)),
+    st.builds(lambda i, weight: c.UpdateInstance(SERVICE, i, weight, (), 0), ids, st.integers(0, 2)),
+    st.builds(lambda i: c.DeregisterInstance(SERVICE, i), ids),
+)
+"""What is said for a session."""
 steps = st.one_of(
-    st.builds(lambda i, s, z: offer(i, s, zone=z), ids, sessions, st.sampled_from(["", "z1"])),
-    st.builds(
-        lambda i, s, ok, streak: check(ok, streak, i, s), ids, sessions, st.booleans(), st.integers(1, 4)
-    ),
-    st.builds(
-        lambda i, s, weight: c.UpdateInstance(SERVICE, i, s, weight, (), 0), ids, sessions, st.integers(0, 2)
-    ),
-    st.builds(lambda i, s: c.DeregisterInstance(SERVICE, i, s), ids, sessions),
+    st.tuples(sessions, spoken),
     st.builds(SessionGone, sessions, st.just("SILENT 1")),
     st.builds(lambda known, wait: ("watch", known, wait), st.booleans(), st.integers(1, 90)),
     st.builds(lambda sequence: c.WithdrawWatch(SERVICE, sequence), st.integers(0, 60)),
@@ -42,10 +42,12 @@ class World:
         """By sequence: the known version, and until when."""
         self.events: list[e.Event] = []
 
-    def decide(self, command: Any) -> Any:
+    def decide(self, command: Any, session: str = "") -> Any:
         before = self.state
         self.sequence += 1
-        who = TIMER if isinstance(command, Tick | SessionGone) else Requester("alice", "c", "", self.sequence)
+        who = Requester("alice", "c", "", self.sequence, session)
+        if isinstance(command, Tick | SessionGone):
+            who = TIMER
         decision = decider.decide(command, who, before, Context(self.now, 0, self.number))
         for event in decision.events:
             self.state = decider.evolve(self.state, event)
@@ -110,6 +112,8 @@ def test_a_service_does_what_the_oracle_foretells(history: list[Any]) -> None:
                 world.watch(knows, wait_ms)
             case int():
                 world.pass_time(step)
+            case (str(session), command):
+                world.decide(command, session)
             case SessionGone():
                 world.decide(step)
                 assert step.session not in decider.sessions_of(world.state)

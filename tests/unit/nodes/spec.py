@@ -24,8 +24,8 @@ REGISTRATION = c.Registration("10.0.0.1:80", "z1", (c.Label("role", "db"),), 8, 
 SETTINGS = c.BrakeSettings(fraction=50, min_dead=3, window_ms=10_000, auto_release_ms=0, armed=True)
 
 
-def who(name: str = "a", sequence: int = 1, principal: str = "alice") -> Requester:
-    return Requester(principal, f"client-{name}", name, sequence)
+def who(name: str = "a", sequence: int = 1, principal: str = "alice", session: str = SESSION) -> Requester:
+    return Requester(principal, f"client-{name}", name, sequence, session)
 
 
 def join(registration: c.Registration = REGISTRATION, replaces: str = "", name: str = NAME) -> c.RegisterNode:
@@ -47,12 +47,12 @@ def heard(at: int, token: int = 1, load: int = 3, health: c.Health = "PASSING") 
     return e.NodesHeard(at, (e.Beat(NAME, token, load, health),))
 
 
-def offer(instance: str = "i1", session: str = SESSION, **changed: Any) -> c.RegisterInstance:
+def offer(instance: str = "i1", **changed: Any) -> c.RegisterInstance:
     asked: dict[str, Any] = {
         **{"address": "10.0.0.1:81", "zone": "z1", "weight": 100, "metadata": ()},
         **{"healthy": True, "rise": 2, "fall": 3},
     }
-    return c.RegisterInstance(SERVICE, instance, session, **(asked | changed))
+    return c.RegisterInstance(SERVICE, instance, **(asked | changed))
 
 
 def offered(version: int, instance: str = "i1", session: str = SESSION, **changed: Any) -> e.Instance:
@@ -67,10 +67,8 @@ def watch(known: int, wait_ms: int = 1_000) -> c.WatchService:
     return c.WatchService(SERVICE, known, wait_ms)
 
 
-def check(
-    passing: bool, streak: int, instance: str = "i1", session: str = SESSION, reason: str = "r"
-) -> c.ReportHealth:
-    return c.ReportHealth(SERVICE, instance, session, passing, streak, reason)
+def check(passing: bool, streak: int, instance: str = "i1", reason: str = "r") -> c.ReportHealth:
+    return c.ReportHealth(SERVICE, instance, passing, streak, reason)
 
 
 def nobody() -> Spec:
@@ -104,8 +102,15 @@ class Spec:
     def at(self, now: int) -> Spec:
         return Spec(self.state, now, self.number, self._decision)
 
-    def when(self, command: c.Command, by: str = "a", sequence: int = 1, principal: str = "alice") -> Spec:
-        return self._decide(command, who(by, sequence, principal))
+    def when(
+        self,
+        command: c.Command,
+        by: str = "a",
+        sequence: int = 1,
+        principal: str = "alice",
+        session: str = SESSION,
+    ) -> Spec:
+        return self._decide(command, who(by, sequence, principal, session))
 
     def tick(self) -> Spec:
         return self._decide(Tick(), TIMER)

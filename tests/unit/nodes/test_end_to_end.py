@@ -11,9 +11,10 @@ from streams.log.envelope import decode, encode
 from streams.log.fold import PartitionState
 from streams.log.records import Commit, Record
 from streams.log.vocabulary import Vocabulary
+from streams.wire.messages import EndSession
 from tests.unit.engine.harness import WALL, World
 from tests.unit.log.records import GENESIS, claim
-from tests.unit.nodes.spec import SERVICE, beat, join, offer, watch
+from tests.unit.nodes.spec import SERVICE, SESSION, beat, check, join, offer, watch
 
 WORDS = Vocabulary(NODES)
 
@@ -38,7 +39,7 @@ class Bench(World):
         if beats:
             assert batch.coalesce(beats, WORDS.specs[c.Heartbeat])
         for command in commands:
-            assert isinstance(command, c.Heartbeat) or batch.add(self.pending(command))
+            assert isinstance(command, c.Heartbeat) or batch.add(self.pending(command, session=SESSION))
         if tick:
             batch.timers.tick(tick)
         batch.seal()
@@ -91,6 +92,13 @@ def test_a_change_takes_the_instances_to_whoever_waits() -> None:
     assert changed == ServiceWatched(changed.version, changed=True)
     instances = tuple(bench.state.keys[f"dev/service:{SERVICE}"].instances.values())
     assert WORDS.decode_reply(payload) == ServiceInstances(changed.version, instances)
+
+
+def test_an_ended_session_speaks_no_more_for_its_instances() -> None:
+    bench = Bench()
+    bench.commit(offer(), EndSession("nodes", 0, SESSION, "SILENT 9"))
+    refused = replies(bench.commit(offer("i2"), check(False, 3), c.DeregisterInstance(SERVICE, "i1")))
+    assert [each.code for each in refused] == ["SESSION_ENDED"] * 3
 
 
 def test_the_brake_releases_itself() -> None:

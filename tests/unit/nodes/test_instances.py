@@ -19,12 +19,12 @@ NEXT = "n1:5"
 META = (c.Label("v", "2"),)
 
 
-def update(weight: int = 7, version: int = 0, session: str = SESSION) -> c.UpdateInstance:
-    return c.UpdateInstance(SERVICE, "i1", session, weight, META, version)
+def update(weight: int = 7, version: int = 0) -> c.UpdateInstance:
+    return c.UpdateInstance(SERVICE, "i1", weight, META, version)
 
 
-def withdraw(instance: str = "i1", session: str = SESSION) -> c.DeregisterInstance:
-    return c.DeregisterInstance(SERVICE, instance, session)
+def withdraw(instance: str = "i1") -> c.DeregisterInstance:
+    return c.DeregisterInstance(SERVICE, instance)
 
 
 def one() -> Spec:
@@ -50,19 +50,19 @@ def test_offered_again_it_is_as_healthy_as_it_was() -> None:
     ill = one().when(check(False, 3))
     ill.when(offer()).then().answers(InstanceKept(2, changed=False))
     assert instances(ill.when(offer(zone="z2")))["i1"].healthy is False
-    assert instances(ill.when(offer(session=NEXT)))["i1"].healthy is True
+    assert instances(ill.when(offer(), session=NEXT))["i1"].healthy is True
 
 
 def test_the_node_s_next_session_takes_it_over() -> None:
-    spec = one().when(offer(session=NEXT)).then(e.InstanceRegistered(offered(2, session=NEXT)))
+    spec = one().when(offer(), session=NEXT).then(e.InstanceRegistered(offered(2, session=NEXT)))
     spec.when(offer()).refuses("SESSION_ENDED", "registered since")
     spec.gone(SESSION).then().answers(SessionCleared(0))
     spec.when(withdraw()).then().answers(InstanceClosed(2, ended=False))
 
 
 def test_nobody_else_takes_it() -> None:
-    one().when(offer(session="n2:9")).refuses("INSTANCE_TAKEN", SESSION)
-    one().when(offer(session=NEXT), principal="bob").refuses("INSTANCE_TAKEN")
+    one().when(offer(), session="n2:9").refuses("INSTANCE_TAKEN", SESSION)
+    one().when(offer(), session=NEXT, principal="bob").refuses("INSTANCE_TAKEN")
     one().when(offer(), principal="bob").refuses("INSTANCE_TAKEN")
 
 
@@ -79,7 +79,7 @@ def test_an_update_is_of_a_version() -> None:
 @pytest.mark.parametrize("command", [update(), check(False, 3)])
 def test_only_the_session_speaks_of_its_instance(command: Any) -> None:
     service().when(command).refuses("INSTANCE_UNKNOWN", "RegisterInstance")
-    one().when(replace(command, session="n2:9")).refuses("NOT_YOURS", SESSION)
+    one().when(command, session="n2:9").refuses("NOT_YOURS", SESSION)
     one().when(command, principal="bob").refuses("NOT_YOURS", "alice")
 
 
@@ -110,7 +110,7 @@ def test_an_instance_leaves() -> None:
 
 
 def test_instances_leave_with_their_session() -> None:
-    spec = one().when(offer("i2", "n2:9")).when(offer("i3"))
+    spec = one().when(offer("i2"), session="n2:9").when(offer("i3"))
     assert decider.sessions_of(spec.state) == (SESSION, "n2:9")
     gone = spec.gone(SESSION).then(e.InstancesLeft(SESSION, "SESSION_ENDED", "SILENT 9", ("i1", "i3"), 4))
     gone.answers(SessionCleared(2))
@@ -129,12 +129,6 @@ def test_a_node_owns_nothing_by_its_own_session() -> None:
     [
         {"instance": ""},
         {"instance": "x" * 129},
-        {"session": ""},
-        {"session": "n1"},
-        {"session": ":5"},
-        {"session": "n1:x"},
-        {"session": "n1:²"},
-        {"session": "n" * 127 + ":1"},
         {"address": "x" * 257},
         {"zone": "\n"},
         {"weight": -1},
@@ -146,6 +140,13 @@ def test_a_node_owns_nothing_by_its_own_session() -> None:
 )
 def test_an_instance_has_bounds(changed: dict[str, Any]) -> None:
     service().when(replace(offer(), **changed)).refuses("BAD_ARGUMENT")
+
+
+@pytest.mark.parametrize("command", [offer(), update(), check(False, 3), withdraw()])
+def test_an_instance_is_spoken_for_under_a_session(command: Any) -> None:
+    one().when(command, session="").refuses("NO_SESSION", "RegisterNode", "meta.session")
+    for session in ("n1", ":5", "n1:x", "n1:²", "n" * 127 + ":1"):
+        one().when(command, session=session).refuses("BAD_ARGUMENT", "meta.session")
 
 
 @pytest.mark.parametrize("name", ["", "x" * 129, "\n"])
@@ -173,7 +174,7 @@ def test_a_service_has_so_many_bytes() -> None:
     assert 90 < len(instances(spec)) < 110
     small = spec.when(offer("small"))
     small.answers(InstanceKept(spec.number, changed=True))
-    grown = c.UpdateInstance(SERVICE, "small", SESSION, 1, large, 0)
+    grown = c.UpdateInstance(SERVICE, "small", 1, large, 0)
     small.when(grown).refuses("SERVICE_FULL")
 
 

@@ -11,7 +11,7 @@ from streams.domain.nodes.service import NO_SERVICE
 from streams.domain.nodes.watches import attached
 from tests.unit.nodes.spec import SERVICE, SESSION, Spec, brake, check, node, offer, offered, service, watch
 
-UPDATE = c.UpdateInstance(SERVICE, "i1", SESSION, 7, (), 0)
+UPDATE = c.UpdateInstance(SERVICE, "i1", 7, (), 0)
 
 
 def crowd(size: int) -> Spec:
@@ -41,7 +41,7 @@ def test_whoever_knows_the_version_waits() -> None:
 
 def test_every_change_ends_the_waits_in_its_own_decision_first_come_first() -> None:
     spec = service().when(offer()).when(watch(1), "v", 5).when(watch(1), "w", 6)
-    changes: list[Any] = [UPDATE, check(False, 3), offer("i2"), c.DeregisterInstance(SERVICE, "i1", SESSION)]
+    changes: list[Any] = [UPDATE, check(False, 3), offer("i2"), c.DeregisterInstance(SERVICE, "i1")]
     for change in changes:
         version = 0 if isinstance(change, c.DeregisterInstance) else 4
         told = spec.when(change).settles(("v", 5, (version, True)), ("w", 6, (version, True)))
