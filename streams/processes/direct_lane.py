@@ -4,6 +4,8 @@ from collections.abc import Awaitable
 from typing import Any, TypeVar
 
 from streams.domain.locks.commands import AbortWait, WaitEdge
+from streams.domain.nodes.commands import PullBrake, SweepDone
+from streams.domain.nodes.names import node_of
 from streams.domain.queues.commands import ConfirmMoves, NewMessage
 from streams.domain.queues.replies import EnqueueResult
 from streams.domain.queues.settings import QueueRoute
@@ -11,7 +13,7 @@ from streams.log.positions import PartitionId
 from streams.processes.lane import LaneRefused, LaneUnavailable
 from streams.processes.mover.moves import Source
 from streams.processes.mover.ports import Page, Settled
-from streams.wire.messages import Barrier
+from streams.wire.messages import Barrier, EndSession
 from tidelock.client.client import Client
 from tidelock.client.errors import ConnectionLost, OutcomeUnknown, TidelockError, Unavailable
 
@@ -22,7 +24,7 @@ STALE_ROUTE = "STALE_ROUTE"
 """Of what the client counts as unavailable, the answer of a shard that does not take the command by this route."""
 
 
-class ClientLane:
+class _ClientCommands:
     """Sends commands by one open client, under its tenant."""
 
     def __init__(self, client: Client, patience_s: float = PATIENCE_S) -> None:
@@ -35,14 +37,38 @@ class ClientLane:
         number: int = reply.number
         return number
 
+    async def _asked(self, kind: str, command: object) -> Any:
+        return await _answered(self._client.command(kind, command, timeout=self._patience_s))
+
+
+class ClientLane(_ClientCommands):
+    """The detector's lane."""
+
     async def abort(self, name: str, ticket: int, cycle: tuple[WaitEdge, ...]) -> bool:
         """End the wait `ticket` on the lock `name`; False: it waited no longer."""
         reply = await self._asked("locks", AbortWait(name, ticket, cycle))
         aborted: bool = reply.aborted
         return aborted
 
-    async def _asked(self, kind: str, command: Barrier | AbortWait) -> Any:
-        return await _answered(self._client.command(kind, command, timeout=self._patience_s))
+
+class ClientSessionLane(_ClientCommands):
+    """The sweeper's lane."""
+
+    async def end(self, where: PartitionId, session: str, cause: str) -> None:
+        """Have a partition refuse the session from now on, and let go of what it holds there."""
+        await self._asked(where.kind, EndSession(where.kind, where.partition, session, cause))
+
+    async def swept(self, session: str, partitions: int) -> bool:
+        """Tell the session's node that so many partitions know; False: it knew that."""
+        reply = await self._asked("nodes", SweepDone(node_of(session), session, partitions, ()))
+        recorded: bool = reply.recorded
+        return recorded
+
+    async def pull(self, pull: PullBrake) -> bool:
+        """Tell the brake of a mass failure; return whether it is pulled now."""
+        reply = await self._asked("nodes", pull)
+        pulled: bool = reply.pulled
+        return pulled
 
 
 class ClientQueueLane:

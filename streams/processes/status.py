@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from streams.ops.http import OK, UNAVAILABLE, Application, pages
 from streams.processes.deadlocks.process import DeadlockProcess
 from streams.processes.mover.process import MoverProcess, MoverState
+from streams.processes.sweeper.process import SweeperProcess, SweeperState
 
 SHOWN = 20
-"""Queues that are waited for, by name."""
+"""Queues, or partitions, that are waited for, by name."""
 
 
 @dataclass(slots=True)
@@ -17,11 +18,12 @@ class AtWork:
     detectors: list[DeadlockProcess] = field(default_factory=list)
     """The last is at work."""
     movers: list[MoverProcess] = field(default_factory=list)
+    sweepers: list[SweeperProcess] = field(default_factory=list)
 
     @property
-    def current(self) -> list[DeadlockProcess | MoverProcess]:
+    def current(self) -> list[DeadlockProcess | MoverProcess | SweeperProcess]:
         """All that is at work."""
-        return [*self.detectors[-1:], *self.movers[-1:]]
+        return [*self.detectors[-1:], *self.movers[-1:], *self.sweepers[-1:]]
 
     @property
     def tailing(self) -> bool:
@@ -39,7 +41,7 @@ def application(name: str, at_work: AtWork) -> Application:
 
 
 def status_of(name: str, at_work: AtWork) -> dict[str, object]:
-    """Return how far it has read, what became of the circles it saw, and what is on its way between queues."""
+    """Return how far it has read, what became of the circles it saw, what it moves, and what it sweeps."""
     detector = at_work.detectors[-1] if at_work.detectors else None
     offsets = {
         str(where): reader.next_offset for each in at_work.current for where, reader in each.readers.items()
@@ -52,6 +54,7 @@ def status_of(name: str, at_work: AtWork) -> dict[str, object]:
         "cycles": {} if detector is None else detector.detector.counts.by_outcome(),
         "under_way": 0 if detector is None else len(detector.detector.candidates),
         "moves": _moves(at_work.movers[-1] if at_work.movers else None),
+        "sweeps": _sweeps(at_work.sweepers[-1] if at_work.sweepers else None),
     }
 
 
@@ -67,4 +70,18 @@ def _moves(mover: MoverProcess | None) -> dict[str, object]:
         "under_way": state.under_way,
         "waits": len(state.paused),
         "waited_for": waited_for,
+    }
+
+
+def _sweeps(sweeper: SweeperProcess | None) -> dict[str, object]:
+    state = SweeperState() if sweeper is None else sweeper.state
+    return {
+        "leads": sweeper is not None and sweeper.leads,
+        "unswept": state.unswept,
+        "held": state.held,
+        "brake_pulled": state.pulled,
+        "mass_failure_looms": state.looms,
+        "claims": state.claims,
+        "waits": len(state.waited_for),
+        "waited_for": [{"partition": str(where), "code": code} for where, code in state.waited_for[:SHOWN]],
     }

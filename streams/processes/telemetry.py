@@ -3,10 +3,13 @@
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
+from streams.domain.nodes.commands import PullBrake
 from streams.processes.deadlocks.detector import Abort, Counts
 from streams.processes.mover.moves import Lane
 from streams.processes.mover.ports import Settled
 from streams.processes.mover.process import MoverState
+from streams.processes.sweeper.process import SweeperState
+from streams.processes.sweeper.sweeps import Sweep
 
 CYCLES = Counter("tidelock_deadlock_cycles_total", "Circles of waits, by what became of them", ("outcome",))
 ABORTS = Counter("tidelock_deadlock_aborts_total", "Aborts that were answered", ("ended",))
@@ -21,6 +24,18 @@ MOVING = Gauge("tidelock_moves_moving", "Messages on their way to another queue"
 MOVES_WAITED_FOR = Gauge(
     "tidelock_moves_waited_for", "Queues that moves wait for: full, or without an answer"
 )
+SWEEPS = Counter(
+    "tidelock_sweeps_total", "Sessions that were ended everywhere, by why they ended", ("cause",)
+)
+SWEEP_SECONDS = Histogram(
+    "tidelock_sweep_seconds", "From seeing a session's end to its last partition's answer",
+    buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60),
+)  # fmt: skip
+UNSWEPT = Gauge("tidelock_sweeps_unswept", "Sessions that ended and are not ended everywhere yet")
+SWEEPS_HELD = Gauge("tidelock_sweeps_held", "Of those: kept by the brake, or while a mass failure looms")
+SWEEPS_WAITED_FOR = Gauge("tidelock_sweeps_waited_for", "Partitions that sweeps wait for")
+BRAKE_PULLED = Gauge("tidelock_brake_pulled", "1 while the brake is pulled")
+MASS_FAILURES = Counter("tidelock_mass_failures_total", "Mass failures that the brake was told of")
 TROUBLES = Counter("tidelock_processes_troubles_total", "What had to be tried again", ("code",))
 
 
@@ -63,6 +78,39 @@ class MoverWatch(TroubleWatch):
         """Set the gauges."""
         MOVING.set(state.moving)
         MOVES_WAITED_FOR.set(len(state.paused))
+
+
+class SweeperWatch(TroubleWatch):
+    """The sweeper's news as log lines and metrics."""
+
+    def __init__(self) -> None:
+        super().__init__("tidelock.sweeper")
+
+    def swept(self, sweep: Sweep, partitions: int, after_s: float) -> None:
+        """Tell which session holds nothing any more."""
+        SWEEPS.labels(sweep.cause.partition(" ")[0]).inc()
+        SWEEP_SECONDS.observe(after_s)
+        self._told = ""
+        tell = self._log.info if sweep.is_issued else self._log.warning
+        tell(
+            "swept",
+            session=sweep.session,
+            cause=sweep.cause,
+            partitions=partitions,
+            ms=round(after_s * 1000, 1),
+        )
+
+    def mass_failure(self, pull: PullBrake, pulled: bool) -> None:
+        """Raise the alarm."""
+        MASS_FAILURES.inc()
+        self._log.error("mass failure", why=pull.cause, dead=pull.dead, of=pull.of, brake_pulled=pulled)
+
+    def state(self, state: SweeperState) -> None:
+        """Set the gauges."""
+        UNSWEPT.set(state.unswept)
+        SWEEPS_HELD.set(state.held)
+        SWEEPS_WAITED_FOR.set(len(state.waited_for))
+        BRAKE_PULLED.set(state.pulled)
 
 
 class DeadlockWatch(TroubleWatch):

@@ -1,7 +1,7 @@
-"""The process that breaks deadlocks and moves messages: `python -m streams.processes.worker`. A composition root.
+"""The process that breaks deadlocks, moves messages and sweeps sessions: `python -m streams.processes.worker`.
 
-Tails all partitions of locks and queues, sends its commands by the client's direct lane, serves /metrics, /status and
-/ready. Any number may run: what one has done, the others find done.
+A composition root. Tails all partitions of locks, queues and nodes, sends its commands by the client's direct lane,
+serves /metrics, /status and /ready. Any number may run: what one has done, the others find done.
 
 It exits with 0 after SIGTERM or SIGINT; 2: its settings are not usable, its port is taken, or the workers refuse its
 token; 6: a log cannot be read on by this release.
@@ -20,8 +20,10 @@ from storage.kafka.tail import KafkaLogTail
 from storage.postgres.moving import PostgresMovingReads
 from storage.postgres.pool import PoolSettings, pool
 from storage.postgres.store import PostgresProjectionStore
+from streams.catalog import KINDS
 from streams.domain.kind import KindSpec
 from streams.domain.locks.kind import LOCKS
+from streams.domain.nodes.kind import NODES
 from streams.domain.queues.kind import QUEUES
 from streams.log.positions import PartitionId
 from streams.log.reader import LogHalt
@@ -32,7 +34,7 @@ from streams.ops.starting import EXIT_CONFIGURATION, CannotStart, Ending, listen
 from streams.processes.configuration import ProcessesSettings
 from streams.processes.deadlocks.detector import DeadlockDetector
 from streams.processes.deadlocks.process import DeadlockProcess
-from streams.processes.direct_lane import PATIENCE_S, ClientLane, ClientQueueLane
+from streams.processes.direct_lane import PATIENCE_S, ClientLane, ClientQueueLane, ClientSessionLane
 from streams.processes.identity import Identity
 from streams.processes.mover.moves import Moves
 from streams.processes.mover.process import MoverProcess
@@ -43,19 +45,21 @@ from streams.processes.start import (
     begin_where_the_read_model_is,
 )
 from streams.processes.status import AtWork, application
-from streams.processes.telemetry import DeadlockWatch, MoverWatch
+from streams.processes.sweeper.process import SweeperProcess
+from streams.processes.telemetry import DeadlockWatch, MoverWatch, SweeperWatch
 from streams.projections.queues.moving import MovingReads
 from tidelock.client.client import Client
 from tidelock.client.errors import BadArgument, ConnectionLost, TidelockError
 
 EXIT_LOG = 6
+ALL: tuple[KindSpec, ...] = tuple(dict.fromkeys((*KINDS, NODES)))
 
 
-async def run(settings: ProcessesSettings) -> int:
+async def run(settings: ProcessesSettings, kinds: tuple[KindSpec, ...] = ALL) -> int:
     """Run until SIGTERM or SIGINT, or until a log cannot be read on. Return the exit code."""
     log, end = structlog.get_logger("tidelock.processes"), Ending()
     end.on_signals()
-    working = asyncio.create_task(_work(settings, log), name="processes")
+    working = asyncio.create_task(_work(settings, kinds, log), name="processes")
     ending = asyncio.create_task(end.asked.wait(), name="end")
     await asyncio.wait((working, ending), return_when=asyncio.FIRST_COMPLETED)
     ending.cancel()
@@ -67,12 +71,12 @@ async def run(settings: ProcessesSettings) -> int:
     return 0 if working.cancelled() else working.result()
 
 
-async def _work(settings: ProcessesSettings, log: structlog.BoundLogger) -> int:
+async def _work(settings: ProcessesSettings, kinds: tuple[KindSpec, ...], log: structlog.BoundLogger) -> int:
     at_work = AtWork()
     async with AsyncExitStack() as opened:
         try:
             _serve_status(settings, opened, at_work)
-            client = await _connected(settings, opened, log)
+            client = await _connected(settings, kinds, opened, log)
         except (TidelockError, CannotStart) as error:
             log.error("settings are not usable", code=error.code, error=str(error))
             return EXIT_CONFIGURATION
@@ -88,6 +92,8 @@ async def _work(settings: ProcessesSettings, log: structlog.BoundLogger) -> int:
                     working.create_task(_detect(settings, client, partitions, store, at_work))
                 if partitions := _partitions(client, QUEUES):
                     working.create_task(_move(settings, client, partitions, moving, at_work))
+                if partitions := _partitions(client, NODES):
+                    working.create_task(_sweep(settings, kinds, client, partitions, at_work))
         except* (LogHalt, SchemaError) as halts:
             log.error("a log cannot be read on", error=str(_first(halts)))
         return EXIT_LOG
@@ -102,12 +108,17 @@ def _serve_status(settings: ProcessesSettings, opened: AsyncExitStack, at_work: 
 
 
 async def _connected(
-    settings: ProcessesSettings, opened: AsyncExitStack, log: structlog.BoundLogger
+    settings: ProcessesSettings,
+    kinds: tuple[KindSpec, ...],
+    opened: AsyncExitStack,
+    log: structlog.BoundLogger,
 ) -> Client:
     """Return a client of the workers, once one of them leads something. Raises `NotAuthenticated`, `BadArgument`."""
     while True:
         try:
-            client = await tidelock.connect(*settings.addresses, token=settings.token, timeout=PATIENCE_S)
+            client = await tidelock.connect(
+                *settings.addresses, token=settings.token, timeout=PATIENCE_S, kinds=kinds
+            )
         except ConnectionLost as error:
             log.warning("no worker yet", error=str(error))
         else:
@@ -179,13 +190,39 @@ async def _move(
     await mover.run()
 
 
-def main() -> int:
-    """Run with the settings of the environment."""
+async def _sweep(
+    settings: ProcessesSettings,
+    kinds: tuple[KindSpec, ...],
+    client: Client,
+    partitions: Sequence[PartitionId],
+    at_work: AtWork,
+) -> None:
+    """End the sessions of nodes that are gone until a log halts. Not where the workers serve kinds unknown here."""
+    log = structlog.get_logger("tidelock.processes")
+    unknown = set(client.kinds).difference([kind.name for kind in kinds])
+    if unknown:
+        log.error(
+            "sessions are not swept: give this process all kinds of the workers", unknown=sorted(unknown)
+        )
+        return
+    everywhere = [where for kind in kinds for where in _partitions(client, kind)]
+    vocabulary = Vocabulary(NODES)
+    sweeper = SweeperProcess(
+        Identity(client.tenant, client.id), vocabulary, begin_at_the_start(partitions, vocabulary),
+        KafkaLogTail(settings.kafka), ClientSessionLane(client), SweeperWatch(), everywhere,
+    )  # fmt: skip
+    at_work.sweepers.append(sweeper)
+    log.info("sweeping sessions", partitions=len(everywhere))
+    await sweeper.run()
+
+
+def main(kinds: tuple[KindSpec, ...] = ALL) -> int:
+    """Run with the settings of the environment, beside workers that serve (some of) these kinds."""
     settings = settings_of("The process's", ProcessesSettings)
     if settings is None:
         return EXIT_CONFIGURATION
     configure_logs(settings.log_level, process=settings.processes_name)
-    return run_process(run(settings))
+    return run_process(run(settings, kinds))
 
 
 if __name__ == "__main__":

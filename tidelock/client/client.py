@@ -72,6 +72,11 @@ class Client:
         """The tenant whose names this client uses; the token fixes it."""
         return self._session.cluster.tenant
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The names of the kinds that this cluster serves."""
+        return tuple(self._session.cluster.kinds)
+
     def partitions(self, kind: str) -> int:
         """Return how many partitions `kind` has in this cluster. Raises `BadArgument`."""
         return len(self._session.partitions(kind))

@@ -1,0 +1,201 @@
+"""What follows from the logs of nodes: which sessions are to be ended where, and when. Pure: the time comes in.
+
+* A session that ended is ended in every partition of every kind, then its node is told that it is swept. All of it may
+  be done again, by anybody: partitions and nodes know what they were told.
+* While the brake holds, no session that ended by silence is ended, for its node may still be at work. Those that ended
+  by somebody's wish are; so are those whose node has registered again under the same principal: it has said itself
+  that it holds nothing of the old one, and would wait for itself. So a node keeps one held session at the most, and
+  the brake never keeps a node from returning.
+* An instance whose session is not live, and never can be, leaves: the session is ended in that partition.
+* Of several sweepers one leads, whoever recorded the last sweep in the logs; the others begin a moment later.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from streams.domain.nodes.commands import PullBrake
+from streams.domain.nodes.events import (
+    BrakeConfigured,
+    BrakePulled,
+    BrakeReleased,
+    InstanceRegistered,
+    MassFailureAlarmed,
+    NodeDied,
+    NodeLeft,
+    NodeRegistered,
+    NodeSuspected,
+    SessionSwept,
+)
+from streams.domain.nodes.names import name_of, node_of
+from streams.domain.value import value
+from streams.log.accepted import token_of as event_token
+from streams.log.positions import PartitionId
+from streams.processes.identity import Identity
+from streams.processes.sweeper.claims import Claim, Claims
+from streams.processes.sweeper.failures import MassFailures
+from streams.processes.sweeper.reading import Reading
+from streams.processes.sweeper.sweeps import Sweep, Sweeps
+from streams.wire.keys import place
+from streams.wire.messages import SessionEnded
+
+HOLD_BACK_S = 0.5
+"""How long those wait who do not lead, since a session ended, or the leader last recorded a sweep."""
+FOLDED: Final[tuple[type, ...]] = (
+    NodeRegistered,
+    NodeSuspected,
+    NodeDied,
+    NodeLeft,
+    SessionSwept,
+    InstanceRegistered,
+    MassFailureAlarmed,
+    BrakePulled,
+    BrakeReleased,
+    BrakeConfigured,
+)
+"""The tenant's events that matter here. Heartbeats do not: who is not heard is suspected, and dies."""
+
+
+@value
+class Seen:
+    """Where, when and by whose command an event came."""
+
+    where: PartitionId
+    key: str
+    client: str
+    at_ms: int
+    """Append timestamp."""
+    now_s: float
+    """This process's clock."""
+
+
+@value
+class _Live:
+    session: str
+    principal: str
+
+
+class Sweeper:
+    """Folds what the logs say; `look` starts what may start; `take` says what a partition is to be told."""
+
+    def __init__(
+        self, me: Identity, partitions: Sequence[PartitionId], begun: Mapping[PartitionId, int]
+    ) -> None:
+        """`partitions`: of all kinds. `begun`: how many events of each partition of nodes are behind its start."""
+        self.reading = Reading(begun)
+        self.sweeps = Sweeps(partitions)
+        self.failures = MassFailures()
+        self.claims = Claims()
+        self.leads = True
+        """Whether the last sweep in the logs was recorded by this process, or none was yet."""
+        self.holds = False
+        """Whether the brake held when it was last looked."""
+        self._me = me
+        self._homes = len(begun)
+        self._generations: dict[PartitionId, int] = {}
+        self._live: dict[str, _Live] = {}
+        self._other_s = float("-inf")
+
+    def read(self, where: PartitionId, events: int, generation: int, at_ms: int) -> None:
+        """So many events of a partition are folded now."""
+        self._generations[where] = generation
+        self.failures.pass_time(at_ms)
+        self.reading.read(where, events)
+
+    def fold(self, seen: Seen, event: Any) -> None:
+        """Fold one event: of the tenant one of `FOLDED`, of anybody `SessionEnded`."""
+        node = name_of(seen.key)
+        match event:
+            case NodeRegistered():
+                self._registered(node, event)
+            case NodeSuspected():
+                self.failures.suspect(node, event.evidence, seen.at_ms)
+            case NodeDied():
+                self.failures.die(node, seen.at_ms)
+                self._ended(node, seen, event)
+            case NodeLeft():
+                self.failures.speak(node)
+                self._ended(node, seen, event)
+            case SessionSwept():
+                self._swept(seen, event)
+            case InstanceRegistered():
+                self._claimed(seen.where, event.instance.session)
+            case SessionEnded():
+                self.claims.drop(self._claim(seen.where, event.session))
+            case MassFailureAlarmed() | BrakePulled() | BrakeReleased() | BrakeConfigured():
+                self.failures.fold(event)
+
+    def judge(self) -> PullBrake | None:
+        """Return what to ask the brake, if so many nodes died at once."""
+        return self.failures.judge(self._live) if self.reading.is_settled else None
+
+    def look(self, now_s: float) -> float | None:
+        """Start what may start now; return when to look again if only time is missing."""
+        self.holds = not self.reading.is_settled or self.failures.holds(self._live)
+        self._judge_claims(now_s)
+        later: list[float] = []
+        for sweep in list(self.sweeps.waiting):
+            if not self.reading.is_current(sweep.home) or self._is_held(sweep):
+                continue
+            ready_s = self._ready_s(sweep)
+            if ready_s > now_s:
+                later.append(ready_s)
+            else:
+                self.sweeps.start(sweep)
+        return min(later, default=None)
+
+    def take(self, where: PartitionId, limit: int) -> list[Sweep]:
+        """Return what a partition is to be told next."""
+        return self.sweeps.take(where, limit, self._is_held)
+
+    @property
+    def held(self) -> int:
+        """How many ended sessions wait for the brake."""
+        return sum(map(self._is_held, self.sweeps.waiting))
+
+    def _is_held(self, sweep: Sweep) -> bool:
+        return self.holds and sweep.silent
+
+    def _ready_s(self, sweep: Sweep) -> float:
+        return sweep.seen_s if self.leads else max(sweep.seen_s, self._other_s) + HOLD_BACK_S
+
+    def _registered(self, node: str, event: NodeRegistered) -> None:
+        self.failures.speak(node)
+        self._live[node] = _Live(event.session, event.principal)
+        for sweep in self.sweeps.of(node):
+            if sweep.principal == event.principal:
+                sweep.silent = False
+
+    def _ended(self, node: str, seen: Seen, event: NodeDied | NodeLeft) -> None:
+        live = self._live.pop(node)
+        cause, silent = f"{event.cause} {event.cause_id}", isinstance(event, NodeDied)
+        self.sweeps.add(Sweep(event.session, cause, seen.where, seen.now_s, silent, live.principal))
+
+    def _swept(self, seen: Seen, event: SessionSwept) -> None:
+        self.sweeps.end(event.session)
+        self.leads = seen.client == self._me.client
+        if not self.leads:
+            self._other_s = seen.now_s
+
+    def _claimed(self, where: PartitionId, session: str) -> None:
+        claim = self._claim(where, session)
+        if not self._is_known(claim):
+            self.claims.make(claim)
+
+    def _claim(self, where: PartitionId, session: str) -> Claim:
+        _, _, home = place(self._me.tenant, node_of(session), self._homes)
+        return Claim(where, session, PartitionId(where.kind, home))
+
+    def _is_known(self, claim: Claim) -> bool:
+        live = self._live.get(node_of(claim.session))
+        is_live = live is not None and live.session == claim.session
+        return is_live or self.sweeps.find(claim.session) is not None
+
+    def _judge_claims(self, now_s: float) -> None:
+        for claim in self.claims.judge(self.reading.is_current, self._last_token):
+            if not self._is_known(claim):
+                sweep = Sweep(claim.session, "NOT_ISSUED", claim.home, now_s, is_issued=False)
+                self.sweeps.add(sweep, (claim.where,))
+
+    def _last_token(self, home: PartitionId) -> int:
+        """Return the greatest token that a partition has given, as far as it is read."""
+        return event_token(self._generations.get(home, 0), self.reading.events(home))
