@@ -1,4 +1,4 @@
-"""The brake: while it is pulled the sweeper ends no sessions. Standard library only.
+"""The brake: while it is pulled the sweeper ends no session that fell silent. Standard library only.
 
 Mass failures are mostly failures of what the nodes share: to give away all that half of them hold makes it worse.
 """

@@ -8,7 +8,7 @@ This module is the kind's `streams.domain.decider.Decider`, of three aggregates 
 * A node that dies again and again has to wait before it registers, longer each time.
 * An instance lives as long as its session; its node's next session may take it over, an earlier one never.
 * A service's version is the token of its last change. Who waits for another one gets all instances with the change.
-* While the brake is pulled the sweeper ends no sessions.
+* While the brake is pulled the sweeper ends no session that fell silent, unless its node has registered again.
 
 Imports the standard library only.
 """

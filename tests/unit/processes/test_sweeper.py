@@ -112,7 +112,7 @@ async def test_what_was_swept_before_it_began_is_left_alone() -> None:
         world.do(c.DeregisterNode(elsewhere, session))
         await until(lambda: bool(news.sweeps))
     for seed in range(5):
-        next_one, _, lane = sweeper(world, f"s{seed}", Random(seed))
+        next_one, _, lane = sweeper(world, f"next{seed}", Random(seed))
         async with running(next_one):
             await read_on(world, next_one)
         assert lane.sent == len(HOMES)
