@@ -2,8 +2,11 @@
 
 import asyncio
 
+from streams.domain.nodes.commands import DeregisterNode
 from streams.processes.status import AtWork, status_of
 from tests.property.processes.mover_world import World, mover
+from tests.property.processes.sweeper_world import EVERYWHERE, sweeper
+from tests.property.processes.sweeper_world import World as NodesWorld
 
 
 def test_before_anything_has_started_it_is_not_ready() -> None:
@@ -29,3 +32,21 @@ async def test_it_names_the_queues_that_are_waited_for() -> None:
     assert isinstance(moves, dict)
     assert (told["tailing"], moves["moving"], moves["waits"]) == (True, 1, 1)
     assert [(each["queue"], each["code"]) for each in moves["waited_for"]] == [("tiny", "QUEUE_FULL")]
+
+
+async def test_it_names_the_partitions_that_sweeps_wait_for() -> None:
+    world = NodesWorld()
+    world.do(DeregisterNode("n1", world.join("n1")))
+    world.down.add(EVERYWHERE[0])
+    one, _, _ = sweeper(world)
+    running = asyncio.create_task(one.run())
+    async with asyncio.timeout(30):
+        while not one.state.waited_for:
+            await asyncio.sleep(0)
+    running.cancel()
+    told = status_of("p", AtWork(sweepers=[one]))
+    assert told["tailing"]
+    assert told["sweeps"] == {
+        "leads": True, "unswept": 1, "held": 0, "brake_pulled": False, "mass_failure_looms": False, "claims": 0,
+        "waits": 1, "waited_for": [{"partition": "locks/0", "code": "LANE_UNAVAILABLE"}],
+    }  # fmt: skip
