@@ -120,10 +120,10 @@ class WorkerProcess:
         except httpx.HTTPError:
             return False
 
-    async def leads(self) -> set[int]:
-        """Return the partitions of locks that it decides."""
+    async def leads(self, kind: str = "locks") -> set[int]:
+        """Return the partitions of a kind that it decides."""
         partitions = (await self.status()).get("partitions", [])
-        leading = (each for each in partitions if (each["kind"], each["phase"]) == ("locks", "leading"))
+        leading = (each for each in partitions if (each["kind"], each["phase"]) == (kind, "leading"))
         return {each["partition"] for each in leading}
 
     def events(self, name: str) -> list[dict[str, Any]]:

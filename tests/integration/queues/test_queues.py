@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import tidelock
-from tests.integration.engine.cluster import PATIENCE_S, Cluster, WorkerProcess, until
+from tests.integration.engine.cluster import PATIENCE_S, Cluster, until
 from tidelock.client.client import Client
 from tidelock.client.queues.codecs import Avro, Json
 from tidelock.client.queues.message import Message
@@ -196,16 +196,11 @@ async def _trial(queue: Queue[Any], others: list[Client], trial: Trial, count: i
     assert trial.after_ack == []
 
 
-async def _leads_queues(worker: WorkerProcess) -> bool:
-    partitions = (await worker.status()).get("partitions", [])
-    return any((each["kind"], each["phase"]) == ("queues", "leading") for each in partitions)
-
-
 async def test_a_killed_worker_loses_nothing_and_nothing_acknowledged_comes_back(
     standing: Cluster, cluster: Cluster
 ) -> None:
     victim = await cluster.worker("victim")
-    await until(lambda: _leads_queues(victim))
+    await until(lambda: victim.leads("queues"))
 
     async def kill() -> None:
         victim.send(signal.SIGKILL)
