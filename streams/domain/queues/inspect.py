@@ -39,12 +39,11 @@ def peek(command: PeekMessages, queue: Queue) -> Decision[Event, Reply]:
     chosen, more, after = look(
         numbers, lambda number: state is None or standing(sub, number) == state, command.limit, command.after
     )
-    fitting = _fitting(queue, chosen)
+    peeked = [_shown(sub, number) for number in chosen]
+    fitting = _fitting(queue, peeked)
     if fitting < len(chosen):
-        chosen, more, after = chosen[:fitting], True, chosen[fitting - 1]
-    return Decision(
-        (), MessagesPeeked(queue.incarnation, tuple([_shown(sub, number) for number in chosen]), more, after)
-    )
+        peeked, more, after = peeked[:fitting], True, chosen[fitting - 1]
+    return Decision((), MessagesPeeked(queue.incarnation, tuple(peeked), more, after))
 
 
 def _numbers_of(state: State | None, queue: Queue, sub: Deliveries, after: int) -> Iterator[int]:
@@ -55,14 +54,15 @@ def _numbers_of(state: State | None, queue: Queue, sub: Deliveries, after: int) 
     return (number for number, _ in source.after(after))
 
 
-def _fitting(queue: Queue, numbers: list[int]) -> int:
+def _fitting(queue: Queue, peeked: list[PeekedMessage]) -> int:
     total = 0
-    for index, number in enumerate(numbers):
-        body = queue.messages.get(number)
+    for index, one in enumerate(peeked):
+        body = queue.messages.get(one.message)
+        total += 64 + 4 * (len(one.client) + len(one.reason) + len(one.to or ""))
         total += 0 if body is None else weight(body)
         if total > MAX_ATTACHED and index:
             return index
-    return len(numbers)
+    return len(peeked)
 
 
 def _shown(sub: Deliveries, number: int) -> PeekedMessage:

@@ -18,8 +18,8 @@ from streams.domain.queues.groups import Group
 from streams.domain.queues.heap import SLACK, heap_of, items, pop, rising
 from streams.domain.queues.state import NO_LANE, PRIORITIES, Deliveries, Lane, Queue, members
 
-MAX_ATTACHED: Final = 768 * 1024
-"""Bytes of the bodies of one delivery; a single one may be larger."""
+MAX_ATTACHED: Final = 480 * 1024
+"""Bytes of the bodies that one answer names: with what surrounds them it fits a frame of the direct lane, 512 KiB."""
 TOP: Final = PRIORITIES - 1
 
 

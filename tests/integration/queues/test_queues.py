@@ -93,6 +93,22 @@ async def test_a_dead_consumers_messages_come_back_and_its_late_ack_is_refused(c
     await again.ack()
 
 
+async def test_the_largest_messages_come_in_as_many_answers_as_they_need(client: Client) -> None:
+    queue = client.queue("large")
+    await queue.create(max_attempts=1)
+    await queue.put_many([bytes(128 * 1024)] * 12)
+    assert len(await queue.peek()) == 12
+    await queue.ack(*await take(queue, 12))
+    await queue.put_many([bytes(128 * 1024)] * 12)
+    got = 0
+    async for message in queue.consume(prefetch=12):
+        async with message:
+            got += len(message.payload) == 128 * 1024
+        if got == 12:
+            break
+    await until(lambda: _empty(queue))
+
+
 async def test_every_subscription_gets_every_message(client: Client) -> None:
     queue = client.queue("events", codec=Json())
     await queue.create(broadcast=True, shards=2)

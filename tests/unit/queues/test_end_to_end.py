@@ -1,6 +1,9 @@
 """Queues on the engine: what is put in comes out, bodies are joined to answers, and a replay holds the same."""
 
+from dataclasses import replace
 from typing import Any
+
+import pytest
 
 from streams.domain.queues import commands as c
 from streams.domain.queues.kind import QUEUES
@@ -18,6 +21,7 @@ from streams.log.envelope import decode, encode
 from streams.log.fold import PartitionState
 from streams.log.records import Commit, Record
 from streams.log.vocabulary import Vocabulary
+from streams.wire.answers import MAX_PART_BYTES, answers_record
 from tests.unit.engine.harness import WALL, World
 from tests.unit.log.records import GENESIS, claim
 from tests.unit.queues.spec import NAME, ROUTE, SETTINGS, new
@@ -65,9 +69,9 @@ def bodies(answer: Any) -> list[Any]:
     return [WORDS.decode_reply(payload) for payload in answer.payloads]
 
 
-def created() -> Bench:
+def created(**changed: Any) -> Bench:
     bench = Bench()
-    opened = reply_of(bench.commit(c.CreateQueue(NAME, 0, SETTINGS, ROUTE)))
+    opened = reply_of(bench.commit(c.CreateQueue(NAME, 0, replace(SETTINGS, **changed), ROUTE)))
     assert isinstance(opened, QueueOpened)
     return bench
 
@@ -101,6 +105,38 @@ def test_a_push_to_who_waits_is_in_the_enqueue_s_commit() -> None:
     assert isinstance(WORDS.decode_reply(answer.reply), Delivery)
     assert bench.replayed.keys == bench.state.keys
     assert QUEUES.decider.next_deadline(bench.state.keys[KEY]) == 1 + SETTINGS.lease_ms
+
+
+def wordy(payload: int, headers: int) -> c.NewMessage:
+    """Return a message with all the words that it may have, each as long in UTF-8 as it can be."""
+    words = tuple(c.Header(f"{number:0>256}", "\U0001f600" * 1_024) for number in range(headers))
+    return new(bytes(payload), key="\U0001f600" * 256, headers=words)
+
+
+@pytest.mark.parametrize(
+    ("message", "count"),
+    [(new(bytes(131_072)), 9), (wordy(131_072, 32), 4), (wordy(0, 1), 120), (new(b""), 500)],
+)
+def test_an_answer_fits_a_frame_whatever_it_names(message: c.NewMessage, count: int) -> None:
+    bench, reason = created(max_depth=1_000, max_bytes=10**8), "\U0001f600" * 500
+    for _ in range(count):
+        bench.commit(c.EnqueueMessages(NAME, 0, 0, (message,)))
+    sizes, taken, peeked = list[int](), 0, 0
+    while taken < count:
+        batch = bench.commit(c.ReceiveMessages(NAME, 0, "", 500, 0, 0))
+        ((_, answer),) = batch.deliveries
+        delivery = reply_of(batch)
+        assert delivery.messages
+        receipts = tuple(c.Receipt(each.message, delivery.token) for each in delivery.messages)
+        bench.commit(c.NackMessages(NAME, 0, "", receipts, 60_000, reason, False))
+        sizes.append(len(answers_record(b"", [answer])))
+        taken += len(receipts)
+    while peeked < count:
+        batch = bench.commit(c.PeekMessages(NAME, 0, "", None, peeked, 100))
+        ((_, answer),) = batch.deliveries
+        peeked = reply_of(batch).next
+        sizes.append(len(answers_record(b"", [answer])))
+    assert max(sizes) <= MAX_PART_BYTES
 
 
 def test_taken_back_the_queue_is_what_it_was() -> None:

@@ -32,11 +32,11 @@ def test_pages() -> None:
         spec.when(peek(limit=limit)).refuses("BAD_ARGUMENT")
 
 
-def test_a_page_attaches_768_kib_at_the_most() -> None:
+def test_a_page_attaches_480_kib_at_the_most() -> None:
     large = new(bytes(131_072))
     spec = queue(max_bytes=10**8).when(put(large, large, large)).when(put(large, large, large))
     reply = spec.when(peek()).reply
-    assert (len(reply.messages), reply.more, reply.next) == (5, True, 5)
+    assert (len(reply.messages), reply.more, reply.next) == (3, True, 3)
 
 
 def test_bodies_are_attached_in_order() -> None:
