@@ -1,8 +1,9 @@
 """Making, changing and removing queues."""
 
-from typing import cast
+from typing import Final, cast
 
 from api.context import Info
+from api.mutations.messages import within
 from api.mutations.refusals import refusal_of
 from api.mutations.speaking import inspected, speaking
 from api.types.queue_inputs import QueueSettingsInput
@@ -21,6 +22,8 @@ from api.types.scalars import Long
 from tidelock.client.client import Client
 from tidelock.client.errors import TidelockError
 from tidelock.client.queues.terms import settings_of
+
+MAX_VERSION: Final = 2**63 - 1
 
 
 async def create_queue(
@@ -48,6 +51,8 @@ async def configure_queue(
 ) -> ChangeQueueResult:
     """Change settings; with `version`, only if they are still of this one."""
     try:
+        if version is not None:
+            within("version", version, 1, MAX_VERSION)
         async with speaking(info, session) as client:
             queue, options = client.queue(name), settings.options()
             if version is not None:

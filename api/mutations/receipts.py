@@ -16,6 +16,7 @@ from streams.domain.value import value
 from streams.log.positions import Position as LogPosition
 from tidelock.client.client import Client
 from tidelock.client.errors import ReceiptInvalid, TidelockError
+from tidelock.client.queues.appetite import lease_ms_of
 from tidelock.client.queues.commands import nack_command
 from tidelock.client.queues.ids import ReceiptId
 
@@ -65,9 +66,10 @@ async def extend(
     session: str | None = None,
 ) -> SettleResult:
     """Keep messages for longer."""
+    lease = None if lease_ms is None else lease_ms / 1000
 
     def command(shard: int, some: tuple[Receipt, ...]) -> ExtendLeases:
-        return ExtendLeases(queue, shard, subscription, some, lease_ms or 0)
+        return ExtendLeases(queue, shard, subscription, some, lease_ms_of(lease))
 
     return await _settle(info, session, queue, receipts, command)
 

@@ -226,6 +226,20 @@ async def test_of_messages_some_may_be_in_and_others_not(desk: Desk) -> None:
     assert (await desk.do(PUT, messages=[{"text": "d"}]))["code"] == "QUEUE_FULL"
 
 
+async def test_numbers_that_commands_use_for_none_are_refused(desk: Desk) -> None:
+    await desk.do(CREATE)
+    await desk.put("x")
+    (taken,) = await desk.take()
+    for field in (
+        f'nack(queue: "orders", receipts: "{taken["receipt"]}", delayMs: -1)',
+        f'extend(queue: "orders", receipts: "{taken["receipt"]}", leaseMs: 0)',
+        'configureQueue(name: "orders", settings: { maxAttempts: 7 }, version: 0)',
+    ):
+        refused = await desk.do(f"mutation {{ it: {field} {{ ... on Refusal {{ code }} }} }}")
+        assert refused == {"code": "BAD_ARGUMENT"}, field
+    assert (await desk.do(SETTLE["ack"], receipts=[taken["receipt"]]))["taken"] == 1
+
+
 async def test_unknown_queues_are_refused_by_every_mutation(desk: Desk) -> None:
     for field in (
         'enqueue(queue: "none", messages: { text: "x" })',

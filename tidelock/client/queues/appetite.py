@@ -26,6 +26,9 @@ class Appetite:
 
     def check(self) -> None:
         """Raise `BadArgument` for what nobody can want."""
+        for what in (self.prefetch, 1 if self.concurrency is None else self.concurrency):
+            if not isinstance(what, int):
+                raise BadArgument(f"prefetch or concurrency is {str(what)[:40]!r}. Give a whole number.")
         if not 1 <= self.prefetch <= MAX_PREFETCH:
             raise BadArgument(f"prefetch {self.prefetch} is out of range. Choose 1 to {MAX_PREFETCH}.")
         if self.concurrency is not None and self.concurrency < 1:

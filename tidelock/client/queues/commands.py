@@ -9,13 +9,14 @@ from collections.abc import Iterable
 
 from streams.domain.queues import commands, replies
 from streams.domain.queues.commands import NewMessage, Receipt, State
+from streams.domain.queues.limits import MAX_DELAY_MS
 from streams.domain.queues.settings import QueueRoute, QueueSettings
-from tidelock.client.errors import OutcomeUnknown
+from tidelock.client.errors import BadArgument, OutcomeUnknown
 from tidelock.client.queues.appetite import lease_ms_of
 from tidelock.client.queues.transport import Transport, attached, check_name, problem
 from tidelock.client.terms import ms_of
 
-__all__ = ["Queues", "check_name", "nack_command", "problem", "receive_command"]
+__all__ = ["Queues", "check_name", "nack_command", "nack_terms", "problem", "receive_command"]
 
 MAX_REASON = 500
 
@@ -196,7 +197,22 @@ def nack_command(
     queue: str, shard: int, subscription: str, receipts: Iterable[Receipt], delay: float | None, reason: str,
     returned: bool,
 ) -> commands.NackMessages:  # fmt: skip
-    """Return the command that gives deliveries back."""
-    delay_ms = -1 if delay is None else ms_of(delay, "delay")
-    reason = reason.encode(errors="replace").decode()[:MAX_REASON]
+    """Return the command that gives deliveries back. Raises `BadArgument`."""
+    delay_ms, reason = nack_terms(delay, reason)
     return commands.NackMessages(queue, shard, subscription, tuple(receipts), delay_ms, reason, returned)
+
+
+def nack_terms(delay: float | None, reason: str) -> tuple[int, str]:
+    """Return a delay (None: -1, the queue's backoff) and a reason as commands carry them. Raises `BadArgument`."""
+    if not isinstance(reason, str):
+        raise BadArgument(f"reason is {str(reason)[:40]!r}. Give text.")
+    reason = reason.encode(errors="replace").decode()[:MAX_REASON]
+    if delay is None:
+        return -1, reason
+    delay_ms = ms_of(delay, "delay")
+    if not 0 <= delay_ms <= MAX_DELAY_MS:
+        raise BadArgument(
+            f"delay {delay} s is out of range. Choose 0 to {MAX_DELAY_MS // 1000}, or leave it out for the queue's "
+            "backoff."
+        )
+    return delay_ms, reason

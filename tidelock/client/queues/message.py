@@ -17,6 +17,7 @@ from tidelock.client.partition import Partition
 from tidelock.client.pending import Pending
 from tidelock.client.queues.appetite import lease_ms_of
 from tidelock.client.queues.codecs import Codec
+from tidelock.client.queues.commands import nack_terms
 from tidelock.client.queues.ids import MessageId, ReceiptId
 from tidelock.client.queues.settling import Settler, Told
 
@@ -175,7 +176,8 @@ class Message(Generic[_T]):
         self._settler.ack(self.raw_receipt, lambda error: self._ended(error, told))
 
     def nack_nowait(self, told: Told, delay: float | None, reason: str, *, returned: bool = False) -> None:
-        """Fail or (`returned`) give back; `told` gets an error or None."""
+        """Fail or (`returned`) give back; `told` gets an error or None. Raises `BadArgument` before all that."""
+        nack_terms(delay, reason)
         self._begin()
         receipts = [self.raw_receipt]
         self._settler.nack(receipts, delay, reason, returned, lambda error: self._ended(error, told))

@@ -8,11 +8,11 @@ from streams.domain.queues.commands import Receipt
 from streams.domain.queues.replies import ReceiptsTaken
 from tidelock.client.errors import BadArgument, ReceiptInvalid
 from tidelock.client.queues.access import Access
+from tidelock.client.queues.commands import nack_terms
 from tidelock.client.queues.gathering import GatheringSettler
 from tidelock.client.queues.ids import ReceiptId
 from tidelock.client.queues.message import Message
 from tidelock.client.queues.results import Results, raise_refused
-from tidelock.client.terms import ms_of
 
 Asked: TypeAlias = Mapping[ReceiptId, Message[Any] | None]
 """Deliveries, each once; with the message where there is one."""
@@ -42,8 +42,7 @@ class Settlements:
     ) -> None:
         """Fail, or (`returned`) give back."""
         asked = self._checked(given)
-        if delay is not None:
-            ms_of(delay, "delay")
+        nack_terms(delay, reason)
         results = Results[None](len(asked))
         with self._gathering(asked):
             for place, (receipt, message) in enumerate(asked.items()):

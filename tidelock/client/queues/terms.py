@@ -162,6 +162,8 @@ def headers_of(given: Mapping[str, str] | None) -> tuple[Header, ...]:
     """Return the headers. Raises `BadArgument`."""
     if not given:
         return ()
+    if not isinstance(given, Mapping):
+        raise BadArgument(f"headers are {str(given)[:40]!r}. Give a mapping of text to text.")
     for name, text in given.items():
         if not isinstance(name, str) or not isinstance(text, str) or not name:
             raise BadArgument(f"Header {name!r:.60} is not text with a name. Write it as text.")

@@ -1,6 +1,7 @@
 """Consuming: credit, leases, failures, and how it ends."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -55,6 +56,14 @@ async def test_one_receive_a_shard_waits_and_nothing_is_polled(
         message = await getting
         assert message is not None
         assert message.payload == b"x"
+
+
+@pytest.mark.parametrize(
+    "options", [{"prefetch": "x"}, {"prefetch": 1.5}, {"concurrency": "x"}, {"concurrency": 0}]
+)
+async def test_an_absurd_appetite_is_refused(queue: Queue[object], options: Any) -> None:
+    with pytest.raises(errors.BadArgument):
+        queue.consume(**options)
 
 
 @pytest.mark.parametrize(("prefetch", "leased"), [(1, 16), (20, 20), (32, 32)])

@@ -233,6 +233,7 @@ async def test_a_moment_becomes_a_delay_by_the_clusters_time(
     [
         {"delay": -1},
         {"delay": 1e9},
+        {"headers": [("name", "value")]},
         {"delay": 5, "deliver_at": 10.0},
         {"deliver_at": datetime(2026, 1, 1)},
         {"deliver_at": "tomorrow"},

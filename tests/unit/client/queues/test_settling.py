@@ -1,6 +1,7 @@
 """Settling: acknowledgements travel together, and each caller learns of his own."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -65,6 +66,22 @@ async def test_a_message_is_settled_once(queue: Queue[object]) -> None:
         await message.nack(delay=0)
     with pytest.raises(errors.ReceiptInvalid):
         await message.ack()
+
+
+@pytest.mark.parametrize("delay", [-0.001, -5, float("nan"), float("inf"), 366 * 86_400 + 1, "long"])
+async def test_an_absurd_delay_is_refused_and_the_message_is_not_settled(
+    queue: Queue[object], worker: QueueWorker, delay: Any
+) -> None:
+    await queue.put(1)
+    (message,) = await queue.receive()
+    worker.seen.clear()
+    for settle in (message.nack(delay=delay), queue.nack(message.receipt, delay=delay)):
+        with pytest.raises(errors.BadArgument, match="delay"):
+            await settle
+    with pytest.raises(errors.BadArgument, match="reason"):
+        await message.nack(reason=None)  # type: ignore[arg-type]
+    assert worker.seen == []
+    await message.ack()
 
 
 async def test_an_ack_without_answer_may_be_tried_again(
