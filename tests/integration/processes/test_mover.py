@@ -141,6 +141,29 @@ async def test_each_dead_letter_arrives_once_while_movers_are_killed(stack: Loca
     await holds(stack)
 
 
+async def test_a_mover_that_freezes_is_relieved_and_moves_nothing_twice_when_it_wakes(
+    stack: LocalStack,
+) -> None:
+    """Each is frozen once, so the one that moves is, with letters on their way."""
+    async with connect(stack) as client, asyncio.timeout(PATIENCE_S):
+        await create(client, "thawed")
+        await create(client, "frozen", with_letters("thawed"))
+        for number in (0, 1):
+            part = stack.part(f"processes-{number}")
+            await put(client, "frozen", [b"%d %d" % (number, each) for each in range(2 * BATCH)])
+            await fail(client, "frozen", BATCH)
+            part.freeze()
+            await fail(client, "frozen", BATCH // 2)
+            await settled(client, "frozen")
+            part.thaw()
+            await fail(client, "frozen", BATCH // 2)
+            await settled(client, "frozen")
+        payloads = Counter(body.payload for _, body in await found(client, "thawed"))
+        assert payloads.total() == len(payloads) == 4 * BATCH
+        assert await found(client, "frozen") == []
+    await holds(stack)
+
+
 async def test_a_redrive_into_a_deleted_queue_leaves_them_here_as_dead(stack: LocalStack) -> None:
     async with connect(stack) as client, asyncio.timeout(PATIENCE_S):
         await create(client, "stays")

@@ -265,7 +265,10 @@ async def _answer(send: Callable[[Told], None]) -> None:
 
 def described(error: BaseException) -> str:
     """Return what a dead letter tells of the exception."""
-    text = str(error)
+    try:
+        text = str(error)
+    except Exception:  # somebody else's words: without them the message fails all the same
+        text = ""
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

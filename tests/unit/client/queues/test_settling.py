@@ -84,6 +84,22 @@ async def test_an_absurd_delay_is_refused_and_the_message_is_not_settled(
     await message.ack()
 
 
+async def test_an_exception_that_cannot_say_what_it_is_fails_the_message_all_the_same(
+    queue: Queue[object], worker: QueueWorker
+) -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no words")
+
+    await queue.put(1)
+    (message,) = await queue.receive()
+    with pytest.raises(Mute):
+        async with message:
+            raise Mute
+    await until(lambda: worker.of(NackMessages))
+    assert [each.reason for each in worker.of(NackMessages)] == ["Mute"]
+
+
 async def test_an_ack_without_answer_may_be_tried_again(
     queue: Queue[object], worker: QueueWorker, clock: FakeClock
 ) -> None:
