@@ -96,7 +96,7 @@ async def test_an_exception_that_cannot_say_what_it_is_fails_the_message_all_the
     with pytest.raises(Mute):
         async with message:
             raise Mute
-    await until(lambda: worker.of(NackMessages))
+    await until(lambda: bool(worker.of(NackMessages)))
     assert [each.reason for each in worker.of(NackMessages)] == ["Mute"]
 
 
