@@ -14,8 +14,8 @@ from tests.simulation.queues.mutants import MUTANTS
 SHARE = 100
 SHARDS = 8
 QUEUES = HISTORIES // SHARE
-PLANTED = HISTORIES // 10
-"""How far a planted bug is looked for."""
+PLANTED = max(2_000, HISTORIES // 10)
+"""How far a planted bug is looked for; where to begin its hint says."""
 
 pytestmark = pytest.mark.simulation
 

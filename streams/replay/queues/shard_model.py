@@ -23,7 +23,7 @@ class Copy:
         """When it may be delivered; while it is leased, when that ends."""
         self.attempts = 0
         self.limit = limit
-        """Deliveries that it may have, by the settings when it was enqueued or came back."""
+        """Deliveries that it may have, by the settings when it was enqueued or last came back with an attempt that counts."""
         self.token = 0
         self.principal = self.client = ""
 
@@ -201,7 +201,9 @@ class ShardModel:
         self._free(told.sub, told.number)
         copy = told.copy
         copy.state, copy.due = ("READY" if told.one.ready_at == 0 else "DELAYED"), told.one.ready_at
-        copy.attempts, copy.limit = told.one.attempts, self._settings.max_attempts
+        if told.one.attempts == copy.attempts:  # what does not count changes nothing
+            copy.limit = self._settings.max_attempts
+        copy.attempts = told.one.attempts
         self._waits(told.sub, told.number)
 
     def _due(self, told: Told) -> None:

@@ -7,75 +7,46 @@ moves across queues, what was asked, and what consumers and producers were told.
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from streams.domain.queues import commands as c
 from streams.domain.queues import events as e
 from streams.domain.queues.replies import ReceiveWithdrawn
 from streams.domain.queues.settings import QueueSettings
+from streams.domain.queues.state import members
 from streams.log.records import Commit, LoggedDecision
 from streams.replay.queues.invariants import QueueInvariants
 from streams.wire.keys import key_of
 from tests.simulation.invariants import Judge, Sent
 from tests.simulation.network import TENANT
+from tests.simulation.queues.known import BECOMES, IN_PLAY, STANDING, UNDONE, Known, Place, claim_of, queue_of
 from tests.simulation.subject import commands_of
-
-Place = tuple[str, int]
-"""(key of the shard, number)"""
-IN_PLAY = frozenset({"READY", "DELAYED", "LEASED"})
-BECOMES = {e.MessagesAcked: "ACKED", e.MessagesPurged: "PURGED", e.MessagesDue: "READY"}
-UNDONE = IN_PLAY | {"MOVING"}
-
-
-@dataclass(slots=True)
-class Known:
-    """One message of the log."""
-
-    place: Place
-    payload: bytes
-    group: str | None
-    dedup_id: str | None
-    priority: int
-    at: int
-    state: str
-    """READY, DELAYED, LEASED, DEAD, MOVING, or how it ended: ACKED, PURGED, MOVED."""
-    token: int = 0
-    attempt: int = 0
-    expires_at: int = 0
-    receive: tuple[str, int] = ("", 0)
-    """(client, sequence) of the receive that got it last."""
-    redriven: bool = False
-    fresh: bool = True
-    """It was neither delayed nor a dead letter: its place is that of its number."""
-
-    @property
-    def queue(self) -> str:
-        """The queue's key."""
-        return self.place[0].partition("#")[0]
-
-
-def claim_of(place: Place) -> str:
-    """Return by which name a message is trusted."""
-    return f"{place[0]}:{place[1]}"
 
 
 class QueueBooks:
     """All messages of the accepted log."""
 
-    def __init__(self, judge: Judge, rules: dict[str, QueueSettings]) -> None:
+    def __init__(self, judge: Judge) -> None:
         self.messages: dict[Place, Known] = {}
         self._judge = judge
         self._fail = judge.fail
-        self._rules = rules
-        """By the key of the queue."""
+        self._put_in: dict[tuple[str, int, int], tuple[bytes, str | None]] = {}
+        """(key, incarnation, number) of all that came: payload and dedup id."""
+        self._subscriptions: dict[str, list[str]] = {}
+        """By shard."""
+        self._attempts: dict[str, int] = {}
+        """The most that each queue ever gave a message."""
+        self._window_ms: dict[str, int] = {}
+        """The shortest for which each queue ever remembered ids."""
         self._verifier = QueueInvariants()
         self._groups: dict[tuple[str, str], dict[Place, Known]] = {}
         """What is in play of each group of each queue, in the order of the log."""
         self._dedup: dict[tuple[str, str], int] = {}
-        self._origins: dict[tuple[str, str], str] = {}
-        """(queue it came from, its id there) of what was moved: where it is."""
+        self._origins: dict[tuple[str, str, str], str] = {}
+        """(queue it came from, its id there, whose) of what was moved: where it is."""
         self._incarnations: dict[str, int] = {}
+        self._lives: Counter[str] = Counter()
+        """How often each queue was deleted."""
         self._put: dict[tuple[str, str, str], int] = {}
 
     def complain(self, code: str, what: str) -> None:
@@ -108,14 +79,12 @@ class QueueBooks:
 
     def _fold(self, key: str, event: Any) -> None:
         match event:
-            case e.QueueCreated():
-                self._incarnations[key] = event.incarnation
             case e.MessagesEnqueued():
                 for number, message in enumerate(event.messages, event.first):
-                    self._enqueued((key, number), message, event)
+                    self._enqueued(key, number, message, event)
             case e.MessagesDelivered():
                 for each in event.messages:
-                    self._delivered(self.messages[key, each.message], each.attempt, event)
+                    self._delivered(self._known(key, event, each.message), each.attempt, event)
             case e.LeasesExtended():
                 self._extended(key, event)
             case e.MessagesReturned():
@@ -126,51 +95,92 @@ class QueueBooks:
                 self._moved(key, event)
             case e.MessagesDied():
                 numbers = [each.message for each in event.messages]
-                self._over(key, numbers, "MOVING" if event.to else "DEAD", "DIED")
+                self._over(key, event, numbers, "MOVING" if event.to else "DEAD", "DIED")
             case e.MovesFailed():
-                self._over(key, [each.message for each in event.messages], "DEAD")
+                self._over(key, event, [each.message for each in event.messages], "DEAD")
             case e.MessagesAcked() | e.MessagesPurged() | e.MessagesDue():
-                self._over(key, event.messages, BECOMES[type(event)])
+                self._over(key, event, event.messages, BECOMES[type(event)])
+            case _:
+                self._changed(key, event)
 
-    def _enqueued(self, place: Place, message: e.EnqueuedMessage, event: e.MessagesEnqueued) -> None:
-        state = "DELAYED" if message.ready_at else "READY"
-        known = Known(
-            place, message.payload, message.group, message.dedup_id, message.priority, event.at, state
-        )
-        known.fresh = state == "READY"
-        self.messages[place] = known
-        if message.group is not None:
-            self._groups.setdefault((known.queue, message.group), {})[place] = known
+    def _changed(self, key: str, event: Any) -> None:
+        match event:
+            case e.QueueCreated():
+                self._incarnations[key] = event.incarnation
+                self._subscriptions[key] = [] if event.settings.broadcast else [""]
+                self._ruled(queue_of(key), event.settings)
+            case e.QueueConfigured():
+                self._ruled(queue_of(key), event.settings)
+            case e.QueueDeleted() | e.SubscriptionRemoved():
+                self._deleted(key, event)
+            case e.SubscriptionAdded():
+                self._subscriptions[key].append(event.subscription)
+
+    def _ruled(self, queue: str, settings: QueueSettings) -> None:
+        most, window_ms = settings.max_attempts, settings.dedup_window_ms
+        self._attempts[queue] = max(most, self._attempts.get(queue, most))
+        self._window_ms[queue] = min(window_ms, self._window_ms.get(queue, window_ms))
+
+    def _deleted(self, key: str, event: e.QueueDeleted | e.SubscriptionRemoved) -> None:
+        """What was there is nobody's any more; who was handed a message cannot know."""
+        gone = [event.subscription] if isinstance(event, e.SubscriptionRemoved) else self._subscriptions[key]
+        self._subscriptions[key] = [each for each in self._subscriptions[key] if each not in gone]
+        for known in self.messages.values():
+            if known.place.key == key and known.place.subscription in gone and known.state in STANDING:
+                known.state = "DELETED"
+                if known.group is not None:
+                    self._groups[known.queue, known.group].pop(known.place, None)
+        if isinstance(event, e.QueueDeleted) and key == queue_of(key):
+            self._lives[key] += 1
+            self._dedup = {name: at for name, at in self._dedup.items() if name[0] != key}
+
+    def _known(self, key: str, event: Any, number: int) -> Known:
+        return self.messages[Place(key, self._incarnations[key], number, event.subscription)]
+
+    def _enqueued(self, key: str, number: int, message: e.EnqueuedMessage, event: e.MessagesEnqueued) -> None:
+        state, here = "DELAYED" if message.ready_at else "READY", (key, self._incarnations[key], number)
+        self._put_in[here] = message.payload, message.dedup_id
+        for name in self._subscriptions[key]:
+            known = Known(
+                Place(*here, name), message.payload, message.group, message.dedup_id, message.priority,
+                event.at, state,
+            )  # fmt: skip
+            known.fresh, known.life = state == "READY", self._lives[queue_of(key)]
+            self.messages[known.place] = known
+            if message.group is not None:
+                self._groups.setdefault((known.queue, message.group), {})[known.place] = known
         if message.origin is not None:
-            origin = (message.origin.queue, message.origin.message)
+            origin = (message.origin.queue, message.origin.message, message.origin.subscription)
             if origin in self._origins:
-                self._fail(f"{origin} is moved twice: to {self._origins[origin]} and to {place}")
-            self._origins[origin] = place[0]
-        elif message.dedup_id is not None:
-            self._once(known, message.dedup_id)
+                self._fail(f"{origin} is moved twice: to {self._origins[origin]} and to {here}")
+            if self._subscriptions[key]:
+                self._origins[origin] = key
+        elif message.dedup_id is not None and self._subscriptions[key]:
+            self._once(queue_of(key), message.dedup_id, event.at)
         if message.origin is None and message.group is not None:
-            self._in_order(known, event.client)
+            self._in_order(queue_of(key), message, event.client)
 
-    def _once(self, known: Known, dedup_id: str) -> None:
-        before = self._dedup.get((known.queue, dedup_id))
-        if before is not None and known.at < before + self._rules[known.queue].dedup_window_ms:
-            self._fail(f"{known} has the dedup id of a message of lease time {before}")
-        self._dedup[known.queue, dedup_id] = known.at
+    def _once(self, queue: str, dedup_id: str, at: int) -> None:
+        before = self._dedup.get((queue, dedup_id))
+        if before is not None and at < before + self._window_ms[queue]:
+            self._fail(f"{queue} takes {dedup_id} at {at}, though it came at {before}")
+        self._dedup[queue, dedup_id] = at
 
-    def _in_order(self, known: Known, client: str) -> None:
+    def _in_order(self, queue: str, message: e.EnqueuedMessage, client: str) -> None:
         """What one client puts into one group is enqueued in the order in which it was put."""
-        sender, number = known.payload.decode().split("/")
-        lane = (known.queue, sender, known.group or "")
+        sender, number = message.payload.decode().split("/")
+        lane = (queue, sender, message.group or "")
         if int(number) < self._put.get(lane, 0):
-            self._fail(f"{client} put {known} before message {self._put[lane]}")
+            self._fail(f"{client} put {message} before message {self._put[lane]}")
         self._put[lane] = int(number)
 
     def _delivered(self, known: Known, attempt: int, event: e.MessagesDelivered) -> None:
         known.state, known.token, known.attempt = "LEASED", event.token, attempt
         known.expires_at = event.expires_at
         known.receive = (event.client, event.sequence)
-        if attempt > self._rules[known.queue].max_attempts:
-            self._fail(f"{known} is delivered more often than {self._rules[known.queue].max_attempts} times")
+        most = self._attempts[queue_of(known.place.key)]
+        if attempt > most:
+            self._fail(f"{known} is delivered more often than {most} times")
         if known.group is None:
             self._in_turn(known)
             return
@@ -186,30 +196,30 @@ class QueueBooks:
             return
         for other in self.messages.values():
             if (
-                other.place[0] == known.place[0]
+                other.place._replace(number=known.place.number) == known.place
                 and other.state == "READY"
-                and other.place[1] < known.place[1]
+                and other.place.number < known.place.number
                 and (other.group, other.priority, other.fresh) == (None, known.priority, True)
             ):
                 self._fail(f"{known} is delivered before {other}")
 
     def _extended(self, key: str, event: e.LeasesExtended) -> None:
         for number in event.messages:
-            known = self.messages[key, number]
+            known = self._known(key, event, number)
             if event.expires_at < known.expires_at:
                 self._fail(f"{known} is leased until {event.expires_at} only: its lease was cut short")
             known.expires_at = event.expires_at
 
     def _returned(self, key: str, event: e.MessagesReturned) -> None:
         for each in event.messages:
-            known = self.messages[key, each.message]
+            known = self._known(key, event, each.message)
             if event.cause == "EXPIRED" and each.attempts != known.attempt:
                 self._fail(f"{known} has {each.attempts} attempts after its lease ended")
-            self._over(key, (each.message,), "DELAYED" if each.ready_at else "READY", event.cause)
+            self._over(key, event, (each.message,), "DELAYED" if each.ready_at else "READY", event.cause)
 
-    def _over(self, key: str, numbers: Sequence[int], state: str, how: str = "") -> None:
+    def _over(self, key: str, event: Any, numbers: Sequence[int], state: str, how: str = "") -> None:
         for number in numbers:
-            known = self.messages[key, number]
+            known = self._known(key, event, number)
             if known.state == "LEASED":
                 self._judge.trust.ended(claim_of(known.place), known.token, how or state)
             known.state = state
@@ -218,23 +228,24 @@ class QueueBooks:
                 group.pop(known.place, None)
 
     def _redriven(self, key: str, event: e.MessagesRedriven) -> None:
-        self._over(key, event.messages, "MOVING" if event.to else "READY")
+        self._over(key, event, event.messages, "MOVING" if event.to else "READY")
+        self._over(key, event, [each.message for each in event.delayed], "DELAYED")
         for number in event.messages:
-            known = self.messages[key, number]
+            known = self._known(key, event, number)
             known.redriven, known.fresh = True, False
 
     def _moved(self, key: str, event: e.MessagesMoved) -> None:
         queue, _, shard = key.partition("/")[2].partition("#")
         for number in event.messages:
-            origin = (queue, f"{shard or 0}.{self._incarnations[key]}.{number}")
+            origin = (queue, f"{shard or 0}.{self._incarnations[key]}.{number}", event.subscription)
             if origin not in self._origins:
                 self._fail(f"{origin} is gone, but nothing came to another queue")
-        self._over(key, event.messages, "MOVED")
+        self._over(key, event, event.messages, "MOVED")
 
     def _by_receipt(self, key: str, event: e.MessagesAcked, asked: Sequence[c.AckMessages]) -> None:
         receipts = {(each.message, each.token) for command in asked for each in command.receipts}
         for number in event.messages:
-            known = self.messages[key, number]
+            known = self._known(key, event, number)
             if known.state == "LEASED" and (number, known.token) not in receipts:
                 self._fail(f"{known} is acknowledged by {receipts}")
 
@@ -242,7 +253,7 @@ class QueueBooks:
         for command in asked:
             receive = (decision.client, command.receive_sequence)
             for known in self.messages.values():
-                if known.place[0] == decision.key and known.state == "LEASED" and known.receive == receive:
+                if known.place.key == decision.key and known.state == "LEASED" and known.receive == receive:
                     self._fail(f"{known} is still leased, though its receive was withdrawn")
 
     def claims(self, place: Place) -> list[str]:
@@ -253,20 +264,21 @@ class QueueBooks:
         known = self.messages.get(place)
         if known is None or known.group is None or known.redriven:
             return [claim_of(place)]
-        return [claim_of(place), f"{known.queue}/{known.group}"]
+        return [claim_of(place), f"{known.queue}/{known.group}/{known.life}"]
 
     # ── what clients were told ──────────────────────────────────────────────────────────────────────────────
 
-    def place(self, queue: str, shard: int, number: int) -> Place:
+    def place(self, queue: str, shard: int, incarnation: int, number: int, subscription: str = "") -> Place:
         """Return where a message is."""
-        return key_of(TENANT, f"{queue}#{shard}" if shard else queue), number
+        key = key_of(TENANT, f"{queue}#{shard}" if shard else queue)
+        return Place(key, incarnation, number, subscription)
 
     def put(self, place: Place, payload: bytes, dedup_id: str | None, *, duplicate: bool) -> None:
         """A producer was told that its message is in the queue."""
-        known = self.messages.get(place)
+        known = self._put_in.get(place[:3])
         if known is None:
             self._fail(f"lost: {payload!r} is said to be at {place}, where the log has nothing")
-        elif known.payload != payload if not duplicate else known.dedup_id != dedup_id:
+        elif known[0] != payload if not duplicate else known[1] != dedup_id:
             self._fail(f"{payload!r} with dedup id {dedup_id} is said to be {known} ({duplicate=})")
 
     def handed_out(self, whom: str, place: Place, token: int, payload: bytes) -> None:
@@ -274,7 +286,7 @@ class QueueBooks:
         known = self.messages.get(place)
         if known is None or known.payload != payload:
             self._fail(f"{whom} is handed {payload!r} as {place}, the log has {known}")
-        elif known.state != "LEASED" or known.token != token:
+        elif known.state != "DELETED" and (known.state != "LEASED" or known.token != token):
             self._fail(f"{whom} is handed {place} under token {token}, the log has {known}")
 
     def acked(self, whom: str, place: Place) -> None:
@@ -290,12 +302,16 @@ class QueueBooks:
 
     def compare(self, key: str, state: Any) -> None:
         """Check the fold: depth, and how many are in which state."""
-        mine = Counter(known.state for known in self.messages.values() if known.place[0] == key)
-        sub = state.subscriptions.get("")
-        if sub is None:
-            return
-        depth = sum(mine[name] for name in (*IN_PLAY, "DEAD", "MOVING"))
-        told = (depth, mine["LEASED"], mine["DEAD"], mine["MOVING"])
-        folded = (len(state.messages), len(sub.leased), len(sub.dead), len(sub.moving))
-        if told != folded:
-            self._fail(f"{key}: by its events (depth, leased, dead, moving) is {told}, the fold has {folded}")
+        for name, sub in state.subscriptions.items():
+            mine = Counter(
+                known.state
+                for known in self.messages.values()
+                if (known.place.key, known.place.subscription) == (key, name)
+            )
+            depth = sum(mine[name] for name in STANDING)
+            told = (depth, mine["LEASED"], mine["DEAD"], mine["MOVING"])
+            folded = (len(members(state, sub)), len(sub.leased), len(sub.dead), len(sub.moving))
+            if told != folded:
+                self._fail(
+                    f"{key}: by its events (depth, leased, dead, moving) is {told}, the fold has {folded}"
+                )

@@ -17,7 +17,7 @@ from streams.domain.queues.commands import (
 )
 from streams.domain.queues.replies import Delivery, MessagesAccepted, ReceiptsTaken
 from tests.simulation.clients import Call, Client
-from tests.simulation.queues.books import claim_of
+from tests.simulation.queues.known import claim_of
 from tests.simulation.trust import Hold
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class QueueClient(Client):
         if isinstance(reply, MessagesAccepted):
             books = self.subject.ledger
             for message, result in zip(messages, reply.results, strict=True):
-                place = books.place(name, 0, result.message)
+                place = books.place(name, 0, reply.incarnation, result.message)
                 duplicate = result.outcome == "DUPLICATE"
                 books.put(place, message.payload, message.dedup_id, duplicate=duplicate)
 
@@ -90,26 +90,30 @@ class QueueClient(Client):
             await self._withdraw(handle, name, call)
             return
         receipts = tuple(Receipt(each.message, delivery.token) for each in delivery.messages)
-        self._trust(name, receipts, delivery.expires_at)
+        self._trust(name, delivery.incarnation, receipts, delivery.expires_at)
         if receipts and random.random() < 0.2:
             last_s = self.until(delivery.expires_at) - self.world.loop.now
             await asyncio.sleep(max(0.0, last_s + random.uniform(-0.01, 0.02)))
         else:
             await asyncio.sleep(random.random() ** 2 * 0.5)
         if receipts:
-            await self._settle(handle, name, call, receipts)
+            await self._settle(handle, name, call, delivery.incarnation, receipts)
 
-    async def _settle(self, handle: str, name: str, call: Call, receipts: tuple[Receipt, ...]) -> None:
+    async def _settle(
+        self, handle: str, name: str, call: Call, incarnation: int, receipts: tuple[Receipt, ...]
+    ) -> None:
         random = self.random
         if random.random() < 0.2:
             extended = await self.reply(self.ask(handle, ExtendLeases(name, 0, "", receipts, 600)), 1.0)
             if isinstance(extended, ReceiptsTaken) and not extended.refused:
-                self._trust(name, receipts, extended.expires_at)
+                self._trust(name, incarnation, receipts, extended.expires_at)
         draw = random.random()
         if draw < 0.1:
             return
         for receipt in receipts:
-            self.world.judge.trust.drop(self._claim(name, receipt), (self.name, str(receipt.token)))
+            self.world.judge.trust.drop(
+                self._claim(name, incarnation, receipt), (self.name, str(receipt.token))
+            )
         if draw < 0.6:
             await self.reply(self.ask(handle, AckMessages(name, 0, "", receipts)), 1.0)
         elif draw < 0.85:
@@ -121,10 +125,10 @@ class QueueClient(Client):
     async def _withdraw(self, handle: str, name: str, call: Call) -> None:
         await self.reply(self.ask(handle, WithdrawReceive(name, 0, "", call.sequence)), 3.0)
 
-    def _claim(self, name: str, receipt: Receipt) -> str:
-        return claim_of(self.subject.ledger.place(name, 0, receipt.message))
+    def _claim(self, name: str, incarnation: int, receipt: Receipt) -> str:
+        return claim_of(self.subject.ledger.place(name, 0, incarnation, receipt.message))
 
-    def _trust(self, name: str, receipts: tuple[Receipt, ...], expires_at: int) -> None:
+    def _trust(self, name: str, incarnation: int, receipts: tuple[Receipt, ...], expires_at: int) -> None:
         for receipt in receipts:
-            hold = Hold(receipt.token, True, self.until(expires_at))
-            self.world.judge.trust.hold(self._claim(name, receipt), (self.name, str(receipt.token)), hold)
+            hold, who = Hold(receipt.token, True, self.until(expires_at)), (self.name, str(receipt.token))
+            self.world.judge.trust.hold(self._claim(name, incarnation, receipt), who, hold)

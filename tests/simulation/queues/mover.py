@@ -13,13 +13,16 @@ from streams.processes.mover.ports import Settled
 from streams.processes.mover.process import MoverProcess, MoverState
 from tests.simulation.deadlocks.tail import VirtualTail
 from tests.simulation.network import TENANT
-from tests.simulation.queues.users import QueueUser
+from tests.simulation.queues.users import READERS, QueueUser
 from tests.simulation.users import User
 from tidelock.client.errors import TidelockError
 from tidelock.client.queues.consumer import Consumer
 from tidelock.client.queues.queue import Queue
+from tidelock.client.queues.reading import Readable
 
 _T = TypeVar("_T")
+FULL_S = 10.0
+"""After so long a queue that still holds up others is full of the dead."""
 QUIET_S = 1.0
 """So long after the last put was decided all is there: what a client sent into its topic lands within less."""
 
@@ -56,27 +59,36 @@ class Tidier(QueueUser):
     is_empty = False
 
     async def _live(self) -> None:
-        await self.subject.make(self)
         queues = [self.client.queue(name) for name in self.world.names]
         while self._others_work():
             await asyncio.sleep(0.25)
+        await self.subject.make(self)
         # Producers may know of a shard that a resize made and did not tell home of: only whoever goes on with it
         # leads consumers there.
         await self._surely(partial(queues[0].resize, self.subject.shards, wait=False))
         for queue in queues:
             await self._surely(queue.resume)
-        consumers: dict[str, Consumer[bytes]] = {}
-        hands = [asyncio.ensure_future(self._empty(queue, consumers)) for queue in queues]
-        quiet_s = 0.0
+        consumers: dict[Readable[bytes], Consumer[bytes]] = {}
+        sources: list[Readable[bytes]] = [*queues[:2]]
+        if self.subject.news:
+            sources += [queues[2].subscription(name) for name in READERS]
+            for reader in READERS:
+                await self._surely(queues[2].subscription(reader).add)
+        hands = [asyncio.ensure_future(self._empty(source, consumers)) for source in sources]
+        quiet_s = waited_s = 0.0
         while quiet_s < QUIET_S:
             await asyncio.sleep(0.25)
             quiet_s = 0.0 if self.subject.ledger.undone() or self._others_work() else quiet_s + 0.25
+            waited_s += 0.25
+            if waited_s % FULL_S == 0.0:  # what is on its way may wait for the room that dead letters take
+                for source in sources:
+                    await self._surely(partial(source.purge, "DEAD"))
         self.is_empty = True
         for consumer in consumers.values():
             await consumer.stop()
         await asyncio.gather(*hands)
-        for queue in queues:
-            await self._surely(partial(queue.purge, "DEAD"))
+        for source in sources:
+            await self._surely(partial(source.purge, "DEAD"))
         await self._resize(queues[0])
 
     def _others_work(self) -> bool:
@@ -97,9 +109,11 @@ class Tidier(QueueUser):
         if after.messages or (after.route.shards, after.route.previous) != (shards, shards):
             self.world.judge.fail(f"at the end {queue.name} is {after}")
 
-    async def _empty(self, queue: Queue[bytes], consumers: dict[str, Consumer[bytes]]) -> None:
+    async def _empty(
+        self, source: Readable[bytes], consumers: dict[Readable[bytes], Consumer[bytes]]
+    ) -> None:
         while not self.is_empty:
-            consumer = consumers[queue.name] = queue.consume()
+            consumer = consumers[source] = source.consume()
             try:
                 while (message := await consumer.get()) is not None:
                     self.handed_out(message)

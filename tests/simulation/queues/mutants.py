@@ -1,16 +1,24 @@
 """Planted bugs of queues: decider, fold, client library, mover. Each must be found."""
 
 from dataclasses import replace
-from itertools import count
 from typing import Any
 
 from streams.domain.decider import Rejected
-from streams.domain.queues import decider, desk, draft, enqueue, receipts, receive, state, turns
+from streams.domain.queues import (
+    decider,
+    desk,
+    draft,
+    enqueue,
+    receipts,
+    receive,
+    resizing,
+    state,
+    turns,
+)
 from streams.domain.queues.commands import EnqueueMessages, Receipt
 from streams.domain.queues.desk import Desk
 from streams.domain.queues.events import LeasesExtended, MessagesAcked, MessagesReturned, Return
 from streams.domain.queues.heap import rising
-from streams.processes.mover import batches
 from streams.processes.mover.targets import Targets
 from tests.simulation.mutants.mutant import Mutant
 from tidelock.client.queues import producer
@@ -22,7 +30,8 @@ from tidelock.client.queues.shelf import Shelf
 _evolve, _decide, _check = decider.evolve, decider.decide, receipts.check
 _next_deadline, _extend = decider.next_deadline, receipts.extend
 _return, _lease, _ack, _put = draft.return_messages, Desk.lease, Settler.ack, Targets.put
-_take_ready, _more = Shelf.take_ready, count()
+_take_ready, _known = Shelf.take_ready, enqueue._known
+_refuse_place = enqueue._refuse_place
 
 
 # ── decider and fold ────────────────────────────────────────────────────────────────────────────────────────
@@ -101,6 +110,18 @@ def _deliverable_always(queue: Any, sub: Any) -> bool:
     return state.deliverable(replace(queue, settings=replace(queue.settings, paused=False)), sub)
 
 
+def _known_but_moves(name: Any, queue: Any, settings: Any, now: Any) -> Any:
+    return None if name[0] else _known(name, queue, settings, now)
+
+
+def _lives_by_the_dead(queue: Any, group: Any) -> bool:
+    return any(group in sub.groups for sub in queue.subscriptions.values())
+
+
+def _takes_letters(command: Any, message: Any, queue: Any) -> Any:
+    return _refuse_place(command, replace(message, origin=None), queue)
+
+
 # ── client library ──────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -138,10 +159,6 @@ def _told_at_once(self: Any, receipt: Any, told: Any) -> None:
 async def _silence_is_consent(self: Any, target: str, batch: Any) -> Any:
     settled, trouble = await _put(self, target, batch)
     return (settled, None) if trouble is None else (replace(settled, moved=tuple(batch), failed=()), None)
-
-
-def _another_name(source: Any, identity: str) -> str:
-    return f"tidelock-move:{source.queue}:{identity}:{next(_more)}"
 
 
 MUTANTS = (
@@ -203,6 +220,23 @@ MUTANTS = (
         first_history=14,
     ),
     Mutant(
+        "called back by a redrive",
+        "a group that went on elsewhere lives here again when its dead letters are redriven",
+        lambda: [(enqueue, "lives_here", _lives_by_the_dead)],
+        first_history=1807,
+    ),
+    Mutant(
+        "ids left behind",
+        "a resize ends while old shards still know dedup ids",
+        lambda: [(resizing, "is_settled", lambda *_: True)],
+        first_history=459,
+    ),
+    Mutant(
+        "letters for nobody",
+        "dead letters are moved to a broadcast queue that keeps them for nobody",
+        lambda: [(enqueue, "_refuse_place", _takes_letters)],
+    ),
+    Mutant(
         "delivers while paused",
         "who waits is served though the queue is paused",
         lambda: [(draft, "deliverable", _deliverable_always)],
@@ -233,7 +267,7 @@ MUTANTS = (
     Mutant(
         "moves without a name",
         "a message that is moved again is another one to its target",
-        lambda: [(batches, "dedup_id_of", _another_name)],
-        first_history=49,
+        lambda: [(enqueue, "_known", _known_but_moves)],
+        first_history=434,
     ),
 )

@@ -56,17 +56,47 @@ class QueueSubject:
     """Whether dead letters go to the other queue."""
     options: dict[str, QueueOptions]
     """By name."""
+    news: bool
+    """Whether there is a broadcast queue, too."""
+    changes: bool
+    """Whether attempts, windows and depth change."""
+    deletes: bool
+    """Whether the first queue is deleted and made anew; it is not resized then."""
+
+    restless: bool
+    """Whether it is resized all the time, and its dead letters are redriven."""
 
     def names(self, random: Random) -> list[str]:
         """Return the names of the queues, and draw how they behave."""
-        main, other = NAMES[:2]
+        main, other, news = NAMES[:3]
         self.shards = random.randint(1, MAX_SHARDS)
         self.options = {main: _drawn(random), other: _drawn(random)}
         self.moves = random.random() < 0.5
         if self.moves:
             self.options[main]["dead_letter_queue"] = other
             self.options[main]["overflow"] = random.choice(("REFUSE", "DEAD_LETTER_OLDEST"))
-        return [main, other]
+        more = Random(repr(random.getstate()))
+        self.news, self.changes, self.deletes = (more.random() < 0.25 for _ in range(3))
+        self.restless = not (self.news or self.changes or self.deletes) and more.random() < 0.5
+        if self.deletes:
+            self.shards, self.moves = 1, True
+            self.options[main] |= {"max_attempts": 1, "dead_letter_queue": other}
+        elif self.restless:
+            self.moves = False
+            self.options[main] = _drawn(more) | {"max_attempts": 1}
+        if self.news:
+            self._draw_news(more, main, other, news)
+        return [main, other, news][: 2 + self.news]
+
+    def _draw_news(self, random: Random, main: str, other: str, news: str) -> None:
+        """Draw a broadcast queue, which may take dead letters, or have them taken."""
+        self.options[news] = _drawn(random) | {"broadcast": True, "max_depth": 1000}
+        if random.random() < 0.5:
+            self.options[news]["dead_letter_queue"] = other
+            self.moves = True
+        elif not self.deletes:
+            self.options[main] |= {"max_attempts": 1, "dead_letter_queue": news}
+            self.moves = True
 
     def stray(self) -> Any:
         """Return a command that belongs to another partition."""
@@ -80,14 +110,14 @@ class QueueSubject:
 
     def books(self, judge: "Judge") -> QueueBooks:
         """Open the books."""
-        rules = {key_of(TENANT, name): settings_of(**options) for name, options in self.options.items()}
-        self.ledger = QueueBooks(judge, rules)
+        self.ledger = QueueBooks(judge)
         return self.ledger
 
     async def make(self, user: QueueUser) -> None:
         """Make the queues; who is late finds them."""
-        main, other = user.world.names
-        for name, shards in ((main, self.shards), (other, 1)):
+        main = user.world.names[0]
+        for name in user.world.names:
+            shards = self.shards if name == main else 1
             while not user.stopping:
                 try:
                     await user.client.queue(name).create(shards=shards, **self.options[name])
@@ -100,6 +130,19 @@ class QueueSubject:
                     await asyncio.sleep(0.3)
                 else:
                     break
+
+    async def change(self, user: QueueUser) -> None:
+        """Change what may change at any time."""
+        random, name = user.random, user.random.choice(user.world.names)
+        options = _drawn(random)
+        chosen: list[QueueOptions] = [
+            {"max_attempts": options["max_attempts"]},
+            {"dedup_window": options["dedup_window"]},
+            {"max_depth": options["max_depth"]},
+        ]
+        if name == user.world.names[0] and "dead_letter_queue" in self.options[name]:
+            chosen.append({"overflow": random.choice(("REFUSE", "DEAD_LETTER_OLDEST"))})
+        await user.client.queue(name).configure(**random.choice(chosen))
 
     def start(self, world: "World") -> None:
         """Start users of the library, often clients, and a mover where dead letters are moved."""

@@ -4,18 +4,20 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, cast
 
-from tests.simulation.queues.books import Place
+from tests.simulation.queues.known import Place
 from tests.simulation.trust import Hold
 from tests.simulation.users import User
 from tidelock.client.errors import TidelockError
 from tidelock.client.queues.consumer import Consumer
 from tidelock.client.queues.message import Message
-from tidelock.client.queues.queue import Queue
+from tidelock.client.queues.queue import Queue, Subscription
+from tidelock.client.queues.reading import Readable
 from tidelock.client.queues.terms import MessageOptions
 
 if TYPE_CHECKING:
     from tests.simulation.queues.subject import QueueSubject
 
+READERS = ("a", "b")
 MANY = 40
 """Having put so many messages a user slows down."""
 
@@ -39,6 +41,12 @@ class QueueUser(User):
         await self.subject.make(self)
         programs: list[Callable[[], Coroutine[Any, Any, None]]] = [self._put, self._consume, self._receive]
         program = random.choice((*programs, self._put, self._consume, self._operate))
+        if self.subject.news and random.random() < 0.5:
+            program = random.choice((self._put_news, self._put_news, self._read_news, self._change_news))
+        elif self.subject.deletes:
+            program = random.choice((program, self._put, self._consume, self._make_anew))
+        elif self.subject.restless:
+            program = random.choice((self._put, self._put, self._consume, self._unsettle))
         while not self.stopping:
             await asyncio.sleep(random.random() ** 2 * self.world.pace_s)
             try:
@@ -48,7 +56,7 @@ class QueueUser(User):
 
     def queue(self) -> Queue[bytes]:
         """Return one of the queues, mostly the sharded one."""
-        main, other = self.world.names
+        main, other = self.world.names[:2]
         return self.client.queue(main if self.random.random() < 0.8 else other)
 
     # ── putting ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -79,7 +87,7 @@ class QueueUser(User):
         random, options = self.random, MessageOptions()
         if random.random() < 0.6:
             options["group"] = random.choice("abcd")
-        elif random.random() < 0.5:
+        elif random.random() < 0.5 or self.subject.restless:
             options["dedup_id"] = random.choice("xyz")
         if random.random() < 0.15:
             options["delay"] = random.choice((0.1, 1.0))
@@ -90,14 +98,14 @@ class QueueUser(User):
 
     def _told(self, queue: Queue[bytes], payload: bytes, options: MessageOptions, put: Any) -> None:
         books = self.subject.ledger
-        place = books.place(queue.name, put.id.shard, put.id.number)
+        place = books.place(queue.name, put.id.shard, put.id.incarnation, put.id.number)
         books.put(place, payload, options.get("dedup_id"), duplicate=put.duplicate)
 
     # ── working ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _consume(self) -> None:
+    async def _consume(self, source: Readable[bytes] | None = None) -> None:
         random, extends = self.random, self.random.random() < 0.7
-        consumer = self.queue().consume(
+        consumer = (source or self.queue()).consume(
             prefetch=random.choice((1, 4, 16)),
             concurrency=random.choice((None, 1, 2)),
             lease=random.choice((None, 0.4, 1.0)),
@@ -146,7 +154,7 @@ class QueueUser(User):
         elif draw < 0.75:
             async with message:
                 pass
-        elif draw < 0.85:
+        elif draw < (0.93 if self.subject.restless or self.subject.deletes else 0.85):
             await message.nack(delay=self.random.choice((None, 0.0, 0.5)), reason="why")
         elif draw < 0.93:
             await message.give_back()
@@ -172,18 +180,46 @@ class QueueUser(User):
         for message in messages:
             await self._work(message, leaves=True)
 
+    # ── news: a broadcast queue ─────────────────────────────────────────────────────────────────────────────
+
+    async def _put_news(self) -> None:
+        if self._puts <= MANY:
+            await self._put_one(self.client.queue(self.world.names[2]))
+
+    async def _read_news(self) -> None:
+        reader = self._reader()
+        await reader.add()
+        await self._consume(reader)
+
+    async def _change_news(self) -> None:
+        await asyncio.sleep(2 * self.random.random())
+        reader, draw = self._reader(), self.random.random()
+        if draw < 0.3:
+            await reader.remove()
+        elif draw < 0.6:
+            await reader.redrive()
+        else:
+            await reader.add()
+
+    def _reader(self) -> Subscription[bytes]:
+        return self.client.queue(self.world.names[2]).subscription(self.random.choice(READERS))
+
     # ── looking after it ────────────────────────────────────────────────────────────────────────────────────
 
     async def _operate(self) -> None:
         random, queue, draw = self.random, self.queue(), self.random.random()
         await asyncio.sleep(random.random())
         async with asyncio.timeout(random.choice((1.0, 6.0))):
-            if draw < 0.2:
+            if self.subject.changes and random.random() < 0.4:
+                await self.subject.change(self)
+            elif draw < 0.2:
                 await queue.pause()
                 await asyncio.sleep(random.random())
                 await queue.resume()
             elif draw < 0.4:
                 to = self.world.names[1] if self.subject.moves and random.random() < 0.4 else None
+                if self.subject.news and self.subject.moves and random.random() < 0.4:
+                    to = self.world.names[2]
                 await self.client.queue(self.world.names[0]).redrive(to=to)
             elif draw < 0.5:
                 await queue.purge(random.choice(("READY", "DELAYED", "DEAD")), limit=2)
@@ -191,13 +227,28 @@ class QueueUser(User):
                 await queue.stats()
             elif draw < 0.65:
                 await queue.peek(5)
-            else:
+            elif not self.subject.deletes:
                 await self.client.queue(self.world.names[0]).resize(random.randint(1, 3))
+
+    async def _make_anew(self) -> None:
+        """Its one shard only: `Queue.delete` looks for others, too, in partitions that nobody owns here."""
+        await self.client.queues.delete(self.world.names[0], force=True)
+        await self.subject.make(self)
+
+    async def _unsettle(self) -> None:
+        """Resize again and again, and redrive whatever died."""
+        queue, random = self.client.queue(self.world.names[0]), self.random
+        async with asyncio.timeout(6.0):
+            if random.random() < 0.5:
+                await queue.redrive()
+            else:
+                await queue.resize(random.randint(1, 3), wait=random.random() < 0.7)
 
     # ── what it believes ────────────────────────────────────────────────────────────────────────────────────
 
     def _place(self, message: Message[bytes]) -> Place:
-        return self.subject.ledger.place(message.queue, message.id.shard, message.id.number)
+        of, whose = message.id, message._settler.subscription
+        return self.subject.ledger.place(message.queue, of.shard, of.incarnation, of.number, whose)
 
     def handed_out(self, message: Message[bytes]) -> None:
         """It is worked on from now on."""

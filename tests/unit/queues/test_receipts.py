@@ -154,6 +154,9 @@ def test_fewer_attempts_count_for_a_message_when_it_comes_back() -> None:
         spec = spec.when(nack((1, spec.reply.token), delay_ms=0))
     fewer = spec.when(c.ConfigureQueue(NAME, 0, replace(SETTINGS, max_attempts=2), 0)).when(take()).gets(1)
     fewer.when(nack((1, fewer.reply.token))).stands(m1="DEAD")
+    given_back = fewer.when(nack((1, fewer.reply.token), returned=True)).stands(m1="READY")
+    again = given_back.when(take())
+    again.when(nack((1, again.reply.token))).stands(m1="DEAD")
 
 
 def test_jitter_is_spread_evenly_and_always_the_same() -> None:

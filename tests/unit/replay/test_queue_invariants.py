@@ -19,6 +19,7 @@ from streams.domain.queues.events import (
     MessagesRedriven,
     MessagesReturned,
     MovesFailed,
+    QueueConfigured,
     QueueDeleted,
     ReceiveEnded,
     Return,
@@ -97,6 +98,17 @@ def test_a_sound_log_holds_and_is_counted() -> None:
         "queues": 0, "enqueued": 4, "delivered": 5, "acked": 2, "died": 1, "moved": 1, "messages": 0, "leased": 0,
         "dead_letters": 0, "moving": 0,
     }  # fmt: skip
+
+
+def test_a_delivery_that_does_not_count_leaves_the_attempts_that_a_message_may_have() -> None:
+    """They were 2 when it came back from the one that counted; the setting is 1 by then."""
+    made = QueueBook().begun().create(max_attempts=2).did("orders", enqueued(1, message()))
+    made.did("orders", delivered(3, (1, 1))).did("orders", returned(1, 1))
+    made.did("orders", QueueConfigured(2, settings(max_attempts=1)), delivered(6, (1, 2)))
+    made.did("orders", returned(1, 1), delivered(8, (1, 2)))
+    assert made.verified().violations == []
+    made.did("orders", returned(1, 2), delivered(10, (1, 3)))
+    assert [each.code for each in made.verified().violations] == ["ATTEMPTS"]
 
 
 def test_waits_end_after_the_queue_they_waited_at() -> None:
