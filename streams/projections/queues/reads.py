@@ -14,7 +14,6 @@ from streams.log.positions import PartitionId, Position
 from streams.projections.reads import AsOf, AuditFilter, AuditRow, Moment, ProjectedRow
 
 KIND = "queues"
-MAX_SHARDS = 64
 MAX_WINDOWS = 1_000
 """So many windows of one queue a read returns at most: the newest."""
 
