@@ -91,8 +91,9 @@ class HeldLock(Lease):
             raise self.loss()
         if self.ended:
             return
+        leased_s = self.leased_until() - self._clock.now()
         try:
-            await self._locks.release(self, timeout=min(60.0, max(1.0, self.expires_in())))
+            await self._locks.release(self, timeout=min(60.0, max(1.0, leased_s)))
         except NotHeld as error:
             self._why = str(error)
             raise self.loss() from error

@@ -10,6 +10,7 @@ from typing import Protocol
 from streams.domain.decider import Rejected
 from streams.domain.locks.commands import RenewLock
 from streams.domain.locks.replies import LeaseExtended
+from tidelock.client.membership import Membership
 from tidelock.client.partition import Partition
 from tidelock.client.pending import Outcome, Pending
 from tidelock.client.rejections import rejection_error
@@ -19,6 +20,7 @@ from tidelock.client.wheel import Wheel
 SLOT_S = 0.01
 """How early a lease may be given up or renewed."""
 LEAST_TIMEOUT_S = 1.0
+SESSION_OVER = "the session of this client's node ended, or may have"
 
 
 class Kept(Protocol):
@@ -30,6 +32,7 @@ class Kept(Protocol):
     token: int
     expires_at_ms: int
     partition: Partition
+    member: Membership | None
     settling: Pending | None
     renewing: bool
     renew_at_s: float
@@ -37,8 +40,11 @@ class Kept(Protocol):
     def __hash__(self) -> int:
         """Be a key."""
 
+    def leased_until(self) -> float:
+        """Return the local time until which the lease has not run out for certain."""
+
     def trusted_until(self) -> float:
-        """Return the local time until which nobody else can hold it."""
+        """Return the local time until which nobody else can hold it: the lease has not run out nor its session."""
 
     def lose(self, why: str) -> None:
         """Let the holder know that it can no longer be trusted."""
@@ -64,6 +70,8 @@ class Keeper:
         """Renew `held` from now on."""
         self._held[held] = None
         self._schedule(held)
+        if held.trusted_until() <= self._session.clock.now():
+            self._wheel.add(held, 0.0)
 
     def drop(self, held: Kept) -> None:
         """Renew `held` no more."""
@@ -80,13 +88,14 @@ class Keeper:
         self._place(held)
 
     def _place(self, held: Kept) -> None:
-        lost_s = held.trusted_until() - SLOT_S
+        lost_s = held.leased_until() - SLOT_S
         self._wheel.add(held, lost_s if held.renewing else min(held.renew_at_s, lost_s))
 
     def _due(self, held: Kept) -> None:
         now = self._session.clock.now()
         if held.trusted_until() - SLOT_S <= now:
-            self.lose(held, "its lease could not be renewed in time")
+            leased = held.leased_until() - SLOT_S > now
+            self.lose(held, SESSION_OVER if leased else "its lease could not be renewed in time")
             return
         if not held.renewing and held.renew_at_s <= now and held.settling is None:
             self._renew(held, now)
@@ -97,7 +106,7 @@ class Keeper:
     def _renew(self, held: Kept, now: float) -> None:
         held.renewing = True
         held.renew_at_s = now + held.ttl_ms / 3000
-        timeout_s = min(self._session.settings.timeout_s, max(LEAST_TIMEOUT_S, held.trusted_until() - now))
+        timeout_s = min(self._session.settings.timeout_s, max(LEAST_TIMEOUT_S, held.leased_until() - now))
         command = RenewLock(held.name, held.token, held.ttl_ms)
         self._session.submit(
             held.partition, command, held.handle, timeout_s, on_done=partial(self._renewed, held, held.token)
@@ -122,6 +131,12 @@ class Keeper:
         """Tell the holder of `held` that it is one no longer."""
         self.drop(held)
         held.lose(why)
+
+    def lose_all(self, member: Membership, why: str) -> None:
+        """Tell all holders on behalf of `member` that they are none any longer."""
+        for held in self.held:
+            if held.member is member:
+                self.lose(held, why)
 
     def close(self) -> None:
         """Keep nothing any more."""

@@ -25,13 +25,22 @@ class Lease:
         self.expires_at_ms = grant.expires_at
         """In lease time of the lock's partition, not in wall time."""
         self.partition = pending.partition
+        self.member = pending.member
         self.position = pending.position
         """The commit that granted it."""
         self._clock = clock
 
-    def trusted_until(self) -> float:
-        """Return the local time until which nobody else can hold the lock, by what is known now."""
+    def leased_until(self) -> float:
+        """Return the local time until which the lease has not run out for certain."""
         return self.partition.trusted_until(self.expires_at_ms)
+
+    def trusted_until(self) -> float:
+        """Return the local time until which nobody else can hold the lock, by what is known now.
+
+        That is when the lease runs out, or the node's session may end, which takes the lease with it.
+        """
+        leased_s, member = self.leased_until(), self.member
+        return leased_s if member is None else min(leased_s, member.trusted_until())
 
     def expires_in(self) -> float:
         """Return for how many seconds the lock is held for certain even if it is not renewed."""

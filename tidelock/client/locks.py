@@ -116,7 +116,7 @@ class Locks:
 
     async def freshen(self, lease: Lease) -> None:
         """Renew a lease whose grant came late, before the caller relies on it."""
-        if lease.expires_in() * 1000 > FRESH * lease.ttl_ms:
+        if (lease.leased_until() - self.clock.now()) * 1000 > FRESH * lease.ttl_ms:
             return
         try:
             await self.renew(lease)

@@ -9,6 +9,7 @@ from streams.domain.decider import Rejected
 from streams.log.positions import PartitionId, Position
 from streams.wire.messages import Refused
 from tidelock.client.errors import TidelockError
+from tidelock.client.membership import Membership
 from tidelock.client.partition import Partition
 
 Outcome: TypeAlias = Any | Rejected | TidelockError
@@ -48,7 +49,7 @@ class Pending:
 
     __slots__ = (
         "abandoned", "answered", "asked", "deadline_s", "decode", "first_sent_s", "future", "head", "link",
-        "offset", "on_done", "outcome", "partition", "payloads", "phase", "refusal", "refusals", "renumbered",
+        "member", "offset", "on_done", "outcome", "partition", "payloads", "phase", "refusal", "refusals", "renumbered",
         "sequence", "strikes", "tail", "uncertain", "wait_s", "waited",
     )  # fmt: skip
 
@@ -87,6 +88,8 @@ class Pending:
         self.strikes = self.refusals = 0
         self.refusal: Refused | None = None
         self.payloads: tuple[bytes, ...] = ()
+        self.member: Membership | None = None
+        """On whose behalf it was sent."""
         self.offset = -1
         self.outcome: Outcome = None
         self.future: asyncio.Future[Outcome] | None = None

@@ -100,6 +100,8 @@ class Reception:
             and self._renumbered(pending, answers, link)
         ):
             return
+        if code == "SESSION_ENDED" and pending.member is not None and pending.member.is_named_by(rejected):
+            pending.member.end(rejected.message)
         outcome = unknown(f"it was answered {code}") if code in OF_UNKNOWN_OUTCOME else rejected
         self._settle(pending, outcome, answer, answers)
 

@@ -19,11 +19,17 @@ REJECTIONS: Final[dict[str, type[errors.TidelockError]]] = {
     "EXPIRED": errors.OutcomeUnknown,
     "FORBIDDEN": errors.NotAuthorized,
     "HELD_IN_OTHER_MODE": errors.LockError,
+    "INSTANCE_TAKEN": errors.InstanceTaken,
+    "INSTANCE_UNKNOWN": errors.InstanceUnknown,
     "INTERNAL": errors.InternalError,
     "LOCK_BUSY": errors.LockBusy,
     "LOCK_CROWDED": errors.LockBusy,
+    "NODE_ALIVE": errors.NodeAlive,
+    "NODE_FLAPPING": errors.NodeFlapping,
+    "NODE_UNKNOWN": errors.NodeUnknown,
     "NOT_BROADCAST": errors.WrongDelivery,
     "NOT_HELD": errors.NotHeld,
+    "NOT_YOURS": errors.NotYours,
     "PAYLOAD_TOO_LARGE": errors.PayloadTooLarge,
     "QUEUE_DELETED": errors.QueueUnknown,
     "QUEUE_EXISTS": errors.QueueExists,
@@ -32,14 +38,20 @@ REJECTIONS: Final[dict[str, type[errors.TidelockError]]] = {
     "QUEUE_UNKNOWN": errors.QueueUnknown,
     "RECEIPT_INVALID": errors.ReceiptInvalid,
     "ROUTE_CHANGED": errors.Unavailable,
+    "SERVICE_FULL": errors.ServiceFull,
+    "SESSIONS_UNSWEPT": errors.SessionsUnswept,
+    "SESSION_ALIVE": errors.NodeError,
+    "SESSION_ENDED": errors.SessionEnded,
     "STALE": errors.OutcomeUnknown,
     "STALE_ROUTE": errors.Unavailable,
     "SUBSCRIPTION_UNKNOWN": errors.SubscriptionUnknown,
     "TOO_MANY_SUBSCRIPTIONS": errors.QueueError,
     "TOO_MANY_WAITING": errors.TooManyWaiting,
+    "TOO_MANY_WATCHING": errors.TooManyWatching,
     "UPGRADE_CONFLICT": errors.LockError,
     "VERSION_CONFLICT": errors.VersionConflict,
     "WAIT_TIMED_OUT": errors.WaitTimedOut,
+    "WATCH_WITHDRAWN": errors.ServiceError,
     "WRONG_TENANT": errors.NotAuthorized,
     "WAIT_WITHDRAWN": errors.WaitWithdrawn,
 }
@@ -63,7 +75,7 @@ REFUSALS: Final[dict[str, type[errors.TidelockError]]] = {
 
 
 def rejection_error(rejected: Rejected, name: str = "") -> errors.TidelockError:
-    """Return the error for an answer that is a refusal; `name` is the lock or queue it is about."""
+    """Return the error for an answer that is a refusal; `name` is the resource it is about."""
     cls = REJECTIONS.get(rejected.code, errors.Rejection)
     retry_s = None if rejected.retry_after_ms is None else rejected.retry_after_ms / 1000
     error = cls(rejected.message, code=rejected.code, details=rejected.details, retry_after_s=retry_s)
@@ -71,6 +83,10 @@ def rejection_error(rejected: Rejected, name: str = "") -> errors.TidelockError:
         error.name = name or error.detail("lock") or ""
     elif isinstance(error, errors.QueueError):
         error.queue = name or error.detail("queue") or ""
+    elif isinstance(error, errors.NodeError):
+        error.node = name or error.detail("node") or ""
+    elif isinstance(error, errors.ServiceError):
+        error.service = name or error.detail("service") or ""
     return error
 
 

@@ -19,6 +19,7 @@ from tidelock.client.endings import client_closed, too_late
 from tidelock.client.errors import BadArgument, ClientClosed, NotAuthenticated, TidelockError
 from tidelock.client.ledger import Ledger
 from tidelock.client.link import Link
+from tidelock.client.membership import Membership
 from tidelock.client.partition import Partition
 from tidelock.client.pending import DONE, QUEUED, Outcome, Pending
 from tidelock.client.reception import Reception
@@ -44,6 +45,10 @@ class Session:
         self.clock = clock
         self.closing = self.closed = False
         """Only what undoes or gives back is taken; nothing is."""
+        self.member: Membership | None = None
+        """What every command carries that names no session itself."""
+        self.away: Callable[[], TidelockError] | None = None
+        """Why nothing is taken between two sessions of the client's node."""
         self._handles = 0
         self._codecs = {spec.name: codec_of(spec) for spec in settings.kinds}
         self._ledger = Ledger(settings.first_sequence, clock)
@@ -58,6 +63,11 @@ class Session:
         self._reception = Reception(
             self._ledger, self._codecs, self.clock, self._dispatch, cluster, meta, self._learn
         )
+
+    @property
+    def is_started(self) -> bool:
+        """Whether `start` has returned."""
+        return self._reception is not None
 
     # -- from callers ----------------------------------------------------------------------------------------
 
@@ -114,10 +124,18 @@ class Session:
     ) -> Pending:
         """Number the command and send it as soon as there is room. Never blocks. Raises `BadArgument`.
 
-        `while_closing`: it undoes or gives back, so it is taken until the client is closed.
+        `session`: None: that of this client's node, if it is one (between two sessions `SessionEnded` is raised); '':
+        none. `while_closing`: it undoes or gives back, so it is taken until the client is closed.
         """
         if self.closing and (self.closed or not while_closing):
             raise ClientClosed("The client is closed. Open another one.")
+        member = None
+        if session is None:
+            member = self.member
+            if member is not None:
+                session = member.session
+            elif self.away is not None and not while_closing:
+                raise self.away()
         if timeout_s is None:
             timeout_s = self.settings.timeout_s
         ledger = self._ledger
@@ -131,7 +149,10 @@ class Session:
         deadline_ms = issued_ms + int(timeout_s * 1000)
         sequence = ledger.next_sequence
         try:
-            tail = self._meta.write(sequence, handle, issued_ms, deadline_ms, traceparent, session) + body
+            tail = (
+                self._meta.write(sequence, handle, issued_ms, deadline_ms, traceparent, session or None)
+                + body
+            )
         except (UnicodeEncodeError, AttributeError):
             raise BadArgument(
                 f"The handle {handle!r:.100} is no text that can be written as UTF-8."
@@ -143,6 +164,7 @@ class Session:
         ledger.next_sequence = sequence + 1
         deadline_s = now + timeout_s
         pending = Pending(partition, sequence, header, tail, deadline_s, on_done, codec.decode_reply)
+        pending.member = member
         ledger.open[sequence] = pending
         if deadline_s < self._sweeper.at_s:
             self._sweeper.expect(deadline_s, now)

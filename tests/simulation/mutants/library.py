@@ -52,7 +52,7 @@ LIBRARY = (
     Mutant(
         "lease by wall clock",
         "the client counts its lease by its wall clock, which somebody sets back",
-        lambda: [(Lease, "trusted_until", _by_wall_clock)],
+        lambda: [(Lease, "leased_until", _by_wall_clock)],
         first_history=367,
     ),
     Mutant(

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 from weakref import WeakValueDictionary
 
+from tidelock.client.membership import Membership
 from tidelock.client.queues.commands import Queues
 from tidelock.client.queues.gathering import GatheringSettler
 from tidelock.client.queues.producer import Producer
@@ -50,6 +51,12 @@ class Accesses:
             self._producers[name] = producer
             access = self._known[name] = Access(name, self.queues, self.routes, producer)
         return access
+
+    def lose(self, member: Membership, why: str) -> None:
+        """What is leased on behalf of `member` can no longer be trusted. For the client whose session ends."""
+        for access in tuple(self._known.values()):
+            for consumer in tuple(access.consumers):
+                consumer.lose(member, why)
 
     def let_go(self) -> None:
         """Give back what is leased, and take back what waits. For the client that is closed."""

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, Final, Generic, TypeVar
 
 from tidelock.client.errors import TidelockError
+from tidelock.client.membership import Membership
 from tidelock.client.queues.access import Access
 from tidelock.client.queues.appetite import Appetite, lease_ms_of
 from tidelock.client.queues.draining import Drain
@@ -104,6 +105,10 @@ class Consumer(Generic[_T]):
         """Stop, and give back what is worked on, too. For whoever knows that nobody works any more."""
         self.stop_nowait()
         self._leases.give_back_all()
+
+    def lose(self, member: Membership, why: str) -> None:
+        """What is leased on behalf of `member` can no longer be trusted. For the client whose session ends."""
+        self._leases.lose_all(member, why)
 
     async def __aenter__(self) -> "Consumer[_T]":
         return self

@@ -13,6 +13,7 @@ from tidelock.client.errors import (
     ConnectionLost,
     OutcomeUnknown,
     QueueUnknown,
+    SessionEnded,
     TidelockError,
     TooManyWaiting,
     Unavailable,
@@ -26,7 +27,7 @@ from tidelock.client.queues.shelf import Batch, Shelf
 ROUTE_S, NEW_ROUTE_S = 30.0, 1.0
 """How often a consumer looks whether the queue has other shards: as a rule, and after a receive was ended early."""
 FIRST_PAUSE_S, LAST_PAUSE_S = 0.1, 5.0
-TRANSIENT: Final = (Unavailable, ConnectionLost, OutcomeUnknown, TooManyWaiting)
+TRANSIENT: Final = (Unavailable, ConnectionLost, OutcomeUnknown, TooManyWaiting, SessionEnded)
 """What may pass by itself: the consumer tries again."""
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 from streams.domain.queues.replies import ReceiptsTaken
 from tidelock.client.clock import Clock
 from tidelock.client.errors import ReceiptInvalid, TidelockError
+from tidelock.client.membership import Membership
 from tidelock.client.queues.message import Message
 from tidelock.client.queues.settling import MAX_RECEIPTS
 from tidelock.client.queues.shelf import Batch, Shelf
@@ -100,6 +101,18 @@ class Leases:
         batch.shelf.ask()
         self._holder.ended()
 
+    # -- the session -----------------------------------------------------------------------------------------
+
+    def lose_all(self, member: Membership, why: str) -> None:
+        """What is leased on behalf of `member` can no longer be trusted."""
+        for batch in tuple(self._batches):
+            mine = [each for each in batch.messages.values() if each.member is member]
+            if mine:
+                self.give_back(batch.shelf, batch.shelf.take_ready(batch))
+            for message in mine:
+                if message.is_worked_on:
+                    self._lose(message, why)
+
     # -- giving back -----------------------------------------------------------------------------------------
 
     def give_back_all(self) -> None:
@@ -128,13 +141,13 @@ class Leases:
     def _schedule(self, batch: Batch) -> None:
         """Look at a batch when half of what is left of its leases is over."""
         now = self._clock.now()
-        soonest_s = min(each.trusted_until() for each in batch.messages.values())
+        soonest_s = min(each.leased_until() for each in batch.messages.values())
         self._wheel.add(batch, now + max(LEAST_PAUSE_S, (soonest_s - now) / 2))
 
     def _due(self, batch: Batch) -> None:
         now, shelf = self._clock.now(), batch.shelf
         self.give_back(shelf, shelf.take_ready(batch))
-        for message in [each for each in batch.messages.values() if each.trusted_until() <= now]:
+        for message in [each for each in batch.messages.values() if each.leased_until() <= now]:
             self._end(batch, message, now)
         working = [each for each in batch.messages.values() if each.is_worked_on]
         if working and self._auto_extend and now - batch.began_s < MAX_WORK_S and not batch.extending:

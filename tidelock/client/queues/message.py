@@ -13,6 +13,7 @@ from streams.domain.queues.commands import Origin, Receipt
 from streams.domain.queues.replies import GONE, Delivery, MessageBody, ReceiptsTaken
 from tidelock.client.clock import Clock
 from tidelock.client.errors import PayloadUnreadable, ReceiptInvalid, TidelockError
+from tidelock.client.membership import Membership
 from tidelock.client.partition import Partition
 from tidelock.client.pending import Pending
 from tidelock.client.queues.appetite import lease_ms_of
@@ -40,12 +41,14 @@ class Message(Generic[_T]):
 
     __slots__ = (
         "_clock", "_codec", "_keeper", "_payload", "_settled", "_settler", "attempt", "batch", "body",
-        "expires_at_ms", "handed_out", "id", "in_thread", "is_entered", "is_lost", "is_worked_on", "partition", "token",
+        "expires_at_ms", "handed_out", "id", "in_thread", "is_entered", "is_lost", "is_worked_on", "member",
+        "partition", "token",
     )  # fmt: skip
 
     def __init__(
         self, message_id: MessageId, token: int, expires_at_ms: int, attempt: int, body: MessageBody,
         partition: Partition, settler: Settler, codec: Codec[_T], clock: Clock, keeper: Keeper | None,
+        member: Membership | None = None,
     ) -> None:  # fmt: skip
         self.id = message_id
         self.token = token
@@ -55,6 +58,7 @@ class Message(Generic[_T]):
         """1 is the first."""
         self.body = body
         self.partition = partition
+        self.member = member
         self.handed_out = self.is_worked_on = False
         """The keeper's: whether somebody has it; and has not begun to settle it."""
         self.is_entered = False
@@ -148,9 +152,14 @@ class Message(Generic[_T]):
         """Whether it was acknowledged, failed or given back."""
         return self._settled
 
-    def trusted_until(self) -> float:
-        """Return the local time until which nobody else can have it, by what is known now."""
+    def leased_until(self) -> float:
+        """Return the local time until which the lease has not run out for certain."""
         return self.partition.trusted_until(self.expires_at_ms)
+
+    def trusted_until(self) -> float:
+        """Return the local time until which nobody else can have it: the lease runs out, or its session may end."""
+        leased_s, member = self.leased_until(), self.member
+        return leased_s if member is None else min(leased_s, member.trusted_until())
 
     def expires_in(self) -> float:
         """Return for how many seconds it is leased for certain."""
@@ -286,6 +295,7 @@ def messages_of(
             Message(
                 MessageId(shard, incarnation, attempt.message), reply.token, reply.expires_at, attempt.attempt,
                 body, pending.partition, settler, codec, clock, keeper,
+                pending.member,
             )
         )  # fmt: skip
     return made
