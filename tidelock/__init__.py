@@ -1,4 +1,4 @@
-"""Tidelock's Python client: locks with fencing tokens, and queues, on a log you can rewind.
+"""Tidelock's Python client: locks with fencing tokens, queues, nodes and services, on a log you can rewind.
 
     async with tidelock.connect("127.0.0.1:7400", token="dev") as client:
         async with client.lock("orders/42", wait=10) as held:
@@ -29,13 +29,18 @@ else:
 
 __all__ = [
     "Avro",
+    "BreakerTerms",
     "Bytes",
+    "Call",
+    "CallTerms",
+    "Caller",
     "Client",
     "Codec",
     "ConnectionLost",
     "Consumer",
     "Deadlock",
     "HeldLock",
+    "Instance",
     "Json",
     "Lease",
     "Lock",
@@ -46,8 +51,13 @@ __all__ = [
     "Locks",
     "Message",
     "MessageOptions",
+    "Node",
+    "NodeEvent",
     "NotHeld",
+    "Offer",
+    "OfferOptions",
     "OutcomeUnknown",
+    "Presence",
     "Put",
     "Queue",
     "QueueFull",
@@ -55,6 +65,7 @@ __all__ = [
     "QueueUnknown",
     "Queues",
     "ReceiptInvalid",
+    "Service",
     "SeveralLocks",
     "Subscription",
     "TidelockError",

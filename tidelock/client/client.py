@@ -17,10 +17,15 @@ from streams.log.positions import Position
 from streams.wire.keys import name_problem
 from streams.wire.messages import Barrier, EndSession
 from tidelock.client.clock import BootClock, Clock
-from tidelock.client.errors import ClientClosed, ConnectionLost, TidelockError
+from tidelock.client.errors import BadArgument, ClientClosed, ConnectionLost, TidelockError
 from tidelock.client.keeper import Keeper
 from tidelock.client.lock import Lock
 from tidelock.client.locks import Locks
+from tidelock.client.membership import Membership
+from tidelock.client.nodes.node import Node
+from tidelock.client.nodes.presence import Presence
+from tidelock.client.nodes.service import Service
+from tidelock.client.nodes.transport import Nodes
 from tidelock.client.queues.access import Accesses
 from tidelock.client.queues.codecs import Bytes, Codec
 from tidelock.client.queues.commands import Queues, check_name
@@ -61,6 +66,18 @@ class Client:
         self.queues = Queues(self._session)
         """The commands of queues, one call and one shard each."""
         self._accesses = Accesses(self.queues)
+        self._nodes = Nodes(self._session)
+        self._services: dict[str, Service] = {}
+        self._presence = None if settings.node is None else Presence(settings.node, self._nodes, self._lose)
+
+    @property
+    def node(self) -> Presence:
+        """The node that this client is. Raises `BadArgument` if it is none."""
+        if self._presence is None:
+            raise BadArgument(
+                "This client is no node. Make it one: tidelock.connect(..., node=tidelock.Node(...))."
+            )
+        return self._presence
 
     @property
     def id(self) -> str:
@@ -107,6 +124,13 @@ class Client:
         check_name(name)
         return Queue(self._accesses.of(name), codec or Bytes())
 
+    def service(self, name: str) -> Service:
+        """Return the service `name`, to be offered, watched or called: `await client.service("api").instances()`."""
+        service = self._services.get(name)
+        if service is None:
+            service = self._services[name] = Service(name, self._nodes, self._presence)
+        return service
+
     async def inspect(self, name: str) -> LockState:
         """Return the holders and waiters of the lock `name`, never stale."""
         return await self.locks.inspect(name)
@@ -123,7 +147,8 @@ class Client:
     ) -> Any:
         """Send any command of any kind; return its (final) reply. Raises `TidelockError` for what is refused.
 
-        `handle`: which of this client's handles asks. `session`: registration token of the node it acts for.
+        `handle`: which of this client's handles asks. `session`: of the node it acts for; None: this client's own, if
+        it is one; '': none.
         """
         answer = await self.ask(
             kind, command, handle=handle, timeout=timeout, traceparent=traceparent, session=session
@@ -179,6 +204,11 @@ class Client:
         return max(partition.wall_ms(now) for partition in self._session.cluster.partitions)
 
     @property
+    def is_connected(self) -> bool:
+        """Whether a worker that leads a partition was found."""
+        return self._session.is_started
+
+    @property
     def met_standbys_only(self) -> bool:
         """Whether workers answered, but none that leads a partition."""
         return self._session.router.met_standbys_only
@@ -191,6 +221,8 @@ class Client:
     async def open(self) -> None:
         """Connect. `connect` does it."""
         await self._session.start()
+        if self._presence is not None:
+            await self._presence.join()
 
     async def close(self) -> None:
         """Release what is held, take back what waits, and disconnect. Meanwhile nothing new is taken.
@@ -209,6 +241,10 @@ class Client:
             await self._session.close()
             self._closed.set()
 
+    def _lose(self, member: Membership, why: str) -> None:
+        self._keeper.lose_all(member, why)
+        self._accesses.lose(member, why)
+
     def _let_go(self) -> None:
         for held in self._keeper.held:
             held.give_up("the client was closed")
@@ -218,6 +254,10 @@ class Client:
                 self._session.abandon(pending)
         self._keeper.close()
         self._accesses.let_go()
+        for service in self._services.values():
+            service.close()
+        if self._presence is not None:
+            self._presence.leave_nowait()
 
     async def __aenter__(self) -> "Client":
         return self
@@ -257,6 +297,11 @@ class Connecting:
                 f"No worker led a partition within {self._timeout_s} s (asked from {workers}). "
                 "The cluster is starting, or it cannot reach its broker: see `tidelock status`, try again."
             )
+        if client.is_connected:
+            return ConnectionLost(
+                f"A worker answered, but the node was not registered within {self._timeout_s} s. "
+                "Do the workers lead the partitions of nodes? See `tidelock status`, try again."
+            )
         why = "" if client.why is None else f" The latest attempt: {client.why}"
         return ConnectionLost(
             f"No worker answered within {self._timeout_s} s ({workers}). "
@@ -290,6 +335,7 @@ def connect(
     on_answers: Tap | None = None,
     clock: Clock | None = None,
     kinds: tuple[KindSpec, ...] = KINDS,
+    node: Node | None = None,
 ) -> Connecting:
     """Connect to a cluster by the addresses of one or more of its workers.
 
@@ -300,11 +346,12 @@ def connect(
     Defaults: TIDELOCK_WORKERS (comma-separated, else 127.0.0.1:7400) and TIDELOCK_TOKEN. `token` may be a
     function, which is asked at each connect. `timeout`: how long a command is tried, in s, at most 300.
     `connect_timeout`: how long to look for a first worker that leads a partition. `clock`: for tests.
-    `kinds`: whose commands may be sent.
+    `kinds`: whose commands may be sent. `node`: this client is that node; closing it ends the node's session.
     `client_id` with `first_sequence`: speak for a client that has ended, counting from far above its numbers (the
     wall time in ms will do), or for one that still runs, if both never use the same number: each gets its own
     answers. `on_answers`: is told of the client's id and each frame of answers before the client takes it.
-    Raises `ConnectionLost`, `NotAuthenticated`, `BadArgument`.
+    Raises `ConnectionLost`, `NotAuthenticated`, `BadArgument`; with a node `NodeAlive`, `NodeFlapping`,
+    `SessionsUnswept`, too.
     """
     check_identity(client_id, first_sequence)
     settings = Settings(
@@ -316,5 +363,6 @@ def connect(
         first_sequence=first_sequence,
         on_answers=on_answers,
         kinds=kinds,
+        node=node,
     )
     return Connecting(settings, connect_timeout, clock)

@@ -21,6 +21,14 @@ from tidelock.client.held import HeldLock
 from tidelock.client.lease import Lease
 from tidelock.client.lock import Lock
 from tidelock.client.locks import Locks
+from tidelock.client.nodes.breaker import BreakerTerms
+from tidelock.client.nodes.caller import Call, Caller, CallTerms
+from tidelock.client.nodes.events import NodeEvent
+from tidelock.client.nodes.instance import Instance
+from tidelock.client.nodes.node import Node
+from tidelock.client.nodes.offer import Offer, OfferOptions
+from tidelock.client.nodes.presence import Presence
+from tidelock.client.nodes.service import Service
 from tidelock.client.queues.codecs import Avro, Bytes, Codec, Json
 from tidelock.client.queues.commands import Queues
 from tidelock.client.queues.consumer import Consumer

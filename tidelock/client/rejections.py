@@ -30,6 +30,7 @@ REJECTIONS: Final[dict[str, type[errors.TidelockError]]] = {
     "NOT_BROADCAST": errors.WrongDelivery,
     "NOT_HELD": errors.NotHeld,
     "NOT_YOURS": errors.NotYours,
+    "NO_SESSION": errors.NodeError,
     "PAYLOAD_TOO_LARGE": errors.PayloadTooLarge,
     "QUEUE_DELETED": errors.QueueUnknown,
     "QUEUE_EXISTS": errors.QueueExists,

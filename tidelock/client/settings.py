@@ -11,6 +11,7 @@ from streams.domain.kind import KindSpec
 from streams.wire.messages import Answers
 from tidelock.client.errors import BadArgument, ConnectionLost
 from tidelock.client.link import split_address
+from tidelock.client.nodes.node import Node
 
 DEFAULT_WORKERS = "127.0.0.1:7400"
 MAX_TIMEOUT_S = 300.0
@@ -50,6 +51,8 @@ class Settings:
     """Told of every frame of answers before the client takes it. It must not raise and not take long."""
     kinds: tuple[KindSpec, ...] = KINDS
     """Whose commands may be sent."""
+    node: Node | None = None
+    """Which node this client is."""
 
 
 def addresses_of(addresses: tuple[str, ...]) -> tuple[str, ...]:

@@ -24,6 +24,8 @@ from tidelock.client.client import connect as async_connect
 from tidelock.client.errors import ClientClosed, LockLost
 from tidelock.client.held import HeldLock as AsyncHeldLock
 from tidelock.client.loop_thread import LoopThread, closed
+from tidelock.client.nodes.blocking import Presence, Service
+from tidelock.client.nodes.node import Node
 from tidelock.client.queues.blocking import Queue
 from tidelock.client.queues.codecs import Codec
 from tidelock.client.settings import Tap
@@ -132,6 +134,15 @@ class Client:
         queue = self._client.queue(name) if codec is None else self._client.queue(name, codec=codec)
         return Queue(queue, self._loop)
 
+    @property
+    def node(self) -> Presence:
+        """The node that this client is. Raises `BadArgument` if it is none."""
+        return Presence(self._client.node, self._loop)
+
+    def service(self, name: str) -> Service:
+        """Return the service `name`, to be offered, watched or called: `client.service("api").instances()`."""
+        return Service(self._client.service(name), self._loop)
+
     def inspect(self, name: str) -> LockState:
         """Return the holders and waiters of the lock `name`, never stale."""
         return self._loop.run(self._client.inspect(name))
@@ -196,11 +207,12 @@ def connect(
     first_sequence: int = 1,
     on_answers: Tap | None = None,
     kinds: tuple[KindSpec, ...] = KINDS,
+    node: Node | None = None,
 ) -> Client:
     """Connect to a cluster. See `tidelock.connect`; close the client when done, or use `with`.
 
-    `token` (if it is a function) and `on_answers` are called on the client's own thread: a blocking call there raises
-    `BadArgument`.
+    `token` (if it is a function), `on_answers` and the callbacks of `node` are called on the client's own thread: a
+    blocking call there raises `BadArgument`.
     """
     loop = LoopThread()
 
@@ -215,6 +227,7 @@ def connect(
             first_sequence=first_sequence,
             on_answers=on_answers,
             kinds=kinds,
+            node=node,
         )
 
     try:
