@@ -23,7 +23,7 @@ class Copy:
         """When it may be delivered; while it is leased, when that ends."""
         self.attempts = 0
         self.limit = limit
-        """Deliveries that it may have, by the settings when it was enqueued or last came back with an attempt that counts."""
+        """Deliveries that it may have, by the settings when it was enqueued or last came back and that counted."""
         self.token = 0
         self.principal = self.client = ""
 
