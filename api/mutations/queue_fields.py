@@ -48,7 +48,7 @@ class QueueMutation:
     )
     remove_subscription: ChangeSubscriptionResult = strawberry.mutation(
         resolver=queues.remove_subscription,
-        description="Have it forget a subscription, and what that has not acknowledged.",
+        description="Have it forget a subscription, and what that has not done; dead letters only with `force`.",
     )
     enqueue: EnqueueResult = strawberry.mutation(
         resolver=messages.enqueue, description="Put one message or up to 500 into a queue, in order."

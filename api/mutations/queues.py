@@ -117,12 +117,12 @@ async def add_subscription(
 
 
 async def remove_subscription(
-    info: Info, queue: str, subscription: str, session: str | None = None
+    info: Info, queue: str, subscription: str, force: bool = False, session: str | None = None
 ) -> ChangeSubscriptionResult:
     """Forget a subscription."""
     try:
         async with speaking(info, session) as client:
-            await client.queue(queue).subscription(subscription).remove()
+            await client.queue(queue).subscription(subscription).remove(force=force)
             _, positions = await inspected(client, queue)
             return ChangedSubscription(queue=queue, subscription=subscription, positions=positions)
     except TidelockError as error:

@@ -117,6 +117,7 @@ def subscribe(
     remove: Annotated[
         bool, typer.Option("--remove", help="Forget it, and what it has not acknowledged.")
     ] = False,
+    force: Annotated[bool, typer.Option("--force", help="With --remove: also its dead letters.")] = False,
     home: options.Home = options.HOME,
     json: options.AsJson = False,
 ) -> None:
@@ -127,7 +128,7 @@ def subscribe(
 
     async def change(one: Queue[bytes]) -> None:
         chosen = one.subscription(subscription)
-        await (chosen.remove() if remove else chosen.add())
+        await (chosen.remove(force=force) if remove else chosen.add())
 
     on_queue(home, queue, change)
     done = "removed" if remove else "added"

@@ -8,10 +8,10 @@ from typing import Unpack
 from streams.domain.queues.replies import QueueStats, SubscriptionStats
 from streams.domain.queues.settings import QueueRoute, QueueSettings
 from streams.wire.shards import MAX_SHARDS
-from tidelock.client.errors import BadArgument, QueueExists, QueueNotEmpty, QueueUnknown, VersionConflict
+from tidelock.client.errors import QueueExists, QueueNotEmpty, QueueUnknown, VersionConflict
 from tidelock.client.queues.access import Access
 from tidelock.client.queues.resizing import Resize, ResizeProgress
-from tidelock.client.queues.shards import inspect_all, inspect_shard, others
+from tidelock.client.queues.shards import check_shards, inspect_all, inspect_shard, others
 from tidelock.client.queues.terms import QueueOptions, settings_of
 from tidelock.client.queues.views import Counts, QueueReport, added_up
 
@@ -31,10 +31,9 @@ class Administered:
         somebody who makes the queue at this moment. After home all are looked at once more: a `delete` that came
         before home was there may have taken some.
         """
+        check_shards(shards)
         settings, route = settings_of(**options), QueueRoute(1, shards, shards)
         queues, name = self._access.queues, self._access.name
-        if not 1 <= shards <= MAX_SHARDS:
-            raise BadArgument(f"{shards} shards are out of range. Choose 1 to {MAX_SHARDS}.")
         before = await self._home()
         if before is not None:
             if before.route.shards == before.route.previous == shards:
@@ -199,7 +198,7 @@ async def add_subscription(access: Access, subscription: str) -> None:
         await access.queues.add_subscription(access.name, subscription, shard)
 
 
-async def remove_subscription(access: Access, subscription: str) -> None:
+async def remove_subscription(access: Access, subscription: str, *, force: bool) -> None:
     """Have every shard forget a subscription."""
     for shard in range(len(await inspect_all(access))):
-        await access.queues.remove_subscription(access.name, subscription, shard)
+        await access.queues.remove_subscription(access.name, subscription, force=force, shard=shard)

@@ -209,9 +209,9 @@ class Subscription(_Readable[_T]):
         """Keep messages for it, from now on."""
         self._loop.run(self._readable.add())
 
-    def remove(self) -> None:
+    def remove(self, *, force: bool = False) -> None:
         """Forget it, and what it has not acknowledged."""
-        self._loop.run(self._readable.remove())
+        self._loop.run(self._readable.remove(force=force))
 
 
 class Queue(_Readable[_T]):

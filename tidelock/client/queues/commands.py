@@ -56,9 +56,11 @@ class Queues(Transport):
         """Have a shard keep messages for one more subscription, from now on."""
         await self.ask(commands.AddSubscription(queue, shard, subscription), replies.QueueChanged)
 
-    async def remove_subscription(self, queue: str, subscription: str, shard: int = 0) -> None:
-        """Forget a subscription and what it has not acknowledged."""
-        await self.ask(commands.RemoveSubscription(queue, shard, subscription), replies.QueueChanged)
+    async def remove_subscription(
+        self, queue: str, subscription: str, *, force: bool = False, shard: int = 0
+    ) -> None:
+        """Forget a subscription and what it has not acknowledged. Raises `QueueNotEmpty`, unless `force`."""
+        await self.ask(commands.RemoveSubscription(queue, shard, subscription, force), replies.QueueChanged)
 
     async def inspect(self, queue: str, shard: int = 0) -> replies.QueueStats:
         """Return settings, route and counts of a shard as its owner decided them: never stale."""

@@ -29,9 +29,12 @@ class Subscription(Readable[_T]):
         """Keep messages for it, from now on. If it is there, that is fine."""
         await add_subscription(self._access, self._subscription)
 
-    async def remove(self) -> None:
-        """Forget it, and what it has not acknowledged."""
-        await remove_subscription(self._access, self._subscription)
+    async def remove(self, *, force: bool = False) -> None:
+        """Forget it, and what it has not acknowledged.
+
+        With dead letters, or some on their way to another queue, raises `QueueNotEmpty`, unless `force`.
+        """
+        await remove_subscription(self._access, self._subscription, force=force)
 
 
 class Queue(Administered, Readable[_T]):

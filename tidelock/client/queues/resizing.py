@@ -14,9 +14,9 @@ from streams.domain.queues.settings import QueueRoute
 from streams.domain.value import value
 from streams.wire.shards import MAX_SHARDS
 from tidelock.client.clock import sleep_until
-from tidelock.client.errors import BadArgument, QueueExists, QueueNotEmpty, QueueUnknown
+from tidelock.client.errors import QueueExists, QueueNotEmpty, QueueUnknown
 from tidelock.client.queues.access import Access
-from tidelock.client.queues.shards import inspect_all
+from tidelock.client.queues.shards import check_shards, inspect_all
 
 LOOK_S = 0.25
 
@@ -42,8 +42,7 @@ class Resize:
     def __init__(
         self, access: Access, shards: int, wait: bool, progress: Callable[[ResizeProgress], None] | None
     ) -> None:
-        if not 1 <= shards <= MAX_SHARDS:
-            raise BadArgument(f"{shards} shards are out of range. Choose 1 to {MAX_SHARDS}.")
+        check_shards(shards)
         self._access = access
         self._queues = access.queues
         self._shards = shards
@@ -102,7 +101,7 @@ class Resize:
         while True:
             stats = [await self._queues.inspect(self._access.name, shard) for shard in range(involved)]
             left = sum(each.messages for each in stats[route.shards :])
-            drained = sum(each.drained for each in stats)
+            drained = sum(each.drained and each.route == route for each in stats)
             reached = self._told(
                 ResizeProgress(route.shards, drained, involved, left, drained == involved and not left)
             )

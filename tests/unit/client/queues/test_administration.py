@@ -1,6 +1,7 @@
 """Making, changing, counting, looking, reviving, removing: over all shards, as one."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -271,6 +272,29 @@ async def test_purging_goes_on_to_the_end_or_the_limit(client: Client) -> None:
     await queue.put_many([b"x"] * 40)
     assert await queue.purge(limit=15) == 15
     assert await queue.purge() == 25
+
+
+async def test_a_subscription_with_dead_letters_goes_only_by_force(client: Client) -> None:
+    events = client.queue("events")
+    await events.create(broadcast=True, max_attempts=1)
+    billing = events.subscription("billing")
+    await billing.add()
+    await events.put(b"x")
+    (message,) = await billing.receive()
+    await message.nack(reason="no")
+    with pytest.raises(errors.QueueNotEmpty):
+        await billing.remove()
+    await billing.remove(force=True)
+    with pytest.raises(errors.SubscriptionUnknown):
+        await billing.receive(wait=0)
+
+
+@pytest.mark.parametrize("shards", [0, 65, "4", 1.5, True])
+async def test_a_number_of_shards_that_no_queue_has_is_refused(client: Client, shards: Any) -> None:
+    with pytest.raises(errors.BadArgument):
+        await client.queue("wide").create(shards=shards)
+    with pytest.raises(errors.BadArgument):
+        await client.queue("wide").resize(shards)
 
 
 async def test_a_subscription_that_nobody_added_is_unknown(client: Client) -> None:
