@@ -233,9 +233,11 @@ class Owner:
                 self._blocked = self._stopping or self._is_laden()
                 if self._blocked:
                     await self._wait(self._settings.tick_ms)
-                elif (batch := self._build()) is not None:
+                    continue
+                before = self._to_do()
+                if (batch := self._build()) is not None:
                     await self._send(batch)
-                elif self._has_more():
+                elif self._to_do() != before:  # there was nothing to log, but there may be behind it
                     await asyncio.sleep(0)
                 else:
                     await self._wait(self._patience_ms())
@@ -246,10 +248,8 @@ class Owner:
             self._take_back()
             self._send_waiters_back()
 
-    def _has_more(self) -> bool:
-        """Say whether there is something to do at once, though there was nothing to log just now."""
-        waiting = self._waiting.queue or self._topic.queue
-        return bool(waiting) or self.reader.state.next_ending() is not None
+    def _to_do(self) -> tuple[int, object]:
+        return self.queued, self.reader.state.next_ending()
 
     def _is_laden(self) -> bool:
         settings = self._settings

@@ -41,7 +41,7 @@ FLAGS = {"accepted", "closed", "paused", "broadcast", "stray", "deleted"}
 TEXT = {
     "tenant", "name", "mode", "role", "principal", "client", "handle", "transaction_id", "ended", "command", "lane",
     "outcome", "reason", "events", "queue", "subscription", "group_", "key", "dedup_id", "state", "target", "what",
-    "cause",
+    "cause", "session",
 }  # fmt: skip
 BYTES = {"payload"}
 

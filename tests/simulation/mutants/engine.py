@@ -176,7 +176,7 @@ def _unlogged_reject(
     if decision.events or pending.lane == "TOPIC":
         _log(self, pending, floor, decision, spec)
     elif pending.reply_to is not None:
-        reply = self._vocabulary.encode_reply(decision.reply)
+        reply = self.vocabulary.encode_reply(decision.reply)
         self.deliveries.append((pending.reply_to, Answer(pending.meta.sequence, False, reply)))
 
 
