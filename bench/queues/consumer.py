@@ -9,7 +9,7 @@ from time import time
 from typing import Any
 
 import tidelock
-from bench.queues.role import age_ms, line, run, say
+from bench.queues.role import age_ms, line, run, say, warm_up
 from bench.rounds import percentile
 from bench.stack import TOKEN
 
@@ -78,6 +78,7 @@ class Consumer:
 async def consume(asked: argparse.Namespace) -> dict[str, Any]:
     """Take all, and return how many, until when, and how old they were."""
     async with tidelock.connect(asked.address, token=TOKEN) as client:
+        await warm_up(client, asked.queue)
         consumer = Consumer(client.queue(asked.queue), asked)
         say("ready")
         await consumer.run()

@@ -7,7 +7,7 @@ from time import perf_counter, time
 from typing import Any
 
 import tidelock
-from bench.queues.role import line, run, say, stamped
+from bench.queues.role import line, run, say, stamped, warm_up
 from bench.rounds import percentile
 from bench.stack import TOKEN
 
@@ -68,6 +68,7 @@ class Producer:
 async def produce(asked: argparse.Namespace) -> dict[str, Any]:
     """Put, and return how many, since when, and how long a put took."""
     async with tidelock.connect(asked.address, token=TOKEN) as client:
+        await warm_up(client, asked.queue)
         producer = Producer(client.queue(asked.queue), asked)
         say("ready")
         await line()

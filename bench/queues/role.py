@@ -6,12 +6,15 @@ standard input does. Not for users.
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Callable, Coroutine
 from time import time_ns
 from typing import Any
 
 import uvloop
+
+import tidelock
 
 STAMP_BYTES = 8
 
@@ -42,3 +45,16 @@ def run(role: Callable[[], Coroutine[Any, Any, dict[str, Any]]]) -> None:
     """Run a role, and tell what it gave."""
     say(json.dumps(uvloop.run(role())))
     sys.stdin.read()
+
+
+async def warm_up(client: tidelock.Client, name: str) -> None:
+    """Put, take and acknowledge a few messages elsewhere: codecs are generated when they are first used."""
+    queue = client.queue(f"{name}-{os.getpid()}")
+    await queue.create()
+    await queue.put_many([stamped(64) for _ in range(4)])
+    async with queue.consume() as consumer:
+        for _ in range(4):
+            message = await consumer.get()
+            assert message is not None
+            await message.ack()
+    await queue.delete()
