@@ -10,7 +10,7 @@ await ship.run(client)               # until it is cancelled
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar, Unpack
+from typing import Any, Generic, Protocol, TypedDict, TypeVar, Unpack
 
 from tidelock.client.errors import BadArgument
 from tidelock.client.queues.appetite import Appetite
@@ -19,12 +19,16 @@ from tidelock.client.queues.consumer import Consumer
 from tidelock.client.queues.handling import Handler, Handling, is_cancelled
 from tidelock.client.queues.message import Message
 
-if TYPE_CHECKING:
-    from tidelock.client.client import Client
-
 _T = TypeVar("_T")
 
 log = logging.getLogger("tidelock.queues")
+
+
+class HasQueues(Protocol):
+    """A client."""
+
+    def queue(self, name: str, *, codec: Any) -> Any:
+        """Return a queue by its name."""
 
 
 class WorkOptions(TypedDict, total=False):
@@ -112,7 +116,7 @@ class Worker(Generic[_T]):
         """Handle one message."""
         return self.handler(message)
 
-    async def run(self, client: "Client") -> None:
+    async def run(self, client: HasQueues) -> None:
         """Work until cancelled: then what lies ready goes back, and what is handled is given back or ended."""
         queue = client.queue(self.queue, codec=self._codec)
         source = queue.subscription(self._subscription) if self._subscription else queue
