@@ -1,5 +1,6 @@
 """Deciding Listen, StopListening and the end of a session. Standard library only."""
 
+from streams.domain.arguments import bad_argument, within
 from streams.domain.caches import events as e
 from streams.domain.caches.commands import Listen, StopListening
 from streams.domain.caches.draft import Draft
@@ -15,8 +16,6 @@ from streams.domain.caches.replies import CacheSwept, Calls, Listening, Reply, S
 from streams.domain.caches.state import Listener
 from streams.domain.caches.sweep import sweep
 from streams.domain.decider import Decision, LeaseMs, Rejected, Requester
-from streams.domain.queues.limits import within
-from streams.domain.queues.rejections import bad_argument
 from streams.domain.session import SessionGone
 
 

@@ -1,5 +1,6 @@
 """Deciding what operators do with a shard: create, configure, delete. Standard library only."""
 
+from streams.domain.arguments import bad_argument
 from streams.domain.caches.commands import ConfigureCache, CreateCache
 from streams.domain.caches.draft import Draft
 from streams.domain.caches.events import CacheClosing, CacheConfigured, CacheCreated, Event
@@ -9,7 +10,6 @@ from streams.domain.caches.replies import CacheChanged, CacheOpened, CacheRemove
 from streams.domain.caches.room import make_room
 from streams.domain.caches.sweep import sweep
 from streams.domain.decider import Decision, Rejected
-from streams.domain.queues.rejections import bad_argument
 
 
 def create(command: CreateCache, draft: Draft) -> Decision[Event, Reply]:

@@ -2,9 +2,9 @@
 
 from typing import Final
 
+from streams.domain.arguments import bad_argument
 from streams.domain.decider import Rejected
 from streams.domain.locks.commands import EXCLUSIVE, SHARED, AbortWait, AcquireLock
-from streams.domain.locks.rejections import bad_argument
 
 MIN_TTL_MS: Final = 100
 MAX_TTL_MS: Final = 86_400_000

@@ -19,14 +19,6 @@ from streams.domain.locks.commands import Mode, WaitEdge
 
 ANONYMOUS = "somebody"
 """Who waits without a transaction, in the circle of others."""
-SHOWN = 100
-"""How much of what was given a message repeats: an answer must not be as large as its command."""
-
-
-def bad_argument(field: str, rule: str, given: object) -> Rejected:
-    """An argument out of bounds."""
-    shown = repr(given[:SHOWN] if isinstance(given, str) else given)[:SHOWN]
-    return Rejected("BAD_ARGUMENT", f"{field} {rule}; it is {shown}", (("field", field),))
 
 
 def lock_busy(name: str, held: str, retry_after_ms: int | None) -> Rejected:

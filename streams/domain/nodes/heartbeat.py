@@ -3,10 +3,11 @@
 `refuse` judges each on its own node's state, before `join`; the joint command knows no states.
 """
 
+from streams.domain.arguments import within
 from streams.domain.decider import Context, Decision, Rejected, Requester
 from streams.domain.nodes.commands import Heartbeat
 from streams.domain.nodes.events import Beat, Event, NodesHeard
-from streams.domain.nodes.limits import MAX_NUMBER, refuse_name, within
+from streams.domain.nodes.limits import MAX_NUMBER, refuse_name
 from streams.domain.nodes.names import token_of
 from streams.domain.nodes.node import NO_NODE, Node
 from streams.domain.nodes.rejections import node_unknown, not_yours, session_ended

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from streams.domain.arguments import within
 from streams.domain.decider import Context, Decision, Rejected, Requester
 from streams.domain.nodes.commands import DeregisterInstance, RegisterInstance, ReportHealth, UpdateInstance
 from streams.domain.nodes.events import (
@@ -22,7 +23,6 @@ from streams.domain.nodes.limits import (
     refuse_instance,
     refuse_labels,
     refuse_text,
-    within,
 )
 from streams.domain.nodes.names import node_of, token_of
 from streams.domain.nodes.rejections import (

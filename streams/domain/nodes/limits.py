@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from streams.domain.arguments import bad_argument, within
 from streams.domain.decider import Rejected
 from streams.domain.nodes.commands import (
     BrakeSettings,
@@ -13,7 +14,7 @@ from streams.domain.nodes.commands import (
     SweptCount,
 )
 from streams.domain.nodes.names import BRAKE, token_of
-from streams.domain.nodes.rejections import bad_argument, no_session
+from streams.domain.nodes.rejections import no_session
 
 MAX_NODE_NAME: Final = 100
 """So that a session, the name and a token, fits the 128 characters that a command's meta has for it."""
@@ -74,11 +75,6 @@ def refuse_text(field: str, text: str, least: int = 1, most: int = MAX_NAME) -> 
     if least <= len(text) <= most and text.isprintable():
         return None
     return bad_argument(field, f"must have {least} to {most} printable characters", text)
-
-
-def within(field: str, given: int, least: int, most: int) -> Rejected | None:
-    """Return why `given` is out of bounds, or None."""
-    return None if least <= given <= most else bad_argument(field, f"must be {least} to {most}", given)
 
 
 def refuse_labels(field: str, labels: tuple[Label, ...]) -> Rejected | None:

@@ -20,19 +20,9 @@
 Standard library only.
 """
 
-from typing import Final
-
+from streams.domain.arguments import SHOWN
 from streams.domain.decider import Rejected
 from streams.domain.nodes.commands import BrakeSettings
-
-SHOWN: Final = 100
-"""How much of what was given a message repeats."""
-
-
-def bad_argument(field: str, rule: str, given: object) -> Rejected:
-    """An argument out of bounds."""
-    shown = repr(given[:SHOWN] if isinstance(given, str) else given)[:SHOWN]
-    return Rejected("BAD_ARGUMENT", f"{field} {rule}; it is {shown}", (("field", field),))
 
 
 def node_unknown(name: str) -> Rejected:

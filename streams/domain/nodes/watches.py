@@ -1,9 +1,10 @@
 """Deciding how a service is read: at once, or as soon as it has changed. Standard library only."""
 
+from streams.domain.arguments import within
 from streams.domain.decider import Context, Decision, Requester
 from streams.domain.nodes.commands import DiscoverInstances, WatchService, WithdrawWatch
 from streams.domain.nodes.events import Event, WatchEnded, WatchStarted
-from streams.domain.nodes.limits import MAX_WATCH_MS, MAX_WATCHING, within
+from streams.domain.nodes.limits import MAX_WATCH_MS, MAX_WATCHING
 from streams.domain.nodes.rejections import too_many_watching
 from streams.domain.nodes.replies import Reply, ServiceInstances, ServiceWatched, Watching, WatchWithdrawn
 from streams.domain.nodes.service import Service

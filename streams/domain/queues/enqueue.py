@@ -1,18 +1,13 @@
 """Deciding EnqueueMessages: all or none, but for those that belong to another shard. Standard library only."""
 
+from streams.domain.arguments import bad_argument, within
 from streams.domain.decider import Context, Decision, LeaseMs, Rejected, Requester
 from streams.domain.queues.commands import EnqueueMessages, NewMessage
 from streams.domain.queues.dedup import identity, move_window_ms, recall, window_ms
 from streams.domain.queues.draft import Draft, sweep
 from streams.domain.queues.events import EnqueuedMessage, Event, MessagesEnqueued
-from streams.domain.queues.limits import MAX_BATCH, MAX_BATCH_BYTES, refuse_message, within
-from streams.domain.queues.rejections import (
-    bad_argument,
-    batch_too_large,
-    no_subscriptions,
-    payload_too_large,
-    stale_route,
-)
+from streams.domain.queues.limits import MAX_BATCH, MAX_BATCH_BYTES, refuse_message
+from streams.domain.queues.rejections import batch_too_large, no_subscriptions, payload_too_large, stale_route
 from streams.domain.queues.replies import EnqueueResult, MessagesAccepted, Reply
 from streams.domain.queues.resizing import lives_here
 from streams.domain.queues.room import make_room

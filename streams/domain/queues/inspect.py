@@ -6,12 +6,13 @@ A lease that is over is shown until its end is logged: a read foretells nothing.
 from collections.abc import Iterator
 from itertools import islice
 
+from streams.domain.arguments import within
 from streams.domain.decider import Context, Decision
 from streams.domain.queues.body import ENQUEUED_AT, weight
 from streams.domain.queues.commands import InspectQueue, PeekMessages, State
 from streams.domain.queues.events import Event
 from streams.domain.queues.letters import look
-from streams.domain.queues.limits import MAX_LOOKED_AT, MAX_PEEKED, within
+from streams.domain.queues.limits import MAX_LOOKED_AT, MAX_PEEKED
 from streams.domain.queues.replies import (
     GONE,
     Delivery,

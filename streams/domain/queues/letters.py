@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
+from streams.domain.arguments import bad_argument, within
 from streams.domain.decider import Context, Decision, LeaseMs, Rejected
 from streams.domain.queues.body import GROUP
 from streams.domain.queues.commands import ConfirmMoves, PurgeMessages, RedriveMessages
@@ -14,15 +15,8 @@ from streams.domain.queues.events import (
     MessagesRedriven,
     MovesFailed,
 )
-from streams.domain.queues.limits import (
-    MAX_BATCH,
-    MAX_LOOKED_AT,
-    MAX_PURGED,
-    MAX_REASON,
-    refuse_target,
-    within,
-)
-from streams.domain.queues.rejections import bad_argument, batch_too_large
+from streams.domain.queues.limits import MAX_BATCH, MAX_LOOKED_AT, MAX_PURGED, MAX_REASON, refuse_target
+from streams.domain.queues.rejections import batch_too_large
 from streams.domain.queues.replies import MessagesChosen, MovesTaken, Reply
 from streams.domain.queues.standing import standing
 from streams.domain.queues.state import Deliveries, Queue, members

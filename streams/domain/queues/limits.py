@@ -2,9 +2,10 @@
 
 from typing import Final
 
+from streams.domain.arguments import bad_argument, within
 from streams.domain.decider import Rejected
 from streams.domain.queues.commands import NewMessage, Origin
-from streams.domain.queues.rejections import bad_argument, dead_letter_loop, too_many_hops
+from streams.domain.queues.rejections import dead_letter_loop, too_many_hops
 from streams.domain.queues.settings import QueueRoute, QueueSettings
 
 DAY_MS: Final = 86_400_000
@@ -113,11 +114,6 @@ def refuse_place(queue: str, shard: int) -> Rejected | None:
     if "#" in queue:
         return bad_argument("queue", "must be without '#', which stands before the number of a shard", queue)
     return within("shard", shard, 0, MAX_SHARDS - 1)
-
-
-def within(field: str, given: int, least: int, most: int) -> Rejected | None:
-    """Return why `given` is out of bounds, or None."""
-    return None if least <= given <= most else bad_argument(field, f"must be {least} to {most}", given)
 
 
 def refuse_text(field: str, text: str) -> Rejected | None:

@@ -3,13 +3,14 @@
 A receipt holds until its lease is over, whether or not the timer has come.
 """
 
+from streams.domain.arguments import bad_argument, within
 from streams.domain.decider import Context, Decision, Rejected, Requester
 from streams.domain.queues.commands import AckMessages, ExtendLeases, NackMessages, Receipt
 from streams.domain.queues.draft import Draft, return_messages, sweep
 from streams.domain.queues.events import Event, LeasesExtended, MessagesAcked
-from streams.domain.queues.limits import MAX_BATCH, MAX_DELAY_MS, MAX_REASON, within
+from streams.domain.queues.limits import MAX_BATCH, MAX_DELAY_MS, MAX_REASON
 from streams.domain.queues.receive import refuse_lease
-from streams.domain.queues.rejections import bad_argument, batch_too_large, receipt_invalid
+from streams.domain.queues.rejections import batch_too_large, receipt_invalid
 from streams.domain.queues.replies import ReceiptProblem, ReceiptsTaken, RefusedReceipt, Reply
 from streams.domain.queues.settings import QueueSettings
 from streams.domain.queues.state import Queue

@@ -1,17 +1,11 @@
 """Deciding ReceiveMessages and WithdrawReceive. Standard library only."""
 
+from streams.domain.arguments import within
 from streams.domain.decider import Context, Decision, Rejected, Requester
 from streams.domain.queues.commands import ReceiveMessages, WithdrawReceive
 from streams.domain.queues.draft import Draft, ended, kept_by, return_messages, sweep
 from streams.domain.queues.events import Event, MessagesDelivered, ReceiveStarted
-from streams.domain.queues.limits import (
-    MAX_BATCH,
-    MAX_LEASE_MS,
-    MAX_WAIT_MS,
-    MAX_WAITING,
-    MIN_LEASE_MS,
-    within,
-)
+from streams.domain.queues.limits import MAX_BATCH, MAX_LEASE_MS, MAX_WAIT_MS, MAX_WAITING, MIN_LEASE_MS
 from streams.domain.queues.rejections import too_many_waiting
 from streams.domain.queues.replies import Delivery, ReceiveWaiting, ReceiveWithdrawn, Reply
 from streams.domain.queues.settings import QueueSettings

@@ -29,20 +29,13 @@ Standard library only.
 
 from typing import Final
 
+from streams.domain.arguments import SHOWN
 from streams.domain.decider import Rejected
 from streams.domain.queues.events import ReceiveEnd
 from streams.domain.queues.replies import RefusedReceipt
 from streams.domain.queues.settings import QueueRoute
 
-SHOWN: Final = 100
-"""How much of what was given a message repeats."""
 RECEIPTS_SHOWN: Final = 10
-
-
-def bad_argument(field: str, rule: str, given: object) -> Rejected:
-    """An argument out of bounds."""
-    shown = repr(given[:SHOWN] if isinstance(given, str) else given)[:SHOWN]
-    return Rejected("BAD_ARGUMENT", f"{field} {rule}; it is {shown}", (("field", field),))
 
 
 def queue_unknown(queue: str, shard: int) -> Rejected:

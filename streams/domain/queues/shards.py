@@ -1,5 +1,6 @@
 """Deciding what operators do with a shard: create, configure, route, delete; subscriptions. Standard library only."""
 
+from streams.domain.arguments import bad_argument
 from streams.domain.decider import Context, Decision, Rejected
 from streams.domain.queues.commands import (
     AddSubscription,
@@ -28,7 +29,6 @@ from streams.domain.queues.limits import (
     refuse_text,
 )
 from streams.domain.queues.rejections import (
-    bad_argument,
     broadcast_only,
     queue_exists,
     queue_not_empty,
