@@ -22,18 +22,11 @@ from streams.domain.locks.commands import (
 from streams.domain.locks.limits import MAX_WAIT_MS
 from streams.domain.locks.replies import LeaseExtended, LockFreed, LockHeld, LockState, LockWithdrawn
 from streams.wire.keys import name_problem
-from tidelock.client.errors import (
-    ClientClosed,
-    LockLost,
-    NotHeld,
-    OutcomeUnknown,
-    ProtocolViolation,
-    TidelockError,
-)
+from tidelock.client.errors import ClientClosed, LockLost, NotHeld, OutcomeUnknown
 from tidelock.client.lease import Lease
 from tidelock.client.partition import Partition
 from tidelock.client.pending import DONE, Outcome, Pending
-from tidelock.client.rejections import rejection_error
+from tidelock.client.rejections import problem, rejection_error
 from tidelock.client.session import Session
 from tidelock.client.terms import Terms, ms_of
 
@@ -244,17 +237,6 @@ def took(lease: Lease, outcome: Outcome) -> None:
     """Let `lease` be what `outcome` says. At once: the answer to a renewal may be in the same frame."""
     if type(outcome) is LockHeld:
         lease.token, lease.mode, lease.expires_at_ms = outcome.token, outcome.mode, outcome.expires_at
-
-
-def problem(outcome: Outcome, name: str) -> TidelockError:
-    """Return the error for an outcome other than the one hoped for."""
-    if isinstance(outcome, Rejected):
-        return rejection_error(outcome, name)
-    if isinstance(outcome, TidelockError):
-        return outcome
-    return ProtocolViolation(
-        f"The worker answered {type(outcome).__name__}, which does not fit the command. Report it."
-    )
 
 
 def lost(name: str, why: str) -> LockLost:

@@ -5,6 +5,7 @@ from typing import Final
 from streams.domain.decider import Rejected
 from streams.wire.messages import Refused
 from tidelock.client import errors
+from tidelock.client.pending import Outcome
 
 REJECTIONS: Final[dict[str, type[errors.TidelockError]]] = {
     "ALREADY_WAITING": errors.LockError,
@@ -95,3 +96,14 @@ def refusal_error(refused: Refused) -> errors.TidelockError:
     """Return the error for a refusal that ends a command or a connection."""
     cls = REFUSALS.get(refused.code, errors.ConnectionLost if refused.sequence < 0 else errors.Unavailable)
     return cls(refused.message, code=refused.code)
+
+
+def problem(outcome: Outcome, name: str) -> errors.TidelockError:
+    """Return the error for an outcome other than the one hoped for; `name` is the resource it is about."""
+    if isinstance(outcome, Rejected):
+        return rejection_error(outcome, name)
+    if isinstance(outcome, errors.TidelockError):
+        return outcome
+    return errors.ProtocolViolation(
+        f"The worker answered {type(outcome).__name__}, which does not fit the command. Report it."
+    )

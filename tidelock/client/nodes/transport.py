@@ -3,14 +3,13 @@
 import asyncio
 from typing import Any, Final, TypeVar
 
-from streams.domain.decider import Rejected
 from streams.domain.nodes.commands import DiscoverInstances, WatchService, WithdrawWatch
 from streams.domain.nodes.names import SERVICE
 from streams.domain.nodes.replies import ServiceInstances, ServiceWatched
-from tidelock.client.errors import OutcomeUnknown, ProtocolViolation, TidelockError
+from tidelock.client.errors import OutcomeUnknown, ProtocolViolation
 from tidelock.client.partition import Partition
 from tidelock.client.pending import Outcome, Pending
-from tidelock.client.rejections import rejection_error
+from tidelock.client.rejections import problem
 from tidelock.client.session import Session
 
 _R = TypeVar("_R")
@@ -95,14 +94,3 @@ def checked(pending: Pending, outcome: Outcome, wanted: type[_R], about: str) ->
     error = problem(outcome, about)
     error.position = pending.position
     raise error
-
-
-def problem(outcome: Outcome, about: str) -> TidelockError:
-    """Return the error for an outcome other than the one hoped for."""
-    if isinstance(outcome, Rejected):
-        return rejection_error(outcome, about)
-    if isinstance(outcome, TidelockError):
-        return outcome
-    return ProtocolViolation(
-        f"The worker answered {type(outcome).__name__}, which does not fit the command. Report it."
-    )

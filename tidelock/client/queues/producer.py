@@ -23,10 +23,11 @@ from streams.log.positions import Position
 from tidelock.client.clock import sleep_until
 from tidelock.client.errors import QueueFull, QueueUnknown, TidelockError
 from tidelock.client.pending import Outcome, Pending
-from tidelock.client.queues.commands import Queues, problem
+from tidelock.client.queues.commands import Queues
 from tidelock.client.queues.ids import MessageId
 from tidelock.client.queues.puts import MAX_MESSAGES, Lane, OnPut, PendingPut, Put
 from tidelock.client.queues.routes import Routes, shards_of, told_route
+from tidelock.client.rejections import problem
 
 __all__ = ["MAX_MESSAGES", "MAX_UNSENT", "MAX_UNSENT_BYTES", "Producer", "Put"]
 

@@ -8,8 +8,9 @@ import asyncio
 from collections.abc import Sequence
 from typing import Generic, TypeVar
 
+from streams.domain.arguments import within
 from streams.domain.queues.commands import ReceiveMessages
-from streams.domain.queues.limits import MAX_WAIT_MS, within
+from streams.domain.queues.limits import MAX_WAIT_MS
 from streams.domain.queues.replies import Delivery
 from streams.domain.queues.settings import QueueRoute
 from streams.domain.value import value
@@ -17,11 +18,11 @@ from tidelock.client.errors import OutcomeUnknown, QueueUnknown, TidelockError
 from tidelock.client.pending import Pending
 from tidelock.client.queues.access import Access
 from tidelock.client.queues.codecs import Codec
-from tidelock.client.queues.commands import problem, receive_command
+from tidelock.client.queues.commands import receive_command
 from tidelock.client.queues.message import Message, messages_of
 from tidelock.client.queues.routes import FRESH_S
 from tidelock.client.queues.shards import incomplete
-from tidelock.client.rejections import rejection_error
+from tidelock.client.rejections import problem, rejection_error
 from tidelock.client.terms import ms_of
 
 _T = TypeVar("_T")

@@ -9,7 +9,8 @@ from streams.domain.queues.commands import AckMessages, ExtendLeases, Receipt
 from streams.domain.queues.replies import ReceiptsTaken
 from tidelock.client.errors import ReceiptInvalid, TidelockError
 from tidelock.client.pending import Outcome
-from tidelock.client.queues.commands import Queues, nack_command, problem
+from tidelock.client.queues.commands import Queues, nack_command
+from tidelock.client.rejections import problem
 
 Told: TypeAlias = Callable[[TidelockError | None], None]
 

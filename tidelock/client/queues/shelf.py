@@ -15,9 +15,10 @@ from streams.domain.queues.replies import Delivery
 from tidelock.client.clock import Timer
 from tidelock.client.errors import OutcomeUnknown, TidelockError
 from tidelock.client.pending import DONE, Outcome, Pending
-from tidelock.client.queues.commands import Queues, problem
+from tidelock.client.queues.commands import Queues
 from tidelock.client.queues.message import Message
 from tidelock.client.queues.settling import Settler
+from tidelock.client.rejections import problem
 
 WAIT_MS: Final = 20_000
 """How long a receive waits before it is renewed: so long may a consumer that died still be given messages, once."""

@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from streams.domain.decider import Rejected
 from streams.domain.queues import commands, replies
 from streams.domain.queues.settings import shard_name
 from streams.wire.keys import name_problem
-from tidelock.client.errors import BadArgument, ProtocolViolation, TidelockError
+from tidelock.client.errors import BadArgument
 from tidelock.client.partition import Partition
 from tidelock.client.pending import DONE, Outcome, Pending
-from tidelock.client.rejections import rejection_error
+from tidelock.client.rejections import problem, rejection_error
 from tidelock.client.session import Session
 
 _R = TypeVar("_R")
@@ -111,14 +110,3 @@ def check_name(queue: str) -> None:
     refused = name_problem(queue)
     if refused is not None:
         raise rejection_error(refused, queue)
-
-
-def problem(outcome: Outcome, queue: str) -> TidelockError:
-    """Return the error for an outcome other than the one hoped for."""
-    if isinstance(outcome, Rejected):
-        return rejection_error(outcome, queue)
-    if isinstance(outcome, TidelockError):
-        return outcome
-    return ProtocolViolation(
-        f"The worker answered {type(outcome).__name__}, which does not fit the command. Report it."
-    )
