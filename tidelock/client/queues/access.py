@@ -6,9 +6,9 @@ from weakref import WeakValueDictionary
 
 from tidelock.client.membership import Membership
 from tidelock.client.queues.commands import Queues
-from tidelock.client.queues.gathering import GatheringSettler
 from tidelock.client.queues.producer import Producer
 from tidelock.client.queues.routes import Routes
+from tidelock.client.queues.settling import Settler
 
 
 class Access:
@@ -22,13 +22,13 @@ class Access:
         self.consumers: dict[Any, None] = {}
         """Those that lease something."""
         self.tasks: set[asyncio.Task[None]] = set()
-        self._settlers: dict[tuple[int, str], GatheringSettler] = {}
+        self._settlers: dict[tuple[int, str], Settler] = {}
 
-    def settler(self, shard: int, subscription: str) -> GatheringSettler:
+    def settler(self, shard: int, subscription: str) -> Settler:
         """Return what settles deliveries of this shard and subscription."""
         settler = self._settlers.get((shard, subscription))
         if settler is None:
-            settler = GatheringSettler(self.name, shard, subscription, self.queues)
+            settler = Settler(self.name, shard, subscription, self.queues)
             self._settlers[shard, subscription] = settler
         return settler
 

@@ -9,10 +9,10 @@ from streams.domain.queues.replies import ReceiptsTaken
 from tidelock.client.errors import BadArgument, ReceiptInvalid
 from tidelock.client.queues.access import Access
 from tidelock.client.queues.commands import nack_terms
-from tidelock.client.queues.gathering import GatheringSettler
 from tidelock.client.queues.ids import ReceiptId
 from tidelock.client.queues.message import Message
 from tidelock.client.queues.results import Results, raise_refused
+from tidelock.client.queues.settling import Settler
 
 Asked: TypeAlias = Mapping[ReceiptId, Message[Any] | None]
 """Deliveries, each once; with the message where there is one."""
@@ -57,7 +57,7 @@ class Settlements:
         """Keep for so long from now; 0: as long as the queue's lease is."""
         asked = self._checked(given)
         results = Results[ReceiptsTaken](len(asked))
-        shards: dict[GatheringSettler, list[Any]] = {}
+        shards: dict[Settler, list[Any]] = {}
         for place, receipt in enumerate(asked):
             shards.setdefault(self._settler(receipt), []).append((_raw(receipt), results.at(place)))
         for settler, part in shards.items():
@@ -98,7 +98,7 @@ class Settlements:
                 stack.enter_context(settler.gathering())
             yield
 
-    def _settler(self, receipt: ReceiptId) -> GatheringSettler:
+    def _settler(self, receipt: ReceiptId) -> Settler:
         return self._access.settler(receipt.shard, self._subscription)
 
 

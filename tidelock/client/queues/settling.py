@@ -1,6 +1,6 @@
 """Settling: acknowledgements made while a command is under way travel together in the next one."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from typing import Final, TypeAlias
@@ -13,6 +13,9 @@ from tidelock.client.queues.commands import Queues, nack_command
 from tidelock.client.rejections import problem
 
 Told: TypeAlias = Callable[[TidelockError | None], None]
+Extended: TypeAlias = Callable[[ReceiptsTaken | TidelockError], None]
+How: TypeAlias = tuple[float | None, str, bool]
+"""Delay, reason, and whether it was not worked on: deliveries that share them are given back by one command."""
 
 MAX_RECEIPTS: Final = 500
 
@@ -26,6 +29,7 @@ class Settler:
         self.subscription = subscription
         self._queues = queues
         self._acks: list[tuple[Receipt, Told]] = []
+        self._nacks: dict[How, list[tuple[Receipt, Told]]] = {}
         self._busy = False
         self._gathering = 0
         self.riders: dict[Callable[[], None], None] = {}
@@ -40,6 +44,8 @@ class Settler:
         finally:
             self._gathering -= 1
             self._go_on()
+            if not self._gathering:
+                self._send_nacks()
 
     def ack(self, receipt: Receipt, told: Told) -> None:
         """Acknowledge, at once or with those that come meanwhile."""
@@ -50,12 +56,13 @@ class Settler:
         self, receipts: list[Receipt], delay: float | None, reason: str, returned: bool, told: Told
     ) -> None:
         """Give deliveries back. `told` of none: of all; of an error: of that, for all."""
+        if self._gathering and len(receipts) == 1:
+            self._nacks.setdefault((delay, reason, returned), []).append((receipts[0], told))
+            return
         command = nack_command(self.queue, self.shard, self.subscription, receipts, delay, reason, returned)
         self._submit(command, lambda outcome: told(self._error(outcome, receipts[0])))
 
-    def extend(
-        self, receipts: list[Receipt], lease_ms: int, told: Callable[[ReceiptsTaken | TidelockError], None]
-    ) -> None:
+    def extend(self, receipts: list[Receipt], lease_ms: int, told: Extended) -> None:
         """Keep deliveries for longer."""
         command = ExtendLeases(self.queue, self.shard, self.subscription, tuple(receipts), lease_ms)
 
@@ -63,6 +70,16 @@ class Settler:
             told(outcome if type(outcome) is ReceiptsTaken else problem(outcome, self.queue))
 
         self._submit(command, done)
+
+    def extend_each(self, given: Sequence[tuple[Receipt, Extended]], lease_ms: int) -> None:
+        """Keep deliveries for longer, and tell of each what became of it."""
+        for start in range(0, len(given), MAX_RECEIPTS):
+            part = given[start : start + MAX_RECEIPTS]
+
+            def told(outcome: Outcome, part: Sequence[tuple[Receipt, Extended]] = part) -> None:
+                self._tell_extended(part, outcome)
+
+            self.extend([receipt for receipt, _ in part], lease_ms, told)
 
     def _go_on(self) -> None:
         if self._acks and not self._busy and not self._gathering:
@@ -79,6 +96,17 @@ class Settler:
 
         self._busy = True
         self._submit(AckMessages(self.queue, self.shard, self.subscription, receipts), done)
+
+    def _send_nacks(self) -> None:
+        nacks, self._nacks = self._nacks, {}
+        for how, given in nacks.items():
+            for start in range(0, len(given), MAX_RECEIPTS):
+                self._send_nack(how, given[start : start + MAX_RECEIPTS])
+
+    def _send_nack(self, how: How, given: list[tuple[Receipt, Told]]) -> None:
+        receipts = [receipt for receipt, _ in given]
+        command = nack_command(self.queue, self.shard, self.subscription, receipts, *how)
+        self._submit(command, lambda outcome: self._tell(given, outcome))
 
     def _submit(self, command: object, done: Callable[[Outcome], None]) -> None:
         try:
@@ -99,6 +127,17 @@ class Settler:
         for receipt, told in sent:
             what = refused.get(receipt) if refused else None
             told(None if what is None else self._invalid(receipt, what))
+
+    def _tell_extended(self, given: Sequence[tuple[Receipt, Extended]], outcome: Outcome) -> None:
+        if isinstance(outcome, TidelockError):
+            for _, told in given:
+                told(copy(outcome))
+            return
+        assert isinstance(outcome, ReceiptsTaken)
+        refused = {Receipt(each.message, each.token): each.problem for each in outcome.refused}
+        for receipt, told in given:
+            what = refused.get(receipt)
+            told(outcome if what is None else self._invalid(receipt, what))
 
     def _error(self, outcome: Outcome, receipt: Receipt) -> TidelockError | None:
         if type(outcome) is not ReceiptsTaken:
