@@ -3,13 +3,14 @@
 The read model only saves reading: it is not waited for.
 """
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
 import structlog
 
 from streams.domain.queues.settings import shard_name
 from streams.log.accepted import CommitReader
+from streams.log.checkpoint import Checkpoint
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
 from streams.processes.deadlocks.detector import DeadlockDetector
@@ -42,38 +43,39 @@ async def begin_where_the_read_model_is(
     vocabulary: Vocabulary,
 ) -> list[CommitReader]:
     """Restore the tenant's locks into `detector`; return readers from there on. Of what cannot be loaded: `readers`."""
-    begun = []
-    for reader in readers:
-        where = reader.where
-        try:
-            loaded = await store.load(LOCKS, where)
-        except SinkError as error:
-            begun.append(_all_of_it(reader, error))
-            continue
+
+    async def restore(where: PartitionId) -> Checkpoint:
+        loaded = await store.load(LOCKS, where)
         locks = restored_locks(loaded.rows)
         own = {key: lock for key, lock in locks.items() if tenant_of(key) == tenant}
         detector.restore(where, loaded.checkpoint.events, own)
-        begun.append(CommitReader(where, vocabulary, loaded.checkpoint))
-    return begun
+        return loaded.checkpoint
+
+    return [await _begun(reader, vocabulary, restore) for reader in readers]
 
 
 async def begin_where_moves_are_known(
     reads: MovingReads, moves: Moves, tenant: str, readers: Iterable[CommitReader], vocabulary: Vocabulary
 ) -> list[CommitReader]:
     """Restore what of the tenant is on its way into `moves`; return readers from there on, else `readers`."""
-    begun = []
-    for reader in readers:
-        where = reader.where
-        try:
-            known = await reads.moving(tenant, where)
-        except SinkError as error:
-            begun.append(_all_of_it(reader, error))
-            continue
+
+    async def restore(where: PartitionId) -> Checkpoint:
+        known = await reads.moving(tenant, where)
         for row in known.rows:
             source = Source(where, shard_name(row.queue, row.shard), row.subscription)
             moves.restore(Lane(source, row.target), row.messages, Span(row.first, row.last))
-        begun.append(CommitReader(where, vocabulary, known.checkpoint))
-    return begun
+        return known.checkpoint
+
+    return [await _begun(reader, vocabulary, restore) for reader in readers]
+
+
+async def _begun(
+    reader: CommitReader, vocabulary: Vocabulary, restore: Callable[[PartitionId], Awaitable[Checkpoint]]
+) -> CommitReader:
+    try:
+        return CommitReader(reader.where, vocabulary, await restore(reader.where))
+    except SinkError as error:
+        return _all_of_it(reader, error)
 
 
 def _all_of_it(reader: CommitReader, error: SinkError) -> CommitReader:
