@@ -13,7 +13,7 @@ from api.queries.texts import text_of
 from api.types.queue_pages import QueueConnection
 from api.types.queues import Queue, queue_now, selects_whole
 from api.types.scalars import At, Position
-from streams.domain.queues.settings import shard_name
+from streams.domain.arguments import shard_name
 from streams.log.positions import Position as LogPosition
 from streams.projections.queues.reads import KIND, QueueFilter, QueueRow
 from streams.projections.reads import Moment

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import structlog
 
-from streams.domain.queues.settings import shard_name
+from streams.domain.arguments import shard_name
 from streams.log.accepted import CommitReader
 from streams.log.checkpoint import Checkpoint
 from streams.log.positions import PartitionId

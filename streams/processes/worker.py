@@ -52,10 +52,9 @@ from tidelock.client.client import Client
 from tidelock.client.errors import BadArgument, ConnectionLost, TidelockError
 
 EXIT_LOG = 6
-ALL: tuple[KindSpec, ...] = tuple(dict.fromkeys((*KINDS, NODES)))
 
 
-async def run(settings: ProcessesSettings, kinds: tuple[KindSpec, ...] = ALL) -> int:
+async def run(settings: ProcessesSettings, kinds: tuple[KindSpec, ...] = KINDS) -> int:
     """Run until SIGTERM or SIGINT, or until a log cannot be read on. Return the exit code."""
     log, end = structlog.get_logger("tidelock.processes"), Ending()
     end.on_signals()
@@ -216,7 +215,7 @@ async def _sweep(
     await sweeper.run()
 
 
-def main(kinds: tuple[KindSpec, ...] = ALL) -> int:
+def main(kinds: tuple[KindSpec, ...] = KINDS) -> int:
     """Run with the settings of the environment, beside workers that serve (some of) these kinds."""
     settings = settings_of("The process's", ProcessesSettings)
     if settings is None:

@@ -5,8 +5,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from streams.domain.arguments import shard_name
 from streams.domain.queues import events as e
-from streams.domain.queues.settings import shard_name
 from streams.replay.verify import Decided
 from streams.wire.shards import MAX_SHARDS
 from tidelock.client.queues.ids import MessageId

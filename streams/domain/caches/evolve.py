@@ -9,7 +9,7 @@ from immutables import Map
 from streams.domain.caches import fold_entries, fold_listeners
 from streams.domain.caches.events import CacheClosing, CacheConfigured, CacheCreated, CacheDeleted, Event
 from streams.domain.caches.state import ABSENT, Cache, changed
-from streams.domain.queues.fifo import EMPTY
+from streams.domain.structures.fifo import EMPTY
 
 
 def evolve(cache: Cache, event: Event) -> Cache:

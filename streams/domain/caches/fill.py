@@ -1,6 +1,6 @@
 """Deciding FillEntry, FailFill and InvalidateTag: what is loaded, and what is not to be. Standard library only."""
 
-from streams.domain.arguments import bad_argument
+from streams.domain.arguments import bad_argument, refuse_text
 from streams.domain.caches import events as e
 from streams.domain.caches.commands import FailFill, FillEntry, InvalidateTag, LineState
 from streams.domain.caches.draft import Draft
@@ -14,7 +14,6 @@ from streams.domain.caches.state import Fill
 from streams.domain.caches.sweep import sweep
 from streams.domain.caches.write import lifetime
 from streams.domain.decider import Decision, Requester
-from streams.domain.queues.limits import refuse_text
 
 
 def fill(command: FillEntry, who: Requester, draft: Draft) -> Decision[e.Event, Reply]:

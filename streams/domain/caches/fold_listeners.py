@@ -7,7 +7,7 @@ from immutables import Map
 from streams.domain.caches import events as e
 from streams.domain.caches.desk import Desk
 from streams.domain.caches.state import NEVER, NEW_LISTENER, Cache, Entry, Line, Listener, changed
-from streams.domain.queues.fifo import EMPTY
+from streams.domain.structures.fifo import EMPTY
 
 OfListener: TypeAlias = (
     e.ListenerJoined

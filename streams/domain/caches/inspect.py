@@ -5,6 +5,7 @@ What is over is shown until its end is logged: a read foretells nothing.
 
 from typing import Final
 
+from streams.domain.arguments import refuse_text
 from streams.domain.caches.commands import InspectEntry
 from streams.domain.caches.events import Event
 from streams.domain.caches.replies import (
@@ -20,7 +21,6 @@ from streams.domain.caches.replies import (
 )
 from streams.domain.caches.state import BLANK, Cache, Entry
 from streams.domain.decider import Decision
-from streams.domain.queues.limits import refuse_text
 
 MAX_SHOWN: Final = 100
 GONE: Final = EntryValue(b"", (), gone=True)

@@ -2,13 +2,13 @@
 
 from typing import Final, get_args
 
+from streams.domain.arguments import shard_name
 from streams.domain.caches import decider
 from streams.domain.caches.commands import Command, InspectCache, InspectEntry
 from streams.domain.caches.events import Event
 from streams.domain.caches.inspect import attached, sessions_of, shown
 from streams.domain.caches.replies import Attached, Reply
 from streams.domain.kind import CommandSpec, KindSpec
-from streams.domain.queues.settings import shard_name
 
 READS: Final = (InspectEntry, InspectCache)
 """Without answers that are kept. ReadEntry is none of them: it grants lines, and a repeat must get the same one."""

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from typing import Final
 
-from streams.domain.arguments import bad_argument, within
+from streams.domain.arguments import bad_argument, refuse_text, within
 from streams.domain.caches.rejections import value_too_large
 from streams.domain.caches.settings import CacheSettings
 from streams.domain.decider import Rejected
-from streams.domain.queues.limits import refuse_text
 
 DAY_MS: Final = 86_400_000
 MAX_VALUE: Final = 65_536

@@ -1,6 +1,6 @@
 """Deciding ReadEntry and WithdrawWait. Standard library only."""
 
-from streams.domain.arguments import within
+from streams.domain.arguments import refuse_text, within
 from streams.domain.caches import events as e
 from streams.domain.caches.advance import advance, end_wait, grant, start_fill
 from streams.domain.caches.commands import LineState, ReadEntry, WithdrawWait
@@ -18,7 +18,6 @@ from streams.domain.caches.settle import outcome
 from streams.domain.caches.state import owner_of
 from streams.domain.caches.sweep import lose_expired, sweep
 from streams.domain.decider import Decision, Rejected, Requester
-from streams.domain.queues.limits import refuse_text
 
 
 def read(command: ReadEntry, who: Requester, draft: Draft) -> Decision[e.Event, Reply]:

@@ -9,7 +9,7 @@ from typing import Final
 
 from immutables import Map
 
-from streams.domain.queues.fifo import EMPTY, Fifo
+from streams.domain.structures.fifo import EMPTY, Fifo
 from streams.domain.value import value
 
 SLACK: Final = 64

@@ -15,8 +15,8 @@ from streams.domain.caches.events import LineCall, ListenerEnd, Purpose, WaitSta
 from streams.domain.caches.recency import NOTHING, Recency
 from streams.domain.caches.settings import CacheSettings
 from streams.domain.decider import LeaseMs
-from streams.domain.queues.agenda import NOTHING_DUE, Agenda
-from streams.domain.queues.fifo import EMPTY, Fifo
+from streams.domain.structures.agenda import NOTHING_DUE, Agenda
+from streams.domain.structures.fifo import EMPTY, Fifo
 from streams.domain.value import value
 
 Client: TypeAlias = tuple[str, str]

@@ -11,7 +11,7 @@ from streams.domain.caches.changes import remove
 from streams.domain.caches.draft import BATCH, Draft
 from streams.domain.caches.limits import MAX_EVENTS
 from streams.domain.caches.state import MAX_CHANGING, Job, owner_of
-from streams.domain.queues.heap import rising
+from streams.domain.structures.heap import rising
 
 
 def sweep(draft: Draft) -> None:

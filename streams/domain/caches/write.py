@@ -1,6 +1,6 @@
 """Deciding WriteEntry, DeleteEntry, WriteBack and WarmEntries. Standard library only."""
 
-from streams.domain.arguments import bad_argument, within
+from streams.domain.arguments import bad_argument, refuse_text, within
 from streams.domain.caches import events as e
 from streams.domain.caches.changes import carry_out, conflicts, must_recall, own_line, waits_for_lines
 from streams.domain.caches.commands import DeleteEntry, NewEntry, WarmEntries, WriteBack, WriteEntry
@@ -22,7 +22,6 @@ from streams.domain.caches.settings import CacheSettings
 from streams.domain.caches.settle import outcome
 from streams.domain.caches.sweep import sweep
 from streams.domain.decider import Decision, Rejected, Requester
-from streams.domain.queues.limits import refuse_text
 
 
 def write(command: WriteEntry, who: Requester, draft: Draft) -> Decision[e.Event, Reply]:

@@ -12,9 +12,9 @@ from immutables import Map
 
 from streams.domain.decider import LeaseMs
 from streams.domain.queues.commands import Origin
-from streams.domain.queues.fifo import EMPTY, Fifo
 from streams.domain.queues.limits import MAX_DEDUP_IDS, MOVE_WINDOW_MS
 from streams.domain.queues.settings import QueueSettings
+from streams.domain.structures.fifo import EMPTY, Fifo
 from streams.domain.value import value
 
 FORGET_AT_LEAST: Final = 64

@@ -10,7 +10,6 @@ from typing import Any
 
 from streams.domain.queues.body import ENQUEUED_AT, GROUP, ORIGIN, PAYLOAD, PRIORITY, Body
 from streams.domain.queues.groups import NOBODY, joined, left, with_leased
-from streams.domain.queues.heap import push
 from streams.domain.queues.numbered import Numbered
 from streams.domain.queues.state import (
     NO_LANE,
@@ -24,6 +23,7 @@ from streams.domain.queues.state import (
     queue_copy,
 )
 from streams.domain.queues.turns import cleaned, since, turn
+from streams.domain.structures.heap import push
 
 
 class Desk:

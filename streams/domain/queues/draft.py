@@ -21,12 +21,12 @@ from streams.domain.queues.events import (
     ReturnCause,
 )
 from streams.domain.queues.evolve import evolve
-from streams.domain.queues.heap import rising
 from streams.domain.queues.limits import MAX_BATCH, MAX_DECISION_BYTES, MAX_DUE, MAX_EVENTS
 from streams.domain.queues.replies import Reply
 from streams.domain.queues.settings import QueueSettings
 from streams.domain.queues.state import Deliveries, Held, Queue, Wait, deliverable
 from streams.domain.queues.turns import choose
+from streams.domain.structures.heap import rising
 
 NUMBER_BYTES = 24
 """What a message takes in an event, at the most."""

@@ -36,9 +36,9 @@ from streams.domain.queues.events import (
     SubscriptionAdded,
     SubscriptionRemoved,
 )
-from streams.domain.queues.fifo import Fifo
 from streams.domain.queues.numbered import NOTHING
 from streams.domain.queues.state import ABSENT, NOTHING_TO_DELIVER, Deliveries, Queue, Wait
+from streams.domain.structures.fifo import Fifo
 
 
 def evolve(queue: Queue, event: Event) -> Queue:

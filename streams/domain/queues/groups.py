@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from streams.domain.queues.heap import SLACK, Heap, heap_of, items, pop, push
+from streams.domain.structures.heap import SLACK, Heap, heap_of, items, pop, push
 from streams.domain.value import value
 
 

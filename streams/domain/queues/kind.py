@@ -2,6 +2,7 @@
 
 from typing import Final, get_args
 
+from streams.domain.arguments import shard_name
 from streams.domain.kind import CommandSpec, KindSpec
 from streams.domain.queues import decider
 from streams.domain.queues.commands import Command, InspectQueue, PeekMessages
@@ -9,7 +10,6 @@ from streams.domain.queues.events import Event
 from streams.domain.queues.inspect import attached, shown
 from streams.domain.queues.replies import MessageBody, Reply
 from streams.domain.queues.sessions import sessions_of
-from streams.domain.queues.settings import shard_name
 
 READS: Final = (PeekMessages, InspectQueue)
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from streams.domain.arguments import bad_argument, within
+from streams.domain.arguments import bad_argument, refuse_text, within
 from streams.domain.decider import Rejected
 from streams.domain.queues.commands import NewMessage, Origin
 from streams.domain.queues.rejections import dead_letter_loop, too_many_hops
@@ -26,7 +26,6 @@ MAX_BYTES: Final = 1 << 36
 MAX_PAYLOAD: Final = 131_072
 MAX_PRIORITY: Final = 9
 MAX_SHARDS: Final = 64
-MAX_NAME: Final = 256
 MAX_HEADERS: Final = 32
 MAX_HEADER_VALUE: Final = 1_024
 MAX_REASON: Final = 500
@@ -114,13 +113,6 @@ def refuse_place(queue: str, shard: int) -> Rejected | None:
     if "#" in queue:
         return bad_argument("queue", "must be without '#', which stands before the number of a shard", queue)
     return within("shard", shard, 0, MAX_SHARDS - 1)
-
-
-def refuse_text(field: str, text: str) -> Rejected | None:
-    """Return why `text` cannot be a name, or None."""
-    if 1 <= len(text) <= MAX_NAME and text.isprintable():
-        return None
-    return bad_argument(field, f"must have 1 to {MAX_NAME} printable characters", text)
 
 
 def refuse_message(m: NewMessage) -> Rejected | None:

@@ -9,7 +9,6 @@ from typing import TypeAlias, assert_never
 
 from immutables import Map
 
-from streams.domain.queues.agenda import NOTHING_DUE
 from streams.domain.queues.body import GROUP, PAYLOAD
 from streams.domain.queues.desk import Desk, without
 from streams.domain.queues.events import (
@@ -27,6 +26,7 @@ from streams.domain.queues.events import (
     ReceiveStarted,
 )
 from streams.domain.queues.state import Deliveries, Lease, Past, Queue, Wait
+from streams.domain.structures.agenda import NOTHING_DUE
 
 Progress: TypeAlias = (
     MessagesDelivered

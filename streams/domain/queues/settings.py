@@ -58,8 +58,3 @@ class QueueRoute:
     def is_changing(self) -> bool:
         """Whether a change of shards is under way."""
         return self.shards != self.previous
-
-
-def shard_name(queue: str, shard: int) -> str:
-    """Return the name by which a shard is placed: of shard 0 the queue's own."""
-    return queue if shard == 0 else f"{queue}#{shard}"

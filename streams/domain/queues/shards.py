@@ -1,6 +1,6 @@
 """Deciding what operators do with a shard: create, configure, route, delete; subscriptions. Standard library only."""
 
-from streams.domain.arguments import bad_argument
+from streams.domain.arguments import bad_argument, refuse_text
 from streams.domain.decider import Context, Decision, Rejected
 from streams.domain.queues.commands import (
     AddSubscription,
@@ -26,7 +26,6 @@ from streams.domain.queues.limits import (
     refuse_route,
     refuse_settings,
     refuse_shard,
-    refuse_text,
 )
 from streams.domain.queues.rejections import (
     broadcast_only,

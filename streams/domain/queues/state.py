@@ -11,15 +11,15 @@ from typing import Any, Final
 from immutables import Map
 
 from streams.domain.decider import LeaseMs
-from streams.domain.queues.agenda import NOTHING_DUE, Agenda
 from streams.domain.queues.body import Body
 from streams.domain.queues.dedup import NOTHING_KNOWN, Dedup
 from streams.domain.queues.events import ReceiveEnd
-from streams.domain.queues.fifo import EMPTY, Fifo
 from streams.domain.queues.groups import Group
-from streams.domain.queues.heap import Heap
 from streams.domain.queues.numbered import NOTHING, Numbered
 from streams.domain.queues.settings import QueueRoute, QueueSettings
+from streams.domain.structures.agenda import NOTHING_DUE, Agenda
+from streams.domain.structures.fifo import EMPTY, Fifo
+from streams.domain.structures.heap import Heap
 from streams.domain.value import value
 
 PRIORITIES: Final = 10

@@ -13,10 +13,10 @@ from typing import Final, TypeAlias
 from streams.domain.decider import LeaseMs
 from streams.domain.queues.body import ENQUEUED_AT, GROUP, Body, weight
 from streams.domain.queues.events import Attempt
-from streams.domain.queues.fifo import EMPTY
 from streams.domain.queues.groups import Group
-from streams.domain.queues.heap import SLACK, heap_of, items, pop, rising
 from streams.domain.queues.state import NO_LANE, PRIORITIES, Deliveries, Lane, Queue, members
+from streams.domain.structures.fifo import EMPTY
+from streams.domain.structures.heap import SLACK, heap_of, items, pop, rising
 
 MAX_ATTACHED: Final = 480 * 1024
 """Bytes of the bodies that one answer names: with what surrounds them it fits a frame of the direct lane, 512 KiB."""

@@ -7,8 +7,9 @@ See `streams.projections.reads`. A queue is one to 64 shards, each of its own pa
 from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol, TypeAlias
 
+from streams.domain.arguments import shard_name
 from streams.domain.queues.commands import State
-from streams.domain.queues.settings import QueueRoute, QueueSettings, shard_name
+from streams.domain.queues.settings import QueueRoute, QueueSettings
 from streams.domain.value import value
 from streams.log.positions import PartitionId, Position
 from streams.projections.reads import AsOf, AuditFilter, AuditRow, Moment, ProjectedRow

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from sys import intern
 from typing import Final
 
-from streams.domain.queues.settings import shard_name
+from streams.domain.arguments import shard_name
 from streams.domain.value import value
 from streams.projections.queues.tables import QUEUE_DELIVERIES, QUEUE_SHARDS, QUEUE_SUBSCRIPTIONS
 from streams.projections.table import Row, Table

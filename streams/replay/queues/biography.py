@@ -4,7 +4,7 @@ From the logs alone. A message that was moved names the one that it was before; 
 walks the shards of the queue that it went to.
 """
 
-from streams.domain.queues.settings import shard_name
+from streams.domain.arguments import shard_name
 from streams.domain.value import value
 from streams.log.vocabulary import Vocabulary
 from streams.replay.errors import BeforeTheLog, MessageUnknown, NeverUsed

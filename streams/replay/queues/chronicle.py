@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
 
+from streams.domain.arguments import shard_name
 from streams.domain.queues import events as e
-from streams.domain.queues.settings import shard_name
 from streams.domain.value import value
 from streams.log.accepted import AcceptedCommit
 from streams.log.vocabulary import Vocabulary

@@ -17,7 +17,6 @@ from streams.domain.nodes.kind import NODES
 from streams.domain.nodes.replies import NodeState
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
-from streams.processes.worker import ALL
 from streams.replay.walk import verify_partition
 from tests.integration.engine.cluster import until
 from tests.unit.nodes.spec import SERVICE, offer
@@ -46,7 +45,7 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Local
 
 
 def connect(stack: LocalStack) -> Any:
-    return tidelock.connect(*stack.addresses.workers, token=DEV.chosen(stack.settings.home), kinds=ALL)
+    return tidelock.connect(*stack.addresses.workers, token=DEV.chosen(stack.settings.home))
 
 
 def acquire(name: str, wait_ms: int = 0) -> AcquireLock:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.integration.engine.cluster import Cluster
+from tests.integration.engine.cluster import Cluster, until
 from tests.integration.engine.conftest import broker, cluster
 from tidelock.client.client import Client
 from tidelock.local.stack import LocalStack
@@ -15,9 +15,10 @@ __all__ = ["broker", "cluster"]
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def standing(broker: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cluster]:
-    """A worker that stays."""
+    """A worker that stays, and decides already: commands wait less long for one than clients of tests do."""
     one = Cluster(broker, tmp_path_factory.mktemp("standing"))
-    await one.worker("standing")
+    worker = await one.worker("standing")
+    await until(worker.ready)
     yield one
     await one.end()
 

@@ -63,7 +63,8 @@ async def run(standing: Cluster, *args: str, given: bytes = b"") -> Ran:
 
 
 async def test_a_message_goes_in_and_out(standing: Cluster) -> None:
-    assert (await run(standing, "create", "cli/a", "--max-attempts", "1")).out == "created cli/a, 1 shards\n"
+    made = await run(standing, "create", "cli/a", "--max-attempts", "1")
+    assert (made.code, made.out, made.err) == (0, "created cli/a, 1 shards\n", "")
     put = await run(standing, "put", "cli/a", "hello", "--group", "g", "--header", "trace=7", "--json")
     assert put.json["duplicate"] is False
     stats = (await run(standing, "stats", "cli/a", "--json")).json

@@ -3,10 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.domain.queues.agenda import NOTHING_DUE
-from streams.domain.queues.fifo import EMPTY, Fifo
-from streams.domain.queues.heap import Heap, merge, pop, push, rising
 from streams.domain.queues.numbered import NOTHING
+from streams.domain.structures.agenda import NOTHING_DUE
+from streams.domain.structures.fifo import EMPTY, Fifo
+from streams.domain.structures.heap import Heap, merge, pop, push, rising
 
 numbers = st.lists(st.integers(0, 99))
 gaps = st.integers(0, 3) | st.sampled_from([31, 32, 1_000, 32 * 1_024, 100_000])

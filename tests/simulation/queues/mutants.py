@@ -18,7 +18,7 @@ from streams.domain.queues import (
 from streams.domain.queues.commands import EnqueueMessages, Receipt
 from streams.domain.queues.desk import Desk
 from streams.domain.queues.events import LeasesExtended, MessagesAcked, MessagesReturned, Return
-from streams.domain.queues.heap import rising
+from streams.domain.structures.heap import rising
 from streams.processes.mover.targets import Targets
 from tests.simulation.mutants.mutant import Mutant
 from tidelock.client.queues import producer

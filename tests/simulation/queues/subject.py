@@ -5,10 +5,11 @@ from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from streams.domain.arguments import shard_name
 from streams.domain.queues.commands import CreateQueue, EnqueueMessages, NewMessage
 from streams.domain.queues.events import MessagesRedriven
 from streams.domain.queues.kind import QUEUES
-from streams.domain.queues.settings import QueueRoute, shard_name
+from streams.domain.queues.settings import QueueRoute
 from streams.log.positions import PartitionId
 from streams.wire.keys import key_of
 from streams.wire.murmur2 import partition_of

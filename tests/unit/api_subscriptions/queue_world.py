@@ -10,6 +10,7 @@ from api.subscriptions.queues import LiveQueues
 from api.subscriptions.streams import KindStreams
 from storage.memory.projections import MemoryProjectionStore
 from storage.memory.queues import MemoryQueueReads
+from streams.domain.arguments import shard_name
 from streams.domain.queues.commands import (
     AckMessages,
     CreateQueue,
@@ -19,7 +20,7 @@ from streams.domain.queues.commands import (
     ReceiveMessages,
 )
 from streams.domain.queues.kind import QUEUES
-from streams.domain.queues.settings import QueueRoute, shard_name
+from streams.domain.queues.settings import QueueRoute
 from streams.log.accepted import CommitReader
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary

@@ -3,7 +3,7 @@
 import pytest
 
 from streams.domain.queues.commands import ConfirmMoves, NewMessage
-from streams.domain.queues.heap import SLACK, rising
+from streams.domain.structures.heap import SLACK, rising
 from tests.unit.queues.spec import NAME, ack, nack, new, purge, put, queue, redrive, take
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from streams.domain.arguments import shard_name
 from streams.domain.queues import commands, replies
-from streams.domain.queues.settings import shard_name
 from streams.wire.keys import name_problem
 from tidelock.client.errors import BadArgument
 from tidelock.client.partition import Partition

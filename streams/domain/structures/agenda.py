@@ -9,7 +9,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from immutables import Map
 
-from streams.domain.queues.heap import SLACK, Heap, heap_of, pop, push
+from streams.domain.structures.heap import SLACK, Heap, heap_of, pop, push
 from streams.domain.value import value
 
 K = TypeVar("K")
