@@ -1,0 +1,1 @@
+"""Caches: lines of entries kept here, coherent by a directory. See docs/protocols/caches.md."""
