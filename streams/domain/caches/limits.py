@@ -25,8 +25,8 @@ MAX_SHARERS: Final = 1_000
 """Lines of one entry; further readers get the value without a line."""
 MAX_LINES: Final = 100_000
 """Lines of one listener, likewise."""
-MAX_CALLS: Final = 500
-"""Calls that one listener has not acknowledged; then it is told to join anew."""
+MAX_CALLS: Final = 400
+"""Calls that one listener has not acknowledged; then it is told to join anew. One answer tells all: it fits a frame."""
 MAX_DROPPED: Final = 500
 MAX_WAITS: Final = 10_000
 MAX_WAITS_OF_ENTRY: Final = 1_000
@@ -41,7 +41,7 @@ MAX_EVENTS: Final = 200
 MAX_DECISION_BYTES: Final = 360 * 1024
 """Where it stops, too; a command's own value and calls come on top."""
 MAX_ATTACHED: Final = 768 * 1024
-"""Bytes of the values with which one decision answers those who wait."""
+"""Bytes of the values with which one decision answers those who wait: an answer each, in as many frames as it takes."""
 
 _SETTINGS: Final = (
     ("max_entries", 1, MAX_ENTRIES),

@@ -49,7 +49,7 @@ def test_small_bounds_change_nothing(seed: int) -> None:
     rng = Random(seed)
     small = replace(FAST, max_entries=rng.choice((1, 2)), ttl_ms=rng.choice((0, 40, 200)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(draft, "MAX_CALLS", rng.choice((1, 2, 500)))
+        patch.setattr(draft, "MAX_CALLS", rng.choice((1, 2, 400)))
         patch.setattr(draft, "MAX_EVENTS", rng.choice((1, 3)))
         world = World(seed, small).run(1_200).settle()
         world.check_quiet()
