@@ -2,11 +2,9 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 import tidelock
 from storage.kafka.log import KafkaTopicReader
@@ -21,7 +19,6 @@ from streams.replay.walk import verify_partition
 from tests.integration.engine.cluster import until
 from tests.unit.nodes.spec import SERVICE, offer
 from tidelock.client.client import Client
-from tidelock.local.settings import StackSettings
 from tidelock.local.stack import LocalStack
 from tidelock.local.tokens import DEV
 
@@ -32,16 +29,6 @@ pytestmark = [
 ]
 LOCKS = 1_000
 NEVER_MS = 600_000
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalStack]:
-    settings = StackSettings(
-        home=tmp_path_factory.mktemp("sweeper"), workers=1, projectors=0, processes=2, apis=0,
-        parts=frozenset({"kafka"}), jvm_cache=False, worker_module="tests.integration.processes.nodes_worker",
-    )  # fmt: skip
-    async with LocalStack(settings, print) as stack:
-        yield stack
 
 
 def connect(stack: LocalStack) -> Any:
