@@ -50,4 +50,7 @@ class KindSpec:
     When one ends, the engine has each such key decide `streams.domain.session.SessionGone`.
     """
     attached: Callable[[Any, Any], tuple[object, ...]] | None = None
-    """(state of the key, reply) -> values of `replies` that the reply only names, joined when the answer is sent."""
+    """(state of the key, reply) -> values of `replies` that the reply only names, joined when the answer is sent.
+
+    Of commands that were decided as one, each gets what the key that it names has.
+    """

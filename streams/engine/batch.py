@@ -106,8 +106,16 @@ class Batch(CommitDraft):
                 _tell(self.undecided, pending, self.vocabulary.encode_reply(INTERNAL))
             return
         self._decide(joint, CommandSpec(type(joint.command), deduplicated=False))
-        for pending in admitted:
-            _tell(self.deliveries, pending, self.decisions[-1].reply)
+        self._tell_each(admitted, self.decisions[-1].reply)
+
+    def _tell_each(self, gathered: list[Pending], reply: bytes) -> None:
+        """Answer each with what its own key's state joins to the answer that they share."""
+        decoded = None if self.vocabulary.kind.attached is None else self.vocabulary.decode_reply(reply)
+        for pending in gathered:
+            if pending.reply_to is not None:
+                payloads = () if decoded is None else self.payloads(pending.key, decoded)
+                answer = Answer(pending.meta.sequence, False, reply, payloads)
+                self.deliveries.append((pending.reply_to, answer))
 
     def _not_gathered(self, pending: Pending, spec: CommandSpec) -> Rejected | None:
         """Return why the command is refused by itself, by the state of the key that it names."""

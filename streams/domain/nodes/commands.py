@@ -124,7 +124,10 @@ class EvictNode:
 
 @value
 class DrainNode:
-    """An operator's: the node lives on and gets no new work. Until its session ends, or `UndrainNode`."""
+    """An operator's: the node lives on and gets no new work. Until its session ends, or `UndrainNode`.
+
+    The node is told with its next heartbeat, and offers its instances as draining (`RegisterInstance`).
+    """
 
     name: str
     why: str
@@ -175,6 +178,8 @@ class RegisterInstance:
     """So many passed checks in a row make it healthy: 1 to 100."""
     fall: int
     """So many failed checks in a row make it unhealthy: 1 to 100."""
+    draining: bool
+    """Whether its node is to get no new work: it stays in discovery, and is not to be chosen."""
 
 
 @value

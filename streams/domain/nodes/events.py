@@ -49,6 +49,8 @@ class Instance:
     healthy: bool
     reason: str
     """Of the check that made it (un)healthy; empty: none did yet."""
+    draining: bool
+    """Its node is to get no new work: nobody is to choose it."""
     version: int
     """The service's, as of the instance's last change."""
 

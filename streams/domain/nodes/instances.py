@@ -83,6 +83,7 @@ def _asked(c: RegisterInstance, who: Requester, known: Instance | None, version:
         c.fall,
         known.healthy if known is not None and goes_on else c.healthy,
         known.reason if known is not None and goes_on else "",
+        c.draining,
         version,
     )
 

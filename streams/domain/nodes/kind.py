@@ -16,9 +16,9 @@ from streams.domain.nodes.commands import (
 from streams.domain.nodes.events import Event, NodesHeard
 from streams.domain.nodes.heartbeat import Heartbeats, heard_keys, join, refuse
 from streams.domain.nodes.inspect import shown
+from streams.domain.nodes.joined import attached
 from streams.domain.nodes.names import BRAKE, SERVICE
-from streams.domain.nodes.replies import Reply, ServiceInstances
-from streams.domain.nodes.watches import attached
+from streams.domain.nodes.replies import NodeDrains, Reply, ServiceInstances
 
 READS: Final = (InspectNode, DiscoverInstances, InspectBrake)
 
@@ -42,7 +42,7 @@ NODES: Final = KindSpec(
     decider=decider,
     commands=tuple(_spec(each) for each in get_args(Command)),
     events=get_args(Event),
-    replies=(*get_args(Reply), ServiceInstances),
+    replies=(*get_args(Reply), ServiceInstances, NodeDrains),
     key_of=_key,
     shown=shown,
     event_keys={NodesHeard: heard_keys},

@@ -27,9 +27,14 @@ class NodeJoined:
 
 @value
 class Heard:
-    """Answer to Heartbeat."""
+    """Answer to Heartbeat. `NodeDrains` comes with it as long as the node is drained."""
 
     at: int
+
+
+@value
+class NodeDrains:
+    """The node is to get no new work; joined to answers, for it is rare and `Heard` is not."""
 
 
 @value

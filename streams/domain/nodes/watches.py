@@ -6,7 +6,7 @@ from streams.domain.nodes.commands import DiscoverInstances, WatchService, Withd
 from streams.domain.nodes.events import Event, WatchEnded, WatchStarted
 from streams.domain.nodes.limits import MAX_WATCH_MS, MAX_WATCHING
 from streams.domain.nodes.rejections import too_many_watching
-from streams.domain.nodes.replies import Reply, ServiceInstances, ServiceWatched, Watching, WatchWithdrawn
+from streams.domain.nodes.replies import Reply, ServiceWatched, Watching, WatchWithdrawn
 from streams.domain.nodes.service import Service
 from streams.domain.nodes.service_draft import ROOM_FOR_ONE, Draft, ended
 
@@ -53,10 +53,3 @@ def discover(command: DiscoverInstances, service: Service) -> Decision[Event, Re
 def answer_of(event: WatchEnded) -> ServiceWatched:
     """Return what somebody is told whose wait a change or time has ended."""
     return ServiceWatched(event.version, changed=event.cause == "CHANGED")
-
-
-def attached(state: object, reply: object) -> tuple[object, ...]:
-    """Return the instances that `reply` announces, as they are now."""
-    if isinstance(reply, ServiceWatched) and reply.changed and isinstance(state, Service):
-        return (ServiceInstances(state.version, tuple(state.instances.values())),)
-    return ()

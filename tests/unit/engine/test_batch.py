@@ -272,6 +272,15 @@ def test_a_payload_is_logged_once_and_joined_when_the_answer_is_sent() -> None:
     assert repeat.deliveries[0][1].payloads == (content,)
 
 
+def test_what_is_joined_to_the_answers_of_gathered_commands_is_of_the_key_that_each_names() -> None:
+    bench = Bench()
+    bench.sealed(Put("b", b"mine"))
+    batch = bench.batch()
+    batch.coalesce(tuple(bench.pending(Beat(name)) for name in ("a", "b")), toy.VOCABULARY.specs[Beat])
+    content = toy.VOCABULARY.encode_reply(Content(b"mine"))
+    assert [answer.payloads for _, answer in batch.deliveries] == [(), (content,)]
+
+
 def test_what_the_answers_of_one_commit_carry_is_bounded() -> None:
     bench = Bench()
     bench.sealed(Put("k", bytes(300_000)))

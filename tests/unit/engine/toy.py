@@ -222,7 +222,7 @@ def _beaten_keys(tenant: str, event: Beaten) -> tuple[str, ...]:
 
 
 def _attached(state: Toy, reply: object) -> tuple[object, ...]:
-    return (Content(state.payload),) if isinstance(reply, Taken) and state.payload else ()
+    return (Content(state.payload),) if isinstance(reply, Taken | Alive) and state.payload else ()
 
 
 TOYS = KindSpec(

@@ -50,7 +50,7 @@ def heard(at: int, token: int = 1, load: int = 3, health: c.Health = "PASSING") 
 def offer(instance: str = "i1", **changed: Any) -> c.RegisterInstance:
     asked: dict[str, Any] = {
         **{"address": "10.0.0.1:81", "zone": "z1", "weight": 100, "metadata": ()},
-        **{"healthy": True, "rise": 2, "fall": 3},
+        **{"healthy": True, "rise": 2, "fall": 3, "draining": False},
     }
     return c.RegisterInstance(SERVICE, instance, **(asked | changed))
 
@@ -58,7 +58,7 @@ def offer(instance: str = "i1", **changed: Any) -> c.RegisterInstance:
 def offered(version: int, instance: str = "i1", session: str = SESSION, **changed: Any) -> e.Instance:
     known: dict[str, Any] = {
         **{"principal": "alice", "address": "10.0.0.1:81", "zone": "z1", "weight": 100, "metadata": ()},
-        **{"rise": 2, "fall": 3, "healthy": True, "reason": ""},
+        **{"rise": 2, "fall": 3, "healthy": True, "reason": "", "draining": False},
     }
     return e.Instance(instance, session, version=version, **(known | changed))
 

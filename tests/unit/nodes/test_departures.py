@@ -6,7 +6,8 @@ import pytest
 
 from streams.domain.nodes import commands as c
 from streams.domain.nodes import events as e
-from streams.domain.nodes.replies import EndedSession, NodeClosed, NodeKept, SweepRecorded
+from streams.domain.nodes.joined import attached
+from streams.domain.nodes.replies import EndedSession, Heard, NodeClosed, NodeDrains, NodeKept, SweepRecorded
 from tests.unit.nodes.spec import NAME, SESSION, beat, join, joined, nobody, node
 
 LEAVE = c.DeregisterNode(NAME, SESSION)
@@ -43,6 +44,14 @@ def test_an_operator_may_name_the_session() -> None:
     node().when(replace(EVICT, session="n1:7")).then().answers(NodeClosed("n1:7", ended=False))
     node().when(replace(EVICT, session=SESSION)).answers(NodeClosed(SESSION, ended=True))
     node().when(replace(EVICT, why="x" * 501)).refuses("BAD_ARGUMENT")
+
+
+def test_a_drained_node_is_told_with_each_heartbeat() -> None:
+    drained = node().when(c.DrainNode(NAME, "patch"), "op", principal="root")
+    assert attached(drained.state, Heard(9)) == (NodeDrains(),)
+    assert attached(drained.when(c.UndrainNode(NAME)).state, Heard(9)) == ()
+    assert attached(drained.when(join(replaces=SESSION)).state, Heard(9)) == ()
+    assert attached(nobody().state, Heard(9)) == ()
 
 
 def test_draining() -> None:

@@ -46,6 +46,16 @@ def test_offered_again_it_is_the_same() -> None:
     changed.then(e.InstanceRegistered(offered(2, zone="z2"))).answers(InstanceKept(2, changed=True))
 
 
+def test_its_node_drains_and_it_stays_in_discovery_and_says_so() -> None:
+    drained = one().when(watch(1), "w", 9).when(offer(draining=True))
+    draining = offered(3, draining=True)
+    drained.then(e.InstanceRegistered(draining), e.WatchEnded("alice", "client-w", "w", 9, 2, "CHANGED", 3))
+    assert instances(drained) == {"i1": draining}
+    assert instances(drained.when(update()))["i1"].draining is True
+    assert instances(drained.when(check(False, 3)))["i1"].draining is True
+    assert instances(drained.when(offer(), session=NEXT))["i1"].draining is False
+
+
 def test_offered_again_it_is_as_healthy_as_it_was() -> None:
     ill = one().when(check(False, 3))
     ill.when(offer()).then().answers(InstanceKept(2, changed=False))

@@ -101,6 +101,7 @@ REPLIES: list[Any] = [
     r.BrakeState(True, 1, 2, "c", SETTINGS),
     r.TimerRan(),
     r.ServiceInstances(1, (offered(1, metadata=(c.Label("a", "b"),)),)),
+    r.NodeDrains(),
 ]
 
 
@@ -127,7 +128,9 @@ def test_replies_survive_their_schema(vocabulary: Vocabulary, reply: Any) -> Non
 def test_no_message_is_forgotten() -> None:
     assert {type(event) for event in EVENTS} == set(NODES.events) == set(get_args(e.Event))
     assert (
-        {type(reply) for reply in REPLIES} == set(NODES.replies) == {*get_args(r.Reply), r.ServiceInstances}
+        {type(reply) for reply in REPLIES}
+        == set(NODES.replies)
+        == {*get_args(r.Reply), r.ServiceInstances, r.NodeDrains}
     )
     assert {type(command) for command in COMMANDS} == {spec.type for spec in NODES.commands}
 

@@ -5,10 +5,10 @@ from typing import Any
 
 from streams.domain.nodes import commands as c
 from streams.domain.nodes import events as e
+from streams.domain.nodes.joined import attached
 from streams.domain.nodes.limits import MAX_EVENTS, MAX_WATCHING
 from streams.domain.nodes.replies import ServiceInstances, ServiceWatched, Watching, WatchWithdrawn
 from streams.domain.nodes.service import NO_SERVICE
-from streams.domain.nodes.watches import attached
 from tests.unit.nodes.spec import SERVICE, SESSION, Spec, brake, check, node, offer, offered, service, watch
 
 UPDATE = c.UpdateInstance(SERVICE, "i1", 7, (), 0)

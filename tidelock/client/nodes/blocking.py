@@ -39,6 +39,11 @@ class Presence:
         """The session that commands carry; None: the last one ended, and the next has not begun."""
         return self._presence.session
 
+    @property
+    def is_draining(self) -> bool:
+        """Whether the node is to get no new work, as the last heartbeat was told."""
+        return self._presence.is_draining
+
     def expires_in(self) -> float:
         """Return for how many seconds the session lives for certain even if no heartbeat is answered any more."""
         return self._presence.expires_in()

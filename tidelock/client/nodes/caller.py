@@ -154,8 +154,8 @@ async def _tried(call: Call, fn: Callable[[Instance], Awaitable[_T]]) -> _T:
 def no_instance(service: str) -> NoInstance:
     """Return the error for a service of which nothing can be called."""
     error = NoInstance(
-        f"No instance of service {service!r} can be called: none is offered, healthy and with a closed circuit. "
-        "See client.service(...).instances(); give a fallback."
+        f"No instance of service {service!r} can be called: none is offered, healthy, not draining and with a "
+        "closed circuit. See client.service(...).instances(); give a fallback."
     )
     error.service = service
     return error

@@ -12,13 +12,15 @@ MAX_UNREAD: Final = 1_000
 """Events that wait for an iterator; then the oldest are dropped."""
 log = logging.getLogger("tidelock.nodes")
 
-What: TypeAlias = Literal["JOINED", "SILENT", "HEARD", "ENDED", "RETIRED"]
+What: TypeAlias = Literal["JOINED", "SILENT", "HEARD", "DRAINED", "UNDRAINED", "ENDED", "RETIRED"]
 
 
 @value
 class NodeEvent:
     """JOINED: a session began. SILENT: no heartbeat was answered in time, so the node may be dead, and what it held is
-    lost; HEARD: it was not dead, the session goes on. ENDED: the session is over. RETIRED: no other will begin.
+    lost; HEARD: it was not dead, the session goes on. DRAINED: an operator wants it to get no new work: take none;
+    its offers say so by themselves; UNDRAINED: it gets work again. ENDED: the session is over. RETIRED: no other will
+    begin.
     """  # fmt: skip
 
     what: What
@@ -67,7 +69,7 @@ class Herald:
 
     def tell(self, event: NodeEvent) -> None:
         """Tell everybody; a callback that raises is logged."""
-        level = logging.INFO if event.what in {"JOINED", "HEARD"} else logging.WARNING
+        level = logging.INFO if event.what in {"JOINED", "HEARD", "UNDRAINED"} else logging.WARNING
         log.log(level, "session %s: %s %s", event.session, event.what, event.why)
         for feed in tuple(self._feeds):
             feed.put(event)

@@ -37,6 +37,9 @@ class Listener(Protocol):
     def heard(self) -> None:
         """It was not dead: the session goes on."""
 
+    def drained(self, draining: bool) -> None:
+        """The node is to get no new work, or is to get work again."""
+
 
 class Heart:
     """Beats for one session until it is over, or `stop`."""
@@ -54,6 +57,7 @@ class Heart:
         self._timer: Timer | None = None
         self._wheel: Wheel[Membership] = Wheel(nodes.clock, SLOT_S, self._due)
         self.is_silent = False
+        self.is_draining = False
 
     def start(self) -> None:
         """Beat from the next interval on: the registration counts as a beat."""
@@ -93,8 +97,14 @@ class Heart:
                 self.is_silent = False
                 self._look_again()
                 self._listener.heard()
+            self._drained(bool(beat.payloads))
         elif isinstance(outcome, Rejected) and outcome.code in OVER:
             member.end(outcome.message)
+
+    def _drained(self, draining: bool) -> None:
+        if draining != self.is_draining:
+            self.is_draining = draining
+            self._listener.drained(draining)
 
     # -- trust -----------------------------------------------------------------------------------------------
 

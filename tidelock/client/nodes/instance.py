@@ -18,13 +18,15 @@ class Instance:
     address: str
     zone: str
     weight: int
-    """0: it is drained: to be chosen only where there is no other."""
+    """0: to be chosen only where there is no other."""
     healthy: bool
     reason: str
     """Of the checks that made it (un)healthy."""
     metadata: Mapping[str, str]
     session: str
     """Of the node that offers it."""
+    draining: bool
+    """Its node is to get no new work: nobody is to choose it."""
     version: int
     """The service's, as of the instance's last change."""
 
@@ -43,5 +45,5 @@ def instances_of(service: str, told: ServiceInstances) -> tuple[Instance, ...]:
 def _seen(service: str, told: events.Instance) -> Instance:
     return Instance(
         service, told.instance, told.address, told.zone, told.weight, told.healthy, told.reason,
-        words_of(told.metadata), told.session, told.version,
+        words_of(told.metadata), told.session, told.draining, told.version,
     )  # fmt: skip

@@ -1,5 +1,6 @@
 """One instance that this client's node offers: `async with client.service("api").register() as offer: ...`."""
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -62,29 +63,43 @@ class Offer:
         self._partition = nodes.of_service(service)
         self._weight, self._metadata = terms.weight, dict(terms.metadata)
         self._passing, self._streak = terms.healthy, 0
+        self._speaking = asyncio.Lock()
+        self._said_draining = False
 
     async def open(self) -> "Offer":
         """Offer it. Raises `InstanceTaken`, `ServiceFull`, `BadArgument`, `SessionEnded`."""
-        await self.restore()
+        await self._register()
         self._presence.offers[self] = None
+        if self._said_draining != self._presence.is_draining:
+            await self.restore()
         return self
 
     async def restore(self) -> None:
-        """Offer it as it is now on behalf of the live session."""
+        """Offer it as it is now on behalf of the live session, if it is still to be offered."""
+        async with self._speaking:
+            if self in self._presence.offers:
+                await self._register()
+
+    async def _register(self) -> None:
         terms = self._terms
+        self._said_draining = self._presence.is_draining
         command = RegisterInstance(
             self.service, self.name, terms.address, terms.zone, self._weight, labels_of(self._metadata),
-            self.healthy, terms.rise, terms.fall,
+            self.healthy, terms.rise, terms.fall, self._said_draining,
         )  # fmt: skip
         await self._nodes.ask(self._partition, command, InstanceKept, self.service)
 
     async def update(self, *, weight: int | None = None, metadata: Mapping[str, str] | None = None) -> None:
-        """Change weight or metadata or both. Weight 0 drains it. Raises `InstanceUnknown`, `BadArgument`."""
-        weight = self._weight if weight is None else weight
-        words = self._metadata if metadata is None else dict(metadata)
-        command = UpdateInstance(self.service, self.name, weight, labels_of(words), 0)
-        await self._nodes.ask(self._partition, command, InstanceKept, self.service)
-        self._weight, self._metadata = weight, words
+        """Change weight or metadata or both. Raises `InstanceUnknown`, `BadArgument`.
+
+        Weight 0: chosen only where there is no other.
+        """
+        async with self._speaking:
+            weight = self._weight if weight is None else weight
+            words = self._metadata if metadata is None else dict(metadata)
+            command = UpdateInstance(self.service, self.name, weight, labels_of(words), 0)
+            await self._nodes.ask(self._partition, command, InstanceKept, self.service)
+            self._weight, self._metadata = weight, words
 
     async def report(self, passing: bool, reason: str = "") -> bool:
         """Tell of one more check; return whether callers may choose the instance.
@@ -106,11 +121,11 @@ class Offer:
         self._presence.offers.pop(self, None)
         if self._presence.session is None:
             return
-        ask = self._nodes.ask(
-            self._partition, self._leaving(), InstanceClosed, self.service, while_closing=True
-        )
-        with suppress(SessionEnded, ClientClosed):
-            await ask
+        async with self._speaking:
+            with suppress(SessionEnded, ClientClosed):
+                await self._nodes.ask(
+                    self._partition, self._leaving(), InstanceClosed, self.service, while_closing=True
+                )
 
     def withdraw_nowait(self) -> None:
         """Offer it no longer; awaits nothing."""

@@ -12,8 +12,8 @@ Balance: TypeAlias = Literal["round_robin", "weighted", "least_calls"]
 class Picker:
     """Chooses among the peers of one service by `balance`, or by key where one is given.
 
-    In order: only healthy instances whose circuit is closed; of those the ones that are not drained (weight 0), and
-    the ones of our zone, where there are any.
+    In order: only healthy instances of nodes that do not drain, whose circuit is closed; of those the ones that have
+    a weight, and the ones of our zone, where there are any.
     """
 
     def __init__(self, balance: Balance, zone: str) -> None:
@@ -27,9 +27,7 @@ class Picker:
         self, peers: list[Peer], now: float, key: str | None = None, tried: Collection[Peer] = ()
     ) -> Peer | None:
         """Return the peer to call, none of those `tried`; None: there is none."""
-        able = [
-            peer for peer in peers if peer.instance.healthy and peer not in tried and peer.breaker.allows(now)
-        ]
+        able = [peer for peer in peers if _callable(peer, now) and peer not in tried]
         able = preferred(able, lambda peer: peer.instance.weight > 0)
         if self._zone:
             able = preferred(able, lambda peer: peer.instance.zone == self._zone)
@@ -47,6 +45,11 @@ class Picker:
             self._ring, self._names = Ring(names), names
         by_name = {peer.name: peer for peer in able}
         return next(by_name[name] for name in self._ring.walk(key) if name in by_name)
+
+
+def _callable(peer: Peer, now: float) -> bool:
+    instance = peer.instance
+    return instance.healthy and not instance.draining and peer.breaker.allows(now)
 
 
 def preferred(peers: list[Peer], wanted: Callable[[Peer], bool]) -> list[Peer]:

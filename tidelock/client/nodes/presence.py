@@ -81,6 +81,11 @@ class Presence:
         """Whether no heartbeat was answered in time: the node may be dead, and nothing it holds can be trusted."""
         return self._heart is not None and self._heart.is_silent
 
+    @property
+    def is_draining(self) -> bool:
+        """Whether the node is to get no new work, as the last heartbeat was told. Its offers say so by themselves."""
+        return self._heart is not None and self._heart.is_draining
+
     def expires_in(self) -> float:
         """Return for how many seconds the session lives for certain even if no heartbeat is answered any more."""
         member = self._session.member
@@ -183,6 +188,10 @@ class Presence:
         except TidelockError as error:
             self._retire(str(error))
             return
+        await self._restore_offers()
+
+    async def _restore_offers(self) -> None:
+        clock = self._nodes.clock
         for offer in tuple(self.offers):
             try:
                 await persist(offer.restore, clock, FINAL_OF_OFFERS)
@@ -224,6 +233,17 @@ class Presence:
         member = self._session.member
         if member is not None:
             self._tell("HEARD", member.session)
+
+    def drained(self, draining: bool) -> None:
+        """The node is to get no new work, or is to get work again."""
+        member = self._session.member
+        if member is None:
+            return
+        self._tell("DRAINED" if draining else "UNDRAINED", member.session)
+        if self._task is not None:
+            self._task.cancel()  # all that it may still have to do is what follows
+        loop = asyncio.get_running_loop()
+        self._task = loop.create_task(self._restore_offers(), name=f"tidelock-drain-{self.name}")
 
     def _tell(self, what: What, session: str, why: str = "") -> None:
         self._herald.tell(NodeEvent(what, session, why))

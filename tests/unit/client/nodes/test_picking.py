@@ -11,9 +11,14 @@ from tidelock.client.nodes.picker import BALANCES, Balance, Picker
 
 
 def instance(
-    name: str, zone: str = "", weight: int = 100, healthy: bool = True, session: str = "n:1"
+    name: str,
+    zone: str = "",
+    weight: int = 100,
+    healthy: bool = True,
+    session: str = "n:1",
+    draining: bool = False,
 ) -> Instance:
-    return Instance("api", name, f"{name}:80", zone, weight, healthy, "", {}, session, 1)
+    return Instance("api", name, f"{name}:80", zone, weight, healthy, "", {}, session, draining, 1)
 
 
 def peers(*instances: Instance) -> list[Peer]:
@@ -47,13 +52,24 @@ def test_least_calls_counts_our_own_calls_for_the_weight() -> None:
 
 
 @pytest.mark.parametrize("balance", BALANCES)
-def test_the_unhealthy_are_skipped_and_the_drained_only_a_last_resort(balance: Balance) -> None:
+def test_the_unhealthy_are_skipped_and_those_without_weight_only_a_last_resort(balance: Balance) -> None:
     among = peers(instance("a", healthy=False), instance("b", weight=0), instance("c"))
     picker = Picker(balance, "")
     assert picked(picker, among, 3) == "ccc"
     assert picked(picker, among[:2], 3) == "bbb"
     assert picked(picker, among[:1], 1) == "-"
     assert picked(picker, [], 1) == "-"
+
+
+@pytest.mark.parametrize("key", [None, "k"])
+@pytest.mark.parametrize("balance", BALANCES)
+def test_who_drains_is_never_chosen(balance: Balance, key: str | None) -> None:
+    among = peers(instance("a", draining=True), instance("b", weight=0), instance("c", draining=True))
+    picker = Picker(balance, "")
+    chosen = picker.pick(among, 0.0, key)
+    assert chosen is not None
+    assert chosen.name == "b"
+    assert picker.pick(among[:1], 0.0, key) is None
 
 
 def test_our_zone_comes_first_as_long_as_it_has_one_that_may_be_called() -> None:
