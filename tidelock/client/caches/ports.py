@@ -39,6 +39,16 @@ class Writer(Protocol[_V_contra]):
 
 
 @dataclass(frozen=True, slots=True)
+class Shard:
+    """One shard of a cache, as a second tier names it: tiers are shared among caches and tenants."""
+
+    key: str
+    """The tenant and the shard: `tenant/cache` or `tenant/cache#n`, as keys of the log are."""
+    partition: int
+    """Of the kind `caches`: in whose log the shard is."""
+
+
+@dataclass(frozen=True, slots=True)
 class Held:
     """What a second tier has of an entry: the coded value, and the version that the directory gave it."""
 
@@ -47,18 +57,24 @@ class Held:
 
 
 class SecondTier(Protocol):
-    """Copies that clients share, behind the client's own and beside the directory: at best as old as its latest drop.
+    """Copies that clients share, behind the client's own and beside the directory, of RELAXED caches only.
 
-    Versions and the `version` of a drop are tokens of the directory: of one entry they only grow. Whatever comes late
-    is refused by them: an `offer` of a version that is not above every drop and offer of the entry so far changes
-    nothing. `cache` is the name with the tenant's, as the tier is shared among tenants.
+    A copy is at most `streams.wire.tier.STALE_MS` behind the directory, whatever the clients do: what follows the log
+    takes away what has changed (ADR 25). Versions are tokens of the directory: of one entry they only grow. No method
+    raises because the tier is away: then there is no copy.
     """
 
-    async def get(self, cache: str, entry: str) -> Held | None:
-        """Return the copy of `entry`, if there is one."""
+    async def get(self, shard: Shard, entry: str) -> Held | None:
+        """Return the copy of `entry`, if there is one that this client may see."""
 
-    async def offer(self, cache: str, entry: str, version: int, value: bytes, expires: float | None) -> None:
-        """Keep a copy for `expires` seconds from now (None: as long as the tier likes), unless it comes late."""
+    async def offer(
+        self, shard: Shard, entry: str, held: Held, granted: int, expires: float | None = None
+    ) -> None:
+        """Offer a copy to all, for `expires` seconds from now (None: as long as the tier likes).
 
-    async def drop(self, cache: str, entry: str, version: int) -> None:
-        """Keep no copy of a version up to `version`, and take none any more (remembered for a while)."""
+        `granted`: token of the line with which the directory answered the read (of a write, of its version): the
+        value was the entry's then. 0: not known, and nothing is kept. Never of a line held Modified.
+        """
+
+    def drop(self, shard: Shard, entry: str, version: int) -> None:
+        """Show this client no copy of a version up to `version`: it knows of a later one. No call to the tier."""
