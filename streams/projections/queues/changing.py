@@ -27,7 +27,7 @@ from streams.domain.queues.events import (
     SubscriptionAdded,
     SubscriptionRemoved,
 )
-from streams.domain.value import value
+from streams.projections.causes import Cause, When, Who
 from streams.projections.queues.documents import headers_document, origin_document, settings_document
 from streams.projections.queues.draft import Draft, Owed
 from streams.projections.queues.reads import What
@@ -42,7 +42,7 @@ from streams.projections.queues.standing import (
     TOKEN,
     Head,
 )
-from streams.projections.queues.steps import Entry, Step, When, Who, end_row, step_rows
+from streams.projections.queues.steps import Entry, Step, end_row, step_rows
 from streams.projections.queues.windows import lasted
 from streams.projections.table import Row
 from streams.projections.text import storable, storable_or_none
@@ -53,17 +53,6 @@ _UNLEASED: Final[Row] = (None, None, None, None)
 _ENDED_BEFORE: Final = ("ROUTED", "DELETED")
 """Waits that an event about the queue ended: each is told so later, be the queue there still or not."""
 _STANDING: Final = ("READY", "DELAYED", "LEASED")
-
-
-@value
-class Cause:
-    """Where and by whom a decision was made, and the number of its event."""
-
-    place: tuple[int, str, str, int]
-    """Partition, tenant, queue, shard."""
-    when: When
-    who: Who
-    event: int
 
 
 def apply(draft: Draft, event: object, cause: Cause) -> None:

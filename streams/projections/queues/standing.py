@@ -8,11 +8,10 @@ from collections.abc import Iterable, Mapping
 from sys import intern
 from typing import Final
 
-from streams.domain.arguments import shard_name
 from streams.domain.value import value
+from streams.projections.causes import key_of_place
 from streams.projections.queues.tables import QUEUE_DELIVERIES, QUEUE_SHARDS, QUEUE_SUBSCRIPTIONS
 from streams.projections.table import Row, Table
-from streams.wire.keys import key_of
 
 STATES: Final = ("READY", "DELAYED", "LEASED", "DEAD", "MOVING")
 PLACE: Final = {state: index for index, state in enumerate(STATES)}
@@ -143,7 +142,7 @@ def restored(rows: Mapping[Table, Iterable[Row]]) -> dict[str, Shard]:
             head.partition, head.incarnation, one.name, row[NUMBER], intern(row[STATE]), *row[STATE + 1 :],
         )  # fmt: skip
     return {
-        key_of(shard.head.tenant, shard_name(shard.head.queue, shard.head.shard)): shard
+        key_of_place(shard.head.tenant, shard.head.queue, shard.head.shard): shard
         for shard in shards.values()
     }
 

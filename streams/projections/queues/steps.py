@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from streams.domain.value import value
+from streams.projections.causes import When, Who
 from streams.projections.queues.reads import What
 from streams.projections.queues.standing import Head
 from streams.projections.queues.tables import ALL, BLOCK
@@ -12,19 +13,6 @@ from streams.projections.table import Row
 
 Entry: TypeAlias = tuple[int, int, int]
 """Message number, deliveries that count, lease time when something is due or 0."""
-
-
-@value
-class Who:
-    """Who did it: a consumer with the token of its delivery, or whoever asked."""
-
-    token: int | None
-    principal: str
-    client: str
-    handle: str
-
-
-NOBODY: Final = Who(None, "", "", "")
 
 
 @value
@@ -41,19 +29,6 @@ class Step:
     origin: str | None = None
     alone: bool = False
     """Whether the event has more rows in the same block, one a message."""
-
-
-@value
-class When:
-    """A commit's place and its clocks."""
-
-    offset: int
-    time_ms: int
-    lease_ms: int
-
-    def wall(self, lease_ms: int) -> int:
-        """Return about when `lease_ms` is, in event time."""
-        return self.time_ms + lease_ms - self.lease_ms
 
 
 def step_rows(head: Head, when: When, step: Step, entries: Sequence[Entry]) -> Iterator[Row]:
