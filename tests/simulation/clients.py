@@ -22,7 +22,7 @@ from tests.simulation.loop import Process
 from tests.simulation.network import PRINCIPAL, TENANT, TOKEN, Socket
 
 if TYPE_CHECKING:
-    from tests.simulation.world import World
+    from tests.simulation.partition import Partition
 
 
 @dataclass(slots=True)
@@ -68,8 +68,9 @@ class Line(asyncio.Protocol):
 class Client(ABC):
     """One running client, in its own process with its own clock."""
 
-    def __init__(self, world: "World", name: str, rate: float) -> None:
-        self.world = world
+    def __init__(self, partition: "Partition", name: str, rate: float) -> None:
+        self.partition = partition
+        self.world = world = partition.world
         self.name = name
         self.random: Random = world.random
         self.process = Process(world.loop, name)
@@ -112,14 +113,14 @@ class Client(ABC):
         if sequence is None:
             self._sequence += 1
             sequence = self._sequence
-        frame = self.world.vocabulary.encode_command(self._meta(handle, sequence), command)
+        frame = self.partition.vocabulary.encode_command(self._meta(handle, sequence), command)
         self.note(frame, sequence, command)
         call = Call(sequence, command, frame, self.boot_ms(), self.world.loop.create_future())
         self.open.setdefault(sequence, call)
         self._on_line.add(sequence)
         faults = self.world.faults
         if faults.p_topic_lane and self.random.random() < faults.p_topic_lane:
-            self.world.produce(frame)
+            self.partition.produce(frame)
             if self.random.random() < 0.5:
                 return call
         self._send(frame)
@@ -128,7 +129,7 @@ class Client(ABC):
     def note(self, frame: bytes, sequence: int, command: Any) -> None:
         """Tell the judge what is asked."""
         sent = Sent(command_hash(frame), command)
-        self.world.judge.sent.setdefault((PRINCIPAL, self.name, sequence), []).append(sent)
+        self.partition.judge.sent.setdefault((PRINCIPAL, self.name, sequence), []).append(sent)
 
     def _meta(self, handle: str, sequence: int) -> CommandMeta:
         faults, random, now = self.world.faults, self.random, self.now_ms()
@@ -163,14 +164,14 @@ class Client(ABC):
                 return
             self._on_line.add(sequence)
             if random.random() < 0.3 and faults.p_topic_lane:
-                self.world.produce(frame)
+                self.partition.produce(frame)
             else:
                 self._send(frame)
         if faults.p_reused_sequence and self._sequence > 1 and random.random() < faults.p_reused_sequence * 2:
             sequence = random.randint(max(1, self._sequence - 5), self._sequence)
             if sequence not in self.open and sequence not in self._on_line | self._given_up:
                 command = self._impostor()
-                frame = self.world.vocabulary.encode_command(self._meta(handle, sequence), command)
+                frame = self.partition.vocabulary.encode_command(self._meta(handle, sequence), command)
                 self._impostors.add(sequence)
                 self.note(frame, sequence, command)
                 self._send(frame)
@@ -229,7 +230,7 @@ class Client(ABC):
     def refused(self, refused: Refused) -> None:
         """Nothing was decided; look for the owner where the refusal points, and ask again."""
         if refused.sequence < 0 and refused.code != "NO_HELLO":
-            self.world.judge.fail(f"{self.name} is hung up on: {refused}")
+            self.partition.judge.fail(f"{self.name} is hung up on: {refused}")
         call = self.open.get(refused.sequence)
         if call is None:
             return
@@ -248,7 +249,7 @@ class Client(ABC):
         for answer in answers.answers:
             call = self.open.get(answer.sequence)
             if answer.sequence in self._impostors:
-                self.world.judge.impostor(self.name, answer)
+                self.partition.judge.impostor(self.name, answer)
             if call is None:
                 continue
             self.replies += 1
@@ -260,7 +261,7 @@ class Client(ABC):
             if not answer.waiting:
                 del self.open[answer.sequence]
                 self._done = [*self._done[-9:], (call.sequence, call.frame)]
-                reply = self.world.vocabulary.decode_reply(answer.reply)
+                reply = self.partition.vocabulary.decode_reply(answer.reply)
                 call.answer.set_result(reply)
                 if isinstance(reply, Rejected) and (
                     reply.code == "STALE" or (reply.code == "DEADLINE_TOO_FAR" and decided)
@@ -269,7 +270,7 @@ class Client(ABC):
 
     def _learn(self, sent_ms: float, lease_ms: int) -> None:
         self._pairs = [*self._pairs[-7:], (sent_ms, lease_ms)]
-        judge = self.world.judge
+        judge = self.partition.judge
         judge.learnt(self.name, self.until(judge.lease_ms))
 
     def _give_up_below(self, sequence: int) -> None:

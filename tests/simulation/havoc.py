@@ -38,7 +38,7 @@ class Havoc:
             (faults.r_near_miss, self._near_miss),
             (faults.r_foreign_claim, self._foreign_claim),
             (faults.r_replayed_record, self._replay),
-            *self.world.subject.misfortunes(self.world),
+            *(each for one in self.world.partitions.values() for each in one.subject.misfortunes(one)),
         ]
         for rate, act in repeated:
             if rate:
@@ -50,9 +50,12 @@ class Havoc:
 
     def _again(self, rate: float, act: Callable[[], None]) -> None:
         if not self.over:
-            if self.world.log.records or act not in self._writing:
+            if act not in self._writing or self._is_begun():
                 act()
             self._later(rate, act)
+
+    def _is_begun(self) -> bool:
+        return all(partition.log.records for partition in self.world.partitions.values())
 
     def _activate_level(self) -> None:
         for worker in self.world.alive():
@@ -72,7 +75,7 @@ class Havoc:
 
     def _crash(self) -> None:
         world = self.world
-        victim = world.assigned if world.random.random() < 0.7 else self._victim()
+        victim = world.assigned() if world.random.random() < 0.7 else self._victim()
         if victim is None or not victim.alive:
             return
         if world.broker.hit(world.faults.p_crash_at_step):
@@ -95,7 +98,7 @@ class Havoc:
         victim.process.freeze()
         world.trace("frozen", victim.name, for_s)
         world.loop.later(for_s, victim.process.thaw)
-        if for_s > SESSION_S and victim is world.assigned:
+        if for_s > SESSION_S and world.owns(victim):
             world.loop.later(SESSION_S, self._flap)
 
     def _flap(self) -> None:
@@ -139,23 +142,25 @@ class Havoc:
 
     def _garbage(self) -> None:
         random = self.world.random
-        records = self.world.log.records
+        log = self.world.any_partition().log
+        records = log.records
         damaged = (random.choice(records).value or b"") if records else b""
         cut = random.randint(0, len(damaged))
-        self.world.log.land(random.choice((None, b"", random.randbytes(40), damaged[:cut], damaged + b"\0")))
+        log.land(random.choice((None, b"", random.randbytes(40), damaged[:cut], damaged + b"\0")))
 
     def _replay(self) -> None:
-        records = self.world.log.records
-        if records:
-            self.world.log.land(self.world.random.choice(records).value)
+        log = self.world.any_partition().log
+        if log.records:
+            log.land(self.world.random.choice(log.records).value)
 
     def _foreign_claim(self) -> None:
-        random = self.world.random
-        self.world.log.land(encode(Claim(random.randbytes(16), "nowhere", "0", random.choice((1, 2, 3)))))
+        random, log = self.world.random, self.world.any_partition().log
+        log.land(encode(Claim(random.randbytes(16), "nowhere", "0", random.choice((1, 2, 3)))))
 
     def _near_miss(self) -> None:
         """A record that breaks exactly one clause of the accept rule."""
-        random, oracle = self.world.random, self.world.judge.oracle
+        random, partition = self.world.random, self.world.any_partition()
+        oracle, where = partition.judge.oracle, partition.where
         owner = oracle.owner
         if owner is None:
             return
@@ -174,6 +179,6 @@ class Havoc:
             FeatureActivated(owner, oracle.head, oracle.active),
             FeatureActivated(owner, oracle.head, oracle.max_level + 1),
             Claim(other, "nowhere", "0", oracle.active - 1),
-            Genesis(other, 7, self.world.where.kind, 0, 2, 0),
+            Genesis(other, 7, where.kind, where.partition, 2, 0),
         ]
-        self.world.log.land(encode(random.choice(misses)))
+        partition.log.land(encode(random.choice(misses)))

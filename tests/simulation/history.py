@@ -4,7 +4,7 @@ import gc
 import random as module_random
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
@@ -22,6 +22,7 @@ from tests.simulation.invariants import MAX_FAR_CLIENTS
 from tests.simulation.locks.subject import LockSubject
 from tests.simulation.loop import Livelock, SimLoop
 from tests.simulation.network import TENANT
+from tests.simulation.partition import Partition
 from tests.simulation.subject import Subject
 from tests.simulation.world import World
 
@@ -45,40 +46,43 @@ class Result:
         return f"{self.decisions} decisions, {self.answers} answers, {self.steps} steps, {self.seconds:.1f} s simulated"
 
 
-def run(seed: int, subject: Callable[[], Subject] = LockSubject, *, trace: bool = False) -> Result:
-    """Run the history of `seed`; the same seed gives the same history, always."""
+def run(
+    seed: int, subjects: Callable[[], Sequence[Subject]] = lambda: [LockSubject()], *, trace: bool = False
+) -> Result:
+    """Run the history of `seed` over these subjects; the same seed gives the same history, always."""
     _freeze_modules()
     gc.disable()
     try:
-        return _history(seed, subject(), trace)
+        return _history(seed, subjects(), trace)
     finally:
         gc.collect(0)
         gc.enable()
 
 
-def _history(seed: int, subject: Subject, trace: bool) -> Result:
+def _history(seed: int, subjects: Sequence[Subject], trace: bool) -> Result:
     outer = module_random.getstate()
     module_random.seed(seed)  # the client library draws its pauses there
     try:
         with patch.object(answers, "MAX_FAR_CLIENTS", MAX_FAR_CLIENTS):
-            return _world(seed, subject, trace)
+            return _world(seed, subjects, trace)
     finally:
         module_random.setstate(outer)
 
 
-def _world(seed: int, subject: Subject, trace: bool) -> Result:
+def _world(seed: int, subjects: Sequence[Subject], trace: bool) -> Result:
     random = Random(seed)
-    world = World(random, draw(random), subject, keep_trace=trace)
+    world = World(random, draw(random), *subjects, keep_trace=trace)
     faults = [str(world.faults)] if trace else []
     try:
         _run(world)
     except Livelock as error:
-        world.judge.fail(str(error))
+        world.any_partition().judge.fail(str(error))
+    judges = [partition.judge for partition in world.partitions.values()]
     result = Result(
         seed,
-        [*world.judge.violations],
-        world.judge.oracle.decisions,
-        world.judge.answers,
+        world.violations,
+        sum(judge.oracle.decisions for judge in judges),
+        sum(judge.answers for judge in judges),
         world.loop.steps,
         world.loop.now,
         _hash(world),
@@ -100,7 +104,8 @@ def _run(world: World) -> None:
     world.assign(world.start_worker())
     for _ in range(random.randint(0, 2)):
         world.start_worker()
-    world.subject.start(world)
+    for partition in world.partitions.values():
+        partition.subject.start(partition)
     havoc = Havoc(world)
     havoc.begin()
     loop.run(random.uniform(2.0, 12.0))
@@ -125,9 +130,10 @@ def _peace(world: World) -> None:
         client.stopping = True
     for user in world.users:
         user.process.thaw()
-        user.stopping = True
-    world.subject.calm(world)
-    end = loop.now + world.subject.peace_s
+        user.machine.stopping = True
+    for partition in world.partitions.values():
+        partition.subject.calm(partition)
+    end = loop.now + world.peace_s
     loop.run(loop.now + 0.5)
     while loop.now < end and not loop.halted and _all_owed(world):
         loop.run(loop.now + 0.5)
@@ -136,34 +142,42 @@ def _peace(world: World) -> None:
 
 
 def _settled(world: World) -> None:
-    judge = world.judge
+    fail = next(iter(world.partitions.values())).judge.fail
     for name, owed in _all_owed(world):
-        judge.fail(f"{name} has no answer after {world.subject.peace_s} s of peace: {owed}")
+        fail(f"{name} has no answer after {world.peace_s} s of peace: {owed}")
     for error in [*world.loop.errors, *world.loop.forgotten_errors()]:
-        judge.fail(error)
-    letters = {offset for _, offset, _ in world.letters.letters}
+        fail(error)
+    for partition in world.partitions.values():
+        _reads_again(world, partition)
+
+
+def _reads_again(world: World, partition: Partition) -> None:
+    judge = partition.judge
+    letters = {offset for where, offset, _ in world.letters.letters if where == partition.where}
     for offset in judge.dead_letters:
         if offset not in letters:
             judge.fail(f"undecodable command {offset} was decided, but is not among the dead letters")
-    replayed = PartitionReader(world.where, world.vocabulary, 2)
+    replayed = PartitionReader(partition.where, partition.vocabulary, 2)
     if world.random.random() < 0.1:
-        for stored in world.log.records:
+        for stored in partition.log.records:
             replayed.read(stored.offset, stored.value)
         judge.same(replayed, "a replay")
 
 
 def _all_owed(world: World) -> list[tuple[str, list[Any]]]:
-    owed = [(client.name, _owed(world, client)) for client in world.clients]
+    owed = [(client.name, _owed(client)) for client in world.clients]
     owed += [(user.name, user.owed()) for user in world.users if not user.process.dead]
-    undecided = world.judge.undecided()
-    owed += world.subject.owed(world)
-    owed += [("the topic lane", [undecided] if undecided else [])]
+    for partition in world.partitions.values():
+        undecided = partition.judge.undecided()
+        owed += partition.subject.owed(partition)
+        owed += [(f"the topic lane of {partition.where}", [undecided] if undecided else [])]
     return [(name, these) for name, these in owed if these]
 
 
-def _owed(world: World, client: Client) -> list[Any]:
+def _owed(client: Client) -> list[Any]:
     """Return the calls that must still be answered; a wait on a key whose timer failed is parked, by design."""
-    parked, kind = world.judge.tail.state.parked, world.vocabulary.kind
+    partition = client.partition
+    parked, kind = partition.judge.tail.state.parked, partition.vocabulary.kind
     return [
         c
         for c in client.open.values()
@@ -173,9 +187,12 @@ def _owed(world: World, client: Client) -> list[Any]:
 
 def _hash(world: World) -> str:
     digest = sha256()
-    for stored in world.log.records:
-        digest.update(f"{stored.offset} {stored.timestamp_ms} ".encode() + (stored.value or b"null"))
-    digest.update(f"{world.loop.steps} {world.loop.now} {world.judge.answers}".encode())
+    answers = 0
+    for partition in world.partitions.values():
+        answers += partition.judge.answers
+        for stored in partition.log.records:
+            digest.update(f"{stored.offset} {stored.timestamp_ms} ".encode() + (stored.value or b"null"))
+    digest.update(f"{world.loop.steps} {world.loop.now} {answers}".encode())
     return digest.hexdigest()
 
 

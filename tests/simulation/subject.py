@@ -1,4 +1,4 @@
-"""What a history is about: one kind of resource. World, faults and judge know of it no more than this."""
+"""What a partition is about: one kind of resource. World, faults and judge know of it no more than this."""
 
 from collections.abc import Callable, Sequence
 from random import Random
@@ -11,7 +11,7 @@ from tests.simulation.versions import Releases
 
 if TYPE_CHECKING:
     from tests.simulation.invariants import Judge, Sent
-    from tests.simulation.world import World
+    from tests.simulation.partition import Partition
 
 
 class Books(Protocol):
@@ -54,16 +54,16 @@ class Subject(Protocol):
     def books(self, judge: "Judge") -> Books:
         """Open the books."""
 
-    def start(self, world: "World") -> None:
+    def start(self, partition: "Partition") -> None:
         """Start who is at work."""
 
-    def misfortunes(self, world: "World") -> list[tuple[float, Callable[[], None]]]:
+    def misfortunes(self, partition: "Partition") -> list[tuple[float, Callable[[], None]]]:
         """Return what else befalls this kind's users, and how often in a second."""
 
-    def calm(self, world: "World") -> None:
+    def calm(self, partition: "Partition") -> None:
         """The faults are over, everybody stops: start whoever tidies up."""
 
-    def owed(self, world: "World") -> list[tuple[str, list[Any]]]:
+    def owed(self, partition: "Partition") -> list[tuple[str, list[Any]]]:
         """Return what, beside answers, must still come to an end."""
 
 

@@ -15,10 +15,15 @@ from tests.simulation.loop import Process, SimLoop
 from tests.simulation.network import TENANT, TOKEN
 from tidelock.client.client import Client
 from tidelock.client.clock import Timer
+from tidelock.client.nodes.node import Node
 from tidelock.client.settings import Settings
 
 if TYPE_CHECKING:
+    from tests.simulation.partition import Partition
     from tests.simulation.world import World
+
+ADDRESSES = ("h0:1", "h1:1", "h2:1", "h3:1")
+"""Of the workers; a process that starts takes the first one that is free."""
 
 
 class DriftingClock:
@@ -40,22 +45,46 @@ class DriftingClock:
         return self._loop.call_later(max(0.0, when - self.now()) / self.rate, callback)
 
 
-class User(ABC):
-    """One such program, in its own process with its own clocks."""
+class Machine:
+    """A process with its own clocks and one client of the library."""
 
-    def __init__(self, world: "World", name: str, rate: float, addresses: tuple[str, ...]) -> None:
-        self.world = world
+    def __init__(self, world: "World", name: str, node: Node | None = None) -> None:
+        """`node`: which one it is."""
+        random, loop = world.random, world.loop
+        drifts = random.random() < world.faults.p_client_drift
         self.name = name
-        self.random: Random = world.random
-        self.process = Process(world.loop, name)
+        self.process = Process(loop, name)
         self.process.on_death = lambda: world.network.died(self.process)
-        self.clock = DriftingClock(world.loop, rate)
+        self.clock = DriftingClock(loop, random.uniform(0.993, 1.007) if drifts else 1.0)
         settings = Settings(
-            addresses, lambda: TOKEN, connect_timeout_s=2.0, stall_s=3.0, probe_s=1.5, client_id=name
+            ADDRESSES,
+            lambda: TOKEN,
+            connect_timeout_s=2.0,
+            stall_s=3.0,
+            probe_s=1.5,
+            client_id=name,
+            node=node,
         )
         self.client = self.process.context.run(Client, settings, self.clock)
         self.stopping = False
+
+
+class User(ABC):
+    """One such program at work with one partition. Several may share a machine."""
+
+    def __init__(self, partition: "Partition", machine: Machine) -> None:
+        self.partition = partition
+        self.world = partition.world
+        self.machine = machine
+        self.name = machine.name
+        self.random: Random = self.world.random
+        self.process, self.clock, self.client = machine.process, machine.clock, machine.client
         self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it is to come to an end."""
+        return self.machine.stopping
 
     def start(self, programs: int) -> None:
         """Start working."""
@@ -68,7 +97,7 @@ class User(ABC):
     def owed(self) -> list[object]:
         """Return what must still come to an end; a wait on a key whose timer failed is parked, by design."""
         open_commands = self.client._session.open_commands()
-        parked = self.world.judge.tail.state.parked
+        parked = self.partition.judge.tail.state.parked
         if any(each.asked[0] and key_of(TENANT, each.asked[0]) in parked for each in open_commands):
             return []
         return [*open_commands, *(task for task in self._tasks if not task.done())]
@@ -88,5 +117,6 @@ class User(ABC):
         if self.client._session.open_commands():
             return
         now = self.clock.now()
-        partition = self.client._session.partition(self.world.where.kind, self.world.where.partition)
+        where = self.partition.where
+        partition = self.client._session.partition(where.kind, where.partition)
         partition.reset_mark(partition.wall_ms(now) + 3_600_000, now)

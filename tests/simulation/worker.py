@@ -15,9 +15,7 @@ from streams.engine.roster import Access, Roster
 from streams.engine.settings import OwnerSettings
 from streams.engine.watch import Silent
 from streams.log.positions import PartitionId
-from streams.log.vocabulary import Vocabulary
 from streams.wire.messages import Answer
-from tests.simulation.invariants import Judge
 from tests.simulation.log import EPOCH_MS, VirtualPorts
 from tests.simulation.loop import Process, SimLoop
 from tests.simulation.network import IDENTITY, TOKEN
@@ -75,14 +73,14 @@ class Served(Connection):
         self, where: PartitionId, offset: int, lease_ms: int, mark_ms: int, answers: list[Answer]
     ) -> None:
         if where.partition >= 0:
-            self._worker.answers(self, offset, lease_ms, answers)
+            self._worker.answers(self, where, offset, lease_ms, answers)
         super().answer(where, offset, lease_ms, mark_ms, answers)
 
 
 class WatchedRoster(Roster):
     """The real roster; it notes which connection asked for what, and who is newest."""
 
-    judge: Judge
+    world: "World"
     newest: dict[str, Connection]
     """The connection of each client that said hello last; it may be over."""
 
@@ -93,22 +91,24 @@ class WatchedRoster(Roster):
     def submit(self, where: PartitionId, pending: Pending) -> None:
         if isinstance(pending.reply_to, Served):
             pending.reply_to.asked.add(pending.meta.sequence)
-            self.judge.asked(pending)
+            self.world.partitions[where].judge.asked(pending)
         super().submit(where, pending)
 
 
 class Worker(Silent):
-    """A process with an address, a code version, clocks, and the partition when it is assigned."""
+    """A process with an address, a code version, clocks, and the partitions that it is assigned."""
 
     def __init__(
         self,
         world: "World",
         name: str,
         address: str,
-        vocabulary: Vocabulary,
         max_level: int,
         skew_ms: int,
+        *,
+        fails: bool,
     ) -> None:
+        """`fails`: its code fails at the rate of the world's faults."""
         self.world = world
         self.name = name
         self.address = address
@@ -116,9 +116,12 @@ class Worker(Silent):
         self.skew_ms = skew_ms
         self.process = Process(world.loop, name)
         self.process.on_death = self._died
-        self.vocabulary = vocabulary
-        self.owner: Owner | None = None
-        """The owner that was made last; there is never a second one at work."""
+        kinds = {where.kind: partition.subject.releases for where, partition in world.partitions.items()}
+        self.vocabularies = {
+            kind: releases.vocabulary(max_level, world if fails else None) for kind, releases in kinds.items()
+        }
+        self.owners: dict[PartitionId, Owner] = {}
+        """Of each partition the owner that was made last; there is never a second one at work."""
         self.ports: list[VirtualPorts] = []
         self.freezes: list[tuple[float, float]] = []
         self.clock = VirtualClock(world.loop, world.random.randint(0, 10**9), skew_ms)
@@ -126,13 +129,13 @@ class Worker(Silent):
         self.roster = WatchedRoster(
             name,
             address,
-            {world.where.kind: vocabulary},
+            self.vocabularies,
             PARTITIONS,
             Access(TOKEN, IDENTITY),
             4096,
             self.clock,
         )
-        self.roster.newest, self.roster.judge = {}, world.judge
+        self.roster.newest, self.roster.world = {}, world
         self.roster.owner_factory = self._own
         self.roster._log = _QUIET
 
@@ -143,31 +146,34 @@ class Worker(Silent):
 
     @property
     def closed(self) -> bool:
-        """Whether the partition is quarantined here, until an operator restarts the process."""
-        return self.owner is not None and self.owner.phase == "quarantined"
+        """Whether a partition is quarantined here, until an operator restarts the process."""
+        return any(owner.phase == "quarantined" for owner in self.owners.values())
 
-    def assigned(self, mine: bool, routes: Mapping[PartitionId, str]) -> None:
+    def assigned(self, owners: Mapping[PartitionId, "Worker"]) -> None:
         """Hear from the group who owns what."""
         if self.alive:
-            owned = frozenset({self.world.where} if mine else ())
-            self.process.spawn(self.roster.assigned(owned, routes))
-            self.world.trace("assigned" if mine else "relieved", self.name)
+            mine = frozenset(where for where, owner in owners.items() if owner is self)
+            routes = {where: owner.address for where, owner in owners.items()}
+            self.process.spawn(self.roster.assigned(mine, routes))
+            self.world.trace("assigned", self.name, *sorted(map(str, mine)))
 
     def activate(self, level: int) -> None:
-        """Have the owner here, if it leads, activate `level`: an operator asked for it."""
-        owner = self.owner
-        if owner is not None and owner.phase == "leading" and (claim := owner.reader.head.claim) is not None:
-            self.world.trace("asked to activate", level, self.name)
-            self.world.judge.activating(claim.owner, level)
-            owner.activate(level)
+        """Have the owners here that lead activate `level`: an operator asked for it."""
+        for where, owner in self.owners.items():
+            if owner.phase == "leading" and (claim := owner.reader.head.claim) is not None:
+                self.world.trace("asked to activate", level, self.name, where)
+                self.world.partitions[where].judge.activating(claim.owner, level)
+                owner.activate(level)
 
     def serve(self) -> Served:
         """Take a connection."""
         return Served(self)
 
-    def answers(self, connection: Served, offset: int, lease_ms: int, answers: list[Answer]) -> None:
+    def answers(
+        self, connection: Served, where: PartitionId, offset: int, lease_ms: int, answers: list[Answer]
+    ) -> None:
         """Have the judge look at what leaves on a connection."""
-        judge, identity = self.world.judge, connection.identity
+        judge, identity = self.world.partitions[where].judge, connection.identity
         assert identity is not None
         judge.answered(identity.principal, connection.client, offset, lease_ms, answers)
         newest = self.roster.newest.get(connection.client)
@@ -183,27 +189,27 @@ class Worker(Silent):
 
     # what the owner asks ----------------------------------------------------------------------------
     def accepted(self, where: PartitionId, batch: Batch, append_ms: int) -> None:
-        if self.owner is not None:
-            self.world.judge.compare(self.owner)
+        if where in self.owners:
+            self.world.partitions[where].judge.compare(self.owners[where])
 
     def trouble(self, where: PartitionId, error: Exception) -> None:
-        self.world.trace("trouble", self.name, repr(error))
-        self.world.judge.troubled(error)
+        self.world.trace("trouble", self.name, where, repr(error))
+        self.world.partitions[where].judge.troubled(error)
 
     # ------------------------------------------------------------------------------------------------
     def _own(self, where: PartitionId) -> Owner:
         world = self.world
         if world.broker.hit(world.faults.p_start_failure):
             raise StartFailure
-        ports = VirtualPorts(world.broker, where, self.process, world.letters, world.judge.appending)
+        ports = world.partitions[where].ports(self)
         self.ports.append(ports)
         settings = OwnerSettings(
             address=self.address, partitions=PARTITIONS, max_level=self.max_level, skew_pause_ms=1000
         )
-        self.owner = Owner(
-            where, self.vocabulary, ports, self.clock, self.entropy, settings, self.roster, self
-        )
-        return self.owner
+        words = self.vocabularies[where.kind]
+        owner = Owner(where, words, ports, self.clock, self.entropy, settings, self.roster, self)
+        self.owners[where] = owner
+        return owner
 
     def _died(self) -> None:
         self.world.trace("died", self.name)

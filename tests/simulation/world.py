@@ -1,60 +1,48 @@
-"""The world of one history: broker, network, workers, clients, and the faults that befall them."""
+"""The world of one history: broker, network, workers, clients, and the faults that befall them.
+
+It has one partition a subject, of one kind or of several; each partition has its own topics and its own judge.
+"""
 
 import asyncio
 from random import Random
+from typing import TypeVar
 
-from schemas.meta import CommandMeta
-from streams.log.ports import Stored
-from streams.log.reader import PartitionReader
-from streams.log.vocabulary import Vocabulary
+from streams.log.positions import PartitionId
 from tests.simulation.clients import Client
 from tests.simulation.faults import Faults
-from tests.simulation.invariants import Judge
-from tests.simulation.locks.subject import LockSubject
-from tests.simulation.log import Broker, Landing, VirtualDeadLetters
+from tests.simulation.log import Broker, VirtualDeadLetters
 from tests.simulation.loop import Process, SimLoop
-from tests.simulation.network import TENANT, Network, Socket
+from tests.simulation.network import Network, Socket
+from tests.simulation.partition import Partition
 from tests.simulation.subject import Subject
-from tests.simulation.users import User
+from tests.simulation.users import ADDRESSES, User
 from tests.simulation.worker import Worker
 
-ADDRESSES = ("h0:1", "h1:1", "h2:1", "h3:1")
-"""A process that starts takes the first one that is free."""
+U = TypeVar("U", bound=User)
 
 
 class World:
     """Everything one history consists of. `chaos` (see `havoc`) and the clock drive it."""
 
-    def __init__(
-        self, random: Random, faults: Faults, subject: Subject | None = None, *, keep_trace: bool = False
-    ) -> None:
-        """`subject`: locks, unless it says otherwise."""
-        self.subject: Subject = subject or LockSubject()
-        self.where = self.subject.where
+    def __init__(self, random: Random, faults: Faults, *subjects: Subject, keep_trace: bool = False) -> None:
         self.random = random
         self.faults = faults
         self.loop = SimLoop(random)  # type: ignore[abstract]
         self.broker = Broker(self.loop, random, faults)
         self.network = Network(self.loop, random, faults)
         self.loop.dial = self._reach
-        self.vocabulary: Vocabulary = self.subject.releases.vocabulary(2)
         self.letters = VirtualDeadLetters(self.broker)
-        self.log = self.broker.topic(self.where.log_topic + "/0")
-        self.commands = self.broker.topic(self.where.commands_topic + "/0")
-        self.names = self.subject.names(random)
-        reader = PartitionReader(self.where, self.vocabulary, 2)
-        self.judge = Judge(self.loop, reader, self.vocabulary, self.commands, self.subject)
-        self.log.observers.append(self._landed)
-        self.pace_s = random.choice((0.05, 0.3, 1.0, 5.0))
         self.quiet = False
         self.workers: list[Worker] = []
-        self.assigned: Worker | None = None
         self.clients: list[Client] = []
         self.users: list[User] = []
         self.events: list[str] = []
         self.keep_trace = keep_trace
         self.lossy = faults.p_net_drop > 0
-        self._produced = 0
+        self.partitions: dict[PartitionId, Partition] = {}
+        for subject in subjects:
+            self.partitions[subject.where] = Partition(self, subject)
+        self.pace_s = random.choice((0.05, 0.3, 1.0, 5.0))
         self._assignment = 0
         self._heard: dict[str, int] = {}
         """The last assignment that each worker heard of."""
@@ -63,6 +51,21 @@ class World:
         """Note what happened, when the run is traced."""
         if self.keep_trace:
             self.events.append(f"{self.loop.now:9.4f} " + " ".join(map(str, words)))
+
+    @property
+    def violations(self) -> list[str]:
+        """What was seen that must not be."""
+        return [each for partition in self.partitions.values() for each in partition.judge.violations]
+
+    @property
+    def peace_s(self) -> float:
+        """Within so long after the last fault, all is answered and done."""
+        return max(partition.subject.peace_s for partition in self.partitions.values())
+
+    def any_partition(self) -> Partition:
+        """Return one of the partitions. Costs no randomness where there is only one."""
+        partitions = list(self.partitions.values())
+        return partitions[0] if len(partitions) == 1 else self.random.choice(partitions)
 
     # ── workers ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -76,57 +79,64 @@ class World:
         name = f"w{len(self.workers)}"
         taken = {worker.address for worker in self.alive()}
         address = next(one for one in ADDRESSES if one not in taken)
-        worker = Worker(
-            self, name, address, self.subject.releases.vocabulary(level, None if sound else self), level, skew
-        )
+        worker = Worker(self, name, address, level, skew, fails=not sound)
         self.workers.append(worker)
-        self.judge.workers[name] = worker
+        for partition in self.partitions.values():
+            partition.judge.workers[name] = worker
         return worker
 
     def assign(self, worker: Worker, *, alone: bool = True) -> None:
-        """Move the assignment to `worker`; the others are told, late or soon, unless two shall own at once."""
-        self.assigned = worker
+        """Move the assignment to `worker`; the others are told, late or soon, unless two shall own at once.
+
+        Of several partitions only some are moved, if their owners live.
+        """
+        several, random = len(self.partitions) > 1, self.random
+        for partition in self.partitions.values():
+            owner = partition.owner
+            stays = several and owner is not None and owner.alive and random.random() < 0.5
+            if not stays:
+                partition.owner = worker
         self._assignment += 1
+        owners = {where: partition.owner for where, partition in self.partitions.items() if partition.owner}
         for other in self.alive():
             if alone or other is worker:
-                late = 3.0 * self.random.random() if self.broker.hit(self.faults.p_late_news) else 0.0
-                self.loop.later(late, self._tell, other, worker, self._assignment)
+                late = 3.0 * random.random() if self.broker.hit(self.faults.p_late_news) else 0.0
+                self.loop.later(late, self._tell, other, owners, self._assignment)
 
-    def _tell(self, member: Worker, owner: Worker, assignment: int) -> None:
+    def _tell(self, member: Worker, owners: dict[PartitionId, Worker], assignment: int) -> None:
         if self._heard.get(member.name, 0) < assignment:
             self._heard[member.name] = assignment
-            member.assigned(member is owner, {self.where: owner.address})
+            member.assigned(owners)
 
     def alive(self) -> list[Worker]:
         """Return the processes that still run."""
         return [worker for worker in self.workers if worker.alive]
 
+    def assigned(self) -> Worker | None:
+        """Return who was assigned something, if anybody was."""
+        return self.any_partition().owner
+
+    def owns(self, worker: Worker) -> bool:
+        """Say whether something is assigned to `worker`."""
+        return any(partition.owner is worker for partition in self.partitions.values())
+
     # ── clients ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def start_clients(self, kind: type[Client], count: int) -> None:
-        """Start clients, each with one or two handles at work."""
-        for i in range(count):
-            drifts = self.random.random() < self.faults.p_client_drift
-            client = kind(self, f"c{i}", self.random.uniform(0.993, 1.007) if drifts else 1.0)
-            self.clients.append(client)
-            client.process.call(client.connect, self.guess(client.name))
-            client.process.spawn(client.tend())
-            for handle in range(1 if self.quiet else self.random.randint(1, 2)):
-                client.process.spawn(client.live(f"h{handle}"))
-
-    def start_users(self, kind: type[User], count: int) -> None:
-        """Start programs that use the real client library."""
-        for i in range(count):
-            self.start_user(kind, f"u{i}", 3)
-
-    def start_user(self, kind: type[User], name: str, most: int) -> User:
-        """Start one, with up to so many programs."""
-        drifts = self.random.random() < self.faults.p_client_drift
-        user = kind(self, name, self.random.uniform(0.993, 1.007) if drifts else 1.0, ADDRESSES)
+    def enter(self, user: U, most: int) -> U:
+        """Have a user begin, with up to so many programs."""
         self.users.append(user)
-        self.judge.users.add(user.name)
+        for partition in self.partitions.values():
+            partition.judge.users.add(user.name)
         user.start(self.random.randint(1, most))
         return user
+
+    def kill_one(self, kind: type[User]) -> None:
+        """Kill a user of that kind, if one is alive."""
+        alive = [user for user in self.users if isinstance(user, kind) and not user.process.dead]
+        if alive:
+            victim = self.random.choice(alive)
+            self.trace("killed", victim.name)
+            victim.process.kill()
 
     def processes(self) -> list[Process]:
         """Return the processes of clients and users."""
@@ -151,27 +161,3 @@ class World:
         if socket is None:
             raise ConnectionRefusedError(f"nobody listens at {address}")
         return socket
-
-    # ── the topics ──────────────────────────────────────────────────────────────────────────────────────────
-
-    def produce(self, value: bytes | None) -> None:
-        """A producer's record lands in the commands topic a little later, sometimes with a stray neighbour."""
-        self.loop.later(
-            self.broker.latency() * (1 + 200 * self.random.random() ** 4), self.commands.land, value
-        )
-        if self.broker.hit(self.faults.p_undecodable):
-            garbage = self.random.choice(
-                (None, b"", b"\xc3\x01", self.random.randbytes(30), (value or b"")[:-1])
-            )
-            self.loop.later(0.001, self.commands.land, garbage)
-        if self.broker.hit(self.faults.p_wrong_partition):
-            self._produced += 1
-            now = self.broker.wall_ms()
-            meta = CommandMeta(0, TENANT, "stray", self._produced, "h", now, now + 60_000)
-            stray = self.vocabulary.encode_command(meta, self.subject.stray())
-            self.loop.later(0.001, self.commands.land, stray)
-
-    def _landed(self, stored: Stored, landing: Landing | None) -> None:
-        sender = "foreign" if landing is None else landing.writer.process.name
-        self.trace("landed", stored.offset, sender, (stored.value or b"").hex()[:120])
-        self.judge.landed(stored, landing)

@@ -26,7 +26,7 @@ class LockClient(Client):
         random = self.random
         await asyncio.sleep(random.random())
         while not self.stopping:
-            name = random.choice(self.world.names)
+            name = random.choice(self.partition.names)
             # A new handle each time: a late release of the last one must not end what this one acquires.
             self._handles += 1
             await self._use(f"{handle}.{self._handles}", name)
@@ -76,7 +76,7 @@ class LockClient(Client):
                     token, mode = upgraded.token, upgraded.mode
                     self._trust(name, handle, token, mode, upgraded.expires_at)
             elif draw < 0.85 and mode == "EXCLUSIVE":
-                self.world.judge.trust.weaken(name, (self.name, handle))
+                self.partition.judge.trust.weaken(name, (self.name, handle))
                 mode = "SHARED"
                 if await self.reply(self.ask(handle, DowngradeLock(name, token)), 2.0) is None:
                     return
@@ -88,16 +88,16 @@ class LockClient(Client):
                     return
                 token, mode = again.token, again.mode
         if random.random() < 0.75:
-            self.world.judge.trust.drop(name, (self.name, handle))
+            self.partition.judge.trust.drop(name, (self.name, handle))
             await self.reply(self.ask(handle, ReleaseLock(name, token)), 1.0)
 
     async def _withdraw(self, handle: str, name: str, call: Call) -> None:
-        self.world.judge.trust.drop(name, (self.name, handle))
+        self.partition.judge.trust.drop(name, (self.name, handle))
         await self.reply(self.ask(handle, WithdrawLock(name, call.sequence)), 3.0)
 
     def _trust(self, name: str, handle: str, token: int, mode: Mode, expires_at: int) -> None:
         hold = Hold(token, mode == "EXCLUSIVE", self.until(expires_at))
-        self.world.judge.trust.hold(name, (self.name, handle), hold)
+        self.partition.judge.trust.hold(name, (self.name, handle), hold)
 
     def _impostor(self) -> Any:
-        return ReleaseLock(self.random.choice(self.world.names), self.random.randint(1, 9))
+        return ReleaseLock(self.random.choice(self.partition.names), self.random.randint(1, 9))

@@ -19,7 +19,7 @@ from tests.simulation.worker import PARTITIONS
 
 if TYPE_CHECKING:
     from tests.simulation.invariants import Judge
-    from tests.simulation.world import World
+    from tests.simulation.partition import Partition
 
 WHERE = PartitionId("locks", 0)
 _PARTITION = {name: partition_of(key_of(TENANT, name), PARTITIONS) for name in map(str, range(40))}
@@ -54,27 +54,27 @@ class LockSubject:
         self.ledger = LockBooks(judge)
         return self.ledger
 
-    def start(self, world: "World") -> None:
+    def start(self, partition: "Partition") -> None:
         """Start clients, or clients and users of the library."""
-        random = world.random
+        world, random = partition.world, partition.world.random
         if random.random() < SHARE_OF_QUIET:
             world.quiet = True
-            world.start_clients(LockClient, 1)
+            partition.start_clients(LockClient, 1)
         elif random.random() < SHARE_OF_USERS:
-            world.start_users(LockUser, random.randint(1, 2))
-            world.start_clients(LockClient, random.randint(0, 2))
+            partition.start_users(LockUser, random.randint(1, 2))
+            partition.start_clients(LockClient, random.randint(0, 2))
         else:
-            world.start_clients(LockClient, random.randint(1, 4))
+            partition.start_clients(LockClient, random.randint(1, 4))
 
-    def misfortunes(self, world: "World") -> list[tuple[float, Callable[[], None]]]:
+    def misfortunes(self, partition: "Partition") -> list[tuple[float, Callable[[], None]]]:
         """Nothing but what befalls every kind."""
-        _ = world
+        _ = partition
         return []
 
-    def calm(self, world: "World") -> None:
+    def calm(self, partition: "Partition") -> None:
         """Leases end by themselves."""
 
-    def owed(self, world: "World") -> list[tuple[str, list[Any]]]:
+    def owed(self, partition: "Partition") -> list[tuple[str, list[Any]]]:
         """Nothing but answers."""
-        _ = world
+        _ = partition
         return []

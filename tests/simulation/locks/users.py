@@ -19,7 +19,7 @@ class LockUser(User):
     @property
     def subject(self) -> "LockSubject":
         """What the history is about."""
-        return cast("LockSubject", self.world.subject)
+        return cast("LockSubject", self.partition.subject)
 
     async def _live(self) -> None:
         random, world = self.random, self.world
@@ -39,7 +39,7 @@ class LockUser(User):
     async def _acquire(self) -> HeldLock:
         random = self.random
         lock = self.client.lock(
-            random.choice(self.world.names),
+            random.choice(self.partition.names),
             shared=random.random() < 0.4,
             ttl=random.choice((0.4, 1.0, 2.5, 8.0)),
             wait=random.choice((0, 0.3, 1.5, 3.0)),
@@ -63,7 +63,7 @@ class LockUser(User):
             await held.release()
         except LockLost as error:
             if not lost_before and isinstance(self.subject.ledger.leases.ends.get(held.token), LockReleased):
-                self.world.judge.fail(
+                self.partition.judge.fail(
                     f"{self.name} released {held!r}, which is in the log, and is told it was lost: {error}"
                 )
         except TidelockError as error:
@@ -82,7 +82,7 @@ class LockUser(User):
             elif draw < 0.3 and held.mode == "SHARED":
                 await held.upgrade(wait=random.choice((0, 0.5, 1.5)))
             elif draw < 0.4 and held.mode == "EXCLUSIVE":
-                self.world.judge.trust.weaken(held.name, (self.name, held.handle))
+                self.partition.judge.trust.weaken(held.name, (self.name, held.handle))
                 await held.downgrade()
             elif draw < 0.5:
                 await self.client.inspect(held.name)
@@ -92,13 +92,13 @@ class LockUser(User):
         """Trust the lease as long as the library says now. Raises `LockLost`."""
         held.check()
         judge, partition = (
-            self.world.judge,
-            self.client._session.partition(self.world.where.kind, self.world.where.partition),
+            self.partition.judge,
+            self.client._session.partition(self.partition.where.kind, self.partition.where.partition),
         )
         judge.learnt(self.name, partition.trusted_until(judge.lease_ms) / self.clock.rate)
         until = held.trusted_until() / self.clock.rate
         hold = Hold(held.token, held.mode == "EXCLUSIVE", until)
-        self.world.judge.trust.hold(held.name, (self.name, held.handle), hold)
+        self.partition.judge.trust.hold(held.name, (self.name, held.handle), hold)
 
     def _disbelieve(self, held: HeldLock) -> None:
-        self.world.judge.trust.drop(held.name, (self.name, held.handle))
+        self.partition.judge.trust.drop(held.name, (self.name, held.handle))

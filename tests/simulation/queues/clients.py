@@ -32,11 +32,11 @@ class QueueClient(Client):
     @property
     def subject(self) -> "QueueSubject":
         """What the history is about."""
-        return cast("QueueSubject", self.world.subject)
+        return cast("QueueSubject", self.partition.subject)
 
     async def live(self, handle: str) -> None:
         """Put and receive until told to stop."""
-        random, name = self.random, self.world.names[1]
+        random, name = self.random, self.partition.names[1]
         await self.reply(self.ask(handle, self.subject.creation()), 2.0)
         while not self.stopping:
             draw = random.random()
@@ -52,7 +52,7 @@ class QueueClient(Client):
             self._mischief(handle)
 
     def _impostor(self) -> Any:
-        return AckMessages(self.world.names[1], 0, "", (Receipt(10**6, 10**6),))
+        return AckMessages(self.partition.names[1], 0, "", (Receipt(10**6, 10**6),))
 
     async def _put(self, handle: str, name: str) -> None:
         messages = tuple(self._message() for _ in range(self.random.choice((1, 1, 3))))
@@ -111,7 +111,7 @@ class QueueClient(Client):
         if draw < 0.1:
             return
         for receipt in receipts:
-            self.world.judge.trust.drop(
+            self.partition.judge.trust.drop(
                 self._claim(name, incarnation, receipt), (self.name, str(receipt.token))
             )
         if draw < 0.6:
@@ -131,4 +131,4 @@ class QueueClient(Client):
     def _trust(self, name: str, incarnation: int, receipts: tuple[Receipt, ...], expires_at: int) -> None:
         for receipt in receipts:
             hold, who = Hold(receipt.token, True, self.until(expires_at)), (self.name, str(receipt.token))
-            self.world.judge.trust.hold(self._claim(name, incarnation, receipt), who, hold)
+            self.partition.judge.trust.hold(self._claim(name, incarnation, receipt), who, hold)

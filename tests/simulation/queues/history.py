@@ -11,4 +11,4 @@ from tests.simulation.queues.subject import QueueSubject
 def run(seed: int, *, trace: bool = False) -> Result:
     """Run the history of `seed`. What consumers log of lost leases is no news here."""
     with patch.object(logging.getLogger("tidelock.queues"), "disabled", True):
-        return history.run(seed, QueueSubject, trace=trace)
+        return history.run(seed, lambda: [QueueSubject()], trace=trace)

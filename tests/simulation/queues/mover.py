@@ -32,10 +32,11 @@ class Mover(User):
 
     async def _live(self) -> None:
         world = self.world
-        reader = CommitReader(world.where, world.vocabulary, max_level=2)
+        words = self.partition.vocabulary
+        reader = CommitReader(self.partition.where, words, max_level=2)
         tail = VirtualTail(world.broker, world.random, world.random.choice((0.0, 0.5, 3.0)))
         lane = ClientQueueLane(self.client)
-        await MoverProcess(Identity(TENANT, self.name), world.vocabulary, [reader], tail, lane, self).run()
+        await MoverProcess(Identity(TENANT, self.name), words, [reader], tail, lane, self).run()
 
     def owed(self) -> list[object]:
         """What it must still do, its queue shows."""
@@ -59,7 +60,7 @@ class Tidier(QueueUser):
     is_empty = False
 
     async def _live(self) -> None:
-        queues = [self.client.queue(name) for name in self.world.names]
+        queues = [self.client.queue(name) for name in self.partition.names]
         while self._others_work():
             await asyncio.sleep(0.25)
         await self.subject.make(self)
@@ -96,7 +97,7 @@ class Tidier(QueueUser):
         world = self.world
         users = [user for user in world.users if user is not self and not user.process.dead]
         return (
-            world.judge.undecided() > 0
+            self.partition.judge.undecided() > 0
             or any(user.owed() for user in users)
             or any(client.open for client in world.clients)
         )
@@ -107,7 +108,7 @@ class Tidier(QueueUser):
         await self._surely(lambda: queue.resize(shards))
         after = await self._surely(queue.stats)
         if after.messages or (after.route.shards, after.route.previous) != (shards, shards):
-            self.world.judge.fail(f"at the end {queue.name} is {after}")
+            self.partition.judge.fail(f"at the end {queue.name} is {after}")
 
     async def _empty(
         self, source: Readable[bytes], consumers: dict[Readable[bytes], Consumer[bytes]]

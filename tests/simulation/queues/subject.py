@@ -25,7 +25,7 @@ from tidelock.client.queues.terms import QueueOptions, settings_of
 
 if TYPE_CHECKING:
     from tests.simulation.invariants import Judge
-    from tests.simulation.world import World
+    from tests.simulation.partition import Partition
 
 WHERE = PartitionId("queues", 0)
 MAX_SHARDS = 3
@@ -116,8 +116,8 @@ class QueueSubject:
 
     async def make(self, user: QueueUser) -> None:
         """Make the queues; who is late finds them."""
-        main = user.world.names[0]
-        for name in user.world.names:
+        main = user.partition.names[0]
+        for name in user.partition.names:
             shards = self.shards if name == main else 1
             while not user.stopping:
                 try:
@@ -125,7 +125,7 @@ class QueueSubject:
                 except QueueExists:
                     break
                 except BadArgument as error:
-                    user.world.judge.fail(f"{name} cannot be made: {error}")
+                    user.partition.judge.fail(f"{name} cannot be made: {error}")
                 except TidelockError as error:
                     user.world.trace(user.name, repr(error))
                     await asyncio.sleep(0.3)
@@ -134,50 +134,53 @@ class QueueSubject:
 
     async def change(self, user: QueueUser) -> None:
         """Change what may change at any time."""
-        random, name = user.random, user.random.choice(user.world.names)
+        random, name = user.random, user.random.choice(user.partition.names)
         options = _drawn(random)
         chosen: list[QueueOptions] = [
             {"max_attempts": options["max_attempts"]},
             {"dedup_window": options["dedup_window"]},
             {"max_depth": options["max_depth"]},
         ]
-        if name == user.world.names[0] and "dead_letter_queue" in self.options[name]:
+        if name == user.partition.names[0] and "dead_letter_queue" in self.options[name]:
             chosen.append({"overflow": random.choice(("REFUSE", "DEAD_LETTER_OLDEST"))})
         await user.client.queue(name).configure(**random.choice(chosen))
 
-    def start(self, world: "World") -> None:
+    def start(self, partition: "Partition") -> None:
         """Start users of the library, often clients, and a mover where dead letters are moved."""
-        random = world.random
-        world.start_users(QueueUser, random.randint(1, 3))
+        random = partition.world.random
+        partition.start_users(QueueUser, random.randint(1, 3))
         if random.random() < 0.4:
-            world.start_clients(QueueClient, random.randint(1, 2))
+            partition.start_clients(QueueClient, random.randint(1, 2))
         for _ in range(random.randint(1, 2) if self.moves else 0):
-            self._start_mover(world)
+            self._start_mover(partition)
 
-    def misfortunes(self, world: "World") -> list[tuple[float, Callable[[], None]]]:
+    def misfortunes(self, partition: "Partition") -> list[tuple[float, Callable[[], None]]]:
         """Users and movers die; another mover begins."""
-        faults = world.faults
+        faults = partition.world.faults
         return [
-            (faults.r_client_freeze / 2, lambda: _kill(world, QueueUser)),
-            (faults.r_crash if self.moves else 0.0, lambda: self._replace_mover(world)),
+            (faults.r_client_freeze / 2, lambda: partition.world.kill_one(QueueUser)),
+            (faults.r_crash if self.moves else 0.0, lambda: self._replace_mover(partition)),
         ]
 
-    def _replace_mover(self, world: "World") -> None:
-        _kill(world, Mover)
-        world.loop.later(2.0 * world.random.random(), self._start_mover, world)
+    def _replace_mover(self, partition: "Partition") -> None:
+        world = partition.world
+        world.kill_one(Mover)
+        world.loop.later(2.0 * world.random.random(), self._start_mover, partition)
 
-    def _start_mover(self, world: "World") -> None:
-        world.start_user(Mover, f"m{len(world.users)}", 1)
+    def _start_mover(self, partition: "Partition") -> None:
+        partition.start_user(Mover, f"m{len(partition.world.users)}", 1)
 
-    def calm(self, world: "World") -> None:
+    def calm(self, partition: "Partition") -> None:
         """Work everything off."""
-        if self.moves and not any(isinstance(user, Mover) and not user.process.dead for user in world.users):
-            self._start_mover(world)
-        world.start_user(Tidier, "tidier", 1)
+        if self.moves and not any(
+            isinstance(user, Mover) and not user.process.dead for user in partition.world.users
+        ):
+            self._start_mover(partition)
+        partition.start_user(Tidier, "tidier", 1)
 
-    def owed(self, world: "World") -> list[tuple[str, list[Any]]]:
+    def owed(self, partition: "Partition") -> list[tuple[str, list[Any]]]:
         """Return what is neither done nor dead."""
-        _ = world
+        _ = partition
         left = self.ledger.undone()
         return [("a queue", left[:3])] if left else []
 
@@ -192,11 +195,3 @@ def _drawn(random: Random) -> QueueOptions:
         "aging": random.choice((0.0, 0.3)),
         "max_depth": random.choice((12, 1000)),
     }
-
-
-def _kill(world: "World", kind: type) -> None:
-    alive = [user for user in world.users if isinstance(user, kind) and not user.process.dead]
-    if alive:
-        victim = world.random.choice(alive)
-        world.trace("killed", victim.name)
-        victim.process.kill()

@@ -34,7 +34,7 @@ class QueueUser(User):
     @property
     def subject(self) -> "QueueSubject":
         """What the history is about."""
-        return cast("QueueSubject", self.world.subject)
+        return cast("QueueSubject", self.partition.subject)
 
     async def _live(self) -> None:
         random = self.random
@@ -56,7 +56,7 @@ class QueueUser(User):
 
     def queue(self) -> Queue[bytes]:
         """Return one of the queues, mostly the sharded one."""
-        main, other = self.world.names[:2]
+        main, other = self.partition.names[:2]
         return self.client.queue(main if self.random.random() < 0.8 else other)
 
     # ── putting ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -184,7 +184,7 @@ class QueueUser(User):
 
     async def _put_news(self) -> None:
         if self._puts <= MANY:
-            await self._put_one(self.client.queue(self.world.names[2]))
+            await self._put_one(self.client.queue(self.partition.names[2]))
 
     async def _read_news(self) -> None:
         reader = self._reader()
@@ -202,7 +202,7 @@ class QueueUser(User):
             await reader.add()
 
     def _reader(self) -> Subscription[bytes]:
-        return self.client.queue(self.world.names[2]).subscription(self.random.choice(READERS))
+        return self.client.queue(self.partition.names[2]).subscription(self.random.choice(READERS))
 
     # ── looking after it ────────────────────────────────────────────────────────────────────────────────────
 
@@ -217,10 +217,10 @@ class QueueUser(User):
                 await asyncio.sleep(random.random())
                 await queue.resume()
             elif draw < 0.4:
-                to = self.world.names[1] if self.subject.moves and random.random() < 0.4 else None
+                to = self.partition.names[1] if self.subject.moves and random.random() < 0.4 else None
                 if self.subject.news and self.subject.moves and random.random() < 0.4:
-                    to = self.world.names[2]
-                await self.client.queue(self.world.names[0]).redrive(to=to)
+                    to = self.partition.names[2]
+                await self.client.queue(self.partition.names[0]).redrive(to=to)
             elif draw < 0.5:
                 await queue.purge(random.choice(("READY", "DELAYED", "DEAD")), limit=2)
             elif draw < 0.6:
@@ -228,16 +228,16 @@ class QueueUser(User):
             elif draw < 0.65:
                 await queue.peek(5)
             elif not self.subject.deletes:
-                await self.client.queue(self.world.names[0]).resize(random.randint(1, 3))
+                await self.client.queue(self.partition.names[0]).resize(random.randint(1, 3))
 
     async def _make_anew(self) -> None:
         """Its one shard only: `Queue.delete` looks for others, too, in partitions that nobody owns here."""
-        await self.client.queues.delete(self.world.names[0], force=True)
+        await self.client.queues.delete(self.partition.names[0], force=True)
         await self.subject.make(self)
 
     async def _unsettle(self) -> None:
         """Resize again and again, and redrive whatever died."""
-        queue, random = self.client.queue(self.world.names[0]), self.random
+        queue, random = self.client.queue(self.partition.names[0]), self.random
         async with asyncio.timeout(6.0):
             if random.random() < 0.5:
                 await queue.redrive()
@@ -261,7 +261,7 @@ class QueueUser(User):
         if message.is_lost:
             self._disbelieve(message)
             return
-        judge, partition = self.world.judge, message.partition
+        judge, partition = self.partition.judge, message.partition
         judge.learnt(self.name, partition.trusted_until(judge.lease_ms) / self.clock.rate)
         until = message.trusted_until() / self.clock.rate
         for name, who in self._claims(message):
@@ -269,7 +269,7 @@ class QueueUser(User):
 
     def _disbelieve(self, message: Message[bytes]) -> None:
         for name, who in self._claims(message):
-            self.world.judge.trust.drop(name, who)
+            self.partition.judge.trust.drop(name, who)
 
     def _claims(self, message: Message[bytes]) -> list[tuple[str, tuple[str, str]]]:
         place, who = self._place(message), (self.name, f"{message.id}@{message.token}")

@@ -12,6 +12,7 @@ import pytest
 
 from streams.log.accepted import AcceptedCommit
 from streams.log.reader import PartitionReader
+from streams.log.vocabulary import Vocabulary
 from streams.replay.locks.chronicle import LockChronicle
 from streams.replay.moment import AtEnd, Walk
 from streams.replay.sources import SourceCheck
@@ -46,12 +47,13 @@ def test_sound_histories_leave_sound_logs(worlds: list[World]) -> None:
     codes: Counter[str] = Counter()
     decisions = 0
     for world in worlds:
-        walk = Verification(WHERE, world.vocabulary, NEWEST_LEVEL)
-        for stored in world.log.records:
+        locks = world.partitions[WHERE]
+        walk = Verification(WHERE, locks.vocabulary, NEWEST_LEVEL)
+        for stored in locks.log.records:
             walk.record(stored)
         report = walk.finish()
         check = SourceCheck(report, walk.sources)
-        check.commands(world.commands.records)
+        check.commands(locks.commands.records)
         check.finish()
         codes += report.codes
         decisions += report.decisions
@@ -63,8 +65,8 @@ def test_sound_histories_leave_sound_logs(worlds: list[World]) -> None:
 class Chronicles:
     """One chronicle for each key that the log names."""
 
-    def __init__(self, world: World) -> None:
-        self.words = world.vocabulary
+    def __init__(self, words: Vocabulary) -> None:
+        self.words = words
         self.of: dict[str, LockChronicle] = {}
 
     def commit(self, accepted: AcceptedCommit) -> None:
@@ -79,9 +81,11 @@ class Chronicles:
 def test_a_lock_rewound_anywhere_is_what_the_fold_holds(worlds: list[World]) -> None:
     held = voids = 0
     for world in worlds:
-        chronicles, fold = Chronicles(world), PartitionReader(WHERE, world.vocabulary, NEWEST_LEVEL)
-        walk = Walk(WHERE, world.vocabulary, AtEnd(), chronicles.commit, NEWEST_LEVEL)
-        for stored in world.log.records:
+        locks = world.partitions[WHERE]
+        words = locks.vocabulary
+        chronicles, fold = Chronicles(words), PartitionReader(WHERE, words, NEWEST_LEVEL)
+        walk = Walk(WHERE, words, AtEnd(), chronicles.commit, NEWEST_LEVEL)
+        for stored in locks.log.records:
             walk.take(stored)
             fold.read(stored.offset, stored.value)
             for key, chronicle in chronicles.of.items():
