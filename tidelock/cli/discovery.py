@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tidelock.cli.exits import NothingToTalkTo
+from tidelock.cli.exits import NothingToTalkTo, WrongUse
 from tidelock.local import statefile
 from tidelock.local.tokens import DEV, OPERATOR
 
@@ -49,9 +49,14 @@ class Running:
 
 
 def find(home: Path, env: Mapping[str, str] = os.environ) -> Running:
-    """Return the stack that runs in `home`, else the one of the environment. Raises `NothingToTalkTo`."""
+    """Return the stack that runs in `home`, else the one of the environment.
+
+    Raises `NothingToTalkTo`; `WrongUse` if both are there and are not the same.
+    """
     local = statefile.running(home)
     if local is not None:
+        _refuse_another(home, "TIDELOCK_KAFKA", local.kafka, env)
+        _refuse_another(home, "TIDELOCK_WORKERS", ",".join(local.workers), env)
         metrics = tuple(statefile.worker_metrics(home).items())
         return Running(
             local.kafka,
@@ -69,6 +74,15 @@ def find(home: Path, env: Mapping[str, str] = os.environ) -> Running:
     metrics = tuple((address, address) for address in _list(env.get("TIDELOCK_METRICS", "")))
     operator, postgres = env.get(OPERATOR.variable) or None, env.get("TIDELOCK_POSTGRES") or None
     return Running(kafka, workers, token, metrics, operator, postgres)
+
+
+def _refuse_another(home: Path, variable: str, local: str, env: Mapping[str, str]) -> None:
+    named = _list(env.get(variable, ""))
+    if named and set(named) != set(_list(local)):
+        raise WrongUse(
+            f"{variable} names {', '.join(named)}, but the stack in {home} is at {local}. "
+            f"Unset {variable}, or choose another --home."
+        )
 
 
 def _list(text: str) -> tuple[str, ...]:

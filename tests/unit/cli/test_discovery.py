@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from tidelock.cli.discovery import find
-from tidelock.cli.exits import NothingToTalkTo
+from tidelock.cli.exits import NothingToTalkTo, WrongUse
 from tidelock.local import statefile
 from tidelock.local.addresses import Addresses
 from tidelock.local.lock import DirectoryLock
 
 
-def test_a_stack_in_the_directory_comes_first(tmp_path: Path) -> None:
+def test_a_stack_in_the_directory_is_found_and_never_taken_for_another(tmp_path: Path) -> None:
     lock = DirectoryLock(tmp_path)
     lock.acquire()
     try:
@@ -23,7 +23,9 @@ def test_a_stack_in_the_directory_comes_first(tmp_path: Path) -> None:
         (tmp_path / "dev-token").write_text("secret")
         (tmp_path / "operator-token").write_text("of the operator")
         (tmp_path / "ports.json").write_text(json.dumps({"worker-0-metrics": 3, "worker-9-metrics": 4}))
-        found = find(tmp_path, {"TIDELOCK_KAFKA": "elsewhere:1"})
+        found = find(tmp_path, {"TIDELOCK_KAFKA": "127.0.0.1:1"})
+        with pytest.raises(WrongUse, match=r"TIDELOCK_WORKERS names elsewhere:1.*Unset TIDELOCK_WORKERS"):
+            find(tmp_path, {"TIDELOCK_WORKERS": "elsewhere:1"})
     finally:
         lock.release()
     assert (found.kafka, found.workers, found.token) == ("127.0.0.1:1", ("127.0.0.1:2",), "secret")
