@@ -137,7 +137,9 @@ async def services_of(
             home = partial(home_of, partitions)
             queues = PostgresQueueReads(connections) if QUEUES in logs else None
             services = Services(
-                authenticator=DevelopmentToken(settings.known_token, settings.tenant, settings.principal),
+                authenticator=DevelopmentToken(
+                    settings.known_token, settings.tenant, settings.principal, settings.operator_token
+                ),
                 reads=PostgresLockReads(connections),
                 progress=progress,
                 log_ends=ends,

@@ -34,6 +34,9 @@ class ApiSettings(BaseSettings):
     )
     dev_token: str | None = Field(None, description="Development token; default: TIDELOCK_TOKEN, else `dev`.")
     token: str | None = Field(None, description="What clients show, if TIDELOCK_DEV_TOKEN is not set.")
+    operator_token: str | None = Field(
+        None, description="Token of the operator, as the workers know it; default: nobody's."
+    )
     tenant: str = Field("dev", min_length=1, max_length=64, description="Tenant of the development token.")
     principal: str = Field(
         "dev", min_length=1, max_length=64, description="Principal of the development token."
@@ -60,6 +63,12 @@ class ApiSettings(BaseSettings):
     def _is_address(cls, address: str) -> str:
         host_port(address)
         return address
+
+    @field_validator("operator_token", mode="before")
+    @classmethod
+    def _empty_is_none(cls, text: str | None) -> str | None:
+        """Orchestrators set a variable that is not meant to an empty text."""
+        return text or None
 
     @model_validator(mode="after")
     def _cursors_are_sealed(self) -> Self:

@@ -21,11 +21,11 @@ def within(field: str, given: int, least: int, most: int) -> Rejected | None:
     return None if least <= given <= most else bad_argument(field, f"must be {least} to {most}", given)
 
 
-def refuse_text(field: str, text: str) -> Rejected | None:
+def refuse_text(field: str, text: str, most: int = MAX_NAME) -> Rejected | None:
     """Return why `text` cannot be a name, or None."""
-    if 1 <= len(text) <= MAX_NAME and text.isprintable():
+    if 1 <= len(text) <= most and text.isprintable():
         return None
-    return bad_argument(field, f"must have 1 to {MAX_NAME} printable characters", text)
+    return bad_argument(field, f"must have 1 to {most} printable characters", text)
 
 
 def shard_name(name: str, shard: int) -> str:

@@ -25,6 +25,8 @@ class Requester:
     sequence: int
     session: str = ""
     """Registration token of the node it acts for: when that ends, so does what it holds. '': of none."""
+    roles: tuple[str, ...] = ()
+    """What it may do beyond what every client may (`streams.domain.roles`)."""
 
 
 @value

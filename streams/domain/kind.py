@@ -5,6 +5,7 @@ from dataclasses import field
 from typing import Any
 
 from streams.domain.decider import Decider, Rejected
+from streams.domain.roles import Role
 from streams.domain.value import value
 
 
@@ -22,6 +23,8 @@ class CommandSpec:
     """
     refuse: Callable[[Any, Any, Any], Rejected | None] | None = None
     """Given (command, requester, state of the key that the command names): why it is not gathered; None: it is."""
+    roles: tuple[Role, ...] = ()
+    """Only who has one of these may send it; empty: every client."""
 
 
 @value

@@ -7,6 +7,7 @@ from streams.domain.session import SESSION_ENDED
 from streams.engine.pending import Pending
 from streams.log.answers import FAR_MS, MAX_FAR_CLIENTS, StoredAnswer
 from streams.log.fold import PartitionState
+from streams.wire.keys import key_of
 
 MAX_VALIDITY_MS = 5 * 60_000
 MAX_AHEAD_MS = FAR_MS
@@ -51,7 +52,7 @@ def admit(
         )
     if pending.refusal is not None:
         return Verdict.REFUSE, pending.refusal
-    if meta.session is not None and meta.session in state.ended_sessions:
+    if meta.session is not None and key_of(meta.tenant, meta.session) in state.ended_sessions:
         return Verdict.REFUSE, SESSION_ENDED
     return Verdict.DECIDE, None
 

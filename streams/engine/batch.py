@@ -139,7 +139,7 @@ class Batch(CommitDraft):
         try:
             context = state.context(self.lease_ms, self.head.active)
             if type(pending.command) in ENGINE_COMMANDS:
-                decision = decide_own(pending.command, state, self.mark_ms)
+                decision = decide_own(pending.command, pending.meta.tenant, state, self.mark_ms)
             else:
                 decision = self.decider.decide(
                     pending.command, pending.who, state.state_of(pending.key), context

@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from streams.domain.roles import Role
 from streams.ops.addresses import host_port
 
 
@@ -61,7 +62,17 @@ class WorkerSettings(BaseSettings):
     operator_token: str | None = Field(
         None,
         pattern="^[!-~]{16,}$",
-        description="Token of who may activate feature levels, 16 printable characters at least; default: nobody.",
+        description="Token of who may activate feature levels, evict nodes, pull the brake; 16 printable characters at "
+        "least. Without one nobody activates a level.",
+    )
+    system_token: str | None = Field(
+        None,
+        pattern="^[!-~]{16,}$",
+        description="Token of the platform's own processes, 16 printable characters at least: they end sessions and "
+        "waits. Without one the development token may.",
+    )
+    dev_operator: bool = Field(
+        True, description="Whether the development token, too, may evict nodes and pull the brake."
     )
     tenant: str = Field(
         "dev", min_length=1, max_length=64, description="Tenant of the development token and the topic lane."
@@ -92,16 +103,20 @@ class WorkerSettings(BaseSettings):
         host_port(address)
         return address
 
-    @field_validator("tls_cert", "tls_key", "tls_client_ca", "operator_token", mode="before")
+    @field_validator("tls_cert", "tls_key", "tls_client_ca", "operator_token", "system_token", mode="before")
     @classmethod
     def _empty_is_none(cls, text: str | None) -> str | None:
         """Orchestrators set a variable that is not meant to an empty text."""
         return text or None
 
     @model_validator(mode="after")
-    def _operator_is_apart(self) -> Self:
+    def _tokens_are_apart(self) -> Self:
         if self.operator_token == self.dev_token:
             raise ValueError("TIDELOCK_OPERATOR_TOKEN must not be TIDELOCK_DEV_TOKEN, which every client has")
+        if self.system_token is not None and self.system_token in (self.dev_token, self.operator_token):
+            raise ValueError(
+                "TIDELOCK_SYSTEM_TOKEN must not be another's: only the platform's processes have it"
+            )
         return self
 
     @model_validator(mode="after")
@@ -115,6 +130,12 @@ class WorkerSettings(BaseSettings):
     def partitions_of(self, kind: str) -> int:
         """Return how many partitions `kind` has."""
         return self.kind_partitions.get(kind, self.partitions)
+
+    @property
+    def dev_roles(self) -> tuple[Role, ...]:
+        """What the development token may do beyond what every client may."""
+        operator: tuple[Role, ...] = ("OPERATOR",) if self.dev_operator else ()
+        return operator if self.system_token is not None else (*operator, "SYSTEM")
 
     @property
     def advertised(self) -> str:

@@ -3,7 +3,9 @@
 from schemas.catalogue import HEADER
 from schemas.messages import command_hash
 from schemas.meta import CommandMeta
+from streams.domain.arguments import refuse_text
 from streams.domain.decider import Rejected, Requester
+from streams.domain.roles import forbidden
 from streams.engine.outbox import Identity
 from streams.engine.pending import Pending
 from streams.engine.ports import ReplyTo
@@ -13,6 +15,7 @@ from streams.wire.keys import place
 from streams.wire.messages import Barrier, EndSession
 
 MAX_LABEL = 128
+MAX_CAUSE = 256
 
 
 class CommandTooLarge(Exception):
@@ -39,8 +42,12 @@ def take_in(
     if len(data) > MAX_COMMAND_BYTES:
         raise CommandTooLarge(len(data))
     meta, command, end = vocabulary.split_command(data)
-    who = Requester(identity.principal, meta.client, meta.handle, meta.sequence, meta.session or "")
+    who = Requester(
+        identity.principal, meta.client, meta.handle, meta.sequence, meta.session or "", identity.roles
+    )
     refusal, key, partition = _problem(meta, identity), "", -1
+    if refusal is None:
+        refusal = _not_allowed(type(command), vocabulary, identity)
     if refusal is None:
         if type(command) in ENGINE_COMMANDS:
             refusal, partition = _whole_partition(command, vocabulary.kind.name, partitions)
@@ -52,9 +59,22 @@ def take_in(
     return partition, pending
 
 
+def _not_allowed(command: type, vocabulary: Vocabulary, identity: Identity) -> Rejected | None:
+    roles = vocabulary.specs[command].roles
+    if not roles or any(role in roles for role in identity.roles):
+        return None
+    return forbidden(command, roles)
+
+
 def _whole_partition(
     command: Barrier | EndSession, kind: str, partitions: int
 ) -> tuple[Rejected | None, int]:
+    if isinstance(command, EndSession):
+        refused = refuse_text("ended", command.ended, MAX_LABEL) or refuse_text(
+            "cause", command.cause, MAX_CAUSE
+        )
+        if refused is not None:
+            return refused, -1
     if command.kind == kind and 0 <= command.partition < partitions:
         return None, command.partition
     return Rejected(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Protocol
 
+from streams.domain.roles import Role
 from streams.domain.value import value
 from streams.engine.batch import Batch
 from streams.engine.ports import ReplyTo
@@ -17,6 +18,7 @@ class Identity:
 
     tenant: str
     principal: str
+    roles: tuple[Role, ...] = ()
 
 
 class Directory(Protocol):

@@ -26,12 +26,24 @@ DRAIN_S = 3.0
 
 @value
 class Access:
-    """Who may speak, until identity exists: one development token for one tenant, and one for who runs the workers."""
+    """Who may speak, until identity exists: one development token for one tenant, and those of who runs it all."""
 
     token: str
     identity: Identity
     operator: str | None = None
-    """The operator's token; None: nobody may do here what only an operator may."""
+    """The operator's token; None: nobody may activate features."""
+    system: str | None = None
+    """The token of the platform's own processes; None: they have the development token."""
+
+    def identify(self, token: str) -> Identity | None:
+        """Return who the token speaks for, or None."""
+        if _same(token, self.token):
+            return self.identity
+        if self.operator is not None and _same(token, self.operator):
+            return Identity(self.identity.tenant, "operator", ("OPERATOR",))
+        if self.system is not None and _same(token, self.system):
+            return Identity(self.identity.tenant, "system", ("SYSTEM",))
+        return None
 
 
 _OWN = bind("wire", ENGINE_COMMANDS).ready()
@@ -219,7 +231,7 @@ class Roster:
 
     def authenticate(self, token: str) -> Identity | None:
         """Return who the token speaks for, or None."""
-        return self._access.identity if _same(token, self._access.token) else None
+        return self._access.identify(token)
 
     @property
     def has_operator(self) -> bool:
@@ -318,8 +330,9 @@ class Roster:
         return None if address == self._address else address
 
     def topic_identity(self) -> Identity:
-        """Return who commands of the topic lane act for."""
-        return self._access.identity
+        """Return who commands of the topic lane act for: whoever may write to a topic has no role by that."""
+        identity = self._access.identity
+        return Identity(identity.tenant, identity.principal)
 
     @property
     def connections(self) -> int:

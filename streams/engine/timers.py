@@ -84,7 +84,7 @@ class Timers:
         savepoint = draft.save()
         try:
             if not state.holds(session, key):
-                state.holdings.let_go(session, key)
+                state.let_go(session, key)
                 return
             context = state.context(draft.lease_ms, draft.head.active)
             gone = SessionGone(session, ended.cause)
@@ -93,11 +93,11 @@ class Timers:
                 raise TimerIdle(key)
             draft.append_timer(key, "SessionGone", decision)
             if not state.holds(session, key):
-                state.holdings.let_go(session, key)
+                state.let_go(session, key)
         except NoRoom:
             draft.restore(savepoint)
             draft.close()
         except Exception as error:
             draft.restore(savepoint)
-            state.holdings.let_go(session, key)
+            state.let_go(session, key)
             self._failures.append(f"end of session {session} on {key}: {error!r}")

@@ -125,11 +125,16 @@ def _roster(settings: WorkerSettings, vocabularies: Mapping[str, Vocabulary], cl
         settings.advertised,
         vocabularies,
         settings.partitions,
-        Access(settings.dev_token, Identity(settings.tenant, settings.principal), settings.operator_token),
+        _access(settings),
         settings.max_in_flight,
         clock,
         settings.kind_partitions,
     )
+
+
+def _access(settings: WorkerSettings) -> Access:
+    client = Identity(settings.tenant, settings.principal, settings.dev_roles)
+    return Access(settings.dev_token, client, settings.operator_token, settings.system_token)
 
 
 async def _ports(settings: WorkerSettings, opened: AsyncExitStack) -> Callable[[PartitionId], GuardedPorts]:

@@ -15,6 +15,7 @@ from streams.log.holdings import Holdings
 from streams.log.records import Commit, LoggedDecision
 from streams.log.undo import Undo
 from streams.log.vocabulary import ENGINE_EVENTS, Vocabulary
+from streams.wire.keys import key_of, tenant_of
 from streams.wire.messages import SessionEnded, TimerFailed
 
 
@@ -38,7 +39,7 @@ class PartitionState:
         self.keys: dict[str, Any] = {}
         self.answers = Answers(self.undo)
         self.ended_sessions: dict[str, SessionEnded] = {}
-        """Until the mark has passed its `forget_after_ms`, each stays ended."""
+        """By tenant and session; until the mark has passed its `forget_after_ms`, each stays ended."""
         self.parked: dict[str, str] = {}
         """Keys whose timer failed, with the error; commanded again, they are tried again."""
         self.events = 0
@@ -101,7 +102,7 @@ class PartitionState:
         else:
             self._fold(decision, events, was_parked=was_parked)
         if self.holdings.recording and decision.meta.session is not None:
-            self._note(decision.meta.session, key)
+            self._note(key_of(decision.tenant, decision.meta.session), key)
         settles, settlements = self._decider.settles, list[Settlement]()
         for event in events:
             settled = None if type(event) in ENGINE_EVENTS else settles(event)
@@ -115,9 +116,10 @@ class PartitionState:
         for event in events:
             kind = type(event)
             if kind is SessionEnded:
-                self.undo.put(self.ended_sessions, event.session, event)
-                self.holdings.end(event.session)
-                self._sessions.put((event.forget_after_ms - 1) // 1000, event.session)
+                session = key_of(decision.tenant, event.session)
+                self.undo.put(self.ended_sessions, session, event)
+                self.holdings.end(session)
+                self._sessions.put((event.forget_after_ms - 1) // 1000, session)
             elif kind is TimerFailed:
                 self.undo.put(self.parked, key, event.error)
             elif kind in self._event_keys:
@@ -150,7 +152,7 @@ class PartitionState:
             return
         holdings.recording = True
         for key, state in self.keys.items():
-            for session in self._sessions_of(state):
+            for session in self._held(key, state):
                 holdings.note(session, key)
         for session in self.ended_sessions:
             holdings.end(session)
@@ -159,9 +161,18 @@ class PartitionState:
         """Say whether something of `key` belongs to `session`."""
         return self._sessions_of is not None and session in self._sessions_of(self.state_of(key))
 
+    def let_go(self, session: str, key: str) -> None:
+        """Note that `session`, of the key's tenant, holds nothing of `key`."""
+        self.holdings.let_go(key_of(tenant_of(key), session), key)
+
     def _note(self, session: str, key: str) -> None:
-        if key in self.keys and self.holdings.note(session, key) and self._sessions_of is not None:
-            self.holdings.keep(key, self._sessions_of(self.keys[key]))
+        if key in self.keys and self.holdings.note(session, key):
+            self.holdings.keep(key, self._held(key, self.keys[key]))
+
+    def _held(self, key: str, state: Any) -> list[str]:
+        """Return the sessions that something of the key belongs to, as `ended_sessions` has them."""
+        tenant, sessions_of = tenant_of(key), self._sessions_of
+        return [] if sessions_of is None else [key_of(tenant, session) for session in sessions_of(state)]
 
     def _restore_deadlines(self) -> None:
         entries = []

@@ -7,6 +7,7 @@ from schemas.messages import Messages, bind
 from schemas.meta import CommandMeta
 from streams.domain.decider import Rejected
 from streams.domain.kind import CommandSpec, KindSpec
+from streams.domain.roles import Role
 from streams.wire.messages import Barrier, BarrierPassed, Done, EndSession, SessionEnded, TimerFailed
 
 ENGINE_COMMANDS: tuple[type, ...] = (Barrier, EndSession)
@@ -21,7 +22,8 @@ class Vocabulary:
         self.kind = kind
         self.specs: dict[type, CommandSpec] = {spec.type: spec for spec in kind.commands}
         for engine_command in ENGINE_COMMANDS:
-            self.specs[engine_command] = CommandSpec(engine_command)
+            roles: tuple[Role, ...] = ("SYSTEM",) if engine_command is EndSession else ()
+            self.specs[engine_command] = CommandSpec(engine_command, roles=roles)
         self.looks = frozenset(spec.type.__name__ for spec in kind.commands if not spec.deduplicated)
         """Commands that only look at a key, or keep it alive: who sends no others does not use it."""
         own_commands = _own(kind, tuple(spec.type for spec in kind.commands))

@@ -20,6 +20,9 @@ class ProcessesSettings(BaseSettings):
         "127.0.0.1:7400", description="Addresses of one or more workers' direct lanes, comma-separated."
     )
     token: str = Field("dev", description="Token that the workers accept; its tenant's locks are watched.")
+    system_token: str | None = Field(
+        None, description="Token of the platform's own processes, as the workers know it; default: the token."
+    )
     postgres: str | None = Field(
         None,
         description="URL of the read models; without it, logs are read from their beginning at each start.",
@@ -43,7 +46,7 @@ class ProcessesSettings(BaseSettings):
             host_port(address.strip())
         return workers
 
-    @field_validator("postgres", mode="before")
+    @field_validator("postgres", "system_token", mode="before")
     @classmethod
     def _empty_is_none(cls, text: str | None) -> str | None:
         """Orchestrators set a variable that is not meant to an empty text."""

@@ -14,13 +14,13 @@ from streams.log.checkpoint import Checkpoint
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
 from streams.processes.deadlocks.detector import DeadlockDetector
-from streams.processes.deadlocks.edges import tenant_of
 from streams.processes.mover.moves import Lane, Moves, Source, Span
 from streams.projections.locks.projections import LOCKS
 from streams.projections.locks.standing import restored_locks
 from streams.projections.ports import Loaded, SinkError
 from streams.projections.projection import Projection
 from streams.projections.queues.moving import MovingReads
+from streams.wire.keys import tenant_of
 
 
 class ReadModels(Protocol):

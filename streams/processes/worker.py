@@ -116,7 +116,10 @@ async def _connected(
     while True:
         try:
             client = await tidelock.connect(
-                *settings.addresses, token=settings.token, timeout=PATIENCE_S, kinds=kinds
+                *settings.addresses,
+                token=settings.system_token or settings.token,
+                timeout=PATIENCE_S,
+                kinds=kinds,
             )
         except ConnectionLost as error:
             log.warning("no worker yet", error=str(error))

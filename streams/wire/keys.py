@@ -14,6 +14,11 @@ def key_of(tenant: str, name: str) -> str:
     return f"{tenant}/{name}"
 
 
+def tenant_of(key: str) -> str:
+    """Return whose resource it is."""
+    return key.partition("/")[0]
+
+
 def name_problem(name: str) -> Rejected | None:
     """Return why `name` cannot name a resource, or None."""
     if not name:

@@ -120,7 +120,7 @@ class EndSession:
     partition: int
     ended: str
     cause: str
-    """Why, in up to 256 characters."""
+    """Why, in 1 to 256 printable characters."""
 
 
 @value

@@ -14,7 +14,7 @@ from tests.simulation.loop import Process, SimLoop
 
 TENANT = "t"
 PRINCIPAL = "app"
-IDENTITY = Identity(TENANT, PRINCIPAL)
+IDENTITY = Identity(TENANT, PRINCIPAL, ("SYSTEM", "OPERATOR"))
 TOKEN = "token"
 
 

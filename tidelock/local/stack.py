@@ -25,7 +25,7 @@ from tidelock.local.parts.catalog import Group, Wave, roster
 from tidelock.local.ports import PortBook
 from tidelock.local.settings import StackSettings
 from tidelock.local.supervisor import SupervisedPart, Surroundings
-from tidelock.local.tokens import DEV, OPERATOR
+from tidelock.local.tokens import DEV, OPERATOR, SYSTEM
 
 __all__ = ["Addresses", "InfluxAddress", "LocalStack"]
 
@@ -178,6 +178,7 @@ class LocalStack:
             "TIDELOCK_TOKEN": token,
             DEV.variable: token,
             OPERATOR.variable: OPERATOR.chosen(self.settings.home),
+            SYSTEM.variable: SYSTEM.chosen(self.settings.home),
             "TIDELOCK_API_DEV": "1",
         }
         return {**addresses.as_environment(), **own, **self.settings.environment}

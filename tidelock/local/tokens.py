@@ -38,3 +38,5 @@ DEV = LocalToken("TIDELOCK_DEV_TOKEN", "dev-token")
 """Lets programs of this machine's developer talk to the local workers and API."""
 OPERATOR = LocalToken("TIDELOCK_OPERATOR_TOKEN", "operator-token")
 """Lets whoever runs the local stack do what no client may: activate a feature level."""
+SYSTEM = LocalToken("TIDELOCK_SYSTEM_TOKEN", "system-token")
+"""Lets the stack's own processes do what only they may: end sessions and waits."""

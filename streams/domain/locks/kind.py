@@ -17,7 +17,7 @@ LOCKS: Final = KindSpec(
         CommandSpec(commands.UpgradeLock),
         CommandSpec(commands.DowngradeLock),
         CommandSpec(commands.WithdrawLock),
-        CommandSpec(commands.AbortWait),
+        CommandSpec(commands.AbortWait, roles=("SYSTEM",)),
         CommandSpec(commands.InspectLock, deduplicated=False),
     ),
     events=(

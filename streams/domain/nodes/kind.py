@@ -6,12 +6,17 @@ from streams.domain.kind import CommandSpec, KindSpec
 from streams.domain.nodes import decider
 from streams.domain.nodes.commands import (
     Command,
+    ConfigureBrake,
     DiscoverInstances,
+    EvictNode,
     Heartbeat,
     InspectBrake,
     InspectNode,
     OfBrake,
     OfNode,
+    PullBrake,
+    ReleaseBrake,
+    SweepDone,
 )
 from streams.domain.nodes.events import Event, NodesHeard
 from streams.domain.nodes.heartbeat import Heartbeats, heard_keys, join, refuse
@@ -19,8 +24,16 @@ from streams.domain.nodes.inspect import shown
 from streams.domain.nodes.joined import attached
 from streams.domain.nodes.names import BRAKE, SERVICE
 from streams.domain.nodes.replies import NodeDrains, Reply, ServiceInstances
+from streams.domain.roles import Role
 
 READS: Final = (InspectNode, DiscoverInstances, InspectBrake)
+_ROLES: Final[dict[type, tuple[Role, ...]]] = {
+    SweepDone: ("SYSTEM",),
+    PullBrake: ("SYSTEM", "OPERATOR"),
+    EvictNode: ("OPERATOR",),
+    ReleaseBrake: ("OPERATOR",),
+    ConfigureBrake: ("OPERATOR",),
+}
 
 
 def _key(command: Command | Heartbeats) -> str:
@@ -34,7 +47,7 @@ def _key(command: Command | Heartbeats) -> str:
 def _spec(command: type) -> CommandSpec:
     if command is Heartbeat:
         return CommandSpec(command, deduplicated=False, coalesce=join, refuse=refuse)
-    return CommandSpec(command, deduplicated=command not in READS)
+    return CommandSpec(command, deduplicated=command not in READS, roles=_ROLES.get(command, ()))
 
 
 NODES: Final = KindSpec(

@@ -8,6 +8,7 @@ from streams.domain.nodes.limits import MAX_TEXT, refuse_checks, refuse_text
 from streams.domain.nodes.node import Member, Node
 from streams.domain.nodes.rejections import not_yours
 from streams.domain.nodes.replies import NodeKept, Reply
+from streams.domain.roles import forbidden
 
 
 def report_checks(command: ReportChecks, who: Requester, node: Node) -> Decision[Event, Reply]:
@@ -27,9 +28,9 @@ def report_checks(command: ReportChecks, who: Requester, node: Node) -> Decision
 
 
 def drain(command: DrainNode, who: Requester, node: Node) -> Decision[Event, Reply]:
-    """Return that the node gets no new work. Drained already is fine."""
-    refused = refuse_text("why", command.why, 0, MAX_TEXT)
+    """Return that the node gets no new work, as itself or an operator wishes. Drained already is fine."""
     member = node.member
+    refused = refuse_text("why", command.why, 0, MAX_TEXT) or _not_allowed(DrainNode, who, member)
     if refused is not None or member is None:
         return Decision((), refused or _gone(command.name, node))
     drained = (NodeDrained(member.session, who.principal, command.why),)
@@ -37,12 +38,19 @@ def drain(command: DrainNode, who: Requester, node: Node) -> Decision[Event, Rep
 
 
 def undrain(command: UndrainNode, who: Requester, node: Node) -> Decision[Event, Reply]:
-    """Return that the node gets work again. Not drained is fine."""
+    """Return that the node gets work again, as itself or an operator wishes. Not drained is fine."""
     member = node.member
-    if member is None:
-        return Decision((), _gone(command.name, node))
+    refused = _not_allowed(UndrainNode, who, member)
+    if refused is not None or member is None:
+        return Decision((), refused or _gone(command.name, node))
     undrained = (NodeUndrained(member.session, who.principal),)
     return Decision(undrained if member.draining else (), _kept(member, draining=False))
+
+
+def _not_allowed(command: type, who: Requester, member: Member | None) -> Rejected | None:
+    if member is None or member.is_of(who) or "OPERATOR" in who.roles:
+        return None
+    return forbidden(command, ("OPERATOR",), f" of another client's node ({member.session!r})")
 
 
 def _gone(name: str, node: Node) -> Rejected:

@@ -13,6 +13,7 @@ from streams.domain.locks.state import Waiter
 from streams.domain.value import value
 from streams.log.positions import PartitionId
 from streams.processes.deadlocks.blockers import Blocker
+from streams.wire.keys import tenant_of
 
 
 @value
@@ -66,11 +67,6 @@ def node_of(where: PartitionId, key: str, blocker: Blocker) -> Node | None:
     if transaction is not None:
         return TransactionNode(tenant_of(key), transaction.id)
     return LoneWait(where, blocker.ticket) if isinstance(blocker, Waiter) else None
-
-
-def tenant_of(key: str) -> str:
-    """Return whose lock it is."""
-    return key.partition("/")[0]
 
 
 def name_of(key: str) -> str:

@@ -14,7 +14,9 @@ from structlog.testing import capture_logs
 
 from api import http
 from api.documents import DEFAULT_LIMITS, Documents
+from api.errors import NotAuthenticated
 from api.http import MAX_BODY_BYTES
+from api.identity import DevelopmentToken, Identity
 from tests.unit.api.world import TOKEN, MemoryReads, World, locked, schema
 
 FIELDS = "name mode holderCount waiterCount"
@@ -319,3 +321,13 @@ async def _posted(
 def test_whatever_is_answered_is_json(text: str) -> None:
     body = {"data": {"n": None, "t": True, "many": [{"text": text}] * 2}}
     assert json.loads(http.encoded(body)) == body
+
+
+def test_the_operators_token_speaks_for_the_operator_and_none_where_none_is_known() -> None:
+    tokens = DevelopmentToken(TOKEN, "dev", "someone", "the-operators-token")
+    assert tokens.identify(TOKEN) == Identity("dev", "someone", TOKEN)
+    assert tokens.identify("the-operators-token") == Identity("dev", "operator", "the-operators-token")
+    for known in (tokens, DevelopmentToken(TOKEN, "dev", "someone")):
+        for token in ("", "other", "\udcff"):
+            with pytest.raises(NotAuthenticated):
+                known.identify(token)

@@ -26,7 +26,7 @@ from tests.unit.engine import toy
 
 WHERE = PartitionId("toys", 0)
 WALL = 1_700_000_000_000
-IDENTITY = Identity("dev", "app")
+IDENTITY = Identity("dev", "app", ("SYSTEM", "OPERATOR"))
 PATIENCE_S = 10.0
 
 
@@ -238,12 +238,12 @@ class World:
         }  # fmt: skip
         return CommandMeta(**(fields | changed))
 
-    def pending(self, command: Any, **changed: Any) -> Pending:
+    def pending(self, command: Any, identity: Identity = IDENTITY, **changed: Any) -> Pending:
         if "sequence" not in changed:
             self._sequence += 1
             changed["sequence"] = self._sequence
         data = self.vocabulary.encode_command(self.meta(**changed), command)
-        _, pending = take_in(data, "DIRECT", self.vocabulary, 1, IDENTITY, self.connection)
+        _, pending = take_in(data, "DIRECT", self.vocabulary, 1, identity, self.connection)
         return pending
 
     def send(self, command: Any, **changed: Any) -> int:

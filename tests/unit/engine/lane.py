@@ -24,6 +24,7 @@ WORDS = Vocabulary(LOCKS)
 LOCKS_0 = PartitionId("locks", 0)
 TOKEN = "secret"
 OPERATOR = "of who runs the worker"
+SYSTEM = "of the platform's processes"
 
 
 class Lane:
@@ -35,7 +36,7 @@ class Lane:
         self.max_level = max_level
         self.clock = SystemClock()
         self.broker = Broker(self.clock)
-        access = Access(TOKEN, Identity("dev", "app"), operator)
+        access = Access(TOKEN, Identity("dev", "app"), operator, SYSTEM)
         self.roster = Roster("w1", "127.0.0.1:1", {"locks": WORDS}, 1, access, max_in_flight, self.clock)
         self.roster.owner_factory = self._own
         self.port = 0

@@ -55,7 +55,7 @@ def test_a_repeat_gets_the_stored_answer_whatever_its_new_floor() -> None:
 
 def test_a_repeat_gets_its_answer_even_when_its_deadline_is_past_and_its_session_over() -> None:
     world = answered(7, session="s")
-    world.owner.reader.state.ended_sessions["s"] = SessionEnded("s", MARK + 10**6, "why")
+    world.owner.reader.state.ended_sessions["dev/s"] = SessionEnded("s", MARK + 10**6, "why")
     assert judged(world, mark_ms=MARK + 10**6, sequence=7, session="s") == (Verdict.REPEAT, None)
 
 
@@ -91,7 +91,7 @@ def test_deadlines(issued: int, deadline: int, code: str | None) -> None:
 
 def test_an_ended_session_is_refused_until_it_is_forgotten() -> None:
     world = World()
-    world.owner.reader.state.ended_sessions["s"] = SessionEnded("s", MARK + 1, "why")
+    world.owner.reader.state.ended_sessions["dev/s"] = SessionEnded("s", MARK + 1, "why")
     assert judged(world, session="s") == (Verdict.REFUSE, "SESSION_ENDED")
     assert judged(world, session="t") == (Verdict.DECIDE, None)
     assert judged(world) == (Verdict.DECIDE, None)
@@ -99,7 +99,7 @@ def test_an_ended_session_is_refused_until_it_is_forgotten() -> None:
 
 def test_expired_comes_before_what_intake_found_and_that_before_the_session() -> None:
     world = World()
-    world.owner.reader.state.ended_sessions["s"] = SessionEnded("s", MARK + 10**6, "why")
+    world.owner.reader.state.ended_sessions["dev/s"] = SessionEnded("s", MARK + 10**6, "why")
     pending = world.pending(Add("k", 1), session="s")
     pending.refusal = Rejected("WRONG_PARTITION", "elsewhere")
     state = world.owner.reader.state

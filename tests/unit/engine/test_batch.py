@@ -204,7 +204,7 @@ def test_gathered_commands_act_for_their_own_tenant() -> None:
 
 def test_gathered_commands_of_an_ended_session_or_past_their_deadline_are_refused() -> None:
     bench = Bench()
-    bench.state.ended_sessions["s"] = SessionEnded("s", MARK + 1, "why")
+    bench.state.ended_sessions["dev/s"] = SessionEnded("s", MARK + 1, "why")
     batch = bench.batch()
     gathered = (
         bench.pending(Beat("a")),

@@ -15,7 +15,18 @@ from streams.log.records import MAX_COMMAND_BYTES
 from streams.wire.frames import MAX_FRAME_BYTES, frame
 from streams.wire.messages import Answer, Answers, Barrier, BarrierPassed, Done, EndSession, KindInfo
 from tests.unit.engine.harness import turns, until
-from tests.unit.engine.lane import LOCKS_0, WORDS, RawClient, connected, encoded, raw, serving
+from tests.unit.engine.lane import (
+    LOCKS_0,
+    OPERATOR,
+    SYSTEM,
+    TOKEN,
+    WORDS,
+    RawClient,
+    connected,
+    encoded,
+    raw,
+    serving,
+)
 
 ACQUIRE = AcquireLock("k", EXCLUSIVE, 60_000)
 WAIT = AcquireLock("k", EXCLUSIVE, 60_000, 60_000)
@@ -372,8 +383,30 @@ async def test_many_clients_at_once_are_each_answered() -> None:
         assert await _decided(lane) == 40
 
 
+async def test_who_has_no_role_for_a_command_is_told_which_token_it_takes_and_nothing_is_logged() -> None:
+    async with serving() as lane:
+        for token, principal, forbidden in (
+            (TOKEN, "app", {"EndSession", "AbortWait"}),
+            (OPERATOR, "operator", {"EndSession", "AbortWait"}),
+            (SYSTEM, "system", set()),
+        ):
+            async with raw(lane) as client:
+                client.hello(token=token)
+                assert (await client.welcome()).principal == principal
+                for sequence, command in enumerate(
+                    (EndSession("locks", 0, "s9", "why"), AbortWait("k", 1, ()))
+                ):
+                    client.command(command, sequence)
+                    answer = reply(await client.answers())
+                    refused = isinstance(answer, Rejected) and answer.code == "FORBIDDEN"
+                    assert refused is (type(command).__name__ in forbidden), (token, answer)
+                    if refused:
+                        assert "TIDELOCK_SYSTEM_TOKEN" in answer.message
+        assert await _decided(lane) == 2
+
+
 async def test_the_engines_own_commands_reach_the_partition_they_name() -> None:
-    async with serving() as lane, connected(lane) as client:
+    async with serving() as lane, connected(lane, token=SYSTEM) as client:
         client.command(ACQUIRE, 1)
         await client.answers()
         client.command(Barrier("locks", 0), 2)

@@ -1,18 +1,23 @@
 """From bytes to a pending command: decoded, placed, well formed."""
 
 import time
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from schemas.errors import SchemaError
+from streams.catalog import KINDS
 from streams.domain.locks.commands import EXCLUSIVE, AbortWait, AcquireLock, WaitEdge
 from streams.domain.locks.kind import LOCKS
+from streams.domain.nodes import commands as c
+from streams.domain.queues.commands import ConfirmMoves
+from streams.domain.roles import Role
 from streams.engine.intake import CommandTooLarge, take_in
+from streams.engine.outbox import Identity
 from streams.engine.pending import Pending
 from streams.log.records import MAX_COMMAND_BYTES
 from streams.log.vocabulary import Vocabulary
-from streams.wire.messages import Barrier
+from streams.wire.messages import Barrier, EndSession
 from streams.wire.murmur2 import partition_of
 from tests.unit.engine.harness import IDENTITY, World
 
@@ -41,6 +46,31 @@ def test_a_command_is_placed_by_the_murmur2_of_its_key() -> None:
 def test_the_engines_own_commands_name_their_partition() -> None:
     partition, pending = taken(encoded(Barrier("locks", 11)))
     assert (partition, pending.key, pending.refusal) == (11, "", None)
+
+
+@pytest.mark.parametrize(
+    ("command", "roles"),
+    [
+        (AbortWait("k", 1, ()), ("SYSTEM",)),
+        (EndSession("locks", 0, "n1:7", "why"), ("SYSTEM",)),
+        (ConfirmMoves("q", 0, "", 1, (), ()), ("SYSTEM",)),
+        (c.SweepDone("n", "n:1", 1, ()), ("SYSTEM",)),
+        (c.PullBrake(0, 0, 0, "x"), ("SYSTEM", "OPERATOR")),
+        (c.EvictNode("n", "", "x"), ("OPERATOR",)),
+        (c.ReleaseBrake("x"), ("OPERATOR",)),
+        (c.ConfigureBrake(c.BrakeSettings(1, 1, 1_000, 0, False)), ("OPERATOR",)),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_some_commands_take_a_role(command: Any, roles: tuple[Role, ...]) -> None:
+    (kind,) = [kind for kind in KINDS if type(command) in {spec.type for spec in kind.commands}] or [LOCKS]
+    words = Vocabulary(kind)
+    data = words.encode_command(World().meta(sequence=1), command)
+    for role in get_args(Role):
+        _, pending = take_in(data, "DIRECT", words, 1, Identity("dev", "app", (role,)), None)
+        assert (pending.refusal is None) is (role in roles), (role, pending.refusal)
+    _, pending = take_in(data, "TOPIC", words, 1, Identity("dev", "app"), None)
+    assert pending.refusal is not None and pending.refusal.code == "FORBIDDEN"
 
 
 def test_the_hash_covers_everything_but_the_floor() -> None:

@@ -8,11 +8,12 @@ import pytest
 import pytest_asyncio
 from structlog.testing import capture_logs
 
+from streams.engine.outbox import Identity
 from streams.engine.owner import Owner
-from streams.engine.roster import Roster
+from streams.engine.roster import Access, Roster
 from streams.engine.telemetry import OWNERS_ENDED
 from tests.unit.engine.harness import until
-from tests.unit.engine.lane import LOCKS_0, Lane
+from tests.unit.engine.lane import LOCKS_0, SYSTEM, TOKEN, WORDS, Lane
 
 MINE = frozenset({LOCKS_0})
 
@@ -143,3 +144,14 @@ async def test_after_close_a_late_assignment_creates_nothing(owners: Owners) -> 
     await owners.roster.assigned(MINE, {})
     assert len(owners.made) == 1
     assert not owners.roster.owners
+
+
+async def test_who_may_write_to_a_topic_has_no_role_by_that() -> None:
+    lane = Lane()
+    assert lane.roster.authenticate(SYSTEM) == Identity("dev", "system", ("SYSTEM",))
+    assert lane.roster.topic_identity() == Identity("dev", "app")
+    access = Access(TOKEN, Identity("dev", "app", ("OPERATOR", "SYSTEM")))
+    roster = Roster("w", "127.0.0.1:1", {"locks": WORDS}, 1, access, 1, lane.clock)
+    assert roster.authenticate(TOKEN) == Identity("dev", "app", ("OPERATOR", "SYSTEM"))
+    assert roster.topic_identity() == Identity("dev", "app")
+    assert roster.authenticate(SYSTEM) is roster.authenticate("") is None

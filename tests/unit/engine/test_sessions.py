@@ -1,9 +1,12 @@
 """The end of a session on a running owner: everything it holds in the partition is let go, whoever owns it by then."""
 
+import pytest
+
 from streams.domain.decider import Rejected
 from streams.domain.locks.commands import EXCLUSIVE, AcquireLock, ReleaseLock
 from streams.domain.locks.kind import LOCKS
 from streams.domain.locks.replies import LockHeld
+from streams.engine.outbox import Identity
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
 from streams.wire.messages import Done, EndSession
@@ -52,6 +55,35 @@ async def test_the_next_owner_goes_on_where_the_last_one_was_stopped() -> None:
     second = locks(first.broker)
     async with running(second):
         await until(lambda: second.owner.phase == "leading" and not held(second))
+
+
+async def test_a_tenant_ends_no_session_of_another_that_is_called_alike() -> None:
+    other = Identity("other", "app", ("SYSTEM",))
+    async with running(locks()) as world:
+        await world.ask(acquire("k"), session="n1:7")
+        await world.ask(acquire("k"), session="n1:7", identity=other, tenant="other", client="c2")
+        assert await world.ask(END, identity=other, tenant="other", client="c2") == Done()
+        await until(lambda: held(world) == {"dev/k"})
+        assert isinstance(await world.ask(acquire("more"), session="n1:7"), LockHeld)
+        refused = await world.ask(
+            acquire("more"), session="n1:7", identity=other, tenant="other", client="c2"
+        )
+        assert isinstance(refused, Rejected) and refused.code == "SESSION_ENDED"
+        world.owner.reader.state.restore()  # as the next owner does
+        assert world.owner.reader.state.next_ending() is None
+        assert await world.ask(END) == Done()
+        await until(lambda: not held(world))
+
+
+@pytest.mark.parametrize(
+    ("ended", "cause", "field"),
+    [("n1:7", "x" * 257, "cause"), ("n1:7", "a\nb", "cause"), ("n" * 129, "x", "ended"), ("", "x", "ended")],
+)
+async def test_what_no_session_and_no_cause_can_be_is_refused(ended: str, cause: str, field: str) -> None:
+    async with running(locks()) as world:
+        pending = world.pending(EndSession("locks", 0, ended, cause))
+        assert pending.refusal is not None
+        assert (pending.refusal.code, pending.refusal.details) == ("BAD_ARGUMENT", (("field", field),))
 
 
 async def test_what_was_given_back_is_not_looked_at_again() -> None:

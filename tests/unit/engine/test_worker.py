@@ -147,6 +147,8 @@ async def test_a_port_that_is_taken_is_named_by_its_setting(kafka: Kafka, settin
         {"operator_token": "short"},
         {"operator_token": "with a space in the middle"},
         {"operator_token": "the-same-for-everybody", "dev_token": "the-same-for-everybody"},
+        {"system_token": "the-same-for-everybody", "dev_token": "the-same-for-everybody"},
+        {"system_token": "the-same-for-everybody", "operator_token": "the-same-for-everybody"},
     ],
     ids=str,
 )
@@ -154,6 +156,12 @@ def test_settings_that_are_not_usable_are_refused(wrong: dict[str, str]) -> None
     with pytest.raises(ValidationError):
         settings(**wrong)
     assert settings(operator_token="").operator_token is None
+
+
+def test_the_development_token_has_the_roles_that_no_other_token_is_there_for() -> None:
+    assert settings().dev_roles == ("OPERATOR", "SYSTEM")
+    assert settings(system_token="of-our-own-processes").dev_roles == ("OPERATOR",)
+    assert settings(dev_operator=False, system_token="of-our-own-processes").dev_roles == ()
 
 
 def test_settings_that_are_not_usable_are_told_without_secrets(

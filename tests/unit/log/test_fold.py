@@ -105,7 +105,7 @@ def test_an_event_with_keys_of_its_own_may_end_a_wait_and_is_asked_once() -> Non
 
 def test_a_session_stays_ended_until_the_mark_passes() -> None:
     state = state_after(commit(logged(SessionEnded("s1", MARK + 10_000, "why"), key="")))
-    assert state.ended_sessions == {"s1": SessionEnded("s1", MARK + 10_000, "why")}
+    assert state.ended_sessions == {"dev/s1": SessionEnded("s1", MARK + 10_000, "why")}
     state.begin(0, MARK + 9_999)
     assert state.ended_sessions
     state.begin(0, MARK + 10_000)

@@ -24,8 +24,14 @@ REGISTRATION = c.Registration("10.0.0.1:80", "z1", (c.Label("role", "db"),), 8, 
 SETTINGS = c.BrakeSettings(fraction=50, min_dead=3, window_ms=10_000, auto_release_ms=0, armed=True)
 
 
-def who(name: str = "a", sequence: int = 1, principal: str = "alice", session: str = SESSION) -> Requester:
-    return Requester(principal, f"client-{name}", name, sequence, session)
+def who(
+    name: str = "a",
+    sequence: int = 1,
+    principal: str = "alice",
+    session: str = SESSION,
+    roles: tuple[str, ...] = (),
+) -> Requester:
+    return Requester(principal, f"client-{name}", name, sequence, session, roles)
 
 
 def join(registration: c.Registration = REGISTRATION, replaces: str = "", name: str = NAME) -> c.RegisterNode:
@@ -109,8 +115,9 @@ class Spec:
         sequence: int = 1,
         principal: str = "alice",
         session: str = SESSION,
+        roles: tuple[str, ...] = (),
     ) -> Spec:
-        return self._decide(command, who(by, sequence, principal, session))
+        return self._decide(command, who(by, sequence, principal, session, roles))
 
     def tick(self) -> Spec:
         return self._decide(Tick(), TIMER)

@@ -55,13 +55,24 @@ def test_a_drained_node_is_told_with_each_heartbeat() -> None:
 
 
 def test_draining() -> None:
-    drained = node().when(c.DrainNode(NAME, "patch"), "op", principal="root")
+    drained = node().when(c.DrainNode(NAME, "patch"), "op", principal="root", roles=("OPERATOR",))
     drained.then(e.NodeDrained(SESSION, "root", "patch")).answers(NodeKept(SESSION, draining=True))
     drained.when(c.DrainNode(NAME, "")).then().answers(NodeKept(SESSION, draining=True))
     assert drained.at(9).when(beat()).when(c.InspectNode(NAME)).reply.draining is True
     back = drained.when(c.UndrainNode(NAME)).then(e.NodeUndrained(SESSION, "alice"))
     back.answers(NodeKept(SESSION, draining=False)).when(c.UndrainNode(NAME)).then()
     node().when(c.DrainNode(NAME, "x" * 501)).refuses("BAD_ARGUMENT")
+
+
+def test_others_drain_a_node_only_as_operators() -> None:
+    drained = node().when(c.DrainNode(NAME, "mine")).then(e.NodeDrained(SESSION, "alice", "mine"))
+    for command in (c.DrainNode(NAME, ""), c.UndrainNode(NAME)):
+        refused = drained.when(command, "b", roles=("SYSTEM",))
+        refused.refuses("FORBIDDEN", type(command).__name__, "OPERATOR", "TIDELOCK_OPERATOR_TOKEN")
+        drained.when(command, "a", principal="bob").refuses("FORBIDDEN")
+        drained.when(command, "b", roles=("OPERATOR",)).answers(
+            NodeKept(SESSION, draining=isinstance(command, c.DrainNode))
+        )
 
 
 def test_draining_ends_with_the_session() -> None:
