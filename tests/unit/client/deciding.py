@@ -170,7 +170,8 @@ class DecidingWorker:
         if refused is not None:
             self._answer(*asked, kind, key, refused, False)
             return
-        who = Requester(self.principal, meta.client, meta.handle, meta.sequence, meta.session or "")
+        session = meta.session or ""
+        who = Requester(self.principal, meta.client, meta.handle, meta.sequence, session, ("OPERATOR",))
         decision = self._apply(key, kind, command, who)
         self._answer(*asked, kind, key, decision.reply, decision.waiting)
         self._settle(key, kind, decision)
