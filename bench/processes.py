@@ -1,7 +1,7 @@
 """Our own processes, started and ended at will."""
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,9 @@ class OwnProcess:
         return told
 
 
-def leads(status: dict[str, Any] | None) -> bool:
-    """Say whether a worker with this /status decides."""
-    return status is not None and any(each["phase"] == "leading" for each in status["partitions"])
+def leads(status: dict[str, Any] | None, kinds: Collection[str]) -> bool:
+    """Say whether a worker with this /status decides on all these kinds, of one partition each."""
+    leading = (
+        () if status is None else [one["kind"] for one in status["partitions"] if one["phase"] == "leading"]
+    )
+    return set(kinds).issubset(leading)

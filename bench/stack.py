@@ -13,6 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 import tidelock
 from bench.cpu import CpuMeter
+from bench.plan import WHERE
 from bench.processes import WORKER, OwnProcess, leads
 from storage.kafka.topics import TopicProblem, TopicSettings, check_topics, create_topics
 from streams.catalog import KINDS
@@ -63,24 +64,24 @@ class BenchStack:
         await worker.start(self._watcher)
 
     async def wait_for(self, worker: OwnProcess, *, leading: bool) -> None:
-        """Wait until `worker` answers, and if `leading` until it decides."""
+        """Wait until `worker` answers, and if `leading` until it decides on everything."""
         until = monotonic() + PATIENCE_S
         async with httpx.AsyncClient(timeout=2.0) as asking:
             while monotonic() < until:
                 status = await worker.status(asking)
-                if leads(status) or (status is not None and not leading):
+                if leads(status, NAMES) or (status is not None and not leading):
                     return
                 await asyncio.sleep(0.05)
         raise RuntimeError(f"{worker.name} was not ready after {PATIENCE_S:.0f} s")
 
     async def leader(self) -> OwnProcess:
-        """Return the worker that decides, once one does."""
+        """Return the worker that decides on locks, once one does."""
         until = monotonic() + PATIENCE_S
         async with httpx.AsyncClient(timeout=2.0) as asking:
             while monotonic() < until:
                 for worker in self.workers:
                     status = await worker.status(asking)
-                    if leads(status):
+                    if leads(status, (WHERE.kind,)):
                         return worker
                 await asyncio.sleep(0.05)
         raise RuntimeError(f"no worker decided within {PATIENCE_S:.0f} s")
