@@ -101,6 +101,11 @@ class KeyChronicle:
         shown: object = self._state if self._kind.shown is None else self._kind.shown(self._state)
         return shown
 
+    @property
+    def whole(self) -> Any:
+        """The state as the kind's decider has it; of a key where nothing is, its initial state."""
+        return self._state
+
     def commit(self, accepted: AcceptedCommit) -> None:
         """Fold one commit that counts. Raises `UnknownEvent` if what it says of the key cannot be read."""
         for decision in self._decisions.of(accepted):

@@ -89,9 +89,23 @@ async def rewind_in(
     """Return what `rewind` does, of a resource whose partition is known, whether it was ever used or not."""
     if isinstance(target, AtPosition) and target.position.partition != where:
         raise OtherPartition(target.position, resource.name, where)
-    walk = Walk(where, vocabulary, target, chronicle.commit)
+    moment = await walk_to(log, where, vocabulary, target, chronicle.commit, progress=progress)
+    return Rewound(resource, moment, chronicle)
+
+
+async def walk_to(
+    log: TopicReader,
+    where: PartitionId,
+    vocabulary: Vocabulary,
+    target: Target,
+    told: Callable[[AcceptedCommit], None],
+    *,
+    progress: Progress = _quiet,
+) -> Moment:
+    """Tell `told` of each commit that counts up to `target`; return the moment. Raises as `rewind` does."""
+    walk = Walk(where, vocabulary, target, told)
     await _walk(log, where, walk, target, progress)
-    return Rewound(resource, walk.arrived(), chronicle)
+    return walk.arrived()
 
 
 async def home_of(read: Open, resource: ResourceName) -> PartitionId:

@@ -78,11 +78,23 @@ defer(app, "lock", "tidelock.cli.lock:lock_app", "Take, give back and look at on
 defer(app, "log", "tidelock.cli.log:log_app", "Look at the log itself, the only truth.")
 defer(
     app,
+    "node",
+    "tidelock.cli.node:node_app",
+    "Nodes: who is alive, what became of them, and what to do about it.",
+)
+defer(
+    app,
     "projection",
     "tidelock.cli.projection:projection_app",
     "The read models: what projectors make of the logs, for queries.",
 )
 defer(app, "queue", "tidelock.cli.queue:queue_app", "Make, fill, empty and look at queues.")
+defer(
+    app,
+    "service",
+    "tidelock.cli.service:service_app",
+    "Services: who offers what, and who of them is healthy.",
+)
 defer(
     app,
     "workload",

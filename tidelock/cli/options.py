@@ -48,6 +48,12 @@ Tenant: TypeAlias = Annotated[
 Utc: TypeAlias = Annotated[
     bool, typer.Option("--utc", help="Read and show times in UTC, not in this machine's zone.")
 ]
+Since: TypeAlias = Annotated[str, typer.Option(help="Only what was decided from then on.", metavar="TIME")]
+Until: TypeAlias = Annotated[str, typer.Option(help="Only what was decided by then.", metavar="TIME")]
+Limit: TypeAlias = Annotated[int, typer.Option(help="The latest so many.", min=1, max=100_000)]
+Follow: TypeAlias = Annotated[
+    bool, typer.Option("--follow", "-f", help="Go on as decisions are made, until Ctrl-C.")
+]
 AT_HELP = "2026-11-17T14:03:07, 14:03:07 of today, -5m, or a position: locks/3@1205."
 TENANT = "dev"
 

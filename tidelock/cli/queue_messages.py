@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 
 from tidelock.cli import options, queue_view, show
+from tidelock.cli.connected import make_sure
 from tidelock.cli.exits import WrongUse
 from tidelock.cli.queue_put import Load, put
-from tidelock.cli.queue_run import Name, Sub, make_sure, on_queue, on_source, state_of, tell
+from tidelock.cli.queue_run import Name, Sub, on_queue, on_source, state_of, tell
 from tidelock.cli.queue_take import Wish, take
 from tidelock.client.queues.terms import MessageOptions
 

@@ -18,9 +18,14 @@ def resource_name(kind: str, tenant: str, name: str) -> ResourceName:
     problem = name_problem(name)
     if problem is not None:
         raise WrongUse(problem.message)
+    return ResourceName(kind, checked_tenant(tenant), name)
+
+
+def checked_tenant(tenant: str) -> str:
+    """Return the tenant. Raises `WrongUse` if there can be none of that name."""
     if not tenant or "/" in tenant:
         raise WrongUse(f"{tenant!r} is no tenant: it has at least one character, and no '/'.")
-    return ResourceName(kind, tenant, name)
+    return tenant
 
 
 async def rewound_with_bar(

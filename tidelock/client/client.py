@@ -13,7 +13,7 @@ from streams.domain.kind import KindSpec
 from streams.domain.locks.commands import Transaction
 from streams.domain.locks.replies import LockState
 from streams.domain.value import value
-from streams.log.positions import Position
+from streams.log.positions import PartitionId, Position
 from streams.wire.keys import name_problem
 from streams.wire.messages import Barrier, EndSession
 from tidelock.client.clock import BootClock, Clock
@@ -185,6 +185,10 @@ class Client:
         """Return for how many seconds a lease of the lock `name` that ends at `expires_at` lasts for certain."""
         partition = self._session.partition_of("locks", name)
         return max(0.0, partition.trusted_until(expires_at) - self._clock.now())
+
+    def lease_ms(self, where: PartitionId) -> int:
+        """Return which lease time it is in a partition that has answered this client, at the most."""
+        return self._session.partition(where.kind, where.partition).lease_ms(self._clock.now())
 
     def _partition(self, kind: str, command: object) -> Any:
         session = self._session

@@ -54,3 +54,7 @@ class Partition:
     def trusted_until(self, lease_ms: int) -> float:
         """Return the local time until which lease time has not reached `lease_ms` for certain."""
         return self._edge_s + TRUST * lease_ms / 1000
+
+    def lease_ms(self, at_s: float) -> int:
+        """Return which lease time it is at local time `at_s`, at the most."""
+        return int((at_s - self._edge_s) * 1000 / TRUST)

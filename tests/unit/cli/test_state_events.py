@@ -21,7 +21,7 @@ def planted(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
         return {}
 
     monkeypatch.setenv("TIDELOCK_KAFKA", "memory:1")
-    for module in ("rewinding", "events"):
+    for module in ("rewinding", "telling"):
         monkeypatch.setattr(f"tidelock.cli.{module}.partitions_of", partitions_of)
         monkeypatch.setattr(f"tidelock.cli.{module}.reader_of", lambda _: lambda _: Topic(night()))
 

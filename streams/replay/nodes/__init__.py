@@ -1,0 +1,1 @@
+"""Nodes, services and the brake as their logs tell of them."""
