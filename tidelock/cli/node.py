@@ -7,7 +7,9 @@ from tidelock.cli.deferred import defer
 
 node_app = typer.Typer(
     help="Nodes: who is alive, what became of them, and what to do about it.\n\n"
-    "Start with `tidelock node list`, `tidelock node watch`; before maintenance `tidelock node drain NODE`.",
+    "Start with `tidelock node list`, `tidelock node watch`; before maintenance `tidelock node drain NODE`.\n\n"
+    "Draining, evicting and the brake take the operator's token: the local stack's is found by itself, that of other "
+    "workers is TIDELOCK_OPERATOR_TOKEN, here as there.",
     no_args_is_help=True, pretty_exceptions_enable=False, epilog=exits.HELP, rich_markup_mode="rich",
 )  # fmt: skip
 

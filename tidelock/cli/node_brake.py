@@ -8,7 +8,7 @@ import typer
 from streams.domain.nodes.commands import ConfigureBrake, InspectBrake, PullBrake, ReleaseBrake
 from streams.domain.nodes.replies import BrakeState
 from tidelock.cli import exits, options, show
-from tidelock.cli.connected import on_client
+from tidelock.cli.connected import as_operator, on_client
 from tidelock.cli.lease_now import LeaseNow
 from tidelock.cli.node_options import KIND, Why
 from tidelock.client.client import Client
@@ -38,7 +38,7 @@ def pull(why: Why = "", home: options.Home = options.HOME, json: options.AsJson 
 
     Example: [green]tidelock node brake pull --why 'switch replaced at 14:00'[/]
     """
-    _show(*on_client(home, lambda client: _ask(client, PullBrake(0, 0, 0, why))), json)
+    _show(*as_operator(home, lambda client: _ask(client, PullBrake(0, 0, 0, why))), json)
 
 
 @brake_app.command()
@@ -47,7 +47,7 @@ def release(why: Why = "", home: options.Home = options.HOME, json: options.AsJs
 
     Example: [green]tidelock node brake release[/]
     """
-    _show(*on_client(home, lambda client: _ask(client, ReleaseBrake(why))), json)
+    _show(*as_operator(home, lambda client: _ask(client, ReleaseBrake(why))), json)
 
 
 @brake_app.command()
@@ -78,7 +78,7 @@ def configure(
         "auto_release_ms": None if auto_release is None else ms_of(auto_release, "auto_release"),
     }  # fmt: skip
     changes: dict[str, Any] = {name: chosen for name, chosen in given.items() if chosen is not None}
-    _show(*on_client(home, lambda client: _configure(client, changes)), json)
+    _show(*as_operator(home, lambda client: _configure(client, changes)), json)
 
 
 async def _configure(client: Client, changes: dict[str, Any]) -> tuple[BrakeState, LeaseNow]:

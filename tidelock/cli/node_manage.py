@@ -8,7 +8,7 @@ import typer
 from streams.domain.nodes.commands import DeregisterNode, DrainNode, EvictNode, InspectNode, UndrainNode
 from streams.domain.nodes.replies import NodeClosed, NodeKept, NodeState
 from tidelock.cli import exits, options, show
-from tidelock.cli.connected import make_sure, on_client
+from tidelock.cli.connected import as_operator, make_sure, on_client
 from tidelock.cli.discovery import Running, find
 from tidelock.cli.node_options import KIND, Node, Why
 from tidelock.cli.stand_in import stand_in_for
@@ -26,7 +26,7 @@ def drain(node: Node, why: Why = "", home: options.Home = options.HOME, json: op
 
     Example: [green]tidelock node drain worker-7 --why 'new disk'[/]
     """
-    kept: NodeKept = on_client(home, lambda client: client.command(KIND, DrainNode(node, why)))
+    kept: NodeKept = as_operator(home, lambda client: client.command(KIND, DrainNode(node, why)))
     _tell(json, node, kept.session, "drained", f"{node} gets no new work (session {kept.session})")
 
 
@@ -35,7 +35,7 @@ def undrain(node: Node, home: options.Home = options.HOME, json: options.AsJson 
 
     Not drained is fine. Example: [green]tidelock node undrain worker-7[/]
     """
-    kept: NodeKept = on_client(home, lambda client: client.command(KIND, UndrainNode(node)))
+    kept: NodeKept = as_operator(home, lambda client: client.command(KIND, UndrainNode(node)))
     _tell(json, node, kept.session, "undrained", f"{node} gets work again (session {kept.session})")
 
 
@@ -56,7 +56,7 @@ def evict(
     Example: [green]tidelock node evict worker-7 --why 'it hangs'[/]
     """
     make_sure(yes, f"end the session of {node}, and give all that it holds to others")
-    closed: NodeClosed = on_client(home, lambda client: client.command(KIND, EvictNode(node, session, why)))
+    closed: NodeClosed = as_operator(home, lambda client: client.command(KIND, EvictNode(node, session, why)))
     _closed(json, node, closed, "evicted")
 
 

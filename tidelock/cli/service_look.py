@@ -51,14 +51,14 @@ def show_service(
 ) -> None:
     """Show a service in numbers, zone by zone. Exit code 1 if nobody can be called.
 
-    As its owner decides: never stale; with `--at`, from the log, as it stood then. Callers choose among the healthy,
-    those of weight 0 only where there is no other.
+    As its owner decides: never stale; with `--at`, from the log, as it stood then. Callers choose among the healthy
+    that are not draining, those of weight 0 only where there is no other.
 
     Example: [green]tidelock service show prices || page-somebody[/]
     """
     found = _found(service, at, tenant, utc, home, json)
     service_view.numbers(service, found, json)
-    if not any(each.healthy for each in found):
+    if not any(map(service_view.may_be_called, found)):
         raise typer.Exit(exits.NO)
 
 

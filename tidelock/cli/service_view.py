@@ -9,7 +9,7 @@ from streams.domain.nodes.inspect import ServiceState
 from tidelock.cli import show
 from tidelock.client.nodes.instance import Instance
 
-NUMBERS = frozenset({"instances", "healthy", "weight", "watching"})
+NUMBERS = frozenset({"instances", "healthy", "draining", "weight", "watching"})
 
 
 def services(found: Iterable[tuple[str, ServiceState]], as_json: bool) -> None:
@@ -42,7 +42,7 @@ def numbers(service: str, found: Sequence[Instance], as_json: bool) -> None:
         return
     total = _counts(found)
     show.say(f"{service}: {total['healthy']} of {total['instances']} instances are healthy", "bold")
-    table = show.table(None, "zone", "instances", "healthy", "weight", right=NUMBERS)
+    table = show.table(None, "zone", "instances", "healthy", "draining", "weight", right=NUMBERS)
     for zone, there in zones.items():
         table.add_row(show.literal(zone or "-"), *map(show.number, _counts(there).values()))
     if zones:
@@ -73,16 +73,29 @@ def facts(instance: Instance) -> dict[str, object]:
     }
 
 
+def may_be_called(each: Instance) -> bool:
+    """Say whether callers choose it."""
+    return each.healthy and not each.draining
+
+
 def _counts(found: Sequence[Instance]) -> dict[str, int]:
-    """Return how many there are, how many may be called, and their weight together."""
-    healthy = [each for each in found if each.healthy]
-    weight = sum(each.weight for each in healthy)
-    return {"instances": len(found), "healthy": len(healthy), "weight": weight}
+    """Return how many there are, how many healthy and draining, and the weight of those that may be called."""
+    return {
+        "instances": len(found),
+        "healthy": sum(each.healthy for each in found),
+        "draining": sum(each.draining for each in found),
+        "weight": sum(each.weight for each in found if may_be_called(each)),
+    }
 
 
 def _health(each: Instance) -> Text:
+    return Text(standing(each), style="green" if may_be_called(each) else "red")
+
+
+def standing(each: Instance) -> str:
+    """Return whether it may be called, and if not why."""
     why = f" ({each.reason})" if each.reason else ""
-    return Text(("healthy" if each.healthy else "unhealthy") + why, style="green" if each.healthy else "red")
+    return ("healthy" if each.healthy else "unhealthy") + why + (", draining" if each.draining else "")
 
 
 def _rest(each: Instance) -> tuple[str, ...]:

@@ -61,6 +61,5 @@ def changes(before: Mapping[str, Instance], now: Mapping[str, Instance]) -> list
 
 
 def _standing(one: Instance) -> str:
-    health = "healthy" if one.healthy else "unhealthy"
-    why = f" ({one.reason})" if one.reason else ""
-    return f"{health}{why}, weight {one.weight}, at {one.address or 'no address'}, of node {one.node}"
+    where = f"at {one.address or 'no address'}, of node {one.node}"
+    return f"{service_view.standing(one)}, weight {one.weight}, {where}"

@@ -95,3 +95,26 @@ def test_the_brake_is_pulled_configured_and_released(cli: Cli, standing: Standin
     assert 590_000 < told["release_in_ms"] <= 600_000
     assert "not pulled" in cli("node", "brake", "release").out
     assert facts(cli, "node", "brake", "configure")["settings"]["fraction"] == 30
+
+
+@pytest.mark.parametrize(
+    ("args", "token"),
+    [
+        (("show", "n1"), "everybodys"),
+        (("drain", "n1"), "the-operators"),
+        (("undrain", "n1"), "the-operators"),
+        (("brake", "show"), "everybodys"),
+        (("brake", "pull"), "the-operators"),
+        (("evict", "n1", "--yes"), "the-operators"),
+    ],
+)
+def test_what_takes_an_operator_is_sent_with_the_operators_token(
+    cli: Cli, standing: Standing, monkeypatch: pytest.MonkeyPatch, args: tuple[str, ...], token: str
+) -> None:
+    standing.register("n1")
+    monkeypatch.setenv("TIDELOCK_TOKEN", "everybodys")
+    monkeypatch.setenv("TIDELOCK_OPERATOR_TOKEN", "the-operators")
+    assert cli("node", *args).code == exits.OK
+    hello = standing.worker.connections[-1].hello
+    assert hello is not None
+    assert hello.token == token

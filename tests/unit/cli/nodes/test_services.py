@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -13,11 +14,13 @@ from tidelock.cli.service_watch import changes
 from tidelock.client.nodes.instance import Instance
 
 
-def offer(standing: Standing, session: str, instance: str, zone: str = "z1", healthy: bool = True) -> None:
-    command = RegisterInstance(
-        "api", instance, "h:1", zone, 7, (Label("v", "[/b]2"),), healthy=healthy, rise=1, fall=1
+def offer(standing: Standing, session: str, instance: str, **other: Any) -> None:
+    terms: dict[str, Any] = {"zone": "z1", "healthy": True, "draining": False} | other
+    label = Label("v", "[/b]2")
+    standing.do(
+        RegisterInstance("api", instance, "h:1", weight=7, metadata=(label,), rise=1, fall=1, **terms),
+        session,
     )
-    standing.do(command, session)
 
 
 def test_instances_are_shown_with_health_and_node(cli: Cli, standing: Standing) -> None:
@@ -40,10 +43,10 @@ def test_a_service_in_numbers_zone_by_zone(cli: Cli, standing: Standing) -> None
     assert (ran.code, json.loads(ran.out)) == (
         exits.OK,
         {
-            "service": "api", "instances": 2, "healthy": 1, "weight": 7,
+            "service": "api", "instances": 2, "healthy": 1, "draining": 0, "weight": 7,
             "zones": {
-                "z1": {"instances": 1, "healthy": 1, "weight": 7},
-                "z2": {"instances": 1, "healthy": 0, "weight": 0},
+                "z1": {"instances": 1, "healthy": 1, "draining": 0, "weight": 7},
+                "z2": {"instances": 1, "healthy": 0, "draining": 0, "weight": 0},
             },
         },
     )  # fmt: skip
@@ -55,16 +58,21 @@ def test_a_service_that_nobody_offers_is_a_no(cli: Cli, standing: Standing, comm
     assert cli("service", command, "nothing").code == exits.NO
 
 
-def test_one_that_nobody_healthy_offers_cannot_be_called(cli: Cli, standing: Standing) -> None:
-    offer(standing, standing.register("n1"), "a", healthy=False)
+@pytest.mark.parametrize("other", [{"healthy": False}, {"draining": True}], ids=str)
+def test_one_that_only_the_ill_or_drained_offer_cannot_be_called(
+    cli: Cli, standing: Standing, other: dict[str, bool]
+) -> None:
+    offer(standing, standing.register("n1"), "a", **other)
     assert cli("service", "show", "api").code == exits.NO
     assert cli("service", "instances", "api").code == exits.OK
 
 
 def test_a_watch_tells_who_came_who_left_and_who_is_otherwise() -> None:
-    one = Instance("api", "a", "h:1", "z1", 7, True, "", {}, "n1:1", 5)
-    ill = replace(one, healthy=False, reason="timeout", version=6)
+    one = Instance("api", "a", "h:1", "z1", 7, True, "", {}, "n1:1", draining=False, version=5)
+    ill = replace(one, healthy=False, reason="timeout", draining=True, version=6)
     assert changes({}, {"a": one}) == ["a came: healthy, weight 7, at h:1, of node n1"]
-    assert changes({"a": one}, {"a": ill}) == ["a is unhealthy (timeout), weight 7, at h:1, of node n1"]
+    assert changes({"a": one}, {"a": ill}) == [
+        "a is unhealthy (timeout), draining, weight 7, at h:1, of node n1"
+    ]
     assert changes({"a": one}, {"a": one}) == []
     assert changes({"a": one}, {}) == ["a left"]
