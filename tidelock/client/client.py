@@ -16,19 +16,23 @@ from streams.domain.value import value
 from streams.log.positions import PartitionId, Position
 from streams.wire.keys import name_problem
 from streams.wire.messages import Barrier, EndSession
+from tidelock.client.caches.cache import Cache
+from tidelock.client.caches.registry import CachesInUse
+from tidelock.client.caches.terms import CacheUse
 from tidelock.client.clock import BootClock, Clock
 from tidelock.client.errors import BadArgument, ClientClosed, ConnectionLost, TidelockError
 from tidelock.client.keeper import Keeper
 from tidelock.client.lock import Lock
 from tidelock.client.locks import Locks
 from tidelock.client.membership import Membership
+from tidelock.client.names import check_name
 from tidelock.client.nodes.node import Node
 from tidelock.client.nodes.presence import Presence
 from tidelock.client.nodes.service import Service
 from tidelock.client.nodes.transport import Nodes
 from tidelock.client.queues.access import Accesses
 from tidelock.client.queues.codecs import Bytes, Codec
-from tidelock.client.queues.commands import Queues, check_name
+from tidelock.client.queues.commands import Queues
 from tidelock.client.queues.queue import Queue
 from tidelock.client.rejections import rejection_error
 from tidelock.client.session import Session
@@ -66,6 +70,7 @@ class Client:
         self.queues = Queues(self._session)
         """The commands of queues, one call and one shard each."""
         self._accesses = Accesses(self.queues)
+        self._caches = CachesInUse(self._session)
         self._nodes = Nodes(self._session)
         self._services: dict[str, Service] = {}
         self._presence = None if settings.node is None else Presence(settings.node, self._nodes, self._lose)
@@ -121,8 +126,21 @@ class Client:
 
     def queue(self, name: str, *, codec: Codec[Any] | None = None) -> Queue[Any]:
         """Return the queue `name`: `await client.queue("orders").put(b"...")`. `codec`: what payloads are made of."""
-        check_name(name)
+        check_name(name, "Queue")
         return Queue(self._accesses.of(name), codec or Bytes())
+
+    @overload
+    def cache(self, name: str) -> Cache[bytes]: ...
+
+    @overload
+    def cache(self, name: str, **use: Unpack[CacheUse]) -> Cache[Any]: ...
+
+    def cache(self, name: str, **use: Unpack[CacheUse]) -> Cache[Any]:
+        """Return the cache `name`: `await client.cache("prices").get("sku/42")`. See `CacheUse` for the options.
+
+        One of each name a client: who asks again gets the same one.
+        """
+        return self._caches.of(name, **use)
 
     def service(self, name: str) -> Service:
         """Return the service `name`, to be offered, watched or called: `await client.service("api").instances()`."""
@@ -175,7 +193,7 @@ class Client:
             session=session,
         )
         reply = await self._session.outcome(pending)
-        error = rejection_error(reply) if isinstance(reply, Rejected) else reply
+        error = rejection_error(reply, kind=kind) if isinstance(reply, Rejected) else reply
         if isinstance(error, TidelockError):
             error.position = pending.position
             raise error
@@ -239,6 +257,7 @@ class Client:
         self._closed = asyncio.Event()
         self._session.closing = True
         try:
+            await self._caches.close(CLOSE_S)
             self._let_go()
             await self._session.drain(CLOSE_S)
         finally:
@@ -248,6 +267,7 @@ class Client:
     def _lose(self, member: Membership, why: str) -> None:
         self._keeper.lose_all(member, why)
         self._accesses.lose(member, why)
+        self._caches.lose(member, why)
 
     def _let_go(self) -> None:
         for held in self._keeper.held:

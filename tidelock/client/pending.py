@@ -48,9 +48,9 @@ class Pending:
     """One command that is not done. Slotted: a dictionary would grow several times in its short life."""
 
     __slots__ = (
-        "abandoned", "answered", "asked", "deadline_s", "decode", "first_sent_s", "future", "head", "link",
-        "member", "offset", "on_done", "outcome", "partition", "payloads", "phase", "refusal", "refusals", "renumbered",
-        "sequence", "strikes", "tail", "uncertain", "wait_s", "waited",
+        "abandoned", "answered", "asked", "deadline_s", "decode", "first_sent_s", "future", "head", "link", "member",
+        "offset", "on_done", "on_waiting", "outcome", "partition", "payloads", "phase", "refusal", "refusals",
+        "renumbered", "sequence", "strikes", "tail", "uncertain", "wait_s", "waited",
     )  # fmt: skip
 
     def __init__(
@@ -70,6 +70,8 @@ class Pending:
         self.tail = tail
         self.deadline_s = deadline_s
         self.on_done = on_done
+        self.on_waiting: Callable[[Any], None] | None = None
+        """Told the answer by which it waits, each time that this comes."""
         self.decode = decode
         self.phase: Phase = QUEUED
         self.link: Carrier | None = None

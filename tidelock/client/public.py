@@ -3,10 +3,21 @@
 # mypy: implicit-reexport
 
 from tidelock.client import errors, sync
+from tidelock.client.caches.administration import CacheReport
+from tidelock.client.caches.cache import Cache
+from tidelock.client.caches.hits import Hits
+from tidelock.client.caches.lost import LostLine
+from tidelock.client.caches.ports import Loaded, Loader, SecondTier, Writer
+from tidelock.client.caches.terms import CacheOptions, CacheUse
+from tidelock.client.caches.warming import Warmed
 from tidelock.client.client import Client, connect
 from tidelock.client.errors import (
+    CacheUnknown,
     ConnectionLost,
     Deadlock,
+    EntryConflict,
+    LineLost,
+    LoadFailed,
     LockBusy,
     LockLost,
     NotHeld,

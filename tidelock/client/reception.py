@@ -65,6 +65,8 @@ class Reception:
                 if here and not pending.waited:
                     pending.waited = True
                     pending.deadline_s = link.heard_s + pending.wait_s + WAIT_GRACE_S
+                if pending.on_waiting is not None:
+                    pending.on_waiting(pending.decode(answer.reply))
             else:
                 reply = pending.decode(answer.reply)
                 if type(reply) is Rejected:

@@ -59,6 +59,31 @@ REJECTIONS: Final[dict[str, type[errors.TidelockError]]] = {
 }
 """Answers. A code that is not here becomes `Rejection`."""
 
+OF_CACHES: Final[dict[str, type[errors.TidelockError]]] = {
+    "CACHE_CLOSING": errors.CacheClosing,
+    "CACHE_DELETED": errors.CacheUnknown,
+    "CACHE_EXISTS": errors.CacheExists,
+    "CACHE_FULL": errors.CacheFull,
+    "CACHE_UNKNOWN": errors.CacheUnknown,
+    "ENTRY_BUSY": errors.EntryBusy,
+    "FILL_LOST": errors.CacheError,
+    "LINE_HELD": errors.CacheError,
+    "LINE_LOST": errors.LineLost,
+    "LISTENER_GONE": errors.CacheError,
+    "LISTENING_ALREADY": errors.CacheError,
+    "NOT_LISTENING": errors.CacheError,
+    "TOO_MANY_FILLS": errors.EntryBusy,
+    "TOO_MANY_INVALIDATIONS": errors.EntryBusy,
+    "TOO_MANY_LISTENERS": errors.CacheError,
+    "TOO_MANY_WAITING": errors.EntryBusy,
+    "VALUE_TOO_LARGE": errors.ValueTooLarge,
+    "VERSION_CONFLICT": errors.EntryConflict,
+    "WAIT_TIMED_OUT": errors.EntryWaitTimedOut,
+    "WAIT_WITHDRAWN": errors.EntryBusy,
+    "WRITE_THROUGH_ONLY": errors.CacheError,
+}
+"""Answers of the kind `caches`, before those above: other kinds have some of these codes, too."""
+
 OF_UNKNOWN_OUTCOME: Final = frozenset({"EXPIRED", "STALE"})
 """Answers that do not say what became of the command. Even one that was sent once may have been executed: the
 owner itself may have queued it again, after it lost the acknowledgement of a commit that counts."""
@@ -76,15 +101,18 @@ REFUSALS: Final[dict[str, type[errors.TidelockError]]] = {
 """Refusals that another attempt would meet again. Every other code is tried again until the deadline."""
 
 
-def rejection_error(rejected: Rejected, name: str = "") -> errors.TidelockError:
+def rejection_error(rejected: Rejected, name: str = "", kind: str = "") -> errors.TidelockError:
     """Return the error for an answer that is a refusal; `name` is the resource it is about."""
-    cls = REJECTIONS.get(rejected.code, errors.Rejection)
+    of_kind = OF_CACHES if kind == "caches" else REJECTIONS
+    cls = of_kind.get(rejected.code) or REJECTIONS.get(rejected.code, errors.Rejection)
     retry_s = None if rejected.retry_after_ms is None else rejected.retry_after_ms / 1000
     error = cls(rejected.message, code=rejected.code, details=rejected.details, retry_after_s=retry_s)
     if isinstance(error, errors.LockError):
         error.name = name or error.detail("lock") or ""
     elif isinstance(error, errors.QueueError):
         error.queue = name or error.detail("queue") or ""
+    elif isinstance(error, errors.CacheError):
+        error.cache = name or error.detail("cache") or ""
     elif isinstance(error, errors.NodeError):
         error.node = name or error.detail("node") or ""
     elif isinstance(error, errors.ServiceError):
@@ -98,10 +126,10 @@ def refusal_error(refused: Refused) -> errors.TidelockError:
     return cls(refused.message, code=refused.code)
 
 
-def problem(outcome: Outcome, name: str) -> errors.TidelockError:
+def problem(outcome: Outcome, name: str, kind: str = "") -> errors.TidelockError:
     """Return the error for an outcome other than the one hoped for; `name` is the resource it is about."""
     if isinstance(outcome, Rejected):
-        return rejection_error(outcome, name)
+        return rejection_error(outcome, name, kind)
     if isinstance(outcome, errors.TidelockError):
         return outcome
     return errors.ProtocolViolation(

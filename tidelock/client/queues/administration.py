@@ -9,9 +9,10 @@ from streams.domain.queues.replies import QueueStats, SubscriptionStats
 from streams.domain.queues.settings import QueueRoute, QueueSettings
 from streams.wire.shards import MAX_SHARDS
 from tidelock.client.errors import QueueExists, QueueNotEmpty, QueueUnknown, VersionConflict
+from tidelock.client.names import check_shards
 from tidelock.client.queues.access import Access
 from tidelock.client.queues.resizing import Resize, ResizeProgress
-from tidelock.client.queues.shards import check_shards, inspect_all, inspect_shard, others
+from tidelock.client.queues.shards import inspect_all, inspect_shard, others
 from tidelock.client.queues.terms import QueueOptions, settings_of
 from tidelock.client.queues.views import Counts, QueueReport, added_up
 

@@ -28,7 +28,7 @@ class Bytes:
             return payload
         if isinstance(payload, bytearray | memoryview):
             return bytes(payload)
-        raise TypeError(f"a payload of bytes is wanted, not {type(payload).__name__}: give the queue a codec")
+        raise TypeError(f"a payload of bytes is wanted, not {type(payload).__name__}: give a codec")
 
     def decode(self, data: bytes) -> bytes:
         """Return `data`."""

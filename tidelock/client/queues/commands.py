@@ -13,11 +13,11 @@ from streams.domain.queues.limits import MAX_DELAY_MS
 from streams.domain.queues.settings import QueueRoute, QueueSettings
 from tidelock.client.errors import BadArgument, OutcomeUnknown
 from tidelock.client.queues.appetite import lease_ms_of
-from tidelock.client.queues.transport import Transport, attached, check_name
+from tidelock.client.queues.transport import Transport, attached
 from tidelock.client.rejections import problem
 from tidelock.client.terms import ms_of
 
-__all__ = ["Queues", "check_name", "nack_command", "nack_terms", "problem", "receive_command"]
+__all__ = ["Queues", "nack_command", "nack_terms", "problem", "receive_command"]
 
 MAX_REASON = 500
 

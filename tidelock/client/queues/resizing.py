@@ -15,8 +15,9 @@ from streams.domain.value import value
 from streams.wire.shards import MAX_SHARDS
 from tidelock.client.clock import sleep_until
 from tidelock.client.errors import QueueExists, QueueNotEmpty, QueueUnknown
+from tidelock.client.names import check_shards
 from tidelock.client.queues.access import Access
-from tidelock.client.queues.shards import check_shards, inspect_all
+from tidelock.client.queues.shards import inspect_all
 
 LOOK_S = 0.25
 

@@ -1,15 +1,8 @@
 """Reading all shards of a queue."""
 
 from streams.domain.queues.replies import QueueStats
-from streams.wire.shards import MAX_SHARDS
-from tidelock.client.errors import BadArgument, QueueIncomplete, QueueUnknown
+from tidelock.client.errors import QueueIncomplete, QueueUnknown
 from tidelock.client.queues.access import Access
-
-
-def check_shards(shards: int) -> None:
-    """Raise `BadArgument` for a number of shards that no queue has."""
-    if type(shards) is not int or not 1 <= shards <= MAX_SHARDS:
-        raise BadArgument(f"{shards!r:.100} shards are out of range. Choose 1 to {MAX_SHARDS}.")
 
 
 async def inspect_all(access: Access) -> tuple[QueueStats, ...]:

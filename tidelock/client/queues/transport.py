@@ -5,11 +5,10 @@ from typing import Any, TypeVar
 
 from streams.domain.arguments import shard_name
 from streams.domain.queues import commands, replies
-from streams.wire.keys import name_problem
-from tidelock.client.errors import BadArgument
+from tidelock.client.names import check_name
 from tidelock.client.partition import Partition
 from tidelock.client.pending import DONE, Outcome, Pending
-from tidelock.client.rejections import problem, rejection_error
+from tidelock.client.rejections import problem
 from tidelock.client.session import Session
 
 _R = TypeVar("_R")
@@ -34,7 +33,7 @@ class Transport:
         """Return the partition that decides on a shard. Raises `BadArgument`."""
         partition = self._places.get((queue, shard))
         if partition is None:
-            check_name(queue)
+            check_name(queue, "Queue")
             if len(self._places) >= MAX_PLACES:
                 self._places.clear()
             partition = self.session.partition_of(KIND, shard_name(queue, shard))
@@ -97,16 +96,3 @@ class Transport:
 def attached(pending: Pending) -> tuple[replies.MessageBody, ...]:
     """Return the bodies of the messages that the answer names, in order."""
     return tuple(pending.decode(each) for each in pending.payloads)
-
-
-def check_name(queue: str) -> None:
-    """Raise `BadArgument` if `queue` cannot name one."""
-    if not isinstance(queue, str):
-        raise BadArgument(f"{queue!r:.100} is no name. Give text.")
-    if "#" in queue:
-        raise BadArgument(
-            f"Queue {queue!r:.100} has a # in its name, which marks shards. Leave it out.", code="BAD_NAME"
-        )
-    refused = name_problem(queue)
-    if refused is not None:
-        raise rejection_error(refused, queue)

@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any
 
 from streams.domain.decider import Decision
+from streams.domain.kind import KindSpec
 from streams.domain.locks.kind import LOCKS
 from streams.domain.nodes.events import NodeDied, NodeLeft
 from streams.domain.nodes.kind import NODES
@@ -18,8 +19,8 @@ SWEEP_S = 0.1
 class NodeWorker(DecidingWorker):
     """One owner of all partitions, and the sweeper."""
 
-    def __init__(self, clock: FakeClock) -> None:
-        super().__init__(clock, KINDS)
+    def __init__(self, clock: FakeClock, kinds: tuple[KindSpec, ...] = KINDS) -> None:
+        super().__init__(clock, kinds)
         self.sweeps = True
 
     async def start(self) -> "NodeWorker":

@@ -1,0 +1,271 @@
+"""One cache as one client uses it: its shards, and what reads and writes share."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final, TypeAlias
+
+from streams.domain.caches.replies import CacheStats
+from streams.domain.decider import Rejected
+from streams.wire.shards import MAX_SHARDS, shard_of
+from tidelock.client.caches.desk import Desk
+from tidelock.client.caches.hits import Hits
+from tidelock.client.caches.lines import Line, Lines
+from tidelock.client.caches.lost import LostLine
+from tidelock.client.caches.terms import Terms
+from tidelock.client.caches.tiering import Tiering
+from tidelock.client.caches.transport import Caches, failure
+from tidelock.client.caches.turns import Turns
+from tidelock.client.errors import (
+    BadArgument,
+    CacheIncomplete,
+    CacheUnknown,
+    LineLost,
+    TidelockError,
+    ValueUnreadable,
+)
+from tidelock.client.membership import Membership
+from tidelock.client.pending import Outcome, Pending
+
+MAX_LOST: Final = 1_000
+"""Lost lines that are kept for `flush` to tell."""
+Taker: TypeAlias = Callable[[Pending | None, Outcome, bool], Outcome]
+"""Looks at an outcome as it comes (its command; None: it was never sent; whether somebody waits), may replace it."""
+log = logging.getLogger("tidelock.caches")
+
+
+class Access:
+    """One cache as one client uses it."""
+
+    def __init__(self, name: str, caches: Caches, terms: Terms) -> None:
+        self.name, self.caches, self.terms = name, caches, terms
+        self.hits = Hits()
+        self.writing = Turns()
+        self.reading: dict[str, asyncio.Event] = {}
+        """Reads of missing entries that are under way, for others to wait for."""
+        self.desks: tuple[Desk, ...] = ()
+        """The shards; empty while it is not known which there are."""
+        self.tier = None if terms.tier is None else Tiering(terms.tier, name, caches)
+        self._finding: asyncio.Task[None] | None = None
+        self._known = False
+        self._lost: deque[LostLine] = deque(maxlen=MAX_LOST)
+
+    # -- shards ----------------------------------------------------------------------------------------------
+
+    def hit(self, entry: str) -> Line | None:
+        """Return the line of an entry if it may be used now."""
+        desks = self.desks
+        if len(desks) == 1:
+            return desks[0].hit(entry)
+        return self.desk_of(entry).hit(entry) if desks else None
+
+    def desk_of(self, entry: str) -> Desk:
+        """Return the shard of an entry, as far as shards are known."""
+        return self.desks[shard_of(entry, len(self.desks))]
+
+    async def desk(self, entry: str) -> Desk:
+        """Return the shard of an entry. Raises `CacheUnknown`, `BadArgument`."""
+        if not isinstance(entry, str):
+            raise BadArgument(f"{entry!r:.100} is no name of an entry. Give text.")
+        desks = self.desks if self._known else await self.found()
+        return desks[shard_of(entry, len(desks))]
+
+    async def found(self) -> tuple[Desk, ...]:
+        """Return the shards that there are. Of several callers one looks. Raises `CacheUnknown`."""
+        if not self._known:
+            if self._finding is None:
+                loop = asyncio.get_running_loop()
+                self._finding = loop.create_task(self._find(), name="tidelock-cache-shards")
+                self._finding.add_done_callback(self._looked)
+            await asyncio.shield(self._finding)
+        return self.desks
+
+    def _looked(self, done: asyncio.Task[None]) -> None:
+        self._finding = None
+        if not done.cancelled():
+            done.exception()  # whoever asked may be gone: then nobody else looks at it
+
+    async def _find(self) -> None:
+        shards = len(await inspect_all(self.caches, self.name))
+        if shards != len(self.desks):
+            self.stop()
+            self.desks = tuple([self._desk(number, shards) for number in range(shards)])
+        self._known = True
+
+    def _desk(self, number: int, shards: int) -> Desk:
+        terms = self.terms
+        lines = Lines(-(-terms.max_entries // shards), terms.max_bytes // shards)
+        return Desk(self.caches, self.name, number, lines, self.hits, self)
+
+    # -- commands --------------------------------------------------------------------------------------------
+
+    async def attachment(self, desk: Desk) -> int:
+        """Return under which attachment a line may be granted now; 0: none is to be."""
+        listener = desk.listener
+        if not self.terms.max_entries:
+            return 0
+        await listener.ready()
+        return 0 if listener.resetting else listener.attachment
+
+    async def ask(self, desk: Desk, command: Any, take: Taker) -> tuple[Pending, Outcome]:
+        """Send a command about an entry; return what came of it.
+
+        `take` gets the outcome as it comes: a line is granted even if its caller is gone. A wait that is cancelled is
+        taken back.
+        """
+        entry: str = command.entry
+        told: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        desk.opened(entry)
+        sent: list[Pending] = []
+
+        def done(outcome: Outcome) -> None:
+            try:
+                outcome = take(sent[0] if sent else None, outcome, not told.done())
+            finally:
+                desk.closed(entry)
+                if not told.done():
+                    told.set_result(outcome)
+
+        try:
+            pending = self.caches.session.submit(desk.listener.partition, command, on_done=done)
+        except TidelockError:
+            desk.closed(entry)
+            raise
+        sent.append(pending)
+        pending.wait_s = self.terms.wait
+        try:
+            return pending, await told
+        except asyncio.CancelledError:
+            self.caches.withdraw_nowait(pending, desk.cache, desk.shard)
+            raise
+
+    def error(self, outcome: Outcome, pending: Pending) -> TidelockError:
+        """Return the error for an outcome other than the one hoped for."""
+        return failure(outcome, self.name, pending)
+
+    def again(self, desk: Desk, outcome: Outcome, attachment: int) -> bool:
+        """Say whether a command is to be sent again, as it was refused for an attachment that is over."""
+        if isinstance(outcome, Rejected) and outcome.code == "NOT_LISTENING":
+            desk.listener.doubt(attachment)
+            return True
+        return False
+
+    # -- values ----------------------------------------------------------------------------------------------
+
+    def encode(self, value: Any) -> bytes:
+        """Return a value as it is written. Raises `ValueUnreadable`."""
+        try:
+            return self.terms.codec.encode(value)
+        except Exception as error:
+            raise self._unreadable("write", error) from error
+
+    def decode(self, data: bytes) -> Any:
+        """Return the value that was written. Raises `ValueUnreadable`."""
+        try:
+            return self.terms.codec.decode(data)
+        except Exception as error:
+            raise self._unreadable("read", error) from error
+
+    def _unreadable(self, what: str, error: Exception) -> ValueUnreadable:
+        codec = type(self.terms.codec).__name__
+        told = ValueUnreadable(
+            f"{codec} cannot {what} a value of cache {self.name!r} ({error!r:.200}). Use the codec of those who put it."
+        )
+        told.cache = self.name
+        return told
+
+    # -- from the desks --------------------------------------------------------------------------------------
+
+    def lost(self, line: LostLine) -> None:
+        """Tell of a lost line: the callback now, `flush` later."""
+        self._lost.append(line)
+        if self.terms.on_lost is None:
+            log.warning("cache %r: entry %r was lost: %s", self.name, line.entry, line.why)
+            return
+        try:
+            self.terms.on_lost(line)
+        except Exception:
+            log.exception("cache %r: on_lost failed", self.name)
+
+    def called(self, desk: Desk, entry: str, token: int) -> None:
+        """Lines of an entry are called away: copies are old, too."""
+        if self.tier is not None:
+            self.tier.drop(desk.shard, entry, token)
+
+    def gone(self) -> None:
+        """The cache was deleted; the next one of the name may have other shards."""
+        self._known = False
+
+    def raise_lost(self) -> None:
+        """Raise `LineLost` for what was lost since the last time."""
+        if not self._lost:
+            return
+        lost = tuple(self._lost)
+        self._lost.clear()
+        error = LineLost(
+            f"{len(lost)} entries of cache {self.name!r} were lost, first {lost[0].entry!r}: {lost[0].why}. "
+            "See `lines`; read them again, and write again what should stand."
+        )
+        error.cache, error.lines = self.name, lost
+        raise error
+
+    # -- the end ---------------------------------------------------------------------------------------------
+
+    def lose(self, member: Membership, why: str) -> None:
+        """What is held on behalf of `member` can no longer be trusted."""
+        for desk in self.desks:
+            desk.listener.lose(member, why)
+
+    def modified(self) -> list[tuple[Desk, Line]]:
+        """Return the lines that are held Modified, or are on their way back."""
+        return [(desk, line) for desk in self.desks for line in desk.lines.modified()]
+
+    async def close(self) -> None:
+        """Write back what is Modified, and leave the directory."""
+        for desk, line in self.modified():
+            desk.write_back(line, "INVALID")
+        await asyncio.gather(*(desk.settled(line) for desk, line in self.modified()))
+        self.stop()
+
+    def stop(self) -> None:
+        """Leave the directory. What is Modified and was not written back is lost."""
+        for desk in self.desks:
+            desk.listener.stop()
+        if self.tier is not None:
+            self.tier.close()
+        self._known, self.desks = False, ()
+
+
+async def inspect_all(caches: Caches, name: str) -> tuple[CacheStats, ...]:
+    """Return the shards of a cache in numbers, home first. Raises `CacheUnknown`, `CacheIncomplete`.
+
+    A cache does not say how many shards it has; they are made from the last to the first and removed from the first to
+    the last, so where the first one is, all are.
+    """
+    look = partial(_inspect, caches, name)
+    home, *others = await asyncio.gather(caches.inspect(name), look(1), look(2))
+    if others[1] is not None:
+        others += await asyncio.gather(*map(look, range(3, MAX_SHARDS)))
+    found = [each for each in others if each is not None]
+    if None in others[: len(found)]:
+        raise incomplete(name)
+    return (home, *found)
+
+
+async def _inspect(caches: Caches, name: str, shard: int) -> CacheStats | None:
+    try:
+        return await caches.inspect(name, shard)
+    except CacheUnknown:
+        return None
+
+
+def incomplete(name: str) -> CacheIncomplete:
+    """Return the error for a cache of which shards are missing."""
+    error = CacheIncomplete(
+        f"Cache {name!r} lacks some of its shards: a create or delete was broken off, or is under way. Delete it, and "
+        "create it again."
+    )
+    error.cache = name
+    return error

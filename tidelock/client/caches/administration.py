@@ -1,0 +1,121 @@
+"""Making, changing, removing and counting a cache: every shard of it, so that a broken-off call can be made again."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Unpack
+
+from streams.domain.caches.commands import ConfigureCache, CreateCache, DeleteCache, InspectEntry
+from streams.domain.caches.replies import CacheChanged, CacheOpened, CacheRemoved, CacheStats, EntryView
+from streams.domain.caches.settings import CacheSettings
+from streams.wire.shards import MAX_SHARDS
+from tidelock.client.caches.access import Access, inspect_all
+from tidelock.client.caches.terms import CacheOptions, settings_of
+from tidelock.client.errors import CacheExists, CacheUnknown, EntryConflict
+from tidelock.client.names import check_shards
+
+MAX_TRIES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class CacheReport:
+    """A cache in numbers, of all shards together."""
+
+    name: str
+    entries: int
+    bytes: int
+    modified: int
+    """Lines that clients hold so."""
+    exclusive: int
+    shared: int
+    listeners: int
+    """Clients that keep lines; each counts once a shard."""
+    waiting: int
+    """Reads and writes."""
+    filling: int
+    """Entries that are being loaded."""
+    changing: int
+    """Entries whose lines are being called away, or back."""
+    settings: CacheSettings
+    version: int
+    """Of the settings, of the first shard."""
+    shards: tuple[CacheStats, ...]
+
+
+class Administered:
+    """What is done to a cache as a whole."""
+
+    _access: Access
+
+    async def create(self, *, shards: int = 1, **options: Unpack[CacheOptions]) -> None:
+        """Make the cache. If it is there with the same settings and shards, that is fine. Raises `CacheExists`.
+
+        The first shard is made last: where it is, all are. A call that was broken off is continued by the next one.
+        """
+        check_shards(shards)
+        settings, access = settings_of(**options), self._access
+        for shard in reversed(range(shards)):
+            await access.caches.ask(CreateCache(access.name, shard, settings), CacheOpened)
+        there = len(await inspect_all(access.caches, access.name))
+        if there != shards:
+            error = CacheExists(
+                f"Cache {access.name!r} has {there} shards, not {shards}. Use it as it is, or delete it and create "
+                "it again."
+            )
+            error.cache = access.name
+            raise error
+
+    async def configure(self, **options: Unpack[CacheOptions]) -> CacheSettings:
+        """Change some settings, in all shards; return all. The mode is for good. Raises `EntryConflict`."""
+        access = self._access
+        for _ in range(MAX_TRIES):
+            before = await inspect_all(access.caches, access.name)
+            settings = settings_of(before[0].settings, **options)
+            with suppress(EntryConflict):
+                for number, shard in enumerate(before):
+                    command = ConfigureCache(access.name, number, settings, shard.version)
+                    await access.caches.ask(command, CacheChanged)
+                return settings
+        error = EntryConflict(
+            f"The settings of {access.name!r} are changed all the time. Look who does it; try again."
+        )
+        error.cache = access.name
+        raise error
+
+    async def delete_cache(self) -> int:
+        """Remove the cache and all in it, Modified lines too; return how many values. One that is not there is fine.
+
+        The first shard goes first, so that nobody takes what is left for a smaller cache.
+        """
+        access = self._access
+        try:
+            shards = len(await inspect_all(access.caches, access.name))
+        except CacheUnknown:
+            shards = MAX_SHARDS  # what an earlier call may have left
+        home = await access.caches.ask(DeleteCache(access.name, 0), CacheRemoved)
+        rest = [access.caches.ask(DeleteCache(access.name, each), CacheRemoved) for each in range(1, shards)]
+        return home.entries + sum([each.entries for each in await asyncio.gather(*rest)])
+
+    async def stats(self) -> CacheReport:
+        """Return the cache in numbers, never stale. Raises `CacheUnknown`."""
+        shards = await inspect_all(self._access.caches, self._access.name)
+        return CacheReport(
+            self._access.name,
+            sum(each.entries for each in shards),
+            sum(each.bytes for each in shards),
+            sum(each.modified for each in shards),
+            sum(each.exclusive for each in shards),
+            sum(each.shared for each in shards),
+            sum(each.listeners for each in shards),
+            sum(each.waiting for each in shards),
+            sum(each.filling for each in shards),
+            sum(each.changing for each in shards),
+            shards[0].settings,
+            shards[0].version,
+            shards,
+        )
+
+    async def inspect(self, entry: str) -> EntryView:
+        """Return an entry as the directory has it: version, size, tags, and who has lines of it."""
+        desk = await self._access.desk(entry)
+        return await self._access.caches.ask(InspectEntry(desk.cache, desk.shard, entry), EntryView)

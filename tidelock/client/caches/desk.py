@@ -1,0 +1,311 @@
+"""The lines of one shard as this client may use them: granted, called away, written back, evicted, lost.
+
+The rules of docs/protocols/caches.md that are about lines are here; those about the lease are in `listener`. All is
+synchronous but for `settled`: between two awaits of anybody a line is either good or gone.
+"""
+
+import asyncio
+from collections import deque
+from functools import partial
+from itertools import islice
+from typing import Any, Final, Protocol
+
+from streams.domain.caches.commands import LineRef, LineState, WriteBack
+from streams.domain.caches.events import LineCall
+from streams.domain.caches.replies import EntryRead, EntryStored
+from tidelock.client.caches.hits import Hits
+from tidelock.client.caches.lines import EVER, NEVER, Line, Lines
+from tidelock.client.caches.listener import Listener
+from tidelock.client.caches.lost import LostLine
+from tidelock.client.caches.transport import KIND, Caches
+from tidelock.client.errors import TidelockError
+from tidelock.client.pending import Outcome
+from tidelock.client.rejections import problem
+
+TELL_AT: Final = 100
+"""So many evicted lines are told at once, fewer with the next Listen."""
+
+
+class Owner(Protocol):
+    """Whoever uses the lines."""
+
+    def lost(self, line: LostLine) -> None:
+        """What was written to a line held Modified is lost."""
+
+    def called(self, desk: "Desk", entry: str, token: int) -> None:
+        """Lines of the entry up to `token` are called away, whether there are some here or not."""
+
+    def gone(self) -> None:
+        """The cache was deleted, or this shard of it."""
+
+
+class Desk:
+    """The lines of one shard."""
+
+    def __init__(
+        self, caches: Caches, cache: str, shard: int, lines: Lines, hits: Hits, owner: Owner
+    ) -> None:
+        self.cache, self.shard, self.lines, self.hits = cache, shard, lines, hits
+        self.listener = Listener(caches, cache, shard, self)
+        self._caches = caches
+        self._owner = owner
+        self._open: dict[str, int] = {}
+        """Commands without an answer that may grant a line, by entry. While there are some, these are remembered:"""
+        self._over: dict[str, int] = {}
+        """the greatest token of a line of the entry that was given up,"""
+        self._shared: dict[str, int] = {}
+        """and of one that is not Exclusive any more."""
+        self._due: dict[int, str] = {}
+        """Calls by number whose write-back is under way."""
+        self._dropped: deque[LineRef] = deque()
+
+    # -- lines -----------------------------------------------------------------------------------------------
+
+    def hit(self, entry: str) -> Line | None:
+        """Return the line if it may be used now. The line is looked up before the clock: it was good at that time."""
+        line = self.lines.by_entry.get(entry)
+        if line is None:
+            return None
+        now = self._caches.clock.now()
+        if now < line.ends_s and (now < self.listener.until_s or self.listener.trusts(now)):
+            self.lines.by_entry.move_to_end(entry)
+            return line
+        return None
+
+    def opened(self, entry: str) -> None:
+        """A command that may grant a line of the entry is sent."""
+        self._open[entry] = self._open.get(entry, 0) + 1
+
+    def closed(self, entry: str) -> None:
+        """It has its answer, or never gets one."""
+        left = self._open[entry] - 1
+        if left:
+            self._open[entry] = left
+            return
+        del self._open[entry]
+        self._over.pop(entry, None)
+        self._shared.pop(entry, None)
+
+    def granted(
+        self,
+        reply: EntryRead | EntryStored,
+        value: Any,
+        size: int,
+        tags: tuple[str, ...] = (),
+        ttl_ms: int = -1,
+    ) -> None:
+        """Keep the line that was granted, unless it is over already, or a newer one is here."""
+        entry, token, listener = reply.entry, reply.token, self.listener
+        if reply.state == "INVALID" or listener.resetting or reply.attachment != listener.attachment:
+            return
+        held = self.lines.by_entry.get(entry)
+        if self._over.get(entry, 0) >= token or (held is not None and held.token > token):
+            return
+        if not self.lines.fits(size):
+            self._tell_dropped(entry, token)
+            return
+        state = "SHARED" if self._is_shared(reply) else reply.state
+        ends_s = EVER if not reply.expires_at else listener.partition.trusted_until(reply.expires_at)
+        self.lines.put(Line(entry, value, size, state, token, reply.version, ends_s, tags, ttl_ms))
+        for line in self.lines.surplus():
+            self.evict(line)
+
+    def _is_shared(self, reply: EntryRead | EntryStored) -> bool:
+        return reply.state == "EXCLUSIVE" and self._shared.get(reply.entry, 0) == reply.token
+
+    def give_up(self, entry: str) -> int:
+        """Drop the own line before a write; return its token for the command to say, 0 without one."""
+        line = self._remove(entry)
+        return 0 if line is None else line.token
+
+    def gave_up_in_vain(self, entry: str, attachment: int, token: int) -> None:
+        """The write was refused, so the directory still has the line that was dropped for it."""
+        if token and attachment == self.listener.attachment:
+            self._tell_dropped(entry, token)
+
+    def evict(self, line: Line) -> None:
+        """Make room: what is Modified is written back first."""
+        self.hits.evictions += 1
+        if line.state == "MODIFIED":
+            self.write_back(line, "INVALID")
+        else:
+            self._remove(line.entry)
+            self._tell_dropped(line.entry, line.token)
+
+    def disown(self, entry: str, token: int) -> None:
+        """The directory has a line that this client does not keep: tell it soon."""
+        self._dropped.append(LineRef(entry, token))
+        if self.listener.attachment:
+            self.listener.listen()
+
+    def write_here(self, line: Line, value: Any, coded: bytes) -> None:
+        """Write to a line held Modified, which `hit` has just returned."""
+        line.value, line.changed = value, coded
+        self.lines.resize(line, len(coded))
+        self.hits.local_writes += 1
+        for each in self.lines.surplus():
+            self.evict(each)
+
+    def _remove(self, entry: str) -> Line | None:
+        line = self.lines.pop(entry)
+        if line is not None:
+            line.ends_s = NEVER
+            self._is_over(entry, line.token)
+        return line
+
+    def _is_over(self, entry: str, token: int) -> None:
+        if entry in self._open:
+            self._over[entry] = max(token, self._over.get(entry, 0))
+
+    def _tell_dropped(self, entry: str, token: int) -> None:
+        self._dropped.append(LineRef(entry, token))
+        if len(self._dropped) % TELL_AT == 0 and self.listener.attachment:
+            self.listener.listen()
+
+    # -- writing back ----------------------------------------------------------------------------------------
+
+    def write_back(self, line: Line, keep: LineState) -> None:
+        """Bring what was written to a Modified line; it is not used until the answer. Twice is once."""
+        if line.settling is not None:
+            return
+        line.settling = asyncio.get_running_loop().create_future()
+        line.ends_s = NEVER
+        listener = self.listener
+        command = WriteBack(
+            self.cache, self.shard, line.entry, listener.attachment, line.token, line.changed, keep
+        )
+        self.opened(line.entry)
+        told = partial(self._written_back, line, listener.attachment)
+        try:
+            self._caches.session.submit(listener.partition, command, on_done=told, while_closing=True)
+        except TidelockError as error:
+            told(error)
+
+    def _written_back(self, line: Line, attachment: int, outcome: Outcome) -> None:
+        entry, here = line.entry, self.lines.by_entry.get(line.entry) is line
+        if isinstance(outcome, EntryStored):
+            self.hits.write_backs += 1
+            self._is_clean(line, outcome, here=here and attachment == self.listener.attachment)
+        else:
+            error = problem(outcome, self.cache, KIND)
+            if here:
+                self._remove(entry)
+                self.gave_up_in_vain(entry, attachment, line.token)
+            self._tell_lost(line, str(error))
+        self.closed(entry)
+        settling, line.settling = line.settling, None
+        if settling is not None and not settling.done():
+            settling.set_result(None)
+        self._due_done(entry)
+
+    def _is_clean(self, line: Line, stored: EntryStored, *, here: bool) -> None:
+        line.changed = None
+        if not here:
+            return
+        if stored.state == "INVALID" or self._over.get(line.entry, 0) >= stored.token:
+            self._remove(line.entry)
+            return
+        ends = stored.expires_at
+        line.state, line.token, line.version = stored.state, stored.token, stored.version
+        line.ends_s = EVER if not ends else self.listener.partition.trusted_until(ends)
+
+    def _due_done(self, entry: str) -> None:
+        done = [number for number, name in self._due.items() if name == entry]
+        for number in done:
+            del self._due[number]
+        if self.listener.resetting:
+            self._reset_done()
+        elif done:
+            self.listener.progress()
+
+    def _tell_lost(self, line: Line, why: str) -> None:
+        if line.changed is None:
+            return
+        line.changed = None
+        self.hits.lost += 1
+        self._owner.lost(LostLine(line.entry, line.value, why))
+
+    async def written_back(self, line: Line, keep: LineState) -> None:
+        """Write a Modified line back, and return when it is done."""
+        self.write_back(line, keep)
+        await self.settled(line)
+
+    async def settled(self, line: Line) -> None:
+        """Return when the write-back that is under way is done."""
+        if line.settling is not None:
+            await asyncio.shield(line.settling)
+
+    # -- for the listener ------------------------------------------------------------------------------------
+
+    def obey(self, call: LineCall) -> None:
+        """Do what a call says, or begin to."""
+        entry, token = call.entry, call.token
+        line = self.lines.by_entry.get(entry)
+        if call.kind == "SHARE":
+            if entry in self._open:
+                self._shared[entry] = token
+            if line is not None and line.token == token and line.state == "EXCLUSIVE":
+                line.state = "SHARED"
+            return
+        self._owner.called(self, entry, token)
+        self._is_over(entry, token)
+        if line is None or line.token > token:
+            return
+        if call.kind == "INVALIDATE":
+            self.hits.invalidations += 1
+            self._remove(entry)
+            if self.is_relaxed:
+                self._tell_lost(line, "another client's change came first, and the cache is relaxed")
+        elif line.state == "MODIFIED":
+            self._due[call.number] = entry
+            self.write_back(line, "SHARED")
+
+    @property
+    def is_relaxed(self) -> bool:
+        """Whether the cache is known to be RELAXED."""
+        settings = self.listener.settings
+        return settings is not None and settings.mode == "RELAXED"
+
+    def owed(self) -> int | None:
+        """Return the number of the first call that was begun and is not done."""
+        return min(self._due, default=None)
+
+    def take_dropped(self, most: int) -> tuple[LineRef, ...]:
+        """Return, and forget, lines that were evicted and the directory does not know of."""
+        taken = tuple(islice(self._dropped, most))
+        for _ in taken:
+            self._dropped.popleft()
+        return taken
+
+    def put_dropped(self, lines: tuple[LineRef, ...]) -> None:
+        """They were not told after all."""
+        self._dropped.extend(lines)
+
+    def reset(self) -> None:
+        """Write back what is Modified, drop all else, then join anew."""
+        self.hits.rejoins += 1
+        for line in list(self.lines.by_entry.values()):
+            if line.state == "MODIFIED":
+                self.write_back(line, "INVALID")
+            else:
+                self._remove(line.entry)
+        self._reset_done()
+
+    def _reset_done(self) -> None:
+        if all(line.settling is None for line in self.lines.by_entry.values()):
+            self.listener.rejoin()
+
+    def gone(self) -> None:
+        """The cache was deleted."""
+        self._owner.gone()
+
+    def void(self, why: str) -> None:
+        """No line is valid any more; what was not written back, and is not on its way, is lost."""
+        for line in self.lines.clear():
+            line.ends_s = NEVER
+            if line.settling is None:
+                self._tell_lost(line, why)
+        self._over.clear()
+        self._shared.clear()
+        self._due.clear()
+        self._dropped.clear()
