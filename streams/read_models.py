@@ -2,8 +2,16 @@
 
 from typing import Final
 
+from streams.projections.caches import projections as caches
 from streams.projections.locks import projections as locks
 from streams.projections.projection import Projection
 from streams.projections.queues import projections as queues
 
-PROJECTIONS: Final[tuple[Projection, ...]] = (locks.LOCKS, locks.AUDIT, queues.QUEUES, queues.AUDIT)
+PROJECTIONS: Final[tuple[Projection, ...]] = (
+    locks.LOCKS,
+    locks.AUDIT,
+    queues.QUEUES,
+    queues.AUDIT,
+    caches.CACHES,
+    caches.AUDIT,
+)

@@ -27,14 +27,15 @@ from streams.projections.queues.projections import AUDIT, QUEUES
 from streams.projections.queues.rows import step_of
 from streams.projections.table import Row, Table
 from streams.projections.windows import WINDOW_MS
-from tests.property.projections.queues_histories import KEYS, MOVES, History, Move, history
+from tests.property.projections.play import History, Move
+from tests.property.projections.queues_histories import KEYS, MOVES, history
 from tests.property.projections.sink import Rows, Sink, fold_on
 from tests.unit.projections.queues.spec import WHERE, WORDS
 
 EXAMPLES = settings(max_examples=40, deadline=None)
 
 
-def project(projection: Projection, past: History) -> list[Rows]:
+def project(projection: Projection, past: History[Queue]) -> list[Rows]:
     """Fold commit by commit; return how the rows were behind each."""
     sink, fold, seen = Sink(), projection.fold(WHERE, WORDS), []
     for accepted in past.commits:
@@ -243,7 +244,7 @@ def _message_then(rows: Rows, queue: Queue, name: str, number: int, offset: int)
     return step_of(tuple(last[column] for column in columns), number).state
 
 
-def _account(past: History) -> dict[tuple[str, str, int], dict[str, int]]:
+def _account(past: History[Queue]) -> dict[tuple[str, str, int], dict[str, int]]:
     names = {
         MessagesEnqueued: "enqueued", MessagesDelivered: "delivered", MessagesAcked: "acked", MessagesDied: "dead",
         MessagesRedriven: "redriven", MessagesReturned: "returned",
