@@ -4,11 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from storage.memory.projections import MemoryProjectionStore
-from streams.log.positions import Position
-from streams.projections.projection import Projection
+from storage.memory.reads import MemoryReads, by_then
 from streams.projections.queues.projections import AUDIT, QUEUES
 from streams.projections.queues.reads import (
-    KIND,
     MAX_WINDOWS,
     BiographyPage,
     MessageFilter,
@@ -32,35 +30,25 @@ from streams.projections.queues.tables import (
     QUEUE_SUBSCRIPTIONS,
     QUEUE_WINDOWS,
 )
-from streams.projections.reads import AsOf, AuditFilter, AuditRow, Moment, ProjectedRow, Stand
-from streams.projections.table import Row, Table
+from streams.projections.reads import AsOf, Moment
+from streams.projections.table import Row
 from streams.projections.windows import WINDOW_MS
 
 _IN_PLAY = ("READY", "DELAYED", "LEASED")
 _ENDINGS = ("ACKED", "PURGED", "MOVED")
 
 
-class MemoryQueueReads:
+class MemoryQueueReads(MemoryReads):
     """Reads of queues."""
 
     def __init__(self, store: MemoryProjectionStore) -> None:
-        self._store = store
-
-    async def projected(self) -> Sequence[ProjectedRow]:
-        """Return how far each partition of each projection is."""
-        return [
-            ProjectedRow(projection.name, Stand(KIND, where.partition, at.next_offset, at.time_ms, at.head))
-            for projection in (AUDIT, QUEUES)
-            for where, at in sorted(
-                (await self._store.positions(projection)).items(), key=lambda one: one[0].partition
-            )
-        ]
+        super().__init__(store, QUEUES, AUDIT)
 
     async def queues(
         self, tenant: str, wanted: QueueFilter, first: int, after: str | None, *, whole: bool = True
     ) -> tuple[Sequence[QueueRow], AsOf]:
         """Return queues by name."""
-        when = await self._as_of(QUEUES)
+        when = await self._as_of()
         names = [name for name in self._names(tenant) if name > (after or "")]
         found = [self._queue(tenant, name, when, whole) for name in names]
         return [queue for queue in found if queue and _fits(queue, wanted)][: first + 1], when
@@ -69,7 +57,7 @@ class MemoryQueueReads:
         self, tenant: str, names: Sequence[str], *, whole: bool = True
     ) -> Sequence[QueueRow | None]:
         """Return the queues of these names, in that order."""
-        when = await self._as_of(QUEUES)
+        when = await self._as_of()
         return [self._queue(tenant, name, when, whole) for name in names]
 
     async def queue_at(self, tenant: str, name: str, at: Moment) -> QueueRow | None:
@@ -77,7 +65,7 @@ class MemoryQueueReads:
         latest: dict[int, dict[str, Any]] = {}
         settings: dict[int, str] = {}
         for row in sorted(self._rows(QUEUE_HISTORY), key=lambda row: (row["offset_"], row["at_ms"])):
-            if (row["tenant"], row["queue"]) == (tenant, name) and _by(row, at):
+            if (row["tenant"], row["queue"]) == (tenant, name) and by_then(row, at):
                 latest[row["shard"]] = row
                 settings[row["shard"]] = row["settings"] or settings[row["shard"]]
         shards = [
@@ -85,7 +73,7 @@ class MemoryQueueReads:
             for number, row in sorted(latest.items())
             if not row["deleted"]
         ]  # fmt: skip
-        when = await self._as_of(QUEUES)
+        when = await self._as_of()
         return QueueRow(name, tuple(shards), AsOf(when.stands, at)) if shards else None
 
     async def messages(
@@ -100,12 +88,12 @@ class MemoryQueueReads:
             and _wanted(each, wanted)
         ]
         found.sort(key=lambda each: (each.ref.shard, each.ref.number))
-        return found[: first + 1], await self._as_of(QUEUES)
+        return found[: first + 1], await self._as_of()
 
     async def message(self, tenant: str, ref: MessageRef) -> tuple[Sequence[MessageRow], AsOf]:
         """Return the message once for each subscription that owes it."""
         found = [each for each in self._messages(tenant) if each.ref == ref]
-        return sorted(found, key=lambda each: each.subscription), await self._as_of(QUEUES)
+        return sorted(found, key=lambda each: each.subscription), await self._as_of()
 
     async def message_at(
         self, tenant: str, ref: MessageRef, subscription: str, at: Moment
@@ -113,15 +101,15 @@ class MemoryQueueReads:
         """Return what had happened to the message last by then."""
         last = None
         for row in self._steps(tenant, ref):
-            if row["subscription"] in (subscription, "") and _by(row, at):
+            if row["subscription"] in (subscription, "") and by_then(row, at):
                 last = _step(row, ref.number)
-        return last, AsOf((await self._as_of(QUEUES)).stands, at)
+        return last, AsOf((await self._as_of()).stands, at)
 
     async def biographies(
         self, tenant: str, wanted: Sequence[BiographyPage]
     ) -> tuple[Sequence[Sequence[StepRow]], AsOf]:
         """Return what happened to each message, oldest first."""
-        return [self._page(tenant, each) for each in wanted], await self._as_of(QUEUES)
+        return [self._page(tenant, each) for each in wanted], await self._as_of()
 
     async def windows(
         self, tenant: str, queues: Sequence[str], from_ms: int, to_ms: int
@@ -134,27 +122,6 @@ class MemoryQueueReads:
             if row[1] == tenant and row[2] in queues and from_ms <= row[3] < to_ms
         ]
         return windows_of(sorted(found, key=lambda row: (row[2], -row[3], row[0])))
-
-    async def audit(
-        self, tenant: str, wanted: AuditFilter, first: int, after: tuple[int, int, int, int] | None
-    ) -> tuple[Sequence[AuditRow], AsOf]:
-        """Return decisions, newest first."""
-        rows = [row for row in self._rows(AUDIT.tables[0]) if row["tenant"] == tenant]
-        found = [_audited(row) for row in rows]
-        found = [each for each in found if _audit_fits(each, wanted)]
-        found.sort(key=_audit_key, reverse=True)
-        page = [each for each in found if after is None or _audit_key(each) < after]
-        return page[: first + 1], await self._as_of(AUDIT)
-
-    def _rows(self, table: Table) -> Iterator[dict[str, Any]]:
-        """Yield rows by the names of their columns."""
-        for row in self._store.rows.get(table, {}).values():
-            yield dict(zip(table.columns, row, strict=True))
-
-    async def _as_of(self, projection: Projection) -> AsOf:
-        positions = await self._store.positions(projection)
-        found = sorted(positions.items(), key=lambda one: one[0].partition)
-        return AsOf(tuple([Stand(KIND, p.partition, at.next_offset, at.time_ms) for p, at in found]))
 
     def _names(self, tenant: str) -> list[str]:
         rows = self._rows(QUEUE_SHARDS)
@@ -232,12 +199,6 @@ def _shard(row: Mapping[str, Any], subscriptions: Iterable[Row] | None = None) -
     return shard_of(tuple([row[name] for name in (*names, "next_message", "created_ms")]), subscriptions)
 
 
-def _by(row: Mapping[str, Any], at: Moment) -> bool:
-    if isinstance(at, Position):
-        return bool(row["partition"] == at.partition.partition and row["offset_"] <= at.offset)
-    return bool(row["at_ms"] <= at)
-
-
 def _fits(queue: QueueRow, wanted: QueueFilter) -> bool:
     if not queue.name.startswith(wanted.name_prefix or ""):
         return False
@@ -271,22 +232,3 @@ def _step(row: Mapping[str, Any], number: int) -> StepRow:
              "due_ms", "token", "principal", "client", "handle", "cause", "reason", "target", "origin", "offset_",
              "at_ms")  # fmt: skip
     return step_of(tuple([row[name] for name in names]), number)
-
-
-def _audited(row: Mapping[str, Any]) -> AuditRow:
-    names = ("partition", "offset_", "index_", "name", "command", "principal", "client", "handle", "sequence", "lane",
-             "accepted", "outcome", "reason", "events", "at_ms", "lease_ms")  # fmt: skip
-    return AuditRow(*(KIND, *[row[name] for name in names]))
-
-
-def _audit_fits(row: AuditRow, wanted: AuditFilter) -> bool:
-    told = (row.name, row.principal, row.client, row.command, row.accepted)
-    asked = (wanted.name, wanted.principal, wanted.client, wanted.command, wanted.accepted)
-    if any(wish not in (None, each) for each, wish in zip(told, asked, strict=True)):
-        return False
-    below = wanted.to_ms is None or row.at_ms < wanted.to_ms
-    return below and (wanted.from_ms is None or row.at_ms >= wanted.from_ms)
-
-
-def _audit_key(row: AuditRow) -> tuple[int, int, int, int]:
-    return row.at_ms, row.partition, row.offset, row.index

@@ -103,7 +103,7 @@ def _written(draft: Draft, event: e.EntryWritten, cause: Cause) -> None:
         draft.begin_line(event.entry, event.attachment, event.state, event.token, event.token)
         draft.counted().count(_GRANTED[event.state])
     if event.cause == "WRITTEN":
-        draft.counted().count("written")
+        draft.counted().count("writes")
 
 
 def _replaced(draft: Draft, name: str, version: int, cause: Beginning, value: Row) -> None:
@@ -139,7 +139,7 @@ def _deleted(draft: Draft, event: e.EntryDeleted, cause: Cause) -> None:
     if event.ticket:
         _served(draft, event.ticket, cause)
     _cleared(draft, event.entry, "DELETED")
-    draft.counted().count("deleted")
+    draft.counted().count("deletes")
 
 
 def _removed(draft: Draft, event: e.EntriesRemoved, _: Cause) -> None:

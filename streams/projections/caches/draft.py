@@ -88,10 +88,10 @@ class Draft:
     def begin_line(self, name: str, attachment: int, state: str, token: int, version: int) -> None:
         """A line begins. Raises `LookupError` if there is no such listener."""
         shard, when = self.shard, self.when
-        listener = shard.listeners[attachment]
+        head, listener = shard.there, shard.listeners[attachment]
         row = (
-            shard.there.partition, self.event, attachment, shard.there.incarnation, name, version, token, state,
-            *listener[LISTENER["principal"] : LISTENER["session"] + 1], when.offset, when.time_ms, *OPEN,
+            head.partition, self.event, attachment, head.incarnation, head.tenant, head.cache, name, version, token,
+            state, *listener[LISTENER["principal"] : LISTENER["session"] + 1], when.offset, when.time_ms, *OPEN,
         )  # fmt: skip
         if name not in shard.of_entry:
             self._undo.put(shard.of_entry, name, {})

@@ -19,6 +19,8 @@ MAX_WINDOWS = 1_000
 """So many windows of one cache a read returns at most: the newest."""
 SHOWN = 100
 """Lines, and commands that wait, of one entry that a read shows; counts tell of the rest."""
+MAX_LINES = 1_000
+"""Up to here the lines of a listener are counted for a read."""
 
 Beginning: TypeAlias = Literal["WRITTEN", "FILLED", "WARMED", "WRITTEN_BACK"]
 """What brought a value."""
@@ -252,6 +254,7 @@ class ListenerRow:
     gone: ListenerEnd | None
     """Why it trusts nothing any more, while its lines are cleared."""
     lines: int
+    """Up to `MAX_LINES`."""
     joined_offset: int
     joined_ms: int
 
@@ -266,8 +269,8 @@ class WindowRow:
     granted_shared: int
     granted_modified: int
     uncached: int
-    written: int
-    deleted: int
+    writes: int
+    deletes: int
     write_backs: int
     fills: int
     fills_failed: int

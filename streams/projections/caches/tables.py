@@ -55,7 +55,7 @@ CACHE_LINES = Table(
     "cache_lines",
     (
         "partition", "from_event", "attachment",
-        "incarnation", "entry",
+        "incarnation", "tenant", "cache", "entry",
         "version",            # of the value that it is of
         "token",
         "state",              # SHARED, EXCLUSIVE, MODIFIED
@@ -122,7 +122,7 @@ CACHE_HISTORY = Table(
 COUNTERS: Final = (
     "granted_exclusive", "granted_shared", "granted_modified",  # lines
     "uncached",               # values answered without a line, to clients that keep lines
-    "written", "deleted",
+    "writes", "deletes",
     "write_backs",
     "fills", "fills_failed",  # loads that began; that came to nothing
     "warmed",

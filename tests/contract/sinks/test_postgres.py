@@ -32,16 +32,16 @@ pytestmark = [
 ]
 
 REAL = tuple(table for projection in PROJECTIONS for table in projection.tables)
-JSON = {"holders", "cycle", "waits", "holds", "works", "settings", "headers", "origin"}
+JSON = {"holders", "cycle", "waits", "holds", "works", "settings", "headers", "origin", "tags"}
 NUMBERS = {
     ("locks", "waiting"), ("lock_history", "keyframe"), ("message_history", "numbers"), ("message_history", "attempts"),
     ("message_history", "due_lease_ms"), ("message_history", "due_ms"),
 }  # fmt: skip
-FLAGS = {"accepted", "closed", "paused", "broadcast", "stray", "deleted"}
+FLAGS = {"accepted", "closed", "paused", "broadcast", "stray", "deleted", "closing", "reset"}
 TEXT = {
     "tenant", "name", "mode", "role", "principal", "client", "handle", "transaction_id", "ended", "command", "lane",
     "outcome", "reason", "events", "queue", "subscription", "group_", "key", "dedup_id", "state", "target", "what",
-    "cause", "session",
+    "cause", "session", "cache", "entry", "digest", "gone", "purpose",
 }  # fmt: skip
 BYTES = {"payload"}
 

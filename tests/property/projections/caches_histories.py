@@ -18,7 +18,7 @@ from tests.property.projections.play import History, Move, Play, Rules, moves
 WHERE = PartitionId("caches", 0)
 WORDS = Vocabulary(KIND)
 KEYS = ("acme/c", "acme/c#1", "zeta/c")
-SETTINGS = CacheSettings("STRICT", "BACK", 6, 10_000, 1_000, 0, 300, 100)
+SETTINGS = CacheSettings("STRICT", "BACK", 6, 10_000, 1_000, 0, 1_000, 100)
 ENTRIES = ("x", "y", "z", "k1", "k2", "k3", "k4")
 CLIENTS = ("a", "b", "d")
 VERBS = (
@@ -68,6 +68,7 @@ def _command(move: Move, cache: Cache, client: str, sequence: int) -> Any:
     settings = replace(
         SETTINGS, mode="STRICT" if at[1] == 0 else "RELAXED", ttl_ms=(0, 0, 200)[pick % 3], max_entries=3 + pick % 5
     )  # fmt: skip
+    held, held_token = _modified(cache, mine, pick)
     dropped = () if token == 0 or pick % 4 else (c.LineRef(entry, token),)
     after = 0 if listener is None else listener.posted if flag else listener.acked
     made: dict[str, Callable[[], Any]] = {
@@ -79,7 +80,7 @@ def _command(move: Move, cache: Cache, client: str, sequence: int) -> Any:
         "read": lambda: c.ReadEntry(*at, entry, 0 if pick % 7 == 0 else mine, flag, 60 * (move.count % 3)),
         "write": lambda: c.WriteEntry(*at, entry, value, tags, -1, version, mine, keep, token, 500),
         "delete": lambda: c.DeleteEntry(*at, entry, -1, mine, token, 500),
-        "back": lambda: c.WriteBack(*at, entry, mine, token, value if flag else None, keep),
+        "back": lambda: c.WriteBack(*at, held, mine, held_token, value if flag else None, keep),
         "fill": lambda: c.FillEntry(*at, entry, fill, value, tags, -1, mine, "EXCLUSIVE" if mine else "INVALID"),
         "fail": lambda: c.FailFill(*at, entry, fill, "no \0 luck"),
         "tag": lambda: c.InvalidateTag(*at, "t" if flag else "u"),
@@ -89,3 +90,13 @@ def _command(move: Move, cache: Cache, client: str, sequence: int) -> Any:
         "withdraw": lambda: c.WithdrawWait(*at, max(1, sequence - 1 - pick % 4)),
     }  # fmt: skip
     return made[move.verb]()
+
+
+def _modified(cache: Cache, attachment: int, pick: int) -> tuple[str, int]:
+    """An entry that the listener holds Modified, with its token; else one that it does not."""
+    held = [
+        (name, entry.lines[attachment].token)
+        for name, entry in sorted(cache.entries.items())
+        if attachment in entry.lines and entry.lines[attachment].state == "MODIFIED"
+    ]
+    return held[pick % len(held)] if held else (ENTRIES[0], 1)

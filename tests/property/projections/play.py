@@ -106,17 +106,28 @@ class Play(Generic[S]):
                 self._stamp(0)
                 self._book.write(b"a stranger's")
             case "tick":
-                self._decide(move.key, Tick(), TIMER)
+                self.tick(move.key)
             case "gone":
                 self._decide(move.key, SessionGone("s", "node 7 died"), TIMER)
             case _:
-                self._sequence += 1
-                command, client = rules.command(move, self._states[move.key], self._sequence)
-                self._decide(move.key, command, Requester("dev", client, "h", self._sequence, "s"))
+                self.ask(move.key, *rules.command(move, self._states[move.key], self._sequence + 1))
         if move.commit_after_ms is not None:
             self.commit(move.commit_after_ms)
 
-    def _decide(self, key: str, command: Any, who: Requester) -> None:
+    def ask(self, key: str, command: Any, client: str) -> Any:
+        """Have a client's command decided; return the reply."""
+        self._sequence += 1
+        return self._decide(key, command, Requester("dev", client, "h", self._sequence, "s"))
+
+    def tick(self, key: str) -> None:
+        """Have what is due decided, lease time being what it is."""
+        self._decide(key, Tick(), TIMER)
+
+    def state(self, key: str) -> S:
+        """Return the state as the owner has it."""
+        return self._states[key]
+
+    def _decide(self, key: str, command: Any, who: Requester) -> Any:
         state = self._states[key]
         made = self._decider.decide(command, who, state, Context(self._now, 0, self._number))
         for event in made.events:
@@ -124,12 +135,13 @@ class Play(Generic[S]):
         self._states[key] = state
         self._number += len(made.events)
         if who is TIMER and not made.events:
-            return
+            return made.reply
         reply = b"" if who is TIMER else self._rules.words.encode_reply(made.reply)
         logged = self._rules.did(
             *made.events, key=key, command=type(command).__name__, principal=who.principal, client=who.client,
         )  # fmt: skip
         self._open.append(replace(logged, reply=reply, lane="TIMER" if who is TIMER else "DIRECT"))
+        return made.reply
 
     def commit(self, after_ms: int) -> None:
         self._stamp(after_ms)

@@ -155,9 +155,9 @@ def test_windows_count_what_a_naive_account_does(moves: list[Move]) -> None:
     account = _account(past)
     last_ms = past.commits[-1].time_ms
     told = {(row["tenant"], row["cache"], row["start_ms"]): row for row in _named(rows, tables.CACHE_WINDOWS)}
-    assert {key: {name: row[name] for name in tables.COUNTERS if row[name]} for key, row in told.items()} == {
-        key: dict(counted) for key, counted in account.items()
-    }
+    counted = {key: {name: row[name] for name in tables.COUNTERS if row[name]} for key, row in told.items()}
+    # a window in which commands only ended their waits counts nothing else
+    assert {key: numbers for key, numbers in counted.items() if numbers} == dict(account)
     for key, row in told.items():
         assert row["closed"] is (True if key[2] + WINDOW_MS <= last_ms else None)
 
@@ -301,7 +301,7 @@ def _counted(event: Any) -> list[tuple[str, int]]:
             return [(granted.get(event.state, "uncached"), 1)]
         case e.EntryWritten():
             line = [(granted[event.state], 1)] if event.state != "INVALID" else []
-            return [*line, ("written", 1)] if event.cause == "WRITTEN" else line
+            return [*line, ("writes", 1)] if event.cause == "WRITTEN" else line
         case e.LinesCalled():
             calls = {"INVALIDATE": "invalidations", "WRITE_BACK": "recalls", "RESET": "resets"}
             return [(calls[call.kind], 1) for call in event.calls if call.kind in calls]
@@ -312,7 +312,7 @@ def _counted(event: Any) -> list[tuple[str, int]]:
             return [("warmed", len(event.entries))]
         case _:
             single = {
-                e.EntryWrittenBack: "write_backs", e.EntryDeleted: "deleted", e.FillStarted: "fills",
+                e.EntryWrittenBack: "write_backs", e.EntryDeleted: "deletes", e.FillStarted: "fills",
                 e.FillEnded: "fills_failed", e.LineLost: "lost",
             }  # fmt: skip
             return [(single[type(event)], 1)] if type(event) in single else []
