@@ -47,31 +47,41 @@ class Result:
 
 
 def run(
-    seed: int, subjects: Callable[[], Sequence[Subject]] = lambda: [LockSubject()], *, trace: bool = False
+    seed: int,
+    subjects: Callable[[], Sequence[Subject]] = lambda: [LockSubject()],
+    *,
+    without: Sequence[str] = (),
+    trace: bool = False,
 ) -> Result:
-    """Run the history of `seed` over these subjects; the same seed gives the same history, always."""
+    """Run the history of `seed` over these subjects; the same seed gives the same history, always.
+
+    `without`: faults that it does not know.
+    """
     _freeze_modules()
     gc.disable()
     try:
-        return _history(seed, subjects(), trace)
+        return _history(seed, subjects(), without, trace)
     finally:
         gc.collect(0)
         gc.enable()
 
 
-def _history(seed: int, subjects: Sequence[Subject], trace: bool) -> Result:
+def _history(seed: int, subjects: Sequence[Subject], without: Sequence[str], trace: bool) -> Result:
     outer = module_random.getstate()
     module_random.seed(seed)  # the client library draws its pauses there
     try:
         with patch.object(answers, "MAX_FAR_CLIENTS", MAX_FAR_CLIENTS):
-            return _world(seed, subjects, trace)
+            return _world(seed, subjects, without, trace)
     finally:
         module_random.setstate(outer)
 
 
-def _world(seed: int, subjects: Sequence[Subject], trace: bool) -> Result:
+def _world(seed: int, subjects: Sequence[Subject], without: Sequence[str], trace: bool) -> Result:
     random = Random(seed)
-    world = World(random, draw(random), *subjects, keep_trace=trace)
+    suffered = draw(random)
+    for name in without:
+        setattr(suffered, name, 0.0)
+    world = World(random, suffered, *subjects, keep_trace=trace)
     faults = [str(world.faults)] if trace else []
     try:
         _run(world)
@@ -124,7 +134,8 @@ def _peace(world: World) -> None:
         for ports in worker.ports:
             ports.resolve()
     fit = [w for w in world.alive() if w.max_level == 2 and abs(w.skew_ms) < 240_000 and not w.closed]
-    world.assign(random.choice(fit) if fit and random.random() < 0.5 else world.start_worker(sound=True))
+    chosen = random.choice(fit) if fit and random.random() < 0.5 else world.start_worker(sound=True)
+    world.assign(chosen, everything=True)
     for client in world.clients:
         client.process.thaw()
         client.stopping = True

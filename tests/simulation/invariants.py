@@ -4,7 +4,7 @@ It sees what no participant sees (true time, every record as it lands, every ans
 bookkeeping with the engine: accept rule, leases, clocks and outcomes are its own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from tests.simulation.worker import Worker
 
 REFUSALS = ("EXPIRED", "DEADLINE_TOO_FAR", "STALE", "SEQUENCE_REUSED", "SESSION_ENDED", "WRONG_PARTITION")
+Watch = Callable[[Commit, LoggedDecision, Sequence[Any], float], None]
+"""Gets the commit, one of its decisions with the events, and the true time when it was sent."""
 MAX_AHEAD_MS = 10 * 60_000
 MAX_FAR_CLIENTS = 2
 """So few clients are remembered for a far deadline while a history runs."""
@@ -76,6 +78,10 @@ class Judge:
         self._commands = commands
         self._subject = subject
         self.books = subject.books(self)
+        self.watches: list[Watch] = []
+        """Who else is to see each decision, once the books have it."""
+        self._joint: dict[int, list[bytes]] = {}
+        """What was decided for many at once (heartbeats), by offset."""
         self._clocks = Clocks(self.fail)
         self._decided_source = -1
         self._accepted: set[int] = set()
@@ -201,6 +207,10 @@ class Judge:
             oracle.outcomes.setdefault(who, []).append(Outcome(offset, decision.waiting, decision.reply))
         events = [self.vocabulary.decode_event(stored) for stored in decision.events]
         self.books.decided(commit, decision, events, first, sent_at, self.sent.get(who, ()))
+        for watch in self.watches:
+            watch(commit, decision, events, sent_at)
+        if decision.lane == "ENGINE":
+            self._joint.setdefault(offset, []).append(decision.reply)
         for event in events:
             if type(event) is self._subject.releases.newest and commit.level < 2:
                 self.fail(f"{event} is written at level {commit.level}, before the level that introduces it")
@@ -298,8 +308,14 @@ class Judge:
                 (one.waiting, one.reply) == (answer.waiting, answer.reply) for one in (*before[-1:], *now)
             ):
                 continue
+            if self._is_gathered(who) and answer.reply in self._joint.get(offset, ()):
+                continue
             if offset != NO_COMMIT or not self._refusal(who, answer):
                 self.fail(f"{who} is answered {answer} at offset {offset}, the log says {past}")
+
+    def _is_gathered(self, who: CommandId) -> bool:
+        specs = self.vocabulary.specs
+        return any(specs[type(sent.command)].coalesce is not None for sent in self.sent.get(who, ()))
 
     def _refusal(self, who: CommandId, answer: Answer) -> bool:
         """Say whether the log bears out an answer that is not logged itself."""
@@ -313,6 +329,8 @@ class Judge:
         if reply.code == "SEQUENCE_REUSED":
             hashes = {command.hash for command in self.sent.get(who, [])}
             return len(hashes) > 1
+        if self._is_gathered(who):
+            return True
         return reply.code == "INTERNAL" and who not in self.oracle.hashes
 
     def impostor(self, client: str, answer: Answer) -> None:

@@ -12,6 +12,7 @@ from tests.simulation.versions import Releases
 if TYPE_CHECKING:
     from tests.simulation.invariants import Judge, Sent
     from tests.simulation.partition import Partition
+    from tests.simulation.users import User
 
 
 class Books(Protocol):
@@ -44,6 +45,10 @@ class Subject(Protocol):
     """Refusals that a command may meet which nobody should have sent."""
     peace_s: float
     """Within so long after the last fault, all is answered and done."""
+
+    @property
+    def hands(self) -> Sequence[type["User"]]:
+        """By which programs a machine that works with several kinds works with this one."""
 
     def names(self, random: Random) -> list[str]:
         """Return the names of the resources in play."""

@@ -23,11 +23,14 @@ class Trust:
         self._now = now
         self._fail = fail
         self._holds: dict[str, dict[Who, Hold]] = {}
+        self.revoked: set[str] = set()
+        """Clients whose session somebody else ended: they may trust for a while what is nobody's, and only their
+        tokens are refused."""
 
     def hold(self, name: str, who: Who, hold: Hold) -> None:
         """`who` begins or goes on to trust."""
         now = self._now()
-        if hold.until <= now:
+        if hold.until <= now or who[0] in self.revoked:
             return
         holds = self._holds.setdefault(name, {})
         for other, theirs in holds.items():
@@ -46,6 +49,13 @@ class Trust:
     def drop(self, name: str, who: Who) -> None:
         """`who` gives up: it asked for the end of its lease, or was told of it."""
         self._holds.get(name, {}).pop(who, None)
+
+    def revoke(self, client: str) -> None:
+        """What `client` trusts was taken from it, and it cannot know that yet."""
+        self.revoked.add(client)
+        for holds in self._holds.values():
+            for who in [who for who in holds if who[0] == client]:
+                del holds[who]
 
     def weaken(self, name: str, who: Who) -> None:
         """`who` asked for a downgrade: from now on it counts as a sharer only."""

@@ -85,12 +85,12 @@ class World:
             partition.judge.workers[name] = worker
         return worker
 
-    def assign(self, worker: Worker, *, alone: bool = True) -> None:
+    def assign(self, worker: Worker, *, alone: bool = True, everything: bool = False) -> None:
         """Move the assignment to `worker`; the others are told, late or soon, unless two shall own at once.
 
-        Of several partitions only some are moved, if their owners live.
+        Of several partitions only some are moved if their owners live, unless `everything` is.
         """
-        several, random = len(self.partitions) > 1, self.random
+        several, random = len(self.partitions) > 1 and not everything, self.random
         for partition in self.partitions.values():
             owner = partition.owner
             stays = several and owner is not None and owner.alive and random.random() < 0.5

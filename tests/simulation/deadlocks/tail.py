@@ -12,9 +12,11 @@ from tests.simulation.log import Broker
 class VirtualTail:
     """Implements `streams.log.ports.LogTail`; how far each partition lags is drawn anew now and then."""
 
-    def __init__(self, broker: Broker, random: Random, lag_s: float) -> None:
+    def __init__(self, broker: Broker, random: Random, lag_s: float, pace_s: float = 0.01) -> None:
+        """`pace_s`: how long it pauses at the most before it looks again, without the lag."""
         self.lag_s = lag_s
         """The longest that a partition is held back; 0: none is."""
+        self.pace_s = pace_s
         self._broker = broker
         self._random = random
 
@@ -37,7 +39,7 @@ class _Reading:
 
     async def __anext__(self) -> Mapping[PartitionId, list[Stored]]:
         while True:
-            await asyncio.sleep(0.001 + 0.01 * self._random.random() ** 2)
+            await asyncio.sleep(0.001 + self._tail.pace_s * self._random.random() ** 2)
             if self._broker.hit(self._broker.faults.p_read_error / 50):
                 raise LogUnavailable("the logs cannot be tailed now")
             batch = {where: records for where in self._positions if (records := self._take(where))}

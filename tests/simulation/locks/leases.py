@@ -113,7 +113,7 @@ class Leases:
         if lease is None:
             self._fail(f"{key}: {event} of a lease that is over")
             return
-        if isinstance(event, LockExpired):
+        if isinstance(event, LockExpired) and not event.cause:
             if lease_ms < lease.expires_at:
                 self._fail(f"{key}: {event} at lease time {lease_ms}, before {lease}")
             if (sent_at - lease.since) * 1000 < lease.length_ms - 1.01:

@@ -39,7 +39,12 @@ class LockSubject:
     releases = RELEASES
     harmless = frozenset({"NOT_HELD", "INTERNAL"})
     peace_s = 20.0
+    hands = (LockUser,)
     ledger: LockBooks
+
+    def __init__(self, *, alone: bool = True) -> None:
+        """`alone`: nobody else brings users of locks."""
+        self.alone = alone
 
     def names(self, random: Random) -> list[str]:
         """Return the names of the locks."""
@@ -57,6 +62,9 @@ class LockSubject:
     def start(self, partition: "Partition") -> None:
         """Start clients, or clients and users of the library."""
         world, random = partition.world, partition.world.random
+        if not self.alone:
+            partition.start_clients(LockClient, random.randint(0, 1))
+            return
         if random.random() < SHARE_OF_QUIET:
             world.quiet = True
             partition.start_clients(LockClient, 1)

@@ -283,6 +283,8 @@ class QueueBooks:
 
     def handed_out(self, whom: str, place: Place, token: int, payload: bytes) -> None:
         """A consumer begins to work on a message, as it believes by a lease that holds."""
+        if whom in self._judge.trust.revoked:
+            return
         known = self.messages.get(place)
         if known is None or known.payload != payload:
             self._fail(f"{whom} is handed {payload!r} as {place}, the log has {known}")

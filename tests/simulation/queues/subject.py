@@ -51,6 +51,7 @@ class QueueSubject:
     releases = RELEASES
     harmless = frozenset({"RECEIPT_INVALID", "QUEUE_UNKNOWN", "INTERNAL"})
     peace_s = 60.0
+    hands = (QueueUser,)
     ledger: QueueBooks
     shards: int
     moves: bool
@@ -66,6 +67,10 @@ class QueueSubject:
 
     restless: bool
     """Whether it is resized all the time, and its dead letters are redriven."""
+
+    def __init__(self, *, alone: bool = True) -> None:
+        """`alone`: nobody else brings users of queues."""
+        self.alone = alone
 
     def names(self, random: Random) -> list[str]:
         """Return the names of the queues, and draw how they behave."""
@@ -148,8 +153,9 @@ class QueueSubject:
     def start(self, partition: "Partition") -> None:
         """Start users of the library, often clients, and a mover where dead letters are moved."""
         random = partition.world.random
-        partition.start_users(QueueUser, random.randint(1, 3))
-        if random.random() < 0.4:
+        if self.alone:
+            partition.start_users(QueueUser, random.randint(1, 3))
+        if self.alone and random.random() < 0.4:
             partition.start_clients(QueueClient, random.randint(1, 2))
         for _ in range(random.randint(1, 2) if self.moves else 0):
             self._start_mover(partition)

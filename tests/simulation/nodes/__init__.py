@@ -1,0 +1,1 @@
+"""Nodes, their sessions and services, and the sweeper, in histories."""
