@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from streams.domain.nodes.names import node_of, token_of
+from streams.domain.nodes.names import node_of
 from streams.log.positions import PartitionId
 from streams.log.records import Commit, LoggedDecision
+from streams.wire.keys import key_of
 from streams.wire.messages import SessionEnded
+from tests.simulation.network import TENANT
 
 if TYPE_CHECKING:
     from tests.simulation.partition import Partition
@@ -114,9 +116,4 @@ class Endings:
     def forgotten(self) -> list[str]:
         """Return the sessions that the partition refuses no longer; that would be in a day."""
         ended = self._partition.judge.tail.state.ended_sessions
-        return [session for session in self.refused if session not in ended]
-
-
-def issuer(session: str) -> int:
-    """Return the token that began a session."""
-    return token_of(session)
+        return [session for session in self.refused if key_of(TENANT, session) not in ended]
