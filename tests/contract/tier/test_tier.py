@@ -107,6 +107,10 @@ async def test_stretches_may_come_twice_and_by_several(realm: Realm) -> None:
     assert await realm.change(3, 6, change("b", 6), change("a", 5))
     assert await realm.get("a") == Held(9, b"x")
     assert (await realm.store.begin(HERE, LOG, 0, at(0))).next_offset == 6
+    assert await realm.change(6, 9, change("c", 8))
+    assert await realm.change(6, 12, change("c", 3))
+    await realm.offer("c", 5, 7)
+    assert await realm.get("c") is None
 
 
 async def test_a_mark_before_the_stretch_is_told(realm: Realm) -> None:
@@ -127,6 +131,7 @@ async def test_after_a_flush_nothing_older_is_believed(realm: Realm) -> None:
     await realm.signed(9)
     assert await realm.get("a") is None
     await realm.offer("a", 5, 20)
+    assert realm.tier.counts.late == 1
     assert await realm.get("a") is None
     await realm.offer("a", 5, 21)
     assert await realm.get("a") == Held(5, b"x")
