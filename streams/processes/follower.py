@@ -1,7 +1,7 @@
 """Tailing logs for as long as a process lives: what counts, batch by batch; what cannot be read now is tried again."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
 
 from streams.log.accepted import AcceptedCommit, CommitReader
 from streams.log.ports import LogTail, LogUnavailable, Stored
@@ -22,7 +22,7 @@ class Follower:
         self._tail = tail
         self._trouble_with_logs = trouble
 
-    async def batches(self) -> AsyncIterator[Iterator[AcceptedCommit]]:
+    async def batches(self) -> AsyncGenerator[Iterator[AcceptedCommit], None]:
         """Yield what comes, for ever; iterate over each to its end. Those raise `LogHalt`."""
         while True:
             self.tailing = True

@@ -5,11 +5,10 @@ goes on from a checkpoint of the old log, would find everything in the new one v
 """
 
 from streams.log.checkpoint import Checkpoint
-from streams.log.envelope import decode
+from streams.log.genesis import genesis_of
 from streams.log.ports import LogUnavailable, TopicReader
 from streams.log.positions import PartitionId, Position
 from streams.log.reader import LogHalt
-from streams.log.records import Genesis
 
 
 class LogReplaced(LogHalt):
@@ -42,15 +41,7 @@ async def check_log(log: TopicReader, where: PartitionId, at: Checkpoint, projec
     if not at.next_offset:
         return
     first, end = await log.bounds()
-    if at.genesis is not None and first == 0 and end and await _genesis(log) != at.genesis:
+    if at.genesis is not None and first == 0 and end and await genesis_of(log) != at.genesis:
         raise LogReplaced(where, projection)
     if end < at.next_offset:
         raise LogEndsEarly(where, end, at.next_offset)
-
-
-async def _genesis(log: TopicReader) -> Genesis | None:
-    async for records in log.read(0, 1):
-        for stored in records:
-            record = decode(stored.value)
-            return record if isinstance(record, Genesis) else None
-    return None

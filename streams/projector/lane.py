@@ -21,6 +21,7 @@ from streams.log.ports import LogUnavailable, PoisonLetters, TopicReader
 from streams.log.positions import PartitionId
 from streams.log.reader import LogHalt
 from streams.log.vocabulary import Vocabulary
+from streams.ops.backoff import Backoff, Pause
 from streams.projections.ports import (
     CheckpointMoved,
     Loaded,
@@ -30,7 +31,6 @@ from streams.projections.ports import (
     SinkUnavailable,
 )
 from streams.projections.projection import Fold, Projection
-from streams.projector.backoff import Backoff, Pause
 from streams.projector.catch_up import CatchUp
 from streams.projector.identity import LogEndsEarly, LogReplaced, check_log
 from streams.projector.mirror import Mirror

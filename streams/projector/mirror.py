@@ -9,10 +9,10 @@ from contextlib import suppress
 
 from streams.log.checkpoint import Checkpoint
 from streams.log.positions import PartitionId
+from streams.ops.backoff import Backoff, Pause
 from streams.projections.hot import TIME, hot_key, hot_row
 from streams.projections.ports import HotStore, Loaded, SinkError
 from streams.projections.table import Changes, Key, Row, Table
-from streams.projector.backoff import Backoff, Pause
 from streams.projector.settings import LaneSettings
 
 DOCUMENTS_A_TURN = 2000

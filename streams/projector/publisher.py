@@ -8,10 +8,10 @@ import asyncio
 
 import structlog
 
+from streams.ops.backoff import Backoff, Pause
 from streams.projections.ports import PointStore, Publications, RowRefused, SinkUnavailable, Turn, Unpublished
 from streams.projections.projection import Points, Projection
 from streams.projections.table import Row
-from streams.projector.backoff import Backoff, Pause
 
 WINDOWS = 500
 PACE_S = 1.0

@@ -33,6 +33,7 @@ from streams.domain.kind import KindSpec
 from streams.log.ports import LogUnavailable
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
+from streams.ops.backoff import Backoff
 from streams.ops.logs import configure_logs
 from streams.ops.starting import (
     EXIT_CONFIGURATION,
@@ -45,7 +46,6 @@ from streams.ops.starting import (
 from streams.projections.ports import HotStore, SinkUnavailable
 from streams.projections.projection import Projection
 from streams.projector.app import GroupSettings, ProjectorApp
-from streams.projector.backoff import Backoff
 from streams.projector.configuration import ProjectorSettings, influx_parts
 from streams.projector.ends import Ends
 from streams.projector.lane import LanePorts
