@@ -1,4 +1,4 @@
-"""Where logs end, and which offset a time has: looked up by one consumer that reads nothing."""
+"""Where logs end, which offset a time has, what a log is: looked up, not tailed."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
@@ -8,9 +8,12 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from storage.kafka.client import consumer, finish
+from storage.kafka.log import KafkaTopicReader
 from storage.kafka.topic_facts import ends_of
+from streams.log.genesis import genesis_of
 from streams.log.ports import LogUnavailable
 from streams.log.positions import PartitionId
+from streams.log.records import Genesis
 
 WITHIN_S = 5.0
 _T = TypeVar("_T")
@@ -41,6 +44,10 @@ class KafkaLogEnds:
         at = {where: TopicPartition(where.log_topic, where.partition) for where in several}
         found = await self._asked(lambda lookups: lookups.end_offsets(list(at.values())))
         return {where: found[each] for where, each in at.items()}
+
+    async def genesis(self, where: PartitionId) -> Genesis | None:
+        """Return what a log is, by its first record; waits for one. Raises `LogUnavailable`."""
+        return await genesis_of(KafkaTopicReader(self._bootstrap, where.log_topic, where.partition))
 
     async def after(self, where: PartitionId, time_ms: int) -> int:
         """Return the offset of the first record after a time; the end if there is none. Raises `LogUnavailable`."""

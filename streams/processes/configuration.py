@@ -27,6 +27,9 @@ class ProcessesSettings(BaseSettings):
         None,
         description="URL of the read models; without it, logs are read from their beginning at each start.",
     )
+    redis: str | None = Field(None, description="URL of the Redis tier of caches; without it, there is none.")
+    redis_cluster: bool = Field(False, description="Whether that is a node of a Redis Cluster.")
+    redis_namespace: str = Field("tidelock", description="What tells clusters apart that share a Redis.")
     processes_name: str = Field(default_factory=socket.gethostname, description="Name of this process.")
     processes_metrics: str = Field(
         "127.0.0.1:7501", description="Where /metrics, /status and /ready are served, host:port."

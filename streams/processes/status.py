@@ -6,6 +6,7 @@ from streams.ops.http import OK, UNAVAILABLE, Application, pages
 from streams.processes.deadlocks.process import DeadlockProcess
 from streams.processes.mover.process import MoverProcess, MoverState
 from streams.processes.sweeper.process import SweeperProcess, SweeperState
+from streams.processes.tier.process import TierProcess
 
 SHOWN = 20
 """Queues, or partitions, that are waited for, by name."""
@@ -19,11 +20,12 @@ class AtWork:
     """The last is at work."""
     movers: list[MoverProcess] = field(default_factory=list)
     sweepers: list[SweeperProcess] = field(default_factory=list)
+    tiers: list[TierProcess] = field(default_factory=list)
 
     @property
-    def current(self) -> list[DeadlockProcess | MoverProcess | SweeperProcess]:
+    def current(self) -> list[DeadlockProcess | MoverProcess | SweeperProcess | TierProcess]:
         """All that is at work."""
-        return [*self.detectors[-1:], *self.movers[-1:], *self.sweepers[-1:]]
+        return [*self.detectors[-1:], *self.movers[-1:], *self.sweepers[-1:], *self.tiers[-1:]]
 
     @property
     def tailing(self) -> bool:
@@ -41,7 +43,7 @@ def application(name: str, at_work: AtWork) -> Application:
 
 
 def status_of(name: str, at_work: AtWork) -> dict[str, object]:
-    """Return how far it has read, what became of the circles it saw, what it moves, and what it sweeps."""
+    """Return how far it has read, what became of the circles it saw, what it moves and sweeps, and the tier."""
     detector = at_work.detectors[-1] if at_work.detectors else None
     offsets = {
         str(where): reader.next_offset for each in at_work.current for where, reader in each.readers.items()
@@ -55,6 +57,7 @@ def status_of(name: str, at_work: AtWork) -> dict[str, object]:
         "under_way": 0 if detector is None else len(detector.detector.candidates),
         "moves": _moves(at_work.movers[-1] if at_work.movers else None),
         "sweeps": _sweeps(at_work.sweepers[-1] if at_work.sweepers else None),
+        "tier": {"signed": at_work.tiers[-1].signed if at_work.tiers else 0},
     }
 
 

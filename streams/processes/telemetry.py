@@ -10,6 +10,7 @@ from streams.processes.mover.ports import Settled
 from streams.processes.mover.process import MoverState
 from streams.processes.sweeper.process import SweeperState
 from streams.processes.sweeper.sweeps import Sweep
+from streams.projections.tier import Stretch
 
 CYCLES = Counter("tidelock_deadlock_cycles_total", "Circles of waits, by what became of them", ("outcome",))
 ABORTS = Counter("tidelock_deadlock_aborts_total", "Aborts that were answered", ("ended",))
@@ -36,6 +37,10 @@ SWEEPS_HELD = Gauge("tidelock_sweeps_held", "Of those: kept by the brake, or whi
 SWEEPS_WAITED_FOR = Gauge("tidelock_sweeps_waited_for", "Partitions that sweeps wait for")
 BRAKE_PULLED = Gauge("tidelock_brake_pulled", "1 while the brake is pulled")
 MASS_FAILURES = Counter("tidelock_mass_failures_total", "Mass failures that the brake was told of")
+TIER_CHANGES = Counter(
+    "tidelock_tier_changes_total", "Entries of caches whose copies in Redis were taken away, or were none"
+)
+TIER_SIGNED = Gauge("tidelock_tier_signed", "Partitions of caches of which copies in Redis may be shown")
 TROUBLES = Counter("tidelock_processes_troubles_total", "What had to be tried again", ("code",))
 
 
@@ -111,6 +116,21 @@ class SweeperWatch(TroubleWatch):
         SWEEPS_HELD.set(state.held)
         SWEEPS_WAITED_FOR.set(len(state.waited_for))
         BRAKE_PULLED.set(state.pulled)
+
+
+class TierWatch(TroubleWatch):
+    """The news of the caches' tier as log lines and metrics."""
+
+    def __init__(self) -> None:
+        super().__init__("tidelock.tier")
+
+    def applied(self, stretch: Stretch) -> None:
+        """Count what was taken away."""
+        TIER_CHANGES.inc(len(stretch.changes))
+
+    def signed(self, partitions: int) -> None:
+        """Set the gauge."""
+        TIER_SIGNED.set(partitions)
 
 
 class DeadlockWatch(TroubleWatch):

@@ -1,6 +1,7 @@
-"""The process that breaks deadlocks, moves messages and sweeps sessions: `python -m streams.processes.worker`.
+"""The process that watches the logs and acts on them: `python -m streams.processes.worker`.
 
-A composition root. Tails all partitions of locks, queues and nodes, sends its commands by the client's direct lane,
+It breaks deadlocks, moves messages, sweeps sessions, and takes from the Redis tier of caches what changed (if it is
+told of a Redis). A composition root. Tails all partitions of locks, queues, nodes and caches, sends its commands by the client's direct lane,
 serves /metrics, /status and /ready. Any number may run: what one has done, the others find done.
 
 It exits with 0 after SIGTERM or SIGINT; 2: its settings are not usable, its port is taken, or the workers refuse its
@@ -16,11 +17,15 @@ import structlog
 
 import tidelock
 from schemas.errors import SchemaError
+from storage.kafka.ends import KafkaLogEnds
 from storage.kafka.tail import KafkaLogTail
 from storage.postgres.moving import PostgresMovingReads
 from storage.postgres.pool import PoolSettings, pool
 from storage.postgres.store import PostgresProjectionStore
+from storage.redis.hot import client as hot_client
+from storage.redis.tier import RedisTierStore, cluster
 from streams.catalog import KINDS
+from streams.domain.caches.kind import CACHES
 from streams.domain.kind import KindSpec
 from streams.domain.locks.kind import LOCKS
 from streams.domain.nodes.kind import NODES
@@ -46,7 +51,8 @@ from streams.processes.start import (
 )
 from streams.processes.status import AtWork, application
 from streams.processes.sweeper.process import SweeperProcess
-from streams.processes.telemetry import DeadlockWatch, MoverWatch, SweeperWatch
+from streams.processes.telemetry import DeadlockWatch, MoverWatch, SweeperWatch, TierWatch
+from streams.processes.tier.process import TierProcess
 from streams.projections.queues.moving import MovingReads
 from tidelock.client.client import Client
 from tidelock.client.errors import BadArgument, ConnectionLost, TidelockError
@@ -93,6 +99,8 @@ async def _work(settings: ProcessesSettings, kinds: tuple[KindSpec, ...], log: s
                     working.create_task(_move(settings, client, partitions, moving, at_work))
                 if partitions := _partitions(client, NODES):
                     working.create_task(_sweep(settings, kinds, client, partitions, at_work))
+                if settings.redis is not None and (partitions := _partitions(client, CACHES)):
+                    working.create_task(_keep_tier(settings, settings.redis, partitions, at_work))
         except* (LogHalt, SchemaError) as halts:
             log.error("a log cannot be read on", error=str(_first(halts)))
         return EXIT_LOG
@@ -216,6 +224,25 @@ async def _sweep(
     at_work.sweepers.append(sweeper)
     log.info("sweeping sessions", partitions=len(everywhere))
     await sweeper.run()
+
+
+async def _keep_tier(
+    settings: ProcessesSettings, url: str, partitions: Sequence[PartitionId], at_work: AtWork
+) -> None:
+    """Take from the Redis tier what changes in caches until a log halts."""
+    async with AsyncExitStack() as opened:
+        redis = cluster(url) if settings.redis_cluster else hot_client(url)
+        opened.push_async_callback(redis.aclose)
+        logs = KafkaLogEnds(settings.kafka)
+        opened.push_async_callback(logs.close)
+        tier = TierProcess(
+            Vocabulary(CACHES), partitions, KafkaLogTail(settings.kafka), logs,
+            RedisTierStore(redis, settings.redis_namespace), TierWatch(),
+        )  # fmt: skip
+        at_work.tiers.append(tier)
+        log = structlog.get_logger("tidelock.processes")
+        log.info("keeping the Redis tier of caches", partitions=len(partitions))
+        await tier.run()
 
 
 def main(kinds: tuple[KindSpec, ...] = KINDS) -> int:
