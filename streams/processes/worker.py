@@ -1,8 +1,9 @@
 """The process that watches the logs and acts on them: `python -m streams.processes.worker`.
 
 It breaks deadlocks, moves messages, sweeps sessions, and takes from the Redis tier of caches what changed (if it is
-told of a Redis). A composition root. Tails all partitions of locks, queues, nodes and caches, sends its commands by the client's direct lane,
-serves /metrics, /status and /ready. Any number may run: what one has done, the others find done.
+told of a Redis). A composition root. Tails all partitions of locks, queues, nodes and caches, sends its commands by
+the client's direct lane, serves /metrics, /status and /ready. Any number may run: what one has done, the others find
+done.
 
 It exits with 0 after SIGTERM or SIGINT; 2: its settings are not usable, its port is taken, or the workers refuse its
 token; 6: a log cannot be read on by this release.

@@ -33,7 +33,7 @@ class Owner(Protocol):
         """What was written to a line held Modified is lost."""
 
     def called(self, desk: "Desk", entry: str, token: int) -> None:
-        """Lines of the entry up to `token` are called away, whether there are some here or not."""
+        """Lines and versions of the entry up to `token` are over, whether there are some here or not."""
 
     def gone(self) -> None:
         """The cache was deleted, or this shard of it."""
@@ -200,6 +200,7 @@ class Desk:
 
     def _is_clean(self, line: Line, stored: EntryStored, *, here: bool) -> None:
         line.changed = None
+        self._owner.called(self, line.entry, stored.version - 1)
         if not here:
             return
         if stored.state == "INVALID" or self._over.get(line.entry, 0) >= stored.token:

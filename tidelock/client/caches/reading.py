@@ -39,7 +39,10 @@ class Reading:
         self._filling = Filling(access)
 
     async def read(self, entry: str, loader: Loader[Any] | None, *, exact: bool = False) -> Found | None:
-        """Return what is there, or is loaded; None: nothing. `exact`: with the version, so not what is only here."""
+        """Return what is there, or is loaded; None: nothing.
+
+        `exact`: with the version that it has now, so neither what is only here nor a copy.
+        """
         access = self._access
         desk = await access.desk(entry)
         access.hits.misses += 1
@@ -51,7 +54,7 @@ class Reading:
             line = desk.hit(entry)
             if line is not None and not (exact and line.changed is not None):
                 return Found(line.value, line.version)
-            found = await self._read_first(desk, entry, loader)
+            found = await self._read_first(desk, entry, loader, exact=exact)
             if not isinstance(found, Again):
                 return found
             desk = await access.desk(entry)
@@ -64,25 +67,29 @@ class Reading:
         if line is not None and line.changed is not None:
             await desk.written_back(line, "MODIFIED")
 
-    async def _read_first(self, desk: Desk, entry: str, loader: Loader[Any] | None) -> "Found | Again | None":
+    async def _read_first(
+        self, desk: Desk, entry: str, loader: Loader[Any] | None, *, exact: bool
+    ) -> "Found | Again | None":
         """Read; others who miss the entry meanwhile wait until it is done."""
         reading = self._access.reading
         first = entry not in reading
         if first:
             reading[entry] = asyncio.Event()
         try:
-            return await self._read(desk, entry, loader)
+            return await self._read(desk, entry, loader, exact=exact)
         finally:
             if first:
                 reading.pop(entry).set()
 
-    async def _read(self, desk: Desk, entry: str, loader: Loader[Any] | None) -> "Found | Again | None":
+    async def _read(
+        self, desk: Desk, entry: str, loader: Loader[Any] | None, *, exact: bool
+    ) -> "Found | Again | None":
         access = self._access
         line = desk.lines.by_entry.get(entry)
         if line is not None and line.settling is not None:
             await desk.settled(line)
             return AGAIN
-        copied = await self._copied(desk, entry)
+        copied = None if exact else await self._copied(desk, entry)
         if copied is not None:
             return copied
         attachment = await access.attachment(desk)

@@ -11,6 +11,7 @@ from tidelock.client.caches.transport import Caches
 
 MAX_OFFERS: Final = 256
 """Offers under way; more are left out, as none is needed."""
+MAX_SHOWN: Final = 10_000
 log = logging.getLogger("tidelock.caches")
 
 
@@ -21,6 +22,8 @@ class Tiering:
         self._tier, self._cache, self._caches = tier, cache, caches
         self._shards: dict[int, Shard] = {}
         self._offers: set[asyncio.Task[None]] = set()
+        self._shown: dict[tuple[int, str], None] = {}
+        """Entries of which a copy was shown: whoever wants one again had better have a line."""
 
     def _shard(self, number: int) -> Shard:
         shard = self._shards.get(number)
@@ -29,15 +32,26 @@ class Tiering:
         return shard
 
     async def get(self, desk: Desk, entry: str) -> Held | None:
-        """Return the copy of an entry, if the cache is known to be RELAXED and there is one."""
-        settings = desk.listener.settings
-        if settings is None or settings.mode != "RELAXED":
+        """Return the copy of an entry, if the cache is known to be RELAXED and there is one.
+
+        Of two reads in a row the second gets none: the directory gives a line, and the third costs nothing.
+        """
+        settings, where = desk.listener.settings, (desk.shard, entry)
+        if settings is None or settings.mode != "RELAXED" or self._shown.pop(where, self) is None:
             return None
         try:
-            return await self._tier.get(self._shard(desk.shard), entry)
+            held = await self._tier.get(self._shard(desk.shard), entry)
         except Exception:
             log.exception("cache %r: the second tier failed", self._cache)
             return None
+        if held is not None:
+            self._show(where)
+        return held
+
+    def _show(self, where: tuple[int, str]) -> None:
+        self._shown[where] = None
+        if len(self._shown) > MAX_SHOWN:
+            del self._shown[next(iter(self._shown))]
 
     def offer(self, desk: Desk, reply: EntryRead | EntryStored, value: bytes) -> None:
         """Offer what was read or written, in the background: the coded value, good since the token of its line."""
