@@ -4,6 +4,7 @@ from typing import Final
 
 from streams.projections.caches import projections as caches
 from streams.projections.locks import projections as locks
+from streams.projections.nodes import projections as nodes
 from streams.projections.projection import Projection
 from streams.projections.queues import projections as queues
 
@@ -14,4 +15,6 @@ PROJECTIONS: Final[tuple[Projection, ...]] = (
     queues.AUDIT,
     caches.CACHES,
     caches.AUDIT,
+    nodes.NODES,
+    nodes.AUDIT,
 )

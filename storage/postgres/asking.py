@@ -9,12 +9,16 @@ from psycopg import errors
 from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 
 from storage.postgres.pool import Pool
-from streams.projections.reads import AsOf, ReadsUnavailable, ReadTooSlow, Stand
+from streams.projections.reads import AsOf, ProjectedRow, ReadsUnavailable, ReadTooSlow, Stand
 
 STANDS: LiteralString = """
     SELECT string_agg(partition || ':' || next_offset || ':' || time_ms, ' ' ORDER BY partition) AS stands
     FROM tidelock.checkpoints WHERE projection = %(projection)s AND kind = %(kind)s"""
 """How far all partitions are, in one text: read in the same snapshot as the rows it is told of."""
+
+_PROJECTED: LiteralString = """
+    SELECT projection, partition, next_offset, time_ms, head
+    FROM tidelock.checkpoints WHERE kind = %(kind)s ORDER BY projection, partition"""
 
 TRIES = 4
 AGAIN_S = 3.0
@@ -49,6 +53,12 @@ class Asking:
         """Return the rows of a statement `with_stands`, and of when they are."""
         stands, *rows = await self.rows(statement, {"projection": projection, **given})
         return rows, AsOf(self.stands(stands[-1]))
+
+    async def projected(self) -> list[ProjectedRow]:
+        """Return how far each partition of each projection is."""
+        return [
+            ProjectedRow(name, Stand(self._kind, *stand)) for name, *stand in await self.rows(_PROJECTED, {})
+        ]
 
     async def rows(self, statement: LiteralString, given: Mapping[str, Any]) -> list[Any]:
         """Return the rows. Asks again, a few times and not for long, if the connection was lost, or a rebuild that

@@ -25,7 +25,7 @@ from streams.projections.locks.reads import (
     free_lock,
     holder_row,
 )
-from streams.projections.reads import AsOf, AuditFilter, AuditRow, Moment, ProjectedRow, Stand
+from streams.projections.reads import AsOf, AuditFilter, AuditRow, Moment, ProjectedRow
 
 SETTINGS = PoolSettings(
     application="tidelock-api",
@@ -54,11 +54,7 @@ class PostgresLockReads:
 
     async def projected(self) -> Sequence[ProjectedRow]:
         """Return how far each partition of each projection is."""
-        rows = await self._asking.rows(sql.PROJECTED, {})
-        return [
-            ProjectedRow(name, Stand(KIND, where, at, time_ms, head))
-            for name, where, at, time_ms, head in rows
-        ]
+        return await self._asking.projected()
 
     async def lock_at(self, tenant: str, name: str, partition: int, at: Moment) -> LockRow:
         """Return the lock as it was, with its waiters."""

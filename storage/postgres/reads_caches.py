@@ -10,7 +10,6 @@ from storage.postgres import reads_caches_sql as sql
 from storage.postgres.asking import MAX_LONG, Asking, above
 from storage.postgres.pool import Pool
 from storage.postgres.reads_audit import audit_page
-from storage.postgres.reads_sql import PROJECTED
 from streams.log.positions import Position
 from streams.projections.caches.reads import (
     KIND,
@@ -36,7 +35,7 @@ from streams.projections.caches.rows import (
     value_of,
     windows_of,
 )
-from streams.projections.reads import AsOf, AuditFilter, AuditRow, Moment, ProjectedRow, Stand
+from streams.projections.reads import AsOf, AuditFilter, AuditRow, Moment, ProjectedRow
 from streams.projections.windows import WINDOW_MS
 
 CACHES: Final = "caches"
@@ -57,8 +56,7 @@ class PostgresCacheReads:
 
     async def projected(self) -> Sequence[ProjectedRow]:
         """Return how far each partition of each projection is."""
-        rows = await self._asking.rows(PROJECTED, {})
-        return [ProjectedRow(name, Stand(KIND, *stand)) for name, *stand in rows]
+        return await self._asking.projected()
 
     async def caches(
         self, tenant: str, wanted: CacheFilter, first: int, after: str | None

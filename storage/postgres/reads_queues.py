@@ -24,7 +24,7 @@ from streams.projections.queues.reads import (
 )
 from streams.projections.queues.rows import message_of, shard_of, step_of, windows_of
 from streams.projections.queues.tables import BLOCK
-from streams.projections.reads import AsOf, AuditFilter, AuditRow, Moment, ProjectedRow, Stand
+from streams.projections.reads import AsOf, AuditFilter, AuditRow, Moment, ProjectedRow
 from streams.projections.windows import WINDOW_MS
 
 QUEUES: Final = "queues"
@@ -44,8 +44,7 @@ class PostgresQueueReads:
 
     async def projected(self) -> Sequence[ProjectedRow]:
         """Return how far each partition of each projection is."""
-        rows = await self._asking.rows(sql.PROJECTED, {})
-        return [ProjectedRow(name, Stand(KIND, *stand)) for name, *stand in rows]
+        return await self._asking.projected()
 
     async def queues(
         self, tenant: str, wanted: QueueFilter, first: int, after: str | None, *, whole: bool = True

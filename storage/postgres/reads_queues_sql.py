@@ -8,10 +8,6 @@ from typing import Final, LiteralString
 
 from storage.postgres.asking import with_stands
 
-PROJECTED: Final[LiteralString] = """
-    SELECT projection, partition, next_offset, time_ms, head
-    FROM tidelock.checkpoints WHERE kind = %(kind)s ORDER BY projection, partition"""
-
 _OLDEST: Final[LiteralString] = """
     SELECT min(o.enqueued_ms) AS oldest_ms FROM unnest(ARRAY['READY', 'DELAYED', 'LEASED']) AS st (state)
     CROSS JOIN LATERAL (

@@ -7,10 +7,6 @@ from typing import Final, LiteralString
 
 from storage.postgres.asking import STANDS
 
-PROJECTED: Final[LiteralString] = """
-    SELECT projection, partition, next_offset, time_ms, head
-    FROM tidelock.checkpoints WHERE kind = %(kind)s ORDER BY projection, partition"""
-
 LOCK: Final[LiteralString] = """
     l.partition, l.name, l.mode, l.holder_count, l.waiter_count, l.delay_until_lease_ms, l.token, l.holders::text,
     l.waiting, l.since_ms, l.changed_offset, l.changed_ms"""

@@ -17,8 +17,11 @@ from streams.projections.text import storable
 _NO_REPLY: Final = b""
 
 
-def audit_of(kind: str, name: str) -> Projection:
-    """Return the read model `name`, with a table of that name: who asked a kind for what, and what became of it."""
+def audit_of(kind: str, name: str, without: frozenset[str] = frozenset()) -> Projection:
+    """Return the read model `name`, with a table of that name: who asked a kind for what, and what became of it.
+
+    `without`: commands that there are too many of.
+    """
     table = Table(
         name,
         (
@@ -34,14 +37,19 @@ def audit_of(kind: str, name: str) -> Projection:
         ),
         key=3,
     )  # fmt: skip
-    return Projection(name=name, version=1, kind=kind, tables=(table,), fold=partial(AuditFold, table))
+    return Projection(
+        name=name, version=1, kind=kind, tables=(table,), fold=partial(AuditFold, table, without)
+    )
 
 
 class AuditFold:
     """One partition of an audit."""
 
-    def __init__(self, table: Table, where: PartitionId, vocabulary: Vocabulary) -> None:
+    def __init__(
+        self, table: Table, without: frozenset[str], where: PartitionId, vocabulary: Vocabulary
+    ) -> None:
         self._table = table
+        self._without = without
         self._partition = where.partition
         self._vocabulary = vocabulary
         self._rejected = vocabulary.encode_reply(Rejected("", ""))[:HEADER]
@@ -54,7 +62,7 @@ class AuditFold:
     def commit(self, accepted: AcceptedCommit, without: Collection[int] = ()) -> None:
         """Note down every decision but those `without`. Raises `PoisonDecision` at a reply that nobody can read."""
         for decided in accepted.decided:
-            if decided.index in without:
+            if decided.index in without or decided.decision.command in self._without:
                 continue
             try:
                 row = self._row(accepted, decided)

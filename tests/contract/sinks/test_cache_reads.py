@@ -16,14 +16,13 @@ from storage.postgres.reads import SETTINGS as READ_SETTINGS
 from storage.postgres.reads_caches import PostgresCacheReads
 from streams.domain.caches import commands as c
 from streams.log.accepted import AcceptedCommit
-from streams.log.checkpoint import START
 from streams.log.positions import PartitionId, Position
 from streams.projections.caches.projections import AUDIT, CACHES
 from streams.projections.caches.reads import CacheFilter, CacheReads, Counts, EntryFilter, EntryRow
 from streams.projections.ports import ProjectionStore
 from streams.projections.reads import AuditFilter
 from tests.contract.sinks.conftest import Database, MemoryDatabase, empty_database, postgres_for_tests
-from tests.contract.sinks.toys import at as checkpoint
+from tests.contract.sinks.filling import fill
 from tests.property.projections.caches_histories import ENTRIES, KEYS, VERBS, history
 from tests.property.projections.play import Move
 from tests.unit.projections.caches.spec import NAME, SETTINGS, WHERE, WORDS, Told
@@ -47,12 +46,7 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Local
 
 async def project(store: ProjectionStore, where: PartitionId, commits: list[AcceptedCommit]) -> None:
     for projection in (CACHES, AUDIT):
-        fold, expected = projection.fold(where, WORDS), START
-        for accepted in commits:
-            fold.commit(accepted)
-            reached = checkpoint(accepted.offset + 1, time_ms=accepted.time_ms)
-            await store.write(projection, where, expected, reached, fold.take())
-            expected = reached
+        await fill(store, projection, where, WORDS, commits)
 
 
 class World:

@@ -32,16 +32,20 @@ pytestmark = [
 ]
 
 REAL = tuple(table for projection in PROJECTIONS for table in projection.tables)
-JSON = {"holders", "cycle", "waits", "holds", "works", "settings", "headers", "origin", "tags"}
+JSON = {"holders", "cycle", "waits", "holds", "works", "settings", "headers", "origin", "tags", "labels",
+        "metadata", "checks", "evidence", "unswept", "alarm", "swept"}  # fmt: skip
 NUMBERS = {
     ("locks", "waiting"), ("lock_history", "keyframe"), ("message_history", "numbers"), ("message_history", "attempts"),
     ("message_history", "due_lease_ms"), ("message_history", "due_ms"),
+    ("instance_history", "keyframe"),
 }  # fmt: skip
-FLAGS = {"accepted", "closed", "paused", "broadcast", "stray", "deleted", "closing", "reset"}
+FLAGS = {"accepted", "closed", "paused", "broadcast", "stray", "deleted", "closing", "reset", "draining", "healthy",
+         "pulled"}  # fmt: skip
 TEXT = {
     "tenant", "name", "mode", "role", "principal", "client", "handle", "transaction_id", "ended", "command", "lane",
     "outcome", "reason", "events", "queue", "subscription", "group_", "key", "dedup_id", "state", "target", "what",
-    "cause", "session", "cache", "entry", "digest", "gone", "purpose",
+    "cause", "session", "cache", "entry", "digest", "gone", "purpose", "status", "address", "zone",
+    "drained_by", "drained_why", "health", "ended_by", "ended_why", "by_", "why", "service", "instance", "pulled_by",
 }  # fmt: skip
 BYTES = {"payload"}
 

@@ -26,9 +26,7 @@ from streams.domain.queues.events import (
     SubscriptionRemoved,
 )
 from streams.domain.queues.settings import QueueRoute
-from streams.log.checkpoint import START
 from streams.log.positions import PartitionId, Position
-from streams.projections.projection import Projection
 from streams.projections.queues.projections import AUDIT, QUEUES
 from streams.projections.queues.reads import (
     BiographyPage,
@@ -43,7 +41,7 @@ from streams.projections.queues.reads import (
 )
 from streams.projections.reads import AuditFilter
 from tests.contract.sinks.conftest import Database, MemoryDatabase, empty_database, postgres_for_tests
-from tests.contract.sinks.toys import at as checkpoint
+from tests.contract.sinks.filling import fill
 from tests.unit.projections.queues.spec import (
     SETTINGS,
     WHERE,
@@ -88,15 +86,7 @@ class World:
 
     async def told(self, *moments: Moment, where: PartitionId = WHERE) -> None:
         for projection in (QUEUES, AUDIT):
-            await self._project(projection, where, moments)
-
-    async def _project(self, projection: Projection, where: PartitionId, moments: tuple[Moment, ...]) -> None:
-        fold, expected = projection.fold(where, WORDS), START
-        for accepted in commits(*moments):
-            fold.commit(accepted)
-            reached = checkpoint(accepted.offset + 1, time_ms=accepted.time_ms)
-            await self.database.store.write(projection, where, expected, reached, fold.take())
-            expected = reached
+            await fill(self.database.store, projection, where, WORDS, commits(*moments))
 
 
 @pytest_asyncio.fixture(loop_scope="module", params=["memory", "postgres"])

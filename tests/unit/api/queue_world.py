@@ -8,11 +8,10 @@ from typing import Any
 
 from storage.memory.projections import MemoryProjectionStore
 from storage.memory.queues import MemoryQueueReads
-from streams.log.checkpoint import START
 from streams.projections.queues.projections import AUDIT, QUEUES
 from streams.projections.queues.reads import BiographyPage, QueueRow, StepRow, WindowRow
 from streams.projections.reads import AsOf
-from tests.contract.sinks.toys import at as checkpoint
+from tests.contract.sinks.filling import fill
 from tests.unit.api.world import World
 from tests.unit.projections.queues.spec import WHERE, WORDS, commits
 from tests.unit.projections.spec import Moment
@@ -52,11 +51,6 @@ async def queue_world(*moments: Moment) -> tuple[World, CountedReads]:
     """Return an API that knows all of these commits."""
     store = MemoryProjectionStore()
     for projection in (QUEUES, AUDIT):
-        fold, expected = projection.fold(WHERE, WORDS), START
-        for accepted in commits(*moments):
-            fold.commit(accepted)
-            reached = checkpoint(accepted.offset + 1, time_ms=accepted.time_ms)
-            await store.write(projection, WHERE, expected, reached, fold.take())
-            expected = reached
+        await fill(store, projection, WHERE, WORDS, commits(*moments))
     reads = CountedReads(store)
     return World(queues=reads), reads

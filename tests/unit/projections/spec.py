@@ -38,12 +38,12 @@ def did(*events: Any, key: str = KEY, **changes: Any) -> LoggedDecision:
     return decision(1, *events, key=key, **changes)
 
 
-def commits(*moments: Moment) -> list[AcceptedCommit]:
-    book, times = Logbook().begun(), [0, 0]
+def commits(*moments: Moment, where: PartitionId = WHERE, words: Vocabulary = WORDS) -> list[AcceptedCommit]:
+    book, times = Logbook(where.kind).begun(), [0, 0]
     for moment in moments:
         book.commit(*moment.decisions)
         times.append(moment.time_ms)
-    reader = CommitReader(WHERE, WORDS)
+    reader = CommitReader(where, words)
     read = [reader.read(Stored(r.offset, ms, r.value)) for r, ms in zip(book.records, times, strict=True)]
     return [accepted for accepted in read if accepted is not None]
 

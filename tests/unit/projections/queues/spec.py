@@ -24,15 +24,15 @@ from streams.domain.queues.events import (
 )
 from streams.domain.queues.kind import QUEUES as KIND
 from streams.domain.queues.settings import QueueRoute, QueueSettings
-from streams.log.accepted import AcceptedCommit, CommitReader
-from streams.log.ports import Stored
+from streams.log.accepted import AcceptedCommit
 from streams.log.positions import PartitionId
 from streams.log.records import LoggedDecision
 from streams.log.vocabulary import Vocabulary
 from streams.projections.projection import Projection
 from streams.projections.queues.projections import QUEUES
 from tests.unit.projections.spec import Moment, Spec, at
-from tests.unit.replay.logbook import Logbook, decision, timer
+from tests.unit.projections.spec import commits as commits_of
+from tests.unit.replay.logbook import decision, timer
 
 __all__ = ["at"]
 
@@ -97,13 +97,7 @@ def origin(queue: str = "old", reason: str = "broken") -> Origin:
 
 
 def commits(*moments: Moment) -> list[AcceptedCommit]:
-    book, times = Logbook("queues").begun(), [0, 0]
-    for moment in moments:
-        book.commit(*moment.decisions)
-        times.append(moment.time_ms)
-    reader = CommitReader(WHERE, WORDS)
-    read = [reader.read(Stored(r.offset, ms, r.value)) for r, ms in zip(book.records, times, strict=True)]
-    return [accepted for accepted in read if accepted is not None]
+    return commits_of(*moments, where=WHERE, words=WORDS)
 
 
 def spec(projection: Projection = QUEUES) -> Spec:

@@ -1,0 +1,186 @@
+"""`NodeReads` on PostgreSQL: one statement a question, so that it has one snapshot."""
+
+import json
+from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, Final, LiteralString
+
+from storage.postgres import reads_nodes_sql as sql
+from storage.postgres.asking import MAX_LONG, Asking, above
+from storage.postgres.pool import Pool
+from storage.postgres.reads_audit import audit_page
+from streams.log.positions import Position
+from streams.projections.nodes import rows as rows_of
+from streams.projections.nodes.reads import NodeFilter, ServiceFilter
+from streams.projections.nodes.values import (
+    KIND,
+    BrakeChangeRow,
+    BrakeRow,
+    InstanceChangeRow,
+    NodeChangeRow,
+    NodeRow,
+    ServiceRow,
+)
+from streams.projections.reads import AsOf, AuditFilter, AuditRow, Moment, ProjectedRow
+
+NODES: Final = "nodes"
+AUDIT: Final = "node_audit"
+
+
+class PostgresNodeReads:
+    """Reads of nodes."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._asking = Asking(pool, KIND)
+
+    @property
+    def statements(self) -> int:
+        """How many statements were sent."""
+        return self._asking.statements
+
+    async def projected(self) -> Sequence[ProjectedRow]:
+        """Return how far each partition of each projection is."""
+        return await self._asking.projected()
+
+    async def nodes(
+        self, tenant: str, wanted: NodeFilter, first: int, after: str | None
+    ) -> tuple[Sequence[NodeRow], AsOf]:
+        """Return nodes by name."""
+        conditions, given = _of_nodes(wanted)
+        given |= {"tenant": tenant, "after": after or "", "limit": first + 1}
+        rows, when = await self._asking.listed(sql.nodes(conditions), NODES, given)
+        return [rows_of.node_of(row[:-1], when) for row in rows], when
+
+    async def nodes_by_name(self, tenant: str, names: Sequence[str]) -> Sequence[NodeRow | None]:
+        """Return the nodes of these names, in that order."""
+        given = {"tenant": tenant, "names": list(names)}
+        rows, when = await self._asking.listed(sql.NODES_BY_NAME, NODES, given)
+        found = {row[1]: rows_of.node_of(row[:-1], when) for row in rows}
+        return [found.get(name) for name in names]
+
+    async def node_at(self, tenant: str, name: str, at: Moment) -> NodeRow | None:
+        """Return the node as it was."""
+        given = {"tenant": tenant, "name": name, **_moment(at)}
+        statement = sql.NODE_AT_OFFSET if isinstance(at, Position) else sql.NODE_AT_TIME
+        rows, when = await self._asking.listed(statement, NODES, given)
+        there = [row for row in rows if row[-2] != "FORGOTTEN"]
+        return rows_of.node_of(there[0][:-2], AsOf(when.stands, at)) if there else None
+
+    async def node_history(
+        self, tenant: str, name: str, first: int, after: tuple[int, int] | None
+    ) -> tuple[Sequence[NodeChangeRow], AsOf]:
+        """Return what happened to a node, newest first."""
+        given = {"tenant": tenant, "name": name, **_page(first, after)}
+        rows, when = await self._asking.listed(sql.NODE_HISTORY, NODES, given)
+        return [rows_of.node_change_of(row[:-1]) for row in rows], when
+
+    async def services(
+        self, tenant: str, wanted: ServiceFilter, first: int, after: str | None
+    ) -> tuple[Sequence[ServiceRow], AsOf]:
+        """Return services by name."""
+        conditions, given = _of_services(wanted)
+        given |= {"tenant": tenant, "after": after or "", "limit": first + 1}
+        rows, when = await self._asking.listed(sql.services(conditions), NODES, given)
+        return [rows_of.service_of(row[:-1], when) for row in rows], when
+
+    async def services_by_name(self, tenant: str, names: Sequence[str]) -> Sequence[ServiceRow | None]:
+        """Return the services of these names with their instances, in that order."""
+        given = {"tenant": tenant, "names": list(names)}
+        rows, when = await self._asking.listed(sql.SERVICES_BY_NAME, NODES, given)
+        found: dict[str, ServiceRow] = {}
+        for name, of_one in groupby(rows, itemgetter(1)):
+            first, *others = of_one
+            instances = [rows_of.instance_of(row[sql.SERVICE_COLUMNS : -1]) for row in (first, *others)]
+            found[name] = rows_of.service_of(first[: sql.SERVICE_COLUMNS], when, instances)
+        return [found.get(name) for name in names]
+
+    async def service_at(self, tenant: str, name: str, at: Moment) -> ServiceRow | None:
+        """Return the service as it was."""
+        given = {"tenant": tenant, "service": name, **_moment(at)}
+        statement = sql.SERVICE_AT_OFFSET if isinstance(at, Position) else sql.SERVICE_AT_TIME
+        rows, when = await self._asking.listed(statement, NODES, given)
+        changes = [rows_of.instance_change_of((*row[:-1], None, None)) for row in rows]
+        return rows_of.service_then(name, changes, AsOf(when.stands, at))
+
+    async def service_history(
+        self, tenant: str, name: str, first: int, after: tuple[int, int, int] | None
+    ) -> tuple[Sequence[InstanceChangeRow], AsOf]:
+        """Return what happened to a service's instances, newest first."""
+        given = {"tenant": tenant, "service": name, **_page(first, after)}
+        rows, when = await self._asking.listed(sql.SERVICE_HISTORY, NODES, given)
+        return [rows_of.instance_change_of(row[:-1]) for row in rows], when
+
+    async def brake(self, tenant: str) -> tuple[BrakeRow | None, AsOf]:
+        """Return the brake."""
+        rows, when = await self._asking.listed(sql.BRAKE_NOW, NODES, {"tenant": tenant})
+        return (rows_of.brake_of(rows[0][:-1], when) if rows else None), when
+
+    async def brake_at(self, tenant: str, at: Moment) -> tuple[BrakeRow | None, AsOf]:
+        """Return the brake as it was."""
+        statement = sql.BRAKE_AT_OFFSET if isinstance(at, Position) else sql.BRAKE_AT_TIME
+        rows, when = await self._asking.listed(statement, NODES, {"tenant": tenant, **_moment(at)})
+        when = AsOf(when.stands, at)
+        return (rows_of.brake_of(rows[0][:-1], when) if rows else None), when
+
+    async def brake_history(
+        self, tenant: str, first: int, after: tuple[int, int] | None
+    ) -> tuple[Sequence[BrakeChangeRow], AsOf]:
+        """Return what happened to the brake, newest first."""
+        given = {"tenant": tenant, **_page(first, after)}
+        rows, when = await self._asking.listed(sql.BRAKE_HISTORY, NODES, given)
+        return [rows_of.brake_change_of(row[:-1]) for row in rows], when
+
+    async def audit(
+        self, tenant: str, wanted: AuditFilter, first: int, after: tuple[int, int, int, int] | None
+    ) -> tuple[Sequence[AuditRow], AsOf]:
+        """Return decisions, newest first."""
+        return await audit_page(self._asking, KIND, AUDIT, tenant, wanted, first, after)
+
+
+def _moment(at: Moment) -> dict[str, Any]:
+    if isinstance(at, Position):
+        return {"partition": at.partition.partition, "at": at.offset}
+    return {"at": at}
+
+
+def _page(first: int, after: tuple[int, ...] | None) -> dict[str, Any]:
+    offset, event, *part = after or (MAX_LONG, MAX_LONG, MAX_LONG)
+    return {"offset": offset, "event": event, "part": part[0] if part else 0, "limit": first + 1}
+
+
+def _of_nodes(wanted: NodeFilter) -> tuple[LiteralString, dict[str, Any]]:
+    text: LiteralString = ""
+    given: dict[str, Any] = {}
+    conditions: tuple[tuple[LiteralString, LiteralString, object], ...] = (
+        (sql.STATUS, "status", wanted.status),
+        (sql.HEALTH, "health", wanted.health),
+        (sql.DRAINING, "draining", wanted.draining),
+        (sql.ZONE, "zone", wanted.zone),
+        (sql.LABELS, "labels", json.dumps(dict(wanted.labels)) if wanted.labels else None),
+    )
+    for condition, key, wish in conditions:
+        if wish is not None:
+            text += condition
+            given[key] = wish
+    return _by_prefix(text, given, wanted.name_prefix)
+
+
+def _of_services(wanted: ServiceFilter) -> tuple[LiteralString, dict[str, Any]]:
+    text: LiteralString = ""
+    given: dict[str, Any] = {}
+    if wanted.healthy is not None:
+        text += sql.HEALTHY
+        given["healthy"] = wanted.healthy
+    if wanted.node is not None:
+        text += sql.OF_NODE
+        given |= {"node": f"{wanted.node}:", "above_node": above(f"{wanted.node}:")}
+    return _by_prefix(text, given, wanted.name_prefix)
+
+
+def _by_prefix(
+    text: LiteralString, given: dict[str, Any], prefix: str | None
+) -> tuple[LiteralString, dict[str, Any]]:
+    if not prefix:
+        return text, given
+    return text + sql.PREFIX, given | {"prefix": prefix, "below": above(prefix)}

@@ -1,0 +1,1 @@
+"""The read model of nodes, services and the brake: pure folds."""
