@@ -5,7 +5,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 from streams.domain.caches.replies import CacheStats
 from streams.domain.decider import Rejected
@@ -31,6 +31,7 @@ from tidelock.client.pending import Outcome, Pending
 
 MAX_LOST: Final = 1_000
 """Lost lines that are kept for `flush` to tell."""
+_T = TypeVar("_T")
 Taker: TypeAlias = Callable[[Pending | None, Outcome, bool], Outcome]
 """Looks at an outcome as it comes (its command; None: it was never sent; whether somebody waits), may replace it."""
 log = logging.getLogger("tidelock.caches")
@@ -183,11 +184,19 @@ class Access:
         self._lost.append(line)
         if self.terms.on_lost is None:
             log.warning("cache %r: entry %r was lost: %s", self.name, line.entry, line.why)
-            return
+        else:
+            self._tell("on_lost", self.terms.on_lost, line)
+
+    def invalidated(self, entry: str) -> None:
+        """The line of an entry is gone, as somebody else changed it: tell the callback."""
+        if self.terms.on_invalidated is not None:
+            self._tell("on_invalidated", self.terms.on_invalidated, entry)
+
+    def _tell(self, name: str, callback: Callable[[_T], None], what: _T) -> None:
         try:
-            self.terms.on_lost(line)
+            callback(what)
         except Exception:
-            log.exception("cache %r: on_lost failed", self.name)
+            log.exception("cache %r: %s failed", self.name, name)
 
     def called(self, desk: Desk, entry: str, token: int) -> None:
         """Lines of an entry are called away: copies are old, too."""

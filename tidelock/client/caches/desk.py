@@ -35,6 +35,9 @@ class Owner(Protocol):
     def called(self, desk: "Desk", entry: str, token: int) -> None:
         """Lines and versions of the entry up to `token` are over, whether there are some here or not."""
 
+    def invalidated(self, entry: str) -> None:
+        """The line of an entry was called away, and is gone."""
+
     def gone(self) -> None:
         """The cache was deleted, or this shard of it."""
 
@@ -255,6 +258,7 @@ class Desk:
         if call.kind == "INVALIDATE":
             self.hits.invalidations += 1
             self._remove(entry)
+            self._owner.invalidated(entry)
             if self.is_relaxed:
                 self._tell_lost(line, "another client's change came first, and the cache is relaxed")
         elif line.state == "MODIFIED":

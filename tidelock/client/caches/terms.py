@@ -88,6 +88,8 @@ class CacheUse(TypedDict, total=False):
     """The writer comes FIRST (default), AFTER the directory, or BEHIND: later, in order."""
     tier: SecondTier | None
     """Copies that clients share, of a RELAXED cache."""
+    on_invalidated: Callable[[str], None] | None
+    """Told, on the event loop, of each entry that was kept here and that somebody else changed; must not block."""
     on_lost: Callable[[LostLine], None] | None
     """Told, on the event loop, of each Modified line that is lost; must not block. Default: a warning is logged."""
 
@@ -105,6 +107,7 @@ class Terms:
     writer: Writer[Any] | None = None
     writer_order: WriterOrder = "FIRST"
     tier: SecondTier | None = None
+    on_invalidated: Callable[[str], None] | None = None
     on_lost: Callable[[LostLine], None] | None = None
 
     @property
