@@ -19,6 +19,7 @@ from streams.replay.findings import Report
 from streams.replay.kinds import INVARIANTS
 from streams.replay.once import OncePerCommand
 from streams.replay.ownership import Ownership
+from streams.replay.sessions import EndedSessions
 from streams.wire.murmur2 import partition_of
 
 
@@ -54,6 +55,7 @@ class Verification:
         self._max_level = max_level
         self._ownership = Ownership()
         self._once = OncePerCommand()
+        self._ended = EndedSessions()
         self._invariants = INVARIANTS[where.kind]() if where.kind in INVARIANTS else None
         self._generation = 0
         self._partitions = 0
@@ -173,8 +175,11 @@ class Verification:
             complain(*twice)
         if decided.reply is None and decision.lane in {"DIRECT", "TOPIC"}:
             complain("REPLY", f"{decision.command} on {key} has no reply")
+        if decided.events and self._ended.refuses(decision):
+            complain("SESSION_OVER", f"{decision.command} on {key} for session {decision.meta.session}")
         for event in decided.events:
             report.events += 1
+            self._ended.event(event, decision)
             if self._invariants is not None:
                 number = (self._generation << GENERATION_SHIFT) | report.events
                 self._invariants.event(number, event, decision, commit.lease_ms, complain)

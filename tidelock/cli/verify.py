@@ -38,7 +38,9 @@ def verify(
 
     The hash chain and the accept rule; lease time and wall marks that never run back; the commands topic that was
     decided from; each command answered once; and what each kind promises besides, from the events alone. Of locks:
-    fencing tokens only rose, no two holders ever conflicted, every lease and wait ended once, and not early.
+    fencing tokens only rose, no two holders ever conflicted, every lease and wait ended once, and not early. Of nodes:
+    one session at a time, verdicts only after the silence that their evidence tells, sweeps only of what has ended.
+    Of caches: one owner a line, no grant during a change, no strict change before all have acknowledged it.
     Trusts no owner and no decider. Exit code 1 on a violation, with its position.
 
     Example: [green]tidelock verify locks --partition 2 --json[/]

@@ -11,6 +11,8 @@ from streams.domain.nodes import decider
 from streams.domain.nodes import events as e
 from streams.domain.nodes.service import NO_SERVICE, Service, instance_bytes
 from streams.domain.session import SessionGone
+from streams.replay.nodes.invariants import NodeInvariants
+from tests.property.verified import Verified
 from tests.unit.nodes.spec import SERVICE, check, offer
 
 sessions = st.sampled_from(["n1:1", "n1:2", "n2:1"])
@@ -41,6 +43,7 @@ class World:
         self.waiting: dict[int, tuple[int, int]] = {}
         """By sequence: the known version, and until when."""
         self.events: list[e.Event] = []
+        self.verified = Verified(NodeInvariants())
 
     def decide(self, command: Any, session: str = "") -> Any:
         before = self.state
@@ -49,6 +52,10 @@ class World:
         if isinstance(command, Tick | SessionGone):
             who = TIMER
         decision = decider.decide(command, who, before, Context(self.now, 0, self.number))
+        self.verified.tell(
+            f"service:{SERVICE}", command, who, self.now, self.number, decision.events, decision.reply,
+            waiting=decision.waiting,
+        )  # fmt: skip
         for event in decision.events:
             self.state = decider.evolve(self.state, event)
             self.settled(event)
@@ -120,6 +127,7 @@ def test_a_service_does_what_the_oracle_foretells(history: list[Any]) -> None:
             case _:
                 world.decide(step)
         world.check()
+    assert world.verified.complaints == []
     state: Any = NO_SERVICE
     for event in world.events:
         state = decider.evolve(state, event)

@@ -10,6 +10,8 @@ from streams.domain.nodes import events as e
 from streams.domain.nodes.limits import MAX_UNSWEPT
 from streams.domain.nodes.node import Node
 from streams.domain.nodes.replies import NodeJoined
+from streams.replay.nodes.invariants import NodeInvariants
+from tests.property.verified import Verified
 from tests.unit.nodes.spec import REGISTRATION
 
 NAMES = ("n0", "n1", "n2")
@@ -36,6 +38,7 @@ class Nodes:
         self.sessions: dict[str, list[str]] = {name: [f"{name}:0"] for name in NAMES}
         self.log: list[tuple[str, e.Event]] = []
         self.now, self.number = 0, 1
+        self.verified = Verified(NodeInvariants())
 
     @staticmethod
     def initial() -> Node:
@@ -45,6 +48,7 @@ class Nodes:
 
     def decide(self, name: str, command: Any, who: Requester) -> Any:
         decision = decider.decide(command, who, self.states[name], Context(self.now, 0, self.number))
+        self.verified.tell(name, command, who, self.now, self.number, decision.events, decision.reply)
         self.number += len(decision.events)
         for event in decision.events:
             self.fold(name, event)
@@ -160,6 +164,7 @@ class Nodes:
 
     def check_log(self) -> None:
         """What the log alone says: it folds to the state, one session lives at a time, nobody dies unsuspected."""
+        assert self.verified.complaints == []
         states = dict.fromkeys(NAMES, self.initial())
         live: dict[str, str] = {}
         tokens = list[int]()

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Self
 
-from schemas.meta import CommandMeta
 from streams.domain.queues.commands import Origin
 from streams.domain.queues.events import EnqueuedMessage, MessagesEnqueued, QueueCreated
 from streams.domain.queues.kind import QUEUES
 from streams.domain.queues.replies import MovesTaken
 from streams.domain.queues.settings import QueueRoute, QueueSettings
-from streams.log.ports import Stored
 from streams.log.positions import PartitionId
-from streams.log.records import Genesis, LoggedDecision
 from streams.log.vocabulary import Vocabulary
-from streams.replay.findings import Report
-from streams.replay.verify import verify
-from tests.unit.replay.logbook import FAR_MS, Logbook
+from tests.unit.replay.kind_logbook import KindBook
 
 HERE = PartitionId("queues", 0)
 WORDS = Vocabulary(QUEUES)
@@ -50,20 +44,11 @@ def enqueued(
     return MessagesEnqueued(principal, client, first, 0, messages)
 
 
-class QueueBook(Logbook):
+class QueueBook(KindBook):
     """One partition's log of queues in the making."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.number = 0
-        """Of the last event."""
-        self._sequence = 0
-        self._lease_ms = 0
-
-    def begun(self) -> QueueBook:
-        """Genesis and a first claim."""
-        self.write(Genesis(bytes(16), 0, "queues", 0, 1, 0)).claim(1)
-        return self
+        super().__init__(QUEUES, WORDS)
 
     def create(self, name: str = "orders", **changes: Any) -> QueueBook:
         """A queue of one shard."""
@@ -71,39 +56,9 @@ class QueueBook(Logbook):
             name, QueueCreated(self.number + 1, settings(**changes), ROUTE), command="CreateQueue"
         )
 
-    def did(
-        self, name: str, *events: Any, reply: Any = None, client: str = "a", command: str = "EnqueueMessages",
-        at: int | None = None, principal: str = "app",
-    ) -> QueueBook:  # fmt: skip
-        """One decision of one client on the queue `name`, at lease time `at`, else at that of the last one."""
-        self._sequence += 1
-        meta = CommandMeta(1, "dev", client, self._sequence, "1", 0, FAR_MS)
-        answer = b"" if reply is None else WORDS.encode_reply(reply)
-        if reply is None and client:
-            answer = WORDS.encode_reply(_ANY)
-        lane: Any = "DIRECT" if client else "TIMER"
-        hashed = f"{client}{self._sequence}".encode() if client else b""
-        key = f"dev/{name}"
-        self.number += len(events)
-        made = LoggedDecision(
-            lane, principal if client else "", meta, hashed, command if client else "Tick", key, False,
-            tuple(map(WORDS.encode_event, events)), answer,
-        )  # fmt: skip
-        self._lease_ms = self._lease_ms if at is None else at
-        self.commit(made, lease_ms=self._lease_ms)
-        return self
-
-    def timer(self, name: str, *events: Any, at: int) -> QueueBook:
-        """One decision of the owner's timer."""
-        return self.did(name, *events, client="", at=at)
-
-    def verified(self) -> Report:
-        return verify(HERE, WORDS, self.records)
-
-    async def bounds(self) -> tuple[int, int]:
-        """As a reader of the log."""
-        return 0, len(self.records)
-
-    async def read(self, start: int, end: int | None = None) -> AsyncIterator[list[Stored]]:
-        """As a reader of the log."""
-        yield self.records[start:end]
+    def did(self, name: str, *events: Any, reply: Any = None, **options: Any) -> Self:
+        """One decision on the queue `name`."""
+        options.setdefault("command", "EnqueueMessages")
+        return super().did(
+            name, *events, reply=reply or (_ANY if options.get("client", "a") else None), **options
+        )

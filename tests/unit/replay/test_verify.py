@@ -26,7 +26,7 @@ from streams.replay.findings import CODES
 from streams.replay.sources import SourceCheck
 from streams.replay.verify import Verification
 from tests.unit.log.records import with_changes
-from tests.unit.replay import test_queue_invariants
+from tests.unit.replay import test_cache_invariants, test_node_invariants, test_queue_invariants
 from tests.unit.replay.logbook import WHERE, WORDS, Logbook, decision, grant, granted, release, timer, waiting
 
 
@@ -173,8 +173,9 @@ def test_a_planted_violation_is_found(code: str, book: Logbook) -> None:
 
 
 def test_every_code_has_its_plant() -> None:
-    of_queues = {code for code, _ in test_queue_invariants.PLANTED.values()}
-    assert {code for code, _ in PLANTED} | of_queues | {"CHAIN_BROKEN", "HOLE"} == CODES.keys()
+    of_kinds = (test_queue_invariants.PLANTED, test_node_invariants.PLANTED, test_cache_invariants.PLANTED)
+    planted = {code for kind in of_kinds for code, _ in kind.values()}
+    assert {code for code, _ in PLANTED} | planted | {"CHAIN_BROKEN", "HOLE"} == CODES.keys()
 
 
 def test_a_hole_ends_the_walk() -> None:

@@ -1,0 +1,1 @@
+"""Caches as their logs tell of them."""
