@@ -48,6 +48,10 @@ TidelockError
 │   ├── LoadFailed           the loader failed, or was overtaken again and again
 │   │   └── LoadTimedOut     it took longer than the fill lease
 │   └── WriterFailed         the writer failed
+├── SourceError              about where a cache's values live: the cause of LoadFailed or WriterFailed
+│   ├── SourceUnavailable    it cannot be reached, or not now
+│   ├── SourceTimedOut       it took too long
+│   └── SourceRefused        it will not do it, however often it is asked
 ├── NodeError                about a node and its session
 │   ├── NodeUnknown          there is no such node
 │   ├── NodeAlive            another client is that node
@@ -437,6 +441,30 @@ class WriterFailed(CacheError):
     """The writer failed (see `__cause__`). The message says whether the cache has the value."""
 
     code = "WRITER_FAILED"
+
+
+class SourceError(TidelockError):
+    """Something about where a cache's values live (PostgreSQL, Redis). Its `__cause__` is the source's own error."""
+
+    code = "SOURCE_ERROR"
+
+
+class SourceUnavailable(SourceError):
+    """The source cannot be reached, or not now: try again."""
+
+    code = "SOURCE_UNAVAILABLE"
+
+
+class SourceTimedOut(SourceError, TimeoutError):
+    """The source took too long, and was not waited for any longer. A write may have been done: write again."""
+
+    code = "SOURCE_TIMED_OUT"
+
+
+class SourceRefused(SourceError):
+    """The source refuses the statement, the key or the value: mend it."""
+
+    code = "SOURCE_REFUSED"
 
 
 class NodeError(TidelockError):

@@ -6,12 +6,14 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from redis.asyncio import RedisCluster
 
 from streams.log.positions import PartitionId
 from streams.projections.tier import Stretch
 from streams.wire.tier import STALE_MS, stamp
 from tests.contract.tier.conftest import KEY, LOG, OF, Realm, at, change, shard
 from tidelock.client.caches.ports import Held
+from tidelock.client.caches.redis_tier import RedisTier
 
 pytestmark = [
     pytest.mark.integration,
@@ -315,3 +317,14 @@ async def test_offers_reads_and_changes_side_by_side_leave_no_old_copy(realm: Re
     await asyncio.gather(follow(), *map(write, range(1, 50)))
     held = await realm.get("a")
     assert held in (None, Held(49, b"x"))
+
+
+async def test_a_client_that_is_too_late_with_its_first_call_is_ready_for_the_next(realm: Realm) -> None:
+    """One of a cluster looks for its nodes first, which may take longer than any call may."""
+    await realm.followed()
+    tier = RedisTier(realm.reading, within=1e-9)
+    assert await tier.get(shard(), "a") is None
+    await asyncio.wait(tier._asking)
+    assert tier.counts.failures == 1
+    if isinstance(realm.reading, RedisCluster):
+        assert len(realm.reading.get_nodes()) == 3

@@ -20,6 +20,7 @@ from redis.exceptions import OutOfMemoryError, RedisError
 from streams.wire.tier import STALE_MS, Names, names, pack, stamp, token_text, unpack
 from tidelock.client.caches.known import Known
 from tidelock.client.caches.ports import Held, Shard
+from tidelock.client.caches.redis_clients import refuse_decoding
 from tidelock.client.caches.redis_scripts import OFFER, READ
 from tidelock.client.errors import BadArgument
 from tidelock.client.nodes.breaker import Breaker, BreakerTerms
@@ -29,6 +30,10 @@ AWAY: Final = (RedisError, OSError, TimeoutError, AttributeError)
 for its nodes anew, has those others use None as a stream."""
 TERMS: Final = BreakerTerms(failures=3, open_s=1.0)
 """Redis is left alone for a second after three failures in a row, then ever longer, up to a minute."""
+MOST_ASKING: Final = 1_000
+"""Calls under way; beyond it the directory is asked at once."""
+LONGEST_S: Final = 5.0
+"""How long a call goes on of which nobody waits for the answer any more."""
 _NOBODY, _KEPT = 0, 2
 """What the scripts answer."""
 
@@ -68,8 +73,7 @@ class RedisTier:
         """`namespace`: as the process has it. `ttl`: for how many seconds a copy is kept. `within`: of one call, s."""
         if ttl < 0.001 or within <= 0:
             raise BadArgument("ttl must be 0.001 s or more, within more than 0 s")
-        if _decodes(redis):
-            raise BadArgument("copies are bytes: give the tier a Redis client without decode_responses")
+        refuse_decoding(redis)
         self.counts = TierCounts()
         self.trouble: Exception | None = None
         """Why Redis did not do the last thing that it did not do."""
@@ -80,6 +84,7 @@ class RedisTier:
         self._read = redis.register_script(READ)
         self._offer = redis.register_script(OFFER)
         self._names: dict[int, Names] = {}
+        self._asking: set[asyncio.Task[Any]] = set()
 
     async def get(self, shard: Shard, entry: str) -> Held | None:
         """Return the copy of `entry`, if there is one that this client may see."""
@@ -131,14 +136,23 @@ class RedisTier:
         return found
 
     async def _ask(self, script: AsyncScript, keys: list[str], arguments: list[Any]) -> Any:
-        """Return what Redis answers; None if it does not."""
-        if not self._breaker.allows(self._now()):
+        """Return what Redis answers; None if it does not.
+
+        A call that is too late for the caller goes on for a while: a client of a cluster that is broken off while it
+        looks for its nodes would have to begin anew each time.
+        """
+        if not self._breaker.allows(self._now()) or len(self._asking) >= MOST_ASKING:
             self.counts.skipped += 1
             return None
         trial, failed = self._breaker.begin(), None
+        asking = asyncio.get_running_loop().create_task(_bounded(script, keys, arguments))
+        self._asking.add(asking)
+        asking.add_done_callback(self._asked)
         try:
-            async with asyncio.timeout(self._within):
-                answer = await script(keys, arguments)
+            done, _ = await asyncio.wait((asking,), timeout=self._within)
+            if not done:
+                raise TimeoutError(f"Redis said nothing within {self._within} s")
+            answer = asking.result()
             failed = False
         except OutOfMemoryError as error:  # it is there, and has no room for more copies
             failed, answer = False, None
@@ -150,12 +164,16 @@ class RedisTier:
             self._breaker.end(trial, failed, self._now())
         return answer
 
+    def _asked(self, asking: "asyncio.Task[Any]") -> None:
+        self._asking.discard(asking)
+        if not asking.cancelled():
+            asking.exception()  # whoever asked may be gone
+
     def _note(self, error: Exception) -> None:
         self.counts.failures += 1
         self.trouble = error.with_traceback(None)
 
 
-def _decodes(redis: "Redis | RedisCluster") -> bool:
-    pool = getattr(redis, "connection_pool", None)
-    encoder = redis.get_encoder() if pool is None else pool.get_encoder()
-    return bool(encoder.decode_responses)
+async def _bounded(script: AsyncScript, keys: list[str], arguments: list[Any]) -> Any:
+    async with asyncio.timeout(LONGEST_S):
+        return await script(keys, arguments)

@@ -1,0 +1,40 @@
+"""Waiting for a source of values no longer than allowed, whatever it does."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Final, TypeVar
+
+from tidelock.client.errors import SourceTimedOut
+
+_T = TypeVar("_T")
+GRACE_S: Final = 1.0
+"""How long work that is cancelled may take to say so to its server; then it is cancelled again, and just ends."""
+
+CANCELS: Final = 3
+
+
+async def bounded(work: Coroutine[Any, Any, _T], within: float, what: str) -> _T:
+    """Return what `work` returns, which ends after `within` s, or with the caller. Raises `SourceTimedOut`."""
+    task = asyncio.get_running_loop().create_task(work)
+    try:
+        await asyncio.wait((task,), timeout=within)
+        if task.done():
+            return task.result()
+    finally:
+        if not task.done():
+            await _end(task)
+    raise SourceTimedOut(f"{what} took longer than {within:g} s. Make it faster, or raise `within`.")
+
+
+async def _end(task: "asyncio.Task[Any]") -> None:
+    task.add_done_callback(_heed)
+    for _ in range(CANCELS):
+        task.cancel()
+        await asyncio.wait((task,), timeout=GRACE_S)
+        if task.done():
+            return
+
+
+def _heed(task: "asyncio.Task[Any]") -> None:
+    if not task.cancelled():
+        task.exception()  # nobody waits for it any more
