@@ -118,21 +118,21 @@ class Access:
         """
         entry: str = command.entry
         told: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        desk.opened(entry)
+        desk.memory.opened(entry)
         sent: list[Pending] = []
 
         def done(outcome: Outcome) -> None:
             try:
                 outcome = take(sent[0] if sent else None, outcome, not told.done())
             finally:
-                desk.closed(entry)
+                desk.memory.closed(entry)
                 if not told.done():
                     told.set_result(outcome)
 
         try:
             pending = self.caches.session.submit(desk.listener.partition, command, on_done=done)
         except TidelockError:
-            desk.closed(entry)
+            desk.memory.closed(entry)
             raise
         sent.append(pending)
         pending.wait_s = self.terms.wait
@@ -236,15 +236,16 @@ class Access:
         for desk, line in self.modified():
             desk.write_back(line, "INVALID")
         await asyncio.gather(*(desk.settled(line) for desk, line in self.modified()))
-        self.stop()
+        for pending in self.stop():
+            await self.caches.session.outcome(pending, keep=True)
 
-    def stop(self) -> None:
-        """Leave the directory. What is Modified and was not written back is lost."""
-        for desk in self.desks:
-            desk.listener.stop()
+    def stop(self) -> list[Pending]:
+        """Leave the directory; return the commands that say so. What is Modified and was not written back is lost."""
+        left = [desk.listener.stop() for desk in self.desks]
         if self.tier is not None:
             self.tier.close()
         self._known, self.desks = False, ()
+        return [pending for pending in left if pending is not None]
 
 
 async def inspect_all(caches: Caches, name: str) -> tuple[CacheStats, ...]:

@@ -8,6 +8,7 @@ from streams.domain.caches.commands import InvalidateTag
 from streams.domain.caches.replies import TagGone
 from tidelock.client.caches.access import Access
 from tidelock.client.caches.administration import Administered
+from tidelock.client.caches.found import Found, found_here
 from tidelock.client.caches.hits import Hits
 from tidelock.client.caches.ports import Loaded, Loader
 from tidelock.client.caches.reading import Reading
@@ -81,6 +82,21 @@ class Cache(Administered, Generic[_T]):
             return value
         found = await self._reading.read(entry, self._access.terms.loader)
         return default if found is None else found.value
+
+    def look(self, entry: str) -> Found[_T] | None:
+        """Return what `hit` would, with its version and whether it was written here; None: no hit. Not counted."""
+        line = self._hit(entry)
+        return None if line is None else found_here(line)
+
+    async def find(self, entry: str) -> Found[_T] | None:
+        """Return what `get` would, with its version and how it was found; None: there is none."""
+        return self._counted(entry) or await self._reading.read(entry, self._access.terms.loader)
+
+    def _counted(self, entry: str) -> Found[_T] | None:
+        found = self.look(entry)
+        if found is not None:
+            self._access.hits.hits += 1
+        return found
 
     async def get_versioned(self, entry: str) -> tuple[_T, int] | None:
         """Return value and version, for a `put` or `delete` with `if_version`; None: there is none.

@@ -17,6 +17,7 @@ from tidelock.client.caches.hits import Hits
 from tidelock.client.caches.lines import EVER, NEVER, Line, Lines
 from tidelock.client.caches.listener import Listener
 from tidelock.client.caches.lost import LostLine
+from tidelock.client.caches.memory import Memory
 from tidelock.client.caches.transport import KIND, Caches
 from tidelock.client.errors import TidelockError
 from tidelock.client.pending import Outcome
@@ -50,14 +51,10 @@ class Desk:
     ) -> None:
         self.cache, self.shard, self.lines, self.hits = cache, shard, lines, hits
         self.listener = Listener(caches, cache, shard, self)
-        self._caches = caches
+        self._caches, self._clock = caches, caches.clock
+        self._by_entry = lines.by_entry
         self._owner = owner
-        self._open: dict[str, int] = {}
-        """Commands without an answer that may grant a line, by entry. While there are some, these are remembered:"""
-        self._over: dict[str, int] = {}
-        """the greatest token of a line of the entry that was given up,"""
-        self._shared: dict[str, int] = {}
-        """and of one that is not Exclusive any more."""
+        self.memory = Memory()
         self._due: dict[int, str] = {}
         """Calls by number whose write-back is under way."""
         self._dropped: deque[LineRef] = deque()
@@ -66,28 +63,14 @@ class Desk:
 
     def hit(self, entry: str) -> Line | None:
         """Return the line if it may be used now. The line is looked up before the clock: it was good at that time."""
-        line = self.lines.by_entry.get(entry)
+        line = self._by_entry.get(entry)
         if line is None:
             return None
-        now = self._caches.clock.now()
+        now = self._clock.now()
         if now < line.ends_s and (now < self.listener.until_s or self.listener.trusts(now)):
-            self.lines.by_entry.move_to_end(entry)
+            self._by_entry.move_to_end(entry)
             return line
         return None
-
-    def opened(self, entry: str) -> None:
-        """A command that may grant a line of the entry is sent."""
-        self._open[entry] = self._open.get(entry, 0) + 1
-
-    def closed(self, entry: str) -> None:
-        """It has its answer, or never gets one."""
-        left = self._open[entry] - 1
-        if left:
-            self._open[entry] = left
-            return
-        del self._open[entry]
-        self._over.pop(entry, None)
-        self._shared.pop(entry, None)
 
     def granted(
         self,
@@ -101,20 +84,18 @@ class Desk:
         entry, token, listener = reply.entry, reply.token, self.listener
         if reply.state == "INVALID" or listener.resetting or reply.attachment != listener.attachment:
             return
-        held = self.lines.by_entry.get(entry)
-        if self._over.get(entry, 0) >= token or (held is not None and held.token > token):
+        held = self._by_entry.get(entry)
+        if self.memory.is_over(entry, token) or (held is not None and held.token > token):
             return
         if not self.lines.fits(size):
             self._tell_dropped(entry, token)
             return
-        state = "SHARED" if self._is_shared(reply) else reply.state
+        late = reply.state == "EXCLUSIVE" and self.memory.is_shared(entry, token)
+        state = "SHARED" if late else reply.state
         ends_s = EVER if not reply.expires_at else listener.partition.trusted_until(reply.expires_at)
         self.lines.put(Line(entry, value, size, state, token, reply.version, ends_s, tags, ttl_ms))
         for line in self.lines.surplus():
             self.evict(line)
-
-    def _is_shared(self, reply: EntryRead | EntryStored) -> bool:
-        return reply.state == "EXCLUSIVE" and self._shared.get(reply.entry, 0) == reply.token
 
     def give_up(self, entry: str) -> int:
         """Drop the own line before a write; return its token for the command to say, 0 without one."""
@@ -144,6 +125,7 @@ class Desk:
     def write_here(self, line: Line, value: Any, coded: bytes) -> None:
         """Write to a line held Modified, which `hit` has just returned."""
         line.value, line.changed = value, coded
+        line.local += 1
         self.lines.resize(line, len(coded))
         self.hits.local_writes += 1
         for each in self.lines.surplus():
@@ -153,12 +135,8 @@ class Desk:
         line = self.lines.pop(entry)
         if line is not None:
             line.ends_s = NEVER
-            self._is_over(entry, line.token)
+            self.memory.gave_up(entry, line.token)
         return line
-
-    def _is_over(self, entry: str, token: int) -> None:
-        if entry in self._open:
-            self._over[entry] = max(token, self._over.get(entry, 0))
 
     def _tell_dropped(self, entry: str, token: int) -> None:
         self._dropped.append(LineRef(entry, token))
@@ -177,7 +155,7 @@ class Desk:
         command = WriteBack(
             self.cache, self.shard, line.entry, listener.attachment, line.token, line.changed, keep
         )
-        self.opened(line.entry)
+        self.memory.opened(line.entry)
         told = partial(self._written_back, line, listener.attachment)
         try:
             self._caches.session.submit(listener.partition, command, on_done=told, while_closing=True)
@@ -185,7 +163,7 @@ class Desk:
             told(error)
 
     def _written_back(self, line: Line, attachment: int, outcome: Outcome) -> None:
-        entry, here = line.entry, self.lines.by_entry.get(line.entry) is line
+        entry, here = line.entry, self._by_entry.get(line.entry) is line
         if isinstance(outcome, EntryStored):
             self.hits.write_backs += 1
             self._is_clean(line, outcome, here=here and attachment == self.listener.attachment)
@@ -195,18 +173,18 @@ class Desk:
                 self._remove(entry)
                 self.gave_up_in_vain(entry, attachment, line.token)
             self._tell_lost(line, str(error))
-        self.closed(entry)
+        self.memory.closed(entry)
         settling, line.settling = line.settling, None
         if settling is not None and not settling.done():
             settling.set_result(None)
         self._due_done(entry)
 
     def _is_clean(self, line: Line, stored: EntryStored, *, here: bool) -> None:
-        line.changed = None
+        line.changed, line.local = None, 0
         self._owner.called(self, line.entry, stored.version - 1)
         if not here:
             return
-        if stored.state == "INVALID" or self._over.get(line.entry, 0) >= stored.token:
+        if stored.state == "INVALID" or self.memory.is_over(line.entry, stored.token):
             self._remove(line.entry)
             return
         ends = stored.expires_at
@@ -244,15 +222,14 @@ class Desk:
     def obey(self, call: LineCall) -> None:
         """Do what a call says, or begin to."""
         entry, token = call.entry, call.token
-        line = self.lines.by_entry.get(entry)
+        line = self._by_entry.get(entry)
         if call.kind == "SHARE":
-            if entry in self._open:
-                self._shared[entry] = token
+            self.memory.shared(entry, token)
             if line is not None and line.token == token and line.state == "EXCLUSIVE":
                 line.state = "SHARED"
             return
         self._owner.called(self, entry, token)
-        self._is_over(entry, token)
+        self.memory.gave_up(entry, token)
         if line is None or line.token > token:
             return
         if call.kind == "INVALIDATE":
@@ -289,7 +266,7 @@ class Desk:
     def reset(self) -> None:
         """Write back what is Modified, drop all else, then join anew."""
         self.hits.rejoins += 1
-        for line in list(self.lines.by_entry.values()):
+        for line in list(self._by_entry.values()):
             if line.state == "MODIFIED":
                 self.write_back(line, "INVALID")
             else:
@@ -297,7 +274,7 @@ class Desk:
         self._reset_done()
 
     def _reset_done(self) -> None:
-        if all(line.settling is None for line in self.lines.by_entry.values()):
+        if all(line.settling is None for line in self._by_entry.values()):
             self.listener.rejoin()
 
     def gone(self) -> None:
@@ -310,7 +287,6 @@ class Desk:
             line.ends_s = NEVER
             if line.settling is None:
                 self._tell_lost(line, why)
-        self._over.clear()
-        self._shared.clear()
+        self.memory.forget()
         self._due.clear()
         self._dropped.clear()

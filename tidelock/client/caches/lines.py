@@ -18,7 +18,8 @@ class Line:
     """One entry as this client may use it."""
 
     __slots__ = (
-        "changed", "ends_s", "entry", "settling", "size", "state", "tags", "token", "ttl_ms", "value", "version",
+        "changed", "ends_s", "entry", "local", "settling", "size", "state", "tags", "token", "ttl_ms", "value",
+        "version",
     )  # fmt: skip
 
     def __init__(
@@ -47,6 +48,8 @@ class Line:
         self.tags = tags
         self.ttl_ms = ttl_ms
         """With which tags and time it was written here; of use while it is Modified."""
+        self.local = 0
+        """How often it was written here since the directory got its value."""
         self.changed: bytes | None = None
         """What was written to it and the directory has not got."""
         self.settling: asyncio.Future[None] | None = None

@@ -15,7 +15,7 @@ from streams.domain.caches.replies import Calls, Listening
 from streams.domain.caches.settings import CacheSettings
 from streams.domain.decider import Rejected
 from tidelock.client.caches.lines import NEVER
-from tidelock.client.caches.transport import Caches
+from tidelock.client.caches.transport import KIND, Caches
 from tidelock.client.clock import Timer
 from tidelock.client.errors import ClientClosed, TidelockError
 from tidelock.client.membership import Membership
@@ -58,6 +58,17 @@ class Desk(Protocol):
         """The cache was deleted."""
 
 
+class _Asked:
+    """A Listen that was sent."""
+
+    __slots__ = ("attachment", "command", "pending")
+
+    def __init__(self, command: Listen, pending: Pending) -> None:
+        self.command, self.pending = command, pending
+        self.attachment = command.attachment
+        """Whose it is; of one that joins, once that is known."""
+
+
 class Listener:
     """One client at one shard."""
 
@@ -76,7 +87,7 @@ class Listener:
         self._caches, self._cache, self._shard, self._desk = caches, cache, shard, desk
         self._member: Membership | None = None
         self._expires_at = self._processed = self._gave_up = 0
-        self._asked: Pending | None = None
+        self._asked: _Asked | None = None
         self._timer: Timer | None = None
         self._tried = asyncio.Event()
         self._stopped = False
@@ -132,16 +143,14 @@ class Listener:
             self._end(why)
             self._again(PAUSE_S)
 
-    def stop(self) -> None:
-        """Listen no more. What is Modified was written back before."""
+    def stop(self) -> Pending | None:
+        """Listen no more; return the command that says so, if one is sent. What is Modified was written back before."""
         attachment = self.attachment
         self._stopped = True
         self._end("the client stopped using the cache")
         self._drop_asked()
         self._tried.set()
-        if attachment and not self._caches.session.closed:
-            command = StopListening(self._cache, self._shard, attachment)
-            self._caches.session.submit(self.partition, command, while_closing=True)
+        return self._leave(attachment) if attachment else None
 
     # -- listening -------------------------------------------------------------------------------------------
 
@@ -158,14 +167,15 @@ class Listener:
         except TidelockError as error:
             self._failed(command, error)
             return
-        pending.on_waiting = partial(self._standing, pending, command)
-        pending.on_done = partial(self._heard, pending, command)
+        asked = _Asked(command, pending)
+        pending.on_waiting = partial(self._standing, asked)
+        pending.on_done = partial(self._heard, asked)
         if pending.phase is DONE:
-            self._heard(pending, command, pending.outcome)
+            self._heard(asked, pending.outcome)
             return
-        self._asked = pending
-        if before is not None and before.phase is not DONE:
-            self._caches.session.abandon(before)
+        self._asked = asked
+        if before is not None and before.pending.phase is not DONE:
+            self._caches.session.abandon(before.pending)
         if self.settings is not None:
             pending.wait_s = self.settings.read_lease_ms / 1000
             if self.attachment:
@@ -183,46 +193,48 @@ class Listener:
             clock = self._caches.clock
             self._timer = clock.call_at(clock.now() + pause_s, self.listen)
 
-    def _standing(self, pending: Pending, command: Listen, reply: object) -> None:
+    def _standing(self, asked: _Asked, reply: object) -> None:
         """The Listen waits: the lease goes on."""
         if not isinstance(reply, Listening) or self._stopped:
             return
-        if not command.attachment and not self.attachment and reply.attachment > self._gave_up:
-            self.attachment, self._member, self._processed = reply.attachment, pending.member, 0
+        if not asked.attachment and not self.attachment and reply.attachment > self._gave_up:
+            self.attachment, self._member, self._processed = reply.attachment, asked.pending.member, 0
             self.error = None
             self._tried.set()
+        asked.attachment = reply.attachment
         if reply.attachment != self.attachment:
             return
         self.settings = reply.settings
         self._expires_at = max(self._expires_at, reply.expires_at)
-        if pending is self._asked and not command.attachment:
-            pending.wait_s = reply.settings.read_lease_ms / 1000
-            self._again(pending.wait_s / 3)
+        if asked is self._asked and not asked.command.attachment:
+            asked.pending.wait_s = reply.settings.read_lease_ms / 1000
+            self._again(asked.pending.wait_s / 3)
 
-    def _heard(self, pending: Pending, command: Listen, outcome: Outcome) -> None:
-        current = pending is self._asked
+    def _heard(self, asked: _Asked, outcome: Outcome) -> None:
+        current = asked is self._asked
         if current:
             self._asked = None
         if isinstance(outcome, Calls):
-            self._called(pending, command, outcome, current)
+            self._called(asked, outcome, current)
         elif isinstance(outcome, Rejected):
-            self._refused(command, outcome, current)
+            self._refused(asked, outcome, current)
         elif current:
-            self._failed(command, problem(outcome, self._cache, "caches"))
+            self._failed(asked.command, problem(outcome, self._cache, KIND))
         else:
-            self._desk.put_dropped(command.dropped)
+            self._desk.put_dropped(asked.command.dropped)
 
     # -- calls -----------------------------------------------------------------------------------------------
 
-    def _called(self, pending: Pending, command: Listen, told: Calls, current: bool) -> None:
+    def _called(self, asked: _Asked, told: Calls, current: bool) -> None:
+        pending = asked.pending
         if self.attachment and told.attachment == self.attachment:
             self._expires_at = max(self._expires_at, told.expires_at)
             for payload in pending.payloads:
                 self._take(pending.decode(payload))
         if not current or self.resetting or self._stopped:
             return
-        waits_for_us = self.attachment == command.attachment and self._done_to() == command.after
-        if waits_for_us and pending.payloads:
+        same = self.attachment == asked.attachment and self._done_to() == asked.command.after
+        if same and pending.payloads:
             self._again(self._lease_s() / 3)  # a call is being done: `progress` goes on
         else:
             self.listen()
@@ -242,14 +254,14 @@ class Listener:
 
     # -- ends ------------------------------------------------------------------------------------------------
 
-    def _refused(self, command: Listen, refused: Rejected, current: bool) -> None:
-        error = problem(refused, self._cache, "caches")
+    def _refused(self, asked: _Asked, refused: Rejected, current: bool) -> None:
+        error = problem(refused, self._cache, KIND)
         if refused.code == "LISTENING_ALREADY":
             self._gave_up = max(self._gave_up, int(error.detail("attachment") or 0))
             if current:
                 self.listen()
             return
-        if command.attachment != self.attachment or not (current or self.attachment):
+        if asked.attachment != self.attachment or not (current or self.attachment):
             return
         had = self.attachment
         self._end(str(error))
@@ -262,16 +274,16 @@ class Listener:
             self._again(LONG_PAUSE_S if error.retry_after_s is None else error.retry_after_s)
             return
         if had:
-            self._leave(had)
+            self._leave(had)  # the name of a deleted cache is free when the last client has left
         self._desk.gone()
 
-    def _leave(self, attachment: int) -> None:
-        """Let a cache that was deleted go: its name is free when the last client has left."""
+    def _leave(self, attachment: int) -> Pending | None:
         command = StopListening(self._cache, self._shard, attachment)
         try:
-            self._caches.session.submit(self.partition, command, while_closing=True)
+            return self._caches.session.submit(self.partition, command, while_closing=True)
         except TidelockError as error:
             log.debug("cache %r: its lease has to end by itself: %s", self._cache, error)
+            return None
 
     def _failed(self, command: Listen, error: TidelockError) -> None:
         self._desk.put_dropped(command.dropped)
@@ -291,5 +303,5 @@ class Listener:
 
     def _drop_asked(self) -> None:
         asked, self._asked = self._asked, None
-        if asked is not None and asked.phase is not DONE:
-            self._caches.session.abandon(asked)
+        if asked is not None and asked.pending.phase is not DONE:
+            self._caches.session.abandon(asked.pending)

@@ -5,7 +5,6 @@ answer itself might return what was replaced before it began.
 """
 
 import asyncio
-from dataclasses import dataclass
 from typing import Any, Final
 
 from streams.domain.caches.commands import ReadEntry
@@ -14,21 +13,13 @@ from streams.domain.decider import Rejected
 from tidelock.client.caches.access import Access
 from tidelock.client.caches.desk import Desk
 from tidelock.client.caches.filling import Filling
+from tidelock.client.caches.found import Found, found_here
 from tidelock.client.caches.ports import Loader
 from tidelock.client.errors import EntryBusy, TidelockError, ValueUnreadable
 from tidelock.client.pending import Outcome, Pending
 
 ATTEMPTS: Final = 20
 """After which an entry that changes all the time is given up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A value as it was read."""
-
-    value: Any
-    version: int
-    """Of the value in the directory."""
 
 
 class Reading:
@@ -38,7 +29,7 @@ class Reading:
         self._access = access
         self._filling = Filling(access)
 
-    async def read(self, entry: str, loader: Loader[Any] | None, *, exact: bool = False) -> Found | None:
+    async def read(self, entry: str, loader: Loader[Any] | None, *, exact: bool = False) -> Found[Any] | None:
         """Return what is there, or is loaded; None: nothing.
 
         `exact`: with the version that it has now, so neither what is only here nor a copy.
@@ -53,7 +44,7 @@ class Reading:
                 await self._write_back(desk, entry)
             line = desk.hit(entry)
             if line is not None and not (exact and line.changed is not None):
-                return Found(line.value, line.version)
+                return found_here(line)
             found = await self._read_first(desk, entry, loader, exact=exact)
             if not isinstance(found, Again):
                 return found
@@ -69,7 +60,7 @@ class Reading:
 
     async def _read_first(
         self, desk: Desk, entry: str, loader: Loader[Any] | None, *, exact: bool
-    ) -> "Found | Again | None":
+    ) -> "Found[Any] | Again | None":
         """Read; others who miss the entry meanwhile wait until it is done."""
         reading = self._access.reading
         first = entry not in reading
@@ -83,7 +74,7 @@ class Reading:
 
     async def _read(
         self, desk: Desk, entry: str, loader: Loader[Any] | None, *, exact: bool
-    ) -> "Found | Again | None":
+    ) -> "Found[Any] | Again | None":
         access = self._access
         line = desk.lines.by_entry.get(entry)
         if line is not None and line.settling is not None:
@@ -114,12 +105,12 @@ class Reading:
             return AGAIN
         raise access.error(outcome, pending)
 
-    def _loaded(self, filled: "tuple[Any, int] | bool") -> "Found | Again | None":
+    def _loaded(self, filled: "tuple[Any, int] | bool") -> "Found[Any] | Again | None":
         if isinstance(filled, tuple):
             return Found(*filled)
         return AGAIN if filled else None
 
-    async def _copied(self, desk: Desk, entry: str) -> Found | None:
+    async def _copied(self, desk: Desk, entry: str) -> Found[Any] | None:
         access = self._access
         if access.tier is None:
             return None
@@ -139,7 +130,7 @@ class Reading:
 
         return take
 
-    def _found(self, desk: Desk, reply: EntryRead, pending: Pending) -> "Found | Again | TidelockError":
+    def _found(self, desk: Desk, reply: EntryRead, pending: Pending) -> "Found[Any] | Again | TidelockError":
         """Return what was read, having kept its line."""
         access = self._access
         attached: EntryValue = pending.decode(pending.payloads[0])
@@ -154,7 +145,7 @@ class Reading:
         desk.granted(reply, value, len(attached.value), attached.tags)
         if access.tier is not None:
             access.tier.offer(desk, reply, attached.value)
-        return Found(value, reply.version)
+        return Found(value, reply.version, granted=reply.token)
 
     async def _is_held_here(self, desk: Desk, entry: str, token: int) -> None:
         """The directory holds this client for the owner of a Modified line: bring it back, or say that it is lost."""

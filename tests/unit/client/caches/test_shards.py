@@ -1,0 +1,90 @@
+"""Caches of several shards: the same entry is in the same shard for everybody, and parts of a cache are none."""
+
+import asyncio
+
+import pytest
+
+from streams.domain.caches import commands as c
+from streams.wire.shards import shard_of
+from tests.unit.client.caches.conftest import NAME, Join
+from tests.unit.client.caches.server import CacheWorker
+from tests.unit.client.caches.test_listening import made_anew
+from tests.unit.client.worker import FakeClock, until
+from tidelock import errors
+from tidelock.client.client import Client
+
+NAMES = [str(number) for number in range(40)]
+
+
+async def test_entries_are_spread_and_found_by_others(
+    client: Client, other: Client, worker: CacheWorker
+) -> None:
+    cache, there = client.cache(NAME), other.cache(NAME)
+    await cache.create(shards=4)
+    for name in NAMES:
+        await cache.put(name, name.encode(), tags=("t",))
+    assert await there.get_many(NAMES) == {name: name.encode() for name in NAMES}
+    assert all(there.hit(name) == name.encode() for name in NAMES)
+    assert {each.shard for each in worker.of(c.WriteEntry)} == {0, 1, 2, 3}
+    assert all(each.shard == shard_of(each.entry, 4) for each in worker.of(c.WriteEntry))
+    report = await cache.stats()
+    assert (report.entries, len(report.shards), report.listeners) == (40, 4, 8)
+    assert (await cache.inspect("7")).sharers == 2
+
+
+async def test_a_tag_goes_in_all_shards(client: Client, clock: FakeClock) -> None:
+    cache = client.cache(NAME)
+    await cache.create(shards=3)
+    await cache.warm([(name, b"1") for name in NAMES], tags=("t",))
+    going = asyncio.create_task(cache.invalidate_tag("t"))
+    await until(going.done, clock)
+    assert going.result() == 40
+    assert await cache.get_many(NAMES) == {}
+
+
+async def test_creating_again_is_fine_and_otherwise_is_not(client: Client) -> None:
+    cache = client.cache(NAME)
+    await cache.create(shards=2, ttl=5.0)
+    await cache.create(shards=2, ttl=5.0)
+    with pytest.raises(errors.CacheExists, match="other settings"):
+        await cache.create(shards=2)
+    with pytest.raises(errors.CacheExists, match="2 shards, not 1"):
+        await cache.create(shards=1, ttl=5.0)
+    settings = await cache.configure(ttl=7.0)
+    assert settings.ttl_ms == 7_000
+    assert {each.settings for each in (await cache.stats()).shards} == {settings}
+    with pytest.raises(errors.BadArgument, match="mode"):
+        await cache.configure(mode="RELAXED")
+    with pytest.raises(errors.BadArgument, match="colour"):
+        await cache.configure(colour="red")  # type: ignore[call-arg]
+    with pytest.raises(errors.BadArgument):
+        await cache.create(shards=65)
+
+
+async def test_a_part_of_a_cache_is_none(client: Client, other: Client) -> None:
+    cache = client.cache(NAME)
+    await cache.create(shards=3)
+    await client.command("caches", c.DeleteCache(NAME, 1))
+    with pytest.raises(errors.CacheIncomplete):
+        await other.cache(NAME).get("x")
+    await client.command("caches", c.DeleteCache(NAME, 0))
+    with pytest.raises(errors.CacheUnknown):
+        await other.cache(NAME).get("x")
+    await other.cache(NAME).delete_cache()
+    await cache.create(shards=1)
+    assert await other.cache(NAME).get("x") is None
+
+
+async def test_a_cache_that_is_made_anew_with_other_shards_is_looked_at_anew(
+    join: Join, worker: CacheWorker, clock: FakeClock
+) -> None:
+    one, two = (await join()).cache(NAME), (await join()).cache(NAME)
+    await one.create(shards=4)
+    for name in NAMES:
+        await two.put(name, b"old")
+    await one.delete_cache()
+    await made_anew(one, clock, shards=2)
+    await one.put("7", b"new")
+    assert two.hit("7") is None
+    assert await two.get("7") == b"new"
+    assert len(two._access.desks) == 2
