@@ -10,6 +10,7 @@ from tidelock.client.caches.access import Access
 from tidelock.client.caches.administration import Administered
 from tidelock.client.caches.found import Found, found_here
 from tidelock.client.caches.hits import Hits
+from tidelock.client.caches.lines import Line
 from tidelock.client.caches.ports import Loaded, Loader
 from tidelock.client.caches.reading import Reading
 from tidelock.client.caches.terms import Keep
@@ -58,6 +59,10 @@ class Cache(Administered, Generic[_T]):
         """Entries that wait for the writer (`writer_order="BEHIND"`)."""
         behind = self._writing.behind
         return 0 if behind is None else len(behind)
+
+    def held(self, entry: str) -> Line | None:
+        """Return this client's line of an entry, may it be used now or not: to look at, not to change."""
+        return self._access.desk_of(entry).lines.by_entry.get(entry) if self._access.desks else None
 
     # -- reading ---------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from itertools import groupby
 from operator import attrgetter
 
 from tidelock.workload.consistency.entry_log import WRITTEN_BACK, EntryLog, Period
-from tidelock.workload.consistency.operations import Operation
+from tidelock.workload.consistency.operations import UNKNOWN, Operation
 from tidelock.workload.consistency.order import Placed, find_cycle
 from tidelock.workload.consistency.verdict import Code, Verdict
 
@@ -22,10 +22,12 @@ def judge(log: EntryLog, operations: Iterable[Operation]) -> Verdict:
     """
     verdict, judged = Verdict(), list[Operation]()
     for each in operations:
-        if each.ended:
-            judged.append(each)
-        else:
+        if not each.ended:
             verdict.unknown += 1
+            continue
+        if each.version == UNKNOWN:
+            each.version = log.version_of(each.key, each.entry, each.value)
+        judged.append(each)
     _count(verdict, judged)
     judged.sort(key=attrgetter("clock"))
     placed = list[Placed]()
@@ -112,7 +114,7 @@ class _Walk:
         if operation.kind == "DELETE":
             self._no("LOST_WRITE", operation, f"the entry was there at all times since {_why(begun)}")
         elif period is None and operation.version:
-            self._no("NOT_IN_LOG", operation, "the entry never was of that version")
+            self._no("NOT_IN_LOG", operation, "the entry never was of that version or value")
         elif operation.local > len(self._line(operation)):
             self._no("NOT_IN_LOG", operation, "nobody has written that yet")
         else:
