@@ -4,9 +4,11 @@ Everything here is synchronous: between reading the state and queueing the recor
 """
 
 from dataclasses import replace
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, NamedTuple
 
+from schemas.meta import CommandMeta
 from streams.domain.decider import Decision
 from streams.engine.pending import NOBODY, Pending
 from streams.engine.ports import ReplyTo
@@ -22,6 +24,7 @@ from streams.log.records import (
     Source,
 )
 from streams.log.vocabulary import Vocabulary
+from streams.wire.keys import tenant_of
 from streams.wire.messages import Answer
 
 MAX_DECISION_BYTES = MAX_COMMIT_BYTES - 4096
@@ -136,11 +139,11 @@ class CommitDraft:
 
     def append_timer(self, key: str, command: str, decision: Decision[Any, Any]) -> None:
         """Take in what the engine itself had `key` decide. Raises as `append`."""
-        nobody = replace(NOBODY, tenant=key.partition("/")[0])
+        nobody, meta = _nobody_of(tenant_of(key))
         logged = LoggedDecision(
             "TIMER", "", nobody, b"", command, key, False, self.encode(decision.events), b""
         )
-        self.append(logged, encode_meta(nobody), decision, None)
+        self.append(logged, meta, decision, None)
 
     def payloads(self, key: str, reply: object) -> tuple[bytes, ...]:
         """Return the encodings of what an answer only names."""
@@ -191,6 +194,13 @@ class CommitDraft:
     def take_back(self) -> None:
         """Undo the begun, unsealed batch: nothing was to be logged."""
         self.state.undo.back_to(self._begun)
+
+
+@lru_cache(maxsize=1024)
+def _nobody_of(tenant: str) -> tuple[CommandMeta, bytes]:
+    """Return the meta of decisions that nobody asked for, as a value and encoded."""
+    meta = replace(NOBODY, tenant=tenant)
+    return meta, encode_meta(meta)
 
 
 def _asked(pending: Pending, settlement: Settlement) -> bool:

@@ -15,6 +15,7 @@ from streams.engine.pending import Pending
 from streams.engine.ports import Entropy
 from streams.engine.settings import OwnerSettings
 from streams.engine.takeover import catch_up, check_commands, claim, open_log
+from streams.engine.timers import MOST
 from streams.engine.topic_lane import Framing, TopicLane
 from streams.engine.waiting import WaitingRoom
 from streams.engine.watch import Watch
@@ -277,12 +278,14 @@ class Owner:
             self._activate = None
             if batch.seal_feature(level):
                 return batch
-        batch.timers.run()
+        first = self._settings.first_commit
+        batch.timers.run(MOST if self._in_flight else first)
         for group in gathered:
             if not batch.coalesce(group, self._vocabulary.specs[type(group[0].command)]):
                 for pending in group:
                     self._waiting.gather.add(pending, now)
         self._fill(batch)
+        batch.timers.end_sessions(first)  # of what has just ended, the first keys at once
         for failure in batch.failures:
             self._watch.failed(self.where, failure)
         if batch.empty and not idle:

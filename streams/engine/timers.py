@@ -25,16 +25,19 @@ class Timers:
         self._state: PartitionState = draft.state
         self._failures = failures
 
-    @property
-    def _may_go_on(self) -> bool:
-        return not self._draft.full and len(self._draft.decisions) < MOST
-
-    def run(self) -> None:
-        """Decide what is due, then what sessions that have ended still hold."""
-        while self._may_go_on and (key := self._state.deadlines.pop(self._draft.lease_ms)) is not None:
+    def run(self, most: int = MOST) -> None:
+        """Decide what is due, then what sessions that have ended still hold: up to so many decisions in the commit."""
+        while self._has_room(most) and (key := self._state.deadlines.pop(self._draft.lease_ms)) is not None:
             self.tick(key)
-        while self._may_go_on and (found := self._state.next_ending()) is not None:
+        self.end_sessions(most)
+
+    def end_sessions(self, most: int) -> None:
+        """Have keys let go of what sessions that have ended still hold: up to so many decisions in the commit."""
+        while self._has_room(most) and (found := self._state.next_ending()) is not None:
             self._end(*found)
+
+    def _has_room(self, most: int) -> bool:
+        return not self._draft.full and len(self._draft.decisions) < most
 
     def tick(self, key: str) -> None:
         """Decide what is due on `key`; a timer that raises parks its key."""
@@ -83,17 +86,15 @@ class Timers:
         draft, state, session = self._draft, self._state, ended.session
         savepoint = draft.save()
         try:
-            if not state.holds(session, key):
-                state.let_go(session, key)
-                return
             context = state.context(draft.lease_ms, draft.head.active)
             gone = SessionGone(session, ended.cause)
             decision = draft.decider.decide(gone, TIMER, state.state_of(key), context)
-            if not decision.events:
-                raise TimerIdle(key)
-            draft.append_timer(key, "SessionGone", decision)
+            if decision.events:
+                draft.append_timer(key, "SessionGone", decision)
             if not state.holds(session, key):
                 state.let_go(session, key)
+            elif not decision.events:
+                raise TimerIdle(key)
         except NoRoom:
             draft.restore(savepoint)
             draft.close()

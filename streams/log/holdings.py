@@ -20,7 +20,8 @@ class Holdings:
         """Whether somebody needs it: readers do not."""
         self._by_session: dict[str, dict[str, None]] = {}
         self._by_key: dict[str, dict[str, None]] = {}
-        self._ending: dict[str, None] = {}
+        self._ending: dict[str, list[str]] = {}
+        """Keys to look at, the next one last: to look for a dict's first entry is to pass the gaps of all gone."""
 
     def note(self, session: str, key: str) -> bool:
         """Note that `session` may hold something of `key`. Return whether it is time to `keep` what it does."""
@@ -29,6 +30,8 @@ class Holdings:
             return False
         sessions[session] = None
         self._by_session.setdefault(session, {})[key] = None
+        if session in self._ending:
+            self._ending[session].insert(0, key)
         count = len(sessions)
         return count >= LOOK_AT and count & (count - 1) == 0
 
@@ -52,13 +55,17 @@ class Holdings:
 
     def end(self, session: str) -> None:
         """Have `next_ending` name what `session` may hold."""
-        if session in self._by_session:
-            self._ending[session] = None
+        keys = self._by_session.get(session)
+        if keys:
+            self._ending[session] = list(reversed(keys))
 
     def next_ending(self) -> tuple[str, str] | None:
         """Return a session that has ended, and a key that it may hold something of; None: there is none."""
-        for session in self._ending:
-            return session, next(iter(self._by_session[session]))
+        for session, keys in self._ending.items():
+            held = self._by_session[session]
+            while keys[-1] not in held:
+                keys.pop()
+            return session, keys[-1]
         return None
 
 

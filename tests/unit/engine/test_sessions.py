@@ -7,6 +7,7 @@ from streams.domain.locks.commands import EXCLUSIVE, AcquireLock, ReleaseLock
 from streams.domain.locks.kind import LOCKS
 from streams.domain.locks.replies import LockHeld
 from streams.engine.outbox import Identity
+from streams.engine.settings import OwnerSettings
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
 from streams.wire.messages import Done, EndSession
@@ -43,12 +44,26 @@ async def test_what_a_session_holds_is_released_and_goes_to_who_waits() -> None:
         assert {each.command for each in world.decisions() if each.lane == "TIMER"} == {"SessionGone"}
 
 
+async def test_the_end_of_a_session_and_what_its_first_keys_let_go_of_are_one_commit() -> None:
+    async with running(locks()) as world:
+        for number in range(200):
+            await world.ask(acquire(f"k{number}"), session="n1:7")
+        assert await world.ask(END) == Done()
+        await until(lambda: not held(world))
+        records = [each.value or b"" for each in world.broker.log.records]
+        first = next(record for record in records if b"EndSession" in record)
+        assert first.count(b"SessionGone") == OwnerSettings("", 1).first_commit - 1
+
+
 async def test_the_next_owner_goes_on_where_the_last_one_was_stopped() -> None:
     first = locks()
     async with running(first) as world:
         for number in range(300):
             await world.ask(acquire(f"k{number}"), session="n1:7")
-        world.broker.fate = lambda record: "lost" if b"SessionGone" in record else "ok"
+        alone = (b"SessionGone", b"EndSession")
+        world.broker.fate = lambda record: (
+            "lost" if [each in record for each in alone] == [True, False] else "ok"
+        )
         assert await world.ask(END) == Done()
         await until(lambda: bool(world.watch.troubles))
     first.broker.fate = lambda _: "ok"
