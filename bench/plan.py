@@ -27,15 +27,17 @@ class Plan:
     """Decisions in the log when a worker takes over."""
     queued_messages: int
     """Messages in one queue when memory and rate are measured."""
+    swept_locks: int
+    """Locks of a node that dies."""
     say: Callable[[str], None]
     """Told what is being measured."""
 
 
 def full(rounds: int, seconds: float, say: Callable[[str], None]) -> Plan:
     """Return the plan whose numbers may be quoted."""
-    return Plan(rounds, seconds, 20.0, 1.0, 100_000, 10_000, 1_000_000, say)
+    return Plan(rounds, seconds, 20.0, 1.0, 100_000, 10_000, 1_000_000, 10_000, say)
 
 
 def quick(say: Callable[[str], None]) -> Plan:
     """Return the plan that only shows that everything runs."""
-    return Plan(1, 1.0, 2.0, 0.3, 10_000, 1_000, 110_000, say)
+    return Plan(1, 1.0, 2.0, 0.3, 10_000, 1_000, 110_000, 1_000, say)

@@ -13,6 +13,7 @@ from tidelock.local.parts.process import ProcessPart, Program
 from tidelock.local.ports import PortBook
 
 WORKER = Program("worker", "streams.engine.worker")
+PROCESSES = Program("processes", "streams.processes.worker", listens=False)
 
 
 class OwnProcess:

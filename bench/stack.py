@@ -14,7 +14,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 import tidelock
 from bench.cpu import CpuMeter
 from bench.plan import WHERE
-from bench.processes import WORKER, OwnProcess, leads
+from bench.processes import PROCESSES, WORKER, OwnProcess, leads
 from storage.kafka.topics import TopicProblem, TopicSettings, check_topics, create_topics
 from streams.catalog import KINDS
 from streams.log.positions import PartitionId
@@ -85,6 +85,37 @@ class BenchStack:
                         return worker
                 await asyncio.sleep(0.05)
         raise RuntimeError(f"no worker decided within {PATIENCE_S:.0f} s")
+
+    @asynccontextmanager
+    async def processes(self) -> AsyncIterator[OwnProcess]:
+        """Start the process that sweeps, and wait until it reads the logs; end it behind the block."""
+        workers = ",".join(worker.address for worker in self.workers)
+        env = {
+            "TIDELOCK_KAFKA": self.kafka, "TIDELOCK_WORKERS": workers, "TIDELOCK_TOKEN": TOKEN,
+            "TIDELOCK_LOG_LEVEL": "WARNING",
+        }  # fmt: skip
+        process = OwnProcess(PROCESSES, self.home, 0, PortBook(self.home / "process-ports.json"), env)
+        await process.start(self._watcher)
+        try:
+            await self._until_tailing(process)
+            yield process
+        finally:
+            await process.end()
+
+    async def _until_tailing(self, process: OwnProcess) -> None:
+        until = monotonic() + PATIENCE_S
+        async with httpx.AsyncClient(timeout=2.0) as asking:
+            while monotonic() < until:
+                status = await process.status(asking)
+                if status is not None and status["tailing"]:
+                    return
+                await asyncio.sleep(0.05)
+        raise RuntimeError(f"{process.name} was not ready after {PATIENCE_S:.0f} s")
+
+    def log_bytes(self, where: PartitionId) -> int:
+        """Return how large the broker's files of a log are."""
+        logs = f"kafka/*/data/{where.log_topic}-{where.partition}/*.log"
+        return sum(each.stat().st_size for each in self._stack.settings.home.glob(logs))
 
     def connect(self) -> Connecting:
         """Return a new client of all workers."""

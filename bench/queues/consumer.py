@@ -9,7 +9,8 @@ from time import time
 from typing import Any
 
 import tidelock
-from bench.queues.role import age_ms, line, run, say, warm_up
+from bench.queues.role import age_ms, warm_up
+from bench.role import line, run, say
 from bench.rounds import percentile
 from bench.stack import TOKEN
 

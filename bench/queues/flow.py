@@ -1,16 +1,14 @@
 """One producer and one consumer, each a process, on one partition: from the first put to the last acknowledgement."""
 
 import asyncio
-import json
-import sys
 from dataclasses import dataclass
 from typing import Any
 
 from bench.plan import Plan
+from bench.role import start, told
 from bench.rounds import median_of
 from bench.stack import BenchStack
 
-LAST_S = 120.0
 RATE = "messages_per_s"
 
 
@@ -70,12 +68,12 @@ async def _round(stack: BenchStack, flow: Flow, seconds: float, name: str) -> di
     address, queue = stack.workers[0].address, f"bench-{flow.name}-{name}"
     async with stack.connect() as client:
         await client.queue(queue).create()
-    consumer = await _start("consumer", address, queue, *flow.consumer)
-    producer = await _start("producer", address, queue, f"--seconds={seconds}", *flow.producer)
+    consumer = await start("bench.queues.consumer", address, queue, *flow.consumer)
+    producer = await start("bench.queues.producer", address, queue, f"--seconds={seconds}", *flow.producer)
     meter = stack.meter(client=producer.pid, consumer=consumer.pid)
     meter.start()
-    sent = await _told(producer, "go")
-    taken = await _told(consumer, str(sent["sent"]))
+    sent = await told(producer, "go")
+    taken = await told(consumer, str(sent["sent"]))
     cpu = meter.stop(sent["sent"])
     await asyncio.gather(producer.communicate(b""), consumer.communicate(b""))
     if taken["acked"] != sent["sent"]:
@@ -88,24 +86,3 @@ async def _round(stack: BenchStack, flow: Flow, seconds: float, name: str) -> di
         "messages": sent["sent"],
         "cpu": cpu.as_json(),
     }
-
-
-async def _start(role: str, *arguments: str) -> asyncio.subprocess.Process:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", f"bench.queues.{role}", *arguments,
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    assert process.stdout is not None
-    if await process.stdout.readline() != b"ready\n":
-        raise RuntimeError(f"the {role} did not start")
-    return process
-
-
-async def _told(process: asyncio.subprocess.Process, line: str) -> dict[str, Any]:
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(f"{line}\n".encode())
-    async with asyncio.timeout(LAST_S):
-        out = await process.stdout.readline()
-    result: dict[str, Any] = json.loads(out)
-    return result

@@ -7,7 +7,8 @@ from time import perf_counter, time
 from typing import Any
 
 import tidelock
-from bench.queues.role import line, run, say, stamped, warm_up
+from bench.queues.role import stamped, warm_up
+from bench.role import line, run, say
 from bench.rounds import percentile
 from bench.stack import TOKEN
 

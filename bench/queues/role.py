@@ -1,28 +1,11 @@
-"""A producer or a consumer: a process of its own, told by its arguments what to do and by standard input when.
+"""What producer and consumer share: payloads that say when they were made, and a warm-up. Not for users."""
 
-It prints `ready`; a line on its standard input starts it; it prints its result as a line of JSON, and ends when its
-standard input does. Not for users.
-"""
-
-import asyncio
-import json
 import os
-import sys
-from collections.abc import Callable, Coroutine
 from time import time_ns
-from typing import Any
-
-import uvloop
 
 import tidelock
 
 STAMP_BYTES = 8
-
-
-async def line() -> str:
-    """Return the next line of standard input."""
-    read: str = await asyncio.to_thread(sys.stdin.readline)
-    return read.strip()
 
 
 def stamped(size: int) -> bytes:
@@ -33,18 +16,6 @@ def stamped(size: int) -> bytes:
 def age_ms(payload: bytes) -> float:
     """Return how long ago a payload was made."""
     return (time_ns() - int.from_bytes(payload[:STAMP_BYTES], "big")) / 1e6
-
-
-def say(text: str) -> None:
-    """Print a line at once."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
-
-
-def run(role: Callable[[], Coroutine[Any, Any, dict[str, Any]]]) -> None:
-    """Run a role, and tell what it gave."""
-    say(json.dumps(uvloop.run(role())))
-    sys.stdin.read()
 
 
 async def warm_up(client: tidelock.Client, name: str) -> None:

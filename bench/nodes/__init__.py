@@ -1,0 +1,1 @@
+"""Measures nodes, their sessions and the sweeper."""
