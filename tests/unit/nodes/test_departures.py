@@ -47,7 +47,7 @@ def test_an_operator_may_name_the_session() -> None:
 
 
 def test_a_drained_node_is_told_with_each_heartbeat() -> None:
-    drained = node().when(c.DrainNode(NAME, "patch"), "op", principal="root")
+    drained = node().when(c.DrainNode(NAME, "patch"), "op", principal="root", roles=("OPERATOR",))
     assert attached(drained.state, Heard(9)) == (NodeDrains(),)
     assert attached(drained.when(c.UndrainNode(NAME)).state, Heard(9)) == ()
     assert attached(drained.when(join(replaces=SESSION)).state, Heard(9)) == ()
