@@ -48,19 +48,14 @@ class Access:
         """Reads of missing entries that are under way, for others to wait for."""
         self.desks: tuple[Desk, ...] = ()
         """The shards; empty while it is not known which there are."""
+        self.hit: Callable[[str], Line | None] = _nothing
+        """Returns the line of an entry if it may be used now. Of one shard: its own, as hits are to be cheap."""
         self.tier = None if terms.tier is None else Tiering(terms.tier, name, caches)
         self._finding: asyncio.Task[None] | None = None
         self._known = False
         self._lost: deque[LostLine] = deque(maxlen=MAX_LOST)
 
     # -- shards ----------------------------------------------------------------------------------------------
-
-    def hit(self, entry: str) -> Line | None:
-        """Return the line of an entry if it may be used now."""
-        desks = self.desks
-        if len(desks) == 1:
-            return desks[0].hit(entry)
-        return self.desk_of(entry).hit(entry) if desks else None
 
     def desk_of(self, entry: str) -> Desk:
         """Return the shard of an entry, as far as shards are known."""
@@ -92,8 +87,21 @@ class Access:
         shards = len(await inspect_all(self.caches, self.name))
         if shards != len(self.desks):
             self.stop()
-            self.desks = tuple([self._desk(number, shards) for number in range(shards)])
+            self._use(tuple([self._desk(number, shards) for number in range(shards)]))
         self._known = True
+
+    def _use(self, desks: tuple[Desk, ...]) -> None:
+        self.desks = desks
+        match desks:
+            case ():
+                self.hit = _nothing
+            case (only,):
+                self.hit = only.hit
+            case _:
+                self.hit = self._hit_of_shard
+
+    def _hit_of_shard(self, entry: str) -> Line | None:
+        return self.desk_of(entry).hit(entry)
 
     def _desk(self, number: int, shards: int) -> Desk:
         terms = self.terms
@@ -244,8 +252,13 @@ class Access:
         left = [desk.listener.stop() for desk in self.desks]
         if self.tier is not None:
             self.tier.close()
-        self._known, self.desks = False, ()
+        self._known = False
+        self._use(())
         return [pending for pending in left if pending is not None]
+
+
+def _nothing(entry: str) -> None:
+    """Answer for a cache of which no shard is known yet."""
 
 
 async def inspect_all(caches: Caches, name: str) -> tuple[CacheStats, ...]:

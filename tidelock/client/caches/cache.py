@@ -37,7 +37,7 @@ class Cache(Administered, Generic[_T]):
         self._access = access
         self._reading = Reading(access)
         self._writing = Writing(access)
-        self._hit = access.hit
+        self._local = access.hits
 
     @property
     def name(self) -> str:
@@ -47,7 +47,7 @@ class Cache(Administered, Generic[_T]):
     @property
     def local(self) -> Hits:
         """What this client's part of the cache has done: hits, misses, invalidations, write-backs and so on."""
-        return self._access.hits
+        return self._local
 
     @property
     def lines(self) -> int:
@@ -68,10 +68,10 @@ class Cache(Administered, Generic[_T]):
 
     def hit(self, entry: str, default: _D | None = None) -> _T | _D | None:
         """Return the value if this client may use its own line of it; else `default`. Never waits, sends nothing."""
-        line = self._hit(entry)
+        line = self._access.hit(entry)
         if line is None:
             return default
-        self._access.hits.hits += 1
+        self._local.hits += 1
         value: _T = line.value
         return value
 
@@ -80,9 +80,9 @@ class Cache(Administered, Generic[_T]):
 
         Raises `CacheUnknown`, `EntryWaitTimedOut`, `LoadFailed`, `ValueUnreadable`.
         """
-        line = self._hit(entry)
+        line = self._access.hit(entry)
         if line is not None:
-            self._access.hits.hits += 1
+            self._local.hits += 1
             value: _T = line.value
             return value
         found = await self._reading.read(entry, self._access.terms.loader)
@@ -90,7 +90,7 @@ class Cache(Administered, Generic[_T]):
 
     def look(self, entry: str) -> Found[_T] | None:
         """Return what `hit` would, with its version and whether it was written here; None: no hit. Not counted."""
-        line = self._hit(entry)
+        line = self._access.hit(entry)
         return None if line is None else found_here(line)
 
     async def find(self, entry: str) -> Found[_T] | None:
@@ -100,7 +100,7 @@ class Cache(Administered, Generic[_T]):
     def _counted(self, entry: str) -> Found[_T] | None:
         found = self.look(entry)
         if found is not None:
-            self._access.hits.hits += 1
+            self._local.hits += 1
         return found
 
     async def get_versioned(self, entry: str) -> tuple[_T, int] | None:
@@ -116,11 +116,11 @@ class Cache(Administered, Generic[_T]):
         found: dict[str, _T] = {}
         missing = list[str]()
         for entry in dict.fromkeys(entries):
-            line = self._hit(entry)
+            line = self._access.hit(entry)
             if line is None:
                 missing.append(entry)
             else:
-                self._access.hits.hits += 1
+                self._local.hits += 1
                 found[entry] = line.value
         read = await _all(self._reading.read(each, self._access.terms.loader) for each in missing)
         found.update((entry, each.value) for entry, each in zip(missing, read, strict=True) if each)
@@ -137,9 +137,9 @@ class Cache(Administered, Generic[_T]):
         the cache's loader. A loader that fails, or does not end within the fill lease, lets the next in line load.
         Raises `LoadFailed`, `LoadTimedOut`.
         """
-        line = self._hit(entry)
+        line = self._access.hit(entry)
         if line is not None:
-            self._access.hits.hits += 1
+            self._local.hits += 1
             value: _T = line.value
             return value
         loader = self._access.terms.loader if load is None else _loader(load)
