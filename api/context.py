@@ -12,6 +12,7 @@ from api.loaders import Loaders
 from api.paging import InnerPages, Seal
 from api.payloads import PayloadRoom
 from api.services import Services
+from streams.projections.nodes.reads import NodeReads
 from streams.projections.queues.reads import QueueReads
 
 
@@ -41,6 +42,13 @@ class Context:
             raise BadArgument("This node knows no queues. Ask one that does.", code="KIND_UNKNOWN")
         return self.services.queues
 
+    @property
+    def nodes(self) -> NodeReads:
+        """The read models of nodes. Raises `BadArgument` where there are none."""
+        if self.services.nodes is None:
+            raise BadArgument("This node of the API knows no nodes. Ask one that does.", code="KIND_UNKNOWN")
+        return self.services.nodes
+
     def seal(self, of: str, *types: type) -> Seal:
         """Return what seals the cursors of one list for whoever asks."""
         return Seal(self.services.page_key, of, self.identity.tenant, types)
@@ -49,7 +57,9 @@ class Context:
 def context_of(services: Services, identity: Identity) -> Context:
     """Return the context of one request."""
     return Context(
-        identity, services, Loaders(services.reads, identity.tenant, services.hot, services.queues)
+        identity,
+        services,
+        Loaders(services.reads, identity.tenant, services.hot, services.queues, services.nodes),
     )
 
 

@@ -10,7 +10,10 @@ from functools import cached_property, partial
 from strawberry.dataloader import DataLoader
 
 from api.hot import HotLocks
+from api.node_loads import NodeLoads
 from streams.projections.locks.reads import LockReads, LockRow, WaiterRow
+from streams.projections.nodes.reads import HistoryPage, NodeReads
+from streams.projections.nodes.values import InstanceChangeRow, NodeChangeRow, NodeRow, ServiceRow
 from streams.projections.queues.reads import BiographyPage, QueueReads, QueueRow, StepRow, WindowRow
 from streams.projections.reads import AsOf
 
@@ -28,11 +31,13 @@ class Loaders:
         tenant: str,
         hot: HotLocks | None = None,
         queues: QueueReads | None = None,
+        nodes: NodeReads | None = None,
     ) -> None:
         self._reads = reads
         self._tenant = tenant
         self._hot = hot
         self._queue_reads = queues
+        self._of_nodes = NodeLoads(tenant, nodes)
 
     @cached_property
     def locks(self) -> DataLoader[LockKey, LockRow]:
@@ -68,6 +73,26 @@ class Loaders:
     def queue_windows(self) -> DataLoader[WindowKey, Sequence[WindowRow]]:
         """The windows of queues, newest first."""
         return DataLoader(self._queue_windows, cache=False)
+
+    @cached_property
+    def nodes(self) -> DataLoader[str, NodeRow | None]:
+        """Nodes by name, as they are now."""
+        return DataLoader(self._of_nodes.nodes, cache=False)
+
+    @cached_property
+    def services(self) -> DataLoader[str, ServiceRow | None]:
+        """Services by name with their instances, as they are now."""
+        return DataLoader(self._of_nodes.services, cache=False)
+
+    @cached_property
+    def node_histories(self) -> DataLoader[HistoryPage, tuple[Sequence[NodeChangeRow], AsOf]]:
+        """What happened to nodes."""
+        return DataLoader(self._of_nodes.node_histories, cache=False)
+
+    @cached_property
+    def service_histories(self) -> DataLoader[HistoryPage, tuple[Sequence[InstanceChangeRow], AsOf]]:
+        """What happened to the instances of services."""
+        return DataLoader(self._of_nodes.service_histories, cache=False)
 
     async def _locks(self, keys: list[LockKey]) -> Sequence[LockRow]:
         asked = list(dict.fromkeys(keys))

@@ -11,12 +11,14 @@ from api.context import Context
 from api.documents import Documents
 from api.errors import BadRequest
 from api.mutations import locks as lock_mutations
+from api.mutations.node_fields import NodeMutation
 from api.mutations.queue_fields import QueueMutation
 from api.plain import PlainExecutor, Plans
 from api.queries import locks as lock_queries
 from api.queries import partitions as partition_queries
 from api.queries import records as record_queries
 from api.queries import resources as resource_queries
+from api.queries.node_fields import NodeQuery
 from api.queries.queue_fields import QueueQuery
 from api.subscriptions.queue_types import EVENTS as QUEUE_EVENTS
 from api.subscriptions.schema import Subscription
@@ -36,7 +38,7 @@ from api.types.scalars import SCALARS
 
 
 @strawberry.type
-class Query(QueueQuery):
+class Query(NodeQuery, QueueQuery):
     """What can be asked. Every answer says of when it is."""
 
     lock: Lock = strawberry.field(
@@ -72,7 +74,7 @@ class Query(QueueQuery):
 
 
 @strawberry.type
-class Mutation(QueueMutation):
+class Mutation(NodeMutation, QueueMutation):
     """What can be done. A session is an id that you make: what it holds, any node can renew and release."""
 
     acquire_lock: AcquireResult = strawberry.mutation(

@@ -42,6 +42,7 @@ from storage.postgres.marks import PostgresLogMarks
 from storage.postgres.pool import Pool, pool
 from storage.postgres.reads import SETTINGS, PostgresLockReads
 from storage.postgres.reads_checkpoints import PostgresStandings
+from storage.postgres.reads_nodes import PostgresNodeReads
 from storage.postgres.reads_progress import PostgresProgress
 from storage.postgres.reads_queues import PostgresQueueReads
 from storage.postgres.stood import PostgresStoodLocks
@@ -65,6 +66,7 @@ SHUTDOWN_S = 5
 BACKLOG = 2048
 LOCKS = "locks"
 QUEUES = "queues"
+NODES = "nodes"
 
 
 class Node:
@@ -151,6 +153,7 @@ async def services_of(
                 resources=Resources(tuple(kinds), home, log_reader(settings.kafka), marks),
                 queues=queues,
                 live_queues=None if queues is None else _live_queues(logs[QUEUES], queues, progress),
+                nodes=PostgresNodeReads(connections) if NODES in logs else None,
                 everywhere=PostgresStandings(connections),
             )
             yield services, [each.hub for each in logs.values()]

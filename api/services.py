@@ -11,6 +11,7 @@ from api.ports import LiveLocks, LiveQueues, LogEnds
 from api.resources import Resources
 from api.sessions import Sessions
 from streams.projections.locks.reads import LockReads
+from streams.projections.nodes.reads import NodeReads
 from streams.projections.queues.reads import QueueReads
 from streams.projections.reads import Progress, Standings
 from streams.wire.keys import key_of, name_problem
@@ -42,6 +43,8 @@ class Services:
     """States and histories of any kind; None: there are none here."""
     queues: QueueReads | None = None
     """Read models of queues; None: there are none here."""
+    nodes: NodeReads | None = None
+    """Read models of nodes; None: there are none here."""
     everywhere: Standings | None = None
     """How far all kinds' read models are; None: those of locks alone are known."""
 

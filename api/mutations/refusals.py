@@ -8,13 +8,15 @@ from tidelock.client.errors import (
     BadArgument,
     InternalError,
     LockError,
+    NodeError,
     NotAuthorized,
     QueueError,
     Rejection,
+    ServiceError,
     TidelockError,
 )
 
-EXPECTED = (BadArgument, LockError, NotAuthorized, QueueError, Rejection)
+EXPECTED = (BadArgument, LockError, NodeError, NotAuthorized, QueueError, Rejection, ServiceError)
 
 
 def refusal_of(error: TidelockError) -> Refusal:

@@ -27,6 +27,7 @@ class ReadModel:
 LOCKS = ReadModel("locks", "locks")
 AUDIT = ReadModel("locks", "audit")
 QUEUES = ReadModel("queues", "queues")
+NODES = ReadModel("nodes", "nodes")
 
 
 async def not_before(services: Services, position: Position | None, model: ReadModel = LOCKS) -> None:

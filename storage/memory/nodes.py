@@ -9,7 +9,7 @@ from storage.memory.reads import MemoryReads, by_then
 from streams.domain.nodes.names import node_of
 from streams.projections.nodes import rows as rows_of
 from streams.projections.nodes.projections import AUDIT, NODES
-from streams.projections.nodes.reads import NodeFilter, ServiceFilter
+from streams.projections.nodes.reads import HistoryPage, NodeFilter, ServiceFilter
 from streams.projections.nodes.tables import (
     BRAKE_HISTORY,
     BRAKE_STATE,
@@ -71,14 +71,17 @@ class MemoryNodeReads(MemoryReads):
             return None
         return rows_of.node_of(_picked(rows[-1], _NODE), AsOf((await self._as_of()).stands, at))
 
-    async def node_history(
-        self, tenant: str, name: str, first: int, after: tuple[int, int] | None
-    ) -> tuple[Sequence[NodeChangeRow], AsOf]:
-        """Return what happened to a node, newest first."""
+    async def node_histories(
+        self, tenant: str, wanted: Sequence[HistoryPage]
+    ) -> tuple[Sequence[Sequence[NodeChangeRow]], AsOf]:
+        """Return what happened to each node, newest first."""
+        return [self._of_node(tenant, each) for each in wanted], await self._as_of()
+
+    def _of_node(self, tenant: str, wanted: HistoryPage) -> list[NodeChangeRow]:
         told = ("what", "by_", "why", "swept", *_NODE)
-        rows = self._of(NODE_HISTORY, tenant, name=name)
-        page = _page(rows, _order, first, after)
-        return [rows_of.node_change_of(_with_until(row, told, rows)) for row in page], await self._as_of()
+        rows = self._of(NODE_HISTORY, tenant, name=wanted.name)
+        page = _page(rows, _order, wanted.first, wanted.after)
+        return [rows_of.node_change_of(_with_until(row, told, rows)) for row in page]
 
     async def services(
         self, tenant: str, wanted: ServiceFilter, first: int, after: str | None
@@ -107,20 +110,22 @@ class MemoryNodeReads(MemoryReads):
         changes = [rows_of.instance_change_of((*_picked(row, told), None, None)) for row in rows]
         return rows_of.service_then(name, changes, when)
 
-    async def service_history(
-        self, tenant: str, name: str, first: int, after: tuple[int, int, int] | None
-    ) -> tuple[Sequence[InstanceChangeRow], AsOf]:
-        """Return what happened to a service's instances, newest first."""
+    async def service_histories(
+        self, tenant: str, wanted: Sequence[HistoryPage]
+    ) -> tuple[Sequence[Sequence[InstanceChangeRow]], AsOf]:
+        """Return what happened to each service's instances, newest first."""
+        return [self._of_service(tenant, each) for each in wanted], await self._as_of()
+
+    def _of_service(self, tenant: str, wanted: HistoryPage) -> list[InstanceChangeRow]:
         told = ("part", "what", "cause", "why", "spell", "keyframe", *_INSTANCE)
-        rows = self._of(INSTANCE_HISTORY, tenant, service=name)
-        page = _page(rows, _order_in_service, first, after)
-        changes = [
+        rows = self._of(INSTANCE_HISTORY, tenant, service=wanted.name)
+        page = _page(rows, _order_in_service, wanted.first, wanted.after)
+        return [
             rows_of.instance_change_of(
                 _with_until(row, told, [one for one in rows if one["instance"] == row["instance"]])
             )
             for row in page
         ]
-        return changes, await self._as_of()
 
     async def brake(self, tenant: str) -> tuple[BrakeRow | None, AsOf]:
         """Return the brake."""

@@ -12,7 +12,7 @@ from storage.postgres.pool import Pool
 from storage.postgres.reads_audit import audit_page
 from streams.log.positions import Position
 from streams.projections.nodes import rows as rows_of
-from streams.projections.nodes.reads import NodeFilter, ServiceFilter
+from streams.projections.nodes.reads import HistoryPage, NodeFilter, ServiceFilter
 from streams.projections.nodes.values import (
     KIND,
     BrakeChangeRow,
@@ -26,6 +26,7 @@ from streams.projections.reads import AsOf, AuditFilter, AuditRow, Moment, Proje
 
 NODES: Final = "nodes"
 AUDIT: Final = "node_audit"
+NEWEST: Final = (MAX_LONG, MAX_LONG)
 
 
 class PostgresNodeReads:
@@ -67,13 +68,15 @@ class PostgresNodeReads:
         there = [row for row in rows if row[-2] != "FORGOTTEN"]
         return rows_of.node_of(there[0][:-2], AsOf(when.stands, at)) if there else None
 
-    async def node_history(
-        self, tenant: str, name: str, first: int, after: tuple[int, int] | None
-    ) -> tuple[Sequence[NodeChangeRow], AsOf]:
-        """Return what happened to a node, newest first."""
-        given = {"tenant": tenant, "name": name, **_page(first, after)}
-        rows, when = await self._asking.listed(sql.NODE_HISTORY, NODES, given)
-        return [rows_of.node_change_of(row[:-1]) for row in rows], when
+    async def node_histories(
+        self, tenant: str, wanted: Sequence[HistoryPage]
+    ) -> tuple[Sequence[Sequence[NodeChangeRow]], AsOf]:
+        """Return what happened to each node, newest first."""
+        rows, when = await self._asking.listed(sql.NODE_HISTORIES, NODES, _pages(tenant, wanted))
+        found: list[list[NodeChangeRow]] = [[] for _ in wanted]
+        for place, *row, _ in rows:
+            found[place - 1].append(rows_of.node_change_of(tuple(row)))
+        return found, when
 
     async def services(
         self, tenant: str, wanted: ServiceFilter, first: int, after: str | None
@@ -103,13 +106,15 @@ class PostgresNodeReads:
         changes = [rows_of.instance_change_of((*row[:-1], None, None)) for row in rows]
         return rows_of.service_then(name, changes, AsOf(when.stands, at))
 
-    async def service_history(
-        self, tenant: str, name: str, first: int, after: tuple[int, int, int] | None
-    ) -> tuple[Sequence[InstanceChangeRow], AsOf]:
-        """Return what happened to a service's instances, newest first."""
-        given = {"tenant": tenant, "service": name, **_page(first, after)}
-        rows, when = await self._asking.listed(sql.SERVICE_HISTORY, NODES, given)
-        return [rows_of.instance_change_of(row[:-1]) for row in rows], when
+    async def service_histories(
+        self, tenant: str, wanted: Sequence[HistoryPage]
+    ) -> tuple[Sequence[Sequence[InstanceChangeRow]], AsOf]:
+        """Return what happened to each service's instances, newest first."""
+        rows, when = await self._asking.listed(sql.SERVICE_HISTORIES, NODES, _pages(tenant, wanted))
+        found: list[list[InstanceChangeRow]] = [[] for _ in wanted]
+        for place, *row, _ in rows:
+            found[place - 1].append(rows_of.instance_change_of(tuple(row)))
+        return found, when
 
     async def brake(self, tenant: str) -> tuple[BrakeRow | None, AsOf]:
         """Return the brake."""
@@ -127,7 +132,8 @@ class PostgresNodeReads:
         self, tenant: str, first: int, after: tuple[int, int] | None
     ) -> tuple[Sequence[BrakeChangeRow], AsOf]:
         """Return what happened to the brake, newest first."""
-        given = {"tenant": tenant, **_page(first, after)}
+        offset, event = after or NEWEST
+        given = {"tenant": tenant, "offset": offset, "event": event, "limit": first + 1}
         rows, when = await self._asking.listed(sql.BRAKE_HISTORY, NODES, given)
         return [rows_of.brake_change_of(row[:-1]) for row in rows], when
 
@@ -144,9 +150,16 @@ def _moment(at: Moment) -> dict[str, Any]:
     return {"at": at}
 
 
-def _page(first: int, after: tuple[int, ...] | None) -> dict[str, Any]:
-    offset, event, *part = after or (MAX_LONG, MAX_LONG, MAX_LONG)
-    return {"offset": offset, "event": event, "part": part[0] if part else 0, "limit": first + 1}
+def _pages(tenant: str, wanted: Sequence[HistoryPage]) -> dict[str, Any]:
+    after = [(*(each.after or NEWEST), 0)[:3] for each in wanted]
+    return {
+        "tenant": tenant,
+        "names": [each.name for each in wanted],
+        "offsets": [each[0] for each in after],
+        "events": [each[1] for each in after],
+        "parts": [each[2] for each in after],
+        "limits": [each.first + 1 for each in wanted],
+    }
 
 
 def _of_nodes(wanted: NodeFilter) -> tuple[LiteralString, dict[str, Any]]:

@@ -79,15 +79,21 @@ def _until(table: LiteralString, same: LiteralString) -> LiteralString:
     ) u ON true"""
 
 
-NODE_HISTORY: Final = with_stands(
+_PAGES: Final[LiteralString] = """unnest(
+        %(names)s::text[], %(offsets)s::bigint[], %(events)s::bigint[], %(parts)s::bigint[], %(limits)s::bigint[]
+    ) WITH ORDINALITY AS k (name, before_offset, before_event, before_part, most, place)"""
+
+NODE_HISTORIES: Final = with_stands(
     f"""
-    SELECT h.what, h.by_, h.why, h.swept::text, {NODE}, u.until_offset, u.until_ms FROM (
-        SELECT * FROM tidelock.node_history
-        WHERE tenant = %(tenant)s AND name = %(name)s AND (changed_offset, event) < (%(offset)s, %(event)s)
-        ORDER BY changed_offset DESC, event DESC LIMIT %(limit)s
+    SELECT k.place, h.what, h.by_, h.why, h.swept::text, {NODE}, u.until_offset, u.until_ms
+    FROM {_PAGES} CROSS JOIN LATERAL (
+        SELECT * FROM tidelock.node_history x
+        WHERE x.tenant = %(tenant)s AND x.name = k.name
+            AND (x.changed_offset, x.event) < (k.before_offset, k.before_event)
+        ORDER BY x.changed_offset DESC, x.event DESC LIMIT k.most
     ) h {_until("tidelock.node_history", "n.tenant = h.tenant AND n.name = h.name")}
-    ORDER BY {_NEWEST}""",
-    4 + NODE_COLUMNS + 2,
+    ORDER BY k.place, {_NEWEST}""",
+    1 + 4 + NODE_COLUMNS + 2,
 )
 
 
@@ -141,21 +147,22 @@ def _service_then(condition: LiteralString, order: LiteralString) -> LiteralStri
 SERVICE_AT_OFFSET: Final = _service_then(_BY_OFFSET, _NEWEST)
 SERVICE_AT_TIME: Final = _service_then(_BY_TIME, _LATEST)
 
-SERVICE_HISTORY: Final = with_stands(
+SERVICE_HISTORIES: Final = with_stands(
     f"""
-    SELECT {_INSTANCE_CHANGE}, u.until_offset, u.until_ms FROM (
-        SELECT * FROM tidelock.instance_history
-        WHERE tenant = %(tenant)s AND service = %(service)s
-            AND (changed_offset, event, part) < (%(offset)s, %(event)s, %(part)s)
-        ORDER BY changed_offset DESC, event DESC, part DESC LIMIT %(limit)s
+    SELECT k.place, {_INSTANCE_CHANGE}, u.until_offset, u.until_ms
+    FROM {_PAGES} CROSS JOIN LATERAL (
+        SELECT * FROM tidelock.instance_history x
+        WHERE x.tenant = %(tenant)s AND x.service = k.name
+            AND (x.changed_offset, x.event, x.part) < (k.before_offset, k.before_event, k.before_part)
+        ORDER BY x.changed_offset DESC, x.event DESC, x.part DESC LIMIT k.most
     ) i LEFT JOIN LATERAL (
         SELECT n.changed_offset AS until_offset, n.changed_ms AS until_ms FROM tidelock.instance_history n
         WHERE n.tenant = i.tenant AND n.service = i.service AND n.instance = i.instance
             AND (n.changed_offset, n.event) > (i.changed_offset, i.event)
         ORDER BY n.changed_offset, n.event LIMIT 1
     ) u ON true
-    ORDER BY i.changed_offset DESC, i.event DESC, i.part DESC""",
-    6 + INSTANCE_COLUMNS + 2,
+    ORDER BY k.place, i.changed_offset DESC, i.event DESC, i.part DESC""",
+    1 + 6 + INSTANCE_COLUMNS + 2,
 )
 
 BRAKE_NOW: Final = with_stands(

@@ -44,6 +44,15 @@ class ServiceFilter:
     """One of its instances is this node's."""
 
 
+@value
+class HistoryPage:
+    """Which of what happened to a node or service: the `first` changes `after` the key of one."""
+
+    name: str
+    first: int
+    after: tuple[int, ...] | None = None
+
+
 class NodeReads(Protocol):
     """The read models of nodes. Every method raises `ReadsUnavailable` and `ReadTooSlow`.
 
@@ -68,10 +77,13 @@ class NodeReads(Protocol):
         Its load is that of its last change by then, which a heartbeat alone is not.
         """
 
-    async def node_history(
-        self, tenant: str, name: str, first: int, after: tuple[int, int] | None
-    ) -> tuple[Sequence[NodeChangeRow], AsOf]:
-        """Return what happened to a node, newest first. `after`: (offset, event)."""
+    async def node_histories(
+        self, tenant: str, wanted: Sequence[HistoryPage]
+    ) -> tuple[Sequence[Sequence[NodeChangeRow]], AsOf]:
+        """Return what happened to each node, newest first, in the order of the pages. One statement.
+
+        A page's `after`: (offset, event).
+        """
 
     async def services(
         self, tenant: str, wanted: ServiceFilter, first: int, after: str | None
@@ -84,10 +96,10 @@ class NodeReads(Protocol):
     async def service_at(self, tenant: str, name: str, at: Moment) -> ServiceRow | None:
         """Return the service as it was, with its instances; None: it had none. `at` must be projected."""
 
-    async def service_history(
-        self, tenant: str, name: str, first: int, after: tuple[int, int, int] | None
-    ) -> tuple[Sequence[InstanceChangeRow], AsOf]:
-        """Return what happened to a service's instances, newest first. `after`: (offset, event, part)."""
+    async def service_histories(
+        self, tenant: str, wanted: Sequence[HistoryPage]
+    ) -> tuple[Sequence[Sequence[InstanceChangeRow]], AsOf]:
+        """Return what happened to each service's instances, newest first, likewise. `after`: (offset, event, part)."""
 
     async def brake(self, tenant: str) -> tuple[BrakeRow | None, AsOf]:
         """Return the brake, or None: nobody ever touched it."""

@@ -16,7 +16,7 @@ from streams.domain.nodes import commands as c
 from streams.domain.nodes import events as e
 from streams.log.positions import PartitionId, Position
 from streams.projections.nodes.projections import AUDIT, NODES
-from streams.projections.nodes.reads import NodeFilter, NodeReads, ServiceFilter
+from streams.projections.nodes.reads import HistoryPage, NodeFilter, NodeReads, ServiceFilter
 from streams.projections.nodes.values import AlarmRow, UnsweptRow
 from streams.projections.reads import AuditFilter
 from tests.contract.sinks.conftest import Database, MemoryDatabase, empty_database, postgres_for_tests
@@ -179,7 +179,10 @@ async def test_a_forgotten_node_is_none_from_then_on(world: World) -> None:
 async def test_a_node_s_history_is_newest_first_and_each_lasts_until_the_next(world: World) -> None:
     swept = e.SessionSwept("n1:1", 9, 8, (c.SweptCount("locks", 3),))
     await world.told(*LIFE, at(6_000, did(swept)))
-    found, when = await world.reads.node_history("dev", "n1", 9, None)
+    (found, nothing), when = await world.reads.node_histories(
+        "dev", [HistoryPage("n1", 9), HistoryPage("n9", 9)]
+    )
+    assert nothing == []
     assert [each.what for each in found] == [
         "SWEPT",
         "DRAINED",
@@ -198,13 +201,12 @@ async def test_a_node_s_history_is_newest_first_and_each_lasts_until_the_next(wo
     assert (found[4].node.status, found[4].node.evidence) == ("SUSPECTED", EVIDENCE)
     assert found[4].node.as_of.positions == (position(3),)
     assert when.positions == (position(7),)
-    page, _ = await world.reads.node_history("dev", "n1", 2, None)
+    (page,), _ = await world.reads.node_histories("dev", [HistoryPage("n1", 2)])
     assert page == found[:3]
-    rest, _ = await world.reads.node_history(
-        "dev", "n1", 9, (page[1].node.changed_offset, page[1].node.event)
-    )
+    after = (page[1].node.changed_offset, page[1].node.event)
+    (rest,), _ = await world.reads.node_histories("dev", [HistoryPage("n1", 9, after)])
     assert rest == found[2:]
-    assert (await world.reads.node_history("acme", "n1", 9, None))[0] == []
+    assert (await world.reads.node_histories("acme", [HistoryPage("n1", 9)]))[0] == [[]]
 
 
 async def test_of_events_of_one_commit_the_last_counts(world: World) -> None:
@@ -212,7 +214,7 @@ async def test_of_events_of_one_commit_the_last_counts(world: World) -> None:
     node = await world.reads.node_at("dev", "n1", position(3))
     assert node is not None
     assert (node.status, node.session) == ("ALIVE", "n1:3")
-    found, _ = await world.reads.node_history("dev", "n1", 9, None)
+    (found,), _ = await world.reads.node_histories("dev", [HistoryPage("n1", 9)])
     assert [(each.what, each.node.event, each.until_ms) for each in found] == [
         ("REGISTERED", 3, None), ("LEFT", 2, 2_000), ("REGISTERED", 1, 2_000),
     ]  # fmt: skip
@@ -314,7 +316,7 @@ async def test_many_instances_that_leave_at_once_do_not_hide_the_rest(world: Wor
 
 async def test_a_service_s_history_is_newest_first(world: World) -> None:
     await world.told(*OFFERS)
-    found, when = await world.reads.service_history("dev", "pay", 9, None)
+    (found,), when = await world.reads.service_histories("dev", [HistoryPage("pay", 9)])
     assert [(each.instance.name, each.what, each.cause, each.until_ms) for each in found] == [
         ("i2", "LEFT", "SESSION_ENDED", None),
         ("i1", "LEFT", "SESSION_ENDED", None),
@@ -326,7 +328,7 @@ async def test_a_service_s_history_is_newest_first(world: World) -> None:
     assert (found[0].why, found[3].until, when.positions) == ("SILENT 9", position(5), (position(5),))
     last = found[0]
     after = (last.instance.changed_offset, last.instance.event, last.part)
-    page, _ = await world.reads.service_history("dev", "pay", 1, after)
+    (page,), _ = await world.reads.service_histories("dev", [HistoryPage("pay", 1, after)])
     assert page == found[1:3]
 
 

@@ -24,6 +24,7 @@ from streams.projections.locks.reads import (
     WaitRow,
     free_lock,
 )
+from streams.projections.nodes.reads import NodeReads
 from streams.projections.queues.reads import QueueReads
 from streams.projections.reads import AsOf, AuditFilter, AuditRow, Moment, ProjectedRow, Stand
 
@@ -176,13 +177,14 @@ class World:
         dev: bool = False,
         opener: Opener = no_workers,
         queues: QueueReads | None = None,
+        nodes: NodeReads | None = None,
     ) -> None:
         self.reads = reads or MemoryReads()
         self.progress = MemoryProgress()
         self.ends = MemoryEnds()
         self.services = Services(
             DevelopmentToken(TOKEN, "dev", "someone"), self.reads, self.progress, self.ends, Sessions(opener),
-            {"locks": PARTITIONS, "queues": 1}, b"key", queues=queues,
+            {"locks": PARTITIONS, "queues": 1, "nodes": 1}, b"key", queues=queues, nodes=nodes,
         )  # fmt: skip
         self.schema = schema(dev)
         self.app = ApiApp(GraphQLOverHttp(self.schema, self.services), dev_token=TOKEN if dev else None)
