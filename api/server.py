@@ -58,6 +58,7 @@ from streams.ops.starting import EXIT_CONFIGURATION, run_process, settings_of
 from streams.projections.queues.reads import QueueReads
 from streams.projections.reads import Progress
 from tidelock.client.client import Connecting
+from tidelock.registrar import OwnProcess, RegistrarSettings, registered
 
 COMMAND_S = 15.0
 CONNECT_S = 5.0
@@ -83,9 +84,14 @@ class Node:
         if self.services is not None:
             SESSIONS.set(len(self.services.sessions))
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether it serves."""
+        return self.server is not None and self.server.started and not self._ending
+
     def page(self) -> tuple[str, object]:
         """Return /ready."""
-        ready = self.server is not None and self.server.started and not self._ending
+        ready = self.is_ready
         return (OK if ready else UNAVAILABLE), {"ready": ready}
 
     async def until_asked(self, serving: Coroutine[Any, Any, None]) -> None:
@@ -206,8 +212,10 @@ async def _partitions(ends: KafkaLogEnds, kind: str) -> int:
             await asyncio.sleep(WAIT_S)
 
 
-async def run(settings: ApiSettings, kinds: Sequence[KindSpec] = KINDS) -> int:
-    """Serve `kinds` until SIGTERM or SIGINT; return the exit code."""
+async def run(
+    settings: ApiSettings, kinds: Sequence[KindSpec] = KINDS, own: RegistrarSettings | None = None
+) -> int:
+    """Serve `kinds` until SIGTERM or SIGINT; return the exit code. `own`: how it becomes a node; None: it does not."""
     log = structlog.get_logger("tidelock.api")
     node = Node()
     async with AsyncExitStack() as opened:
@@ -221,6 +229,8 @@ async def run(settings: ApiSettings, kinds: Sequence[KindSpec] = KINDS) -> int:
                 "cannot listen", listen=settings.api_listen, metrics=settings.api_metrics, error=str(error)
             )
             return EXIT_CONFIGURATION
+        me = OwnProcess("api", settings.api_name, settings.api_listen, lambda: node.is_ready)
+        await opened.enter_async_context(registered(me, own))
         await node.until_asked(_serve(settings, kinds, node, listening))
     return 0
 
@@ -272,7 +282,8 @@ def main(kinds: Sequence[KindSpec] = KINDS) -> int:
     if settings is None:
         return EXIT_CONFIGURATION
     configure_logs(settings.log_level, api=settings.api_name)
-    return run_process(run(settings, kinds))
+    own = settings_of("The API's", RegistrarSettings)
+    return EXIT_CONFIGURATION if own is None else run_process(run(settings, kinds, own))
 
 
 if __name__ == "__main__":

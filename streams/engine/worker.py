@@ -55,6 +55,7 @@ from streams.ops.starting import (
     run_process,
     settings_of,
 )
+from tidelock.registrar import OwnProcess, RegistrarSettings, registered
 
 EXIT_TOPICS = 3
 EXIT_SCHEMAS = 4
@@ -75,18 +76,26 @@ class WorkerEnding(Ending):
         self.asked.set()
 
 
-async def run(settings: WorkerSettings, kinds: Sequence[KindSpec] = KINDS) -> int:
-    """Run a worker of `kinds` until SIGTERM or SIGINT, or until its group is lost. Return the exit code."""
+async def run(
+    settings: WorkerSettings, kinds: Sequence[KindSpec] = KINDS, own: RegistrarSettings | None = None
+) -> int:
+    """Run a worker of `kinds` until SIGTERM or SIGINT, or until its group is lost. Return the exit code.
+
+    `own`: how it becomes a node itself, by the plain lane; None: it does not.
+    """
     log = structlog.get_logger("tidelock.worker")
     ending = WorkerEnding(log)
     ending.on_signals()
     async with AsyncExitStack() as opened:
         try:
-            await _start(settings, kinds, opened, ending)
+            roster = await _start(settings, kinds, opened, ending)
         except CannotStart as error:
             log.error(error.event, code=error.code, error=str(error))
             return error.exit_code
         tls = settings.tls_cert is not None
+        me = OwnProcess("worker", settings.worker_name, settings.advertised, lambda: roster.ready)
+        own = None if own is None or settings.tls_cert is not None else own.beginning_at(settings.advertised)
+        await opened.enter_async_context(registered(me, own))
         log.info("started", direct_lane=settings.advertised, tls=tls, metrics=settings.worker_metrics)
         await ending.asked.wait()
         log.info("stopping")
@@ -95,7 +104,7 @@ async def run(settings: WorkerSettings, kinds: Sequence[KindSpec] = KINDS) -> in
 
 async def _start(
     settings: WorkerSettings, kinds: Sequence[KindSpec], opened: AsyncExitStack, ending: WorkerEnding
-) -> None:
+) -> Roster:
     """Open everything, in the reverse of the order in which it is closed again. Raises `CannotStart`."""
     tls = _tls(settings)
     vocabularies = {kind.name: Vocabulary(kind).ready() for kind in kinds}
@@ -117,6 +126,7 @@ async def _start(
     await _listen(settings, roster, tls, opened)
     with _reaching_kafka(settings):
         await _join(settings, roster, tuple(vocabularies), opened, ending)
+    return roster
 
 
 def _roster(settings: WorkerSettings, vocabularies: Mapping[str, Vocabulary], clock: SystemClock) -> Roster:
@@ -278,7 +288,8 @@ def main(kinds: Sequence[KindSpec] = KINDS) -> int:
             "schemas are not fit", code=error.code, error=str(error)
         )
         return EXIT_SCHEMAS
-    return run_process(run(settings, kinds))
+    own = settings_of("The worker's", RegistrarSettings)
+    return EXIT_CONFIGURATION if own is None else run_process(run(settings, kinds, own))
 
 
 if __name__ == "__main__":

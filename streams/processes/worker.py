@@ -57,15 +57,21 @@ from streams.processes.tier.process import TierProcess
 from streams.projections.queues.moving import MovingReads
 from tidelock.client.client import Client
 from tidelock.client.errors import BadArgument, ConnectionLost, TidelockError
+from tidelock.registrar import OwnProcess, RegistrarSettings, registered
 
 EXIT_LOG = 6
 
 
-async def run(settings: ProcessesSettings, kinds: tuple[KindSpec, ...] = KINDS) -> int:
-    """Run until SIGTERM or SIGINT, or until a log cannot be read on. Return the exit code."""
+async def run(
+    settings: ProcessesSettings, kinds: tuple[KindSpec, ...] = KINDS, own: RegistrarSettings | None = None
+) -> int:
+    """Run until SIGTERM or SIGINT, or until a log cannot be read on. Return the exit code.
+
+    `own`: how it becomes a node itself; None: it does not.
+    """
     log, end = structlog.get_logger("tidelock.processes"), Ending()
     end.on_signals()
-    working = asyncio.create_task(_work(settings, kinds, log), name="processes")
+    working = asyncio.create_task(_work(settings, kinds, log, own), name="processes")
     ending = asyncio.create_task(end.asked.wait(), name="end")
     await asyncio.wait((working, ending), return_when=asyncio.FIRST_COMPLETED)
     ending.cancel()
@@ -77,7 +83,12 @@ async def run(settings: ProcessesSettings, kinds: tuple[KindSpec, ...] = KINDS) 
     return 0 if working.cancelled() else working.result()
 
 
-async def _work(settings: ProcessesSettings, kinds: tuple[KindSpec, ...], log: structlog.BoundLogger) -> int:
+async def _work(
+    settings: ProcessesSettings,
+    kinds: tuple[KindSpec, ...],
+    log: structlog.BoundLogger,
+    own: RegistrarSettings | None,
+) -> int:
     at_work = AtWork()
     async with AsyncExitStack() as opened:
         try:
@@ -86,6 +97,9 @@ async def _work(settings: ProcessesSettings, kinds: tuple[KindSpec, ...], log: s
         except (TidelockError, CannotStart) as error:
             log.error("settings are not usable", code=error.code, error=str(error))
             return EXIT_CONFIGURATION
+        name, address = settings.processes_name, settings.processes_metrics
+        me = OwnProcess("processes", name, address, lambda: at_work.tailing)
+        await opened.enter_async_context(registered(me, own))
         store: ReadModels | None = None
         moving: MovingReads | None = None
         if settings.postgres is not None:
@@ -252,7 +266,8 @@ def main(kinds: tuple[KindSpec, ...] = KINDS) -> int:
     if settings is None:
         return EXIT_CONFIGURATION
     configure_logs(settings.log_level, process=settings.processes_name)
-    return run_process(run(settings, kinds))
+    own = settings_of("The process's", RegistrarSettings)
+    return EXIT_CONFIGURATION if own is None else run_process(run(settings, kinds, own))
 
 
 if __name__ == "__main__":

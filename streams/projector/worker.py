@@ -56,6 +56,7 @@ from streams.projector.status import Shown, serve_status
 from streams.projector.telemetry import ProjectorWatch
 from streams.projector.watchdog import LoopGuard, Watchdog
 from streams.read_models import PROJECTIONS
+from tidelock.registrar import OwnProcess, RegistrarSettings, registered
 
 EXIT_LOGS = 3
 EXIT_DATABASE = 4
@@ -92,16 +93,18 @@ async def run(
     settings: ProjectorSettings,
     kinds: Sequence[KindSpec] = KINDS,
     projections: Sequence[Projection] = PROJECTIONS,
+    own: RegistrarSettings | None = None,
 ) -> int:
     """Run a projector of `projections` until SIGTERM or SIGINT, or until it can do no more. Return the exit code.
 
-    `kinds`: those that the projections are of, at least.
+    `kinds`: those that the projections are of, at least. `own`: how it becomes a node itself; None: it does not.
     """
     log = structlog.get_logger("tidelock.projector")
     ending = ProjectorEnding(log)
     ending.on_signals()
     opened = AsyncExitStack()
-    starting = asyncio.create_task(_start(settings, kinds, projections, opened, ending), name="start")
+    work = _start(settings, kinds, projections, opened, ending, own)
+    starting = asyncio.create_task(work, name="start")
     asked = asyncio.create_task(ending.asked.wait(), name="wait for the end")
     try:
         await asyncio.wait((starting, asked), return_when=asyncio.FIRST_COMPLETED)
@@ -136,6 +139,7 @@ async def _start(
     projections: Sequence[Projection],
     opened: AsyncExitStack,
     ending: ProjectorEnding,
+    own: RegistrarSettings | None,
 ) -> None:
     """Open everything, in the reverse of the order in which it is closed again. Raises `CannotStart`."""
     shown = Shown(settings.projector_name)
@@ -160,6 +164,8 @@ async def _start(
     await opened.enter_async_context(_in_group(app, projector, ending))
     dog = Watchdog(projector, ends, lambda: bool(app.rebalancing), settings.projector_stall_s)
     await opened.enter_async_context(_beside("watchdog", _watch(dog, settings.projector_stall_s, ending)))
+    me = OwnProcess("projector", shown.name, settings.projector_metrics, lambda: shown.ready)
+    await opened.enter_async_context(registered(me, own))
     structlog.get_logger("tidelock.projector").info("started", metrics=settings.projector_metrics)
 
 
@@ -295,7 +301,8 @@ def main() -> int:
     if settings is None:
         return EXIT_CONFIGURATION
     configure_logs(settings.log_level, projector=settings.projector_name)
-    return run_process(run(settings))
+    own = settings_of("The projector's", RegistrarSettings)
+    return EXIT_CONFIGURATION if own is None else run_process(run(settings, own=own))
 
 
 if __name__ == "__main__":
