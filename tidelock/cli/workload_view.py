@@ -29,11 +29,11 @@ def workload_view(run: Run) -> RenderableType:
 
 def run_view(
     rates: str, setting: str, errors: Counter[str], percentiles: dict[str, dict[str, float]], proof: Sequence[Line],
-    proof_s: float,
+    proof_s: float, *tables: RenderableType,
 ) -> RenderableType:  # fmt: skip
-    """Return what every workload tells: rates, errors, a table of times in ms, and the proof."""
+    """Return what every workload tells: rates, errors, `tables` of its own, a table of times in ms, and the proof."""
     failed = [Text(f"failed: {count:,} {code}", style="red") for code, count in errors.most_common()]
-    names = next(iter(percentiles.values()))
+    names = next(iter(percentiles.values()), {})
     times = show.table("\nms", "", *names, right=frozenset(names))
     for name, found in percentiles.items():
         times.add_row(name, *(f"{value:,.2f}" for value in found.values()))
@@ -41,7 +41,7 @@ def run_view(
     for line in proof:
         verdict = Text("PASS", style="bold green") if line.ok else Text("FAIL", style="bold red")
         lines.add_row(verdict, line.claim, line.evidence)
-    return Group(Text(rates, style="bold"), Text(setting, style="dim"), *failed, times, lines)
+    return Group(Text(rates, style="bold"), Text(setting, style="dim"), *failed, *tables, times, lines)
 
 
 def as_facts(run: Run) -> dict[str, object]:
