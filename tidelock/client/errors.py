@@ -5,6 +5,7 @@ TidelockError
 │   ├── PayloadTooLarge      enqueue a reference to it instead
 │   ├── BatchTooLarge        more than one command may carry
 │   ├── DeadLetterLoop       a queue cannot be its own dead-letter queue
+│   ├── ParameterUnhashable  no digest tells the parameter of a cached query from others
 │   └── WrongDelivery        a broadcast queue is used as a plain one, or the other way round
 ├── ClientClosed             the client was closed before or meanwhile
 ├── ConnectionLost           no worker can be reached; nothing was decided
@@ -140,6 +141,12 @@ class WrongDelivery(BadArgument):
     """A broadcast queue is read by subscription, any other without."""
 
     code = "WRONG_DELIVERY"
+
+
+class ParameterUnhashable(BadArgument):
+    """A parameter of a cached query has no digest that is the same everywhere. Give plain values, or ignore it."""
+
+    code = "PARAMETER_UNHASHABLE"
 
 
 class ClientClosed(TidelockError):
