@@ -8,6 +8,7 @@ from tidelock.client.caches.cache import Cache
 from tidelock.client.caches.hits import Hits
 from tidelock.client.caches.lost import LostLine
 from tidelock.client.caches.ports import Loaded, Loader, SecondTier, Writer
+from tidelock.client.caches.queries import CachedQuery, cached_query
 from tidelock.client.caches.terms import CacheOptions, CacheUse
 from tidelock.client.caches.warming import Warmed
 from tidelock.client.client import Client, connect
