@@ -85,6 +85,8 @@ def _sweeps(sweeper: SweeperProcess | None) -> dict[str, object]:
         "brake_pulled": state.pulled,
         "mass_failure_looms": state.looms,
         "claims": state.claims,
+        "nodes": state.nodes,
+        "suspected": state.suspected,
         "waits": len(state.waited_for),
         "waited_for": [{"partition": str(where), "code": code} for where, code in state.waited_for[:SHOWN]],
     }

@@ -35,6 +35,8 @@ SWEEP_SECONDS = Histogram(
 UNSWEPT = Gauge("tidelock_sweeps_unswept", "Sessions that ended and are not ended everywhere yet")
 SWEEPS_HELD = Gauge("tidelock_sweeps_held", "Of those: kept by the brake, or while a mass failure looms")
 SWEEPS_WAITED_FOR = Gauge("tidelock_sweeps_waited_for", "Partitions that sweeps wait for")
+NODES_LIVE = Gauge("tidelock_nodes_live", "Nodes with a live session")
+NODES_SUSPECTED = Gauge("tidelock_nodes_suspected", "Of those: silent for half their timeout")
 BRAKE_PULLED = Gauge("tidelock_brake_pulled", "1 while the brake is pulled")
 MASS_FAILURES = Counter("tidelock_mass_failures_total", "Mass failures that the brake was told of")
 TIER_CHANGES = Counter(
@@ -116,6 +118,8 @@ class SweeperWatch(TroubleWatch):
         SWEEPS_HELD.set(state.held)
         SWEEPS_WAITED_FOR.set(len(state.waited_for))
         BRAKE_PULLED.set(state.pulled)
+        NODES_LIVE.set(state.nodes)
+        NODES_SUSPECTED.set(state.suspected)
 
 
 class TierWatch(TroubleWatch):

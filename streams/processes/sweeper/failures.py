@@ -83,6 +83,11 @@ class MassFailures:
         """The brake was configured otherwise than was read so far."""
         self._refused, self.asked = self.asked, None
 
+    @property
+    def suspected(self) -> int:
+        """How many nodes were silent for half their timeout, and have not died, left or had time to speak since."""
+        return sum(until > self._now_ms for until in self._suspects.values())
+
     def holds(self, live: Collection[str]) -> bool:
         """Say whether sessions that ended by silence have to wait."""
         if self.brake.pulled:

@@ -67,6 +67,10 @@ class SweeperState:
     """Sessions are held though the brake is not pulled: a mass failure looms, or not all logs are read yet."""
     claims: int = 0
     """Instances whose session is looked for."""
+    nodes: int = 0
+    """Those with a live session."""
+    suspected: int = 0
+    """Of those: silent for half their timeout when it was last told."""
     waited_for: tuple[tuple[PartitionId, str], ...] = ()
     """Partitions that do not answer, with the code of the trouble."""
 
@@ -157,7 +161,7 @@ class SweeperProcess(Follower):
         pulled = sweeper.failures.brake.pulled
         self.state = SweeperState(
             len(sweeper.sweeps), sweeper.held, pulled, sweeper.holds and not pulled, len(sweeper.claims),
-            tuple(self._troubled.items()),
+            sweeper.nodes, sweeper.failures.suspected, tuple(self._troubled.items()),
         )  # fmt: skip
         self._watch.state(self.state)
 

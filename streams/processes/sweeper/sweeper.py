@@ -148,6 +148,11 @@ class Sweeper:
         return self.sweeps.take(where, limit, self._is_held)
 
     @property
+    def nodes(self) -> int:
+        """How many nodes have a live session."""
+        return len(self._live)
+
+    @property
     def held(self) -> int:
         """How many ended sessions wait for the brake."""
         return sum(map(self._is_held, self.sweeps.waiting))

@@ -48,5 +48,6 @@ async def test_it_names_the_partitions_that_sweeps_wait_for() -> None:
     assert told["tailing"]
     assert told["sweeps"] == {
         "leads": True, "unswept": 1, "held": 0, "brake_pulled": False, "mass_failure_looms": False, "claims": 0,
+        "nodes": 0, "suspected": 0,
         "waits": 1, "waited_for": [{"partition": "locks/0", "code": "LANE_UNAVAILABLE"}],
     }  # fmt: skip
