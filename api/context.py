@@ -12,6 +12,8 @@ from api.loaders import Loaders
 from api.paging import InnerPages, Seal
 from api.payloads import PayloadRoom
 from api.services import Services
+from api.values import ValueRoom
+from streams.projections.caches.reads import CacheReads
 from streams.projections.nodes.reads import NodeReads
 from streams.projections.queues.reads import QueueReads
 
@@ -25,6 +27,7 @@ class Context:
     loaders: Loaders
     payloads: PayloadRoom = field(default_factory=PayloadRoom)
     inner: InnerPages = field(default_factory=InnerPages)
+    values: ValueRoom = field(default_factory=ValueRoom)
 
     @property
     def tenant(self) -> str:
@@ -49,6 +52,13 @@ class Context:
             raise BadArgument("This node of the API knows no nodes. Ask one that does.", code="KIND_UNKNOWN")
         return self.services.nodes
 
+    @property
+    def caches(self) -> CacheReads:
+        """The read models of caches. Raises `BadArgument` where there are none."""
+        if self.services.caches is None:
+            raise BadArgument("This node knows no caches. Ask one that does.", code="KIND_UNKNOWN")
+        return self.services.caches
+
     def seal(self, of: str, *types: type) -> Seal:
         """Return what seals the cursors of one list for whoever asks."""
         return Seal(self.services.page_key, of, self.identity.tenant, types)
@@ -56,11 +66,9 @@ class Context:
 
 def context_of(services: Services, identity: Identity) -> Context:
     """Return the context of one request."""
-    return Context(
-        identity,
-        services,
-        Loaders(services.reads, identity.tenant, services.hot, services.queues, services.nodes),
-    )
+    told = (services.queues, services.nodes, services.caches)
+    loaders = Loaders(services.reads, identity.tenant, services.hot, *told)
+    return Context(identity, services, loaders)
 
 
 Info: TypeAlias = StrawberryInfo[Context, Any]

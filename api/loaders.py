@@ -4,22 +4,28 @@ A loader lives as long as one operation, or forgets after each batch: nothing re
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cached_property, partial
+from typing import TypeVar
 
 from strawberry.dataloader import DataLoader
 
 from api.hot import HotLocks
 from api.node_loads import NodeLoads
+from streams.projections.caches.reads import CacheReads
+from streams.projections.caches.reads import WindowRow as CacheWindowRow
 from streams.projections.locks.reads import LockReads, LockRow, WaiterRow
 from streams.projections.nodes.reads import HistoryPage, NodeReads
 from streams.projections.nodes.values import InstanceChangeRow, NodeChangeRow, NodeRow, ServiceRow
 from streams.projections.queues.reads import BiographyPage, QueueReads, QueueRow, StepRow, WindowRow
 from streams.projections.reads import AsOf
 
+W = TypeVar("W")
 LockKey = tuple[int, str]
 WindowKey = tuple[str, int, int]
-"""(queue, from, to)."""
+"""(queue or cache, from, to)."""
+Windows = Callable[[str, Sequence[str], int, int], Awaitable[Mapping[str, Sequence[W]]]]
+"""Of (tenant, names, from, to)."""
 
 
 class Loaders:
@@ -32,12 +38,14 @@ class Loaders:
         hot: HotLocks | None = None,
         queues: QueueReads | None = None,
         nodes: NodeReads | None = None,
+        caches: CacheReads | None = None,
     ) -> None:
         self._reads = reads
         self._tenant = tenant
         self._hot = hot
         self._queue_reads = queues
         self._of_nodes = NodeLoads(tenant, nodes)
+        self._cache_reads = caches
 
     @cached_property
     def locks(self) -> DataLoader[LockKey, LockRow]:
@@ -94,6 +102,11 @@ class Loaders:
         """What happened to the instances of services."""
         return DataLoader(self._of_nodes.service_histories, cache=False)
 
+    @cached_property
+    def cache_windows(self) -> DataLoader[WindowKey, Sequence[CacheWindowRow]]:
+        """The windows of caches, newest first."""
+        return DataLoader(self._cache_windows, cache=False)
+
     async def _locks(self, keys: list[LockKey]) -> Sequence[LockRow]:
         asked = list(dict.fromkeys(keys))
         found = {} if self._hot is None else await self._from_copies(self._hot, asked)
@@ -131,11 +144,18 @@ class Loaders:
         return [(steps, when) for steps in found]
 
     async def _queue_windows(self, keys: list[WindowKey]) -> Sequence[Sequence[WindowRow]]:
-        spans: dict[tuple[int, int], list[str]] = {}
-        for queue, from_ms, to_ms in dict.fromkeys(keys):
-            spans.setdefault((from_ms, to_ms), []).append(queue)
-        found: dict[tuple[int, int], Mapping[str, Sequence[WindowRow]]] = {}
         assert self._queue_reads is not None, "only rows of queues lead here"
-        for span, queues in spans.items():
-            found[span] = await self._queue_reads.windows(self._tenant, queues, *span)
-        return [found[from_ms, to_ms].get(queue, ()) for queue, from_ms, to_ms in keys]
+        return await self._windows(self._queue_reads.windows, keys)
+
+    async def _cache_windows(self, keys: list[WindowKey]) -> Sequence[Sequence[CacheWindowRow]]:
+        assert self._cache_reads is not None, "only rows of caches lead here"
+        return await self._windows(self._cache_reads.windows, keys)
+
+    async def _windows(self, ask: Windows[W], keys: list[WindowKey]) -> Sequence[Sequence[W]]:
+        spans: dict[tuple[int, int], list[str]] = {}
+        for name, from_ms, to_ms in dict.fromkeys(keys):
+            spans.setdefault((from_ms, to_ms), []).append(name)
+        found: dict[tuple[int, int], Mapping[str, Sequence[W]]] = {}
+        for span, names in spans.items():
+            found[span] = await ask(self._tenant, names, *span)
+        return [found[from_ms, to_ms].get(name, ()) for name, from_ms, to_ms in keys]

@@ -1,11 +1,13 @@
 """Payloads as they are shown: base64, and text where they are text. One answer holds a bounded amount of them."""
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
+from binascii import Error as NoBase64
 from codecs import getincrementaldecoder
 
 import strawberry
 
 from api.errors import BadArgument
+from tidelock.client import errors as client
 
 SHOWN_BYTES = 4_096
 """Of a payload, unless more are asked for."""
@@ -28,7 +30,7 @@ class PayloadRoom:
         return taken
 
 
-@strawberry.type(description="What is in a message.")
+@strawberry.type(description="What is in a message, or the value of a cache's entry.")
 class Payload:
     """A payload, or its beginning."""
 
@@ -36,7 +38,7 @@ class Payload:
     base64: str
     text: str | None = strawberry.field(description="The same, if it is UTF-8.")
     cut: bool = strawberry.field(
-        description="Whether this is the beginning only: ask for more `maxBytes` (up to 131,072), of fewer messages."
+        description="Whether this is the beginning only: ask for more `maxBytes` (up to 131,072), of fewer."
     )
 
 
@@ -55,3 +57,17 @@ def _text(shown: bytes, cut: bool) -> str | None:
         return getincrementaldecoder("utf-8")().decode(shown, final=not cut)
     except UnicodeDecodeError:
         return None
+
+
+def bytes_of(text: str | None, base64: str | None, what: str) -> bytes:
+    """Return what was given, in one way or the other. Raises the client's `BadArgument`: a refusal is data."""
+    if (text is None) == (base64 is None):
+        raise client.BadArgument(f"{what} has either `text` or `base64`. Give one of them.")
+    try:
+        return b64decode(base64 or "", validate=True) if text is None else text.encode()
+    except UnicodeEncodeError as error:
+        raise client.BadArgument("`text` holds what no UTF-8 can express. Give `base64`.") from error
+    except (NoBase64, ValueError) as error:
+        raise client.BadArgument(
+            f"`base64` is none ({error}). Give the standard alphabet, padded."
+        ) from error

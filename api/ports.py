@@ -1,6 +1,6 @@
 """What the API's parts need of the world and of each other, besides read models (`streams.projections.locks.reads`).
 
-Adapters: `storage.kafka.ends`; `api.subscriptions.live`, `api.subscriptions.queues`.
+Adapters: `storage.kafka.ends`; `api.subscriptions.live`, `api.subscriptions.queues`, `api.subscriptions.caches`.
 """
 
 from collections.abc import AsyncGenerator, Collection
@@ -52,3 +52,17 @@ class LiveQueues(Protocol):
 
     def queue_depth(self, tenant: str, queue: str, after: str | None = None) -> AsyncGenerator[Any]:
         """Yield a queue's numbers, then again whenever they changed; with `after`, the changes alone."""
+
+
+class LiveCaches(Protocol):
+    """The same of caches."""
+
+    def invalidations(
+        self,
+        tenant: str,
+        cache: str,
+        entry: str | None = None,
+        only: Collection[Any] | None = None,
+        after: str | None = None,
+    ) -> AsyncGenerator[Any]:
+        """Yield what ends or replaces values and lines of a cache, or of one entry of it."""

@@ -19,6 +19,7 @@ import uvicorn
 
 import tidelock
 from api.app import ApiApp
+from api.composition import live_locks, live_queues, of_caches
 from api.hot import HotLocks
 from api.http import MAX_BODY_BYTES, GraphQLOverHttp
 from api.identity import DevelopmentToken
@@ -30,22 +31,18 @@ from api.sessions import Sessions
 from api.settings import ApiSettings
 from api.subscriptions.app import LiveApp
 from api.subscriptions.hub import Hub
-from api.subscriptions.live import Live
-from api.subscriptions.opening import Followed, followed, log_reader
-from api.subscriptions.queues import LiveQueues
+from api.subscriptions.opening import followed, log_reader
 from api.subscriptions.serving import LiveServer, WebSocketProtocol
 from api.subscriptions.shares import ShareLimits
-from api.subscriptions.streams import KindStreams
 from api.telemetry import SESSIONS
 from storage.kafka.ends import KafkaLogEnds
 from storage.postgres.marks import PostgresLogMarks
-from storage.postgres.pool import Pool, pool
+from storage.postgres.pool import pool
 from storage.postgres.reads import SETTINGS, PostgresLockReads
 from storage.postgres.reads_checkpoints import PostgresStandings
 from storage.postgres.reads_nodes import PostgresNodeReads
 from storage.postgres.reads_progress import PostgresProgress
 from storage.postgres.reads_queues import PostgresQueueReads
-from storage.postgres.stood import PostgresStoodLocks
 from storage.redis.hot import RedisHotStore
 from storage.redis.reader import reader
 from streams.catalog import KINDS
@@ -55,8 +52,6 @@ from streams.ops.addresses import host_port
 from streams.ops.http import OK, UNAVAILABLE, pages, serve
 from streams.ops.logs import configure_logs
 from streams.ops.starting import EXIT_CONFIGURATION, run_process, settings_of
-from streams.projections.queues.reads import QueueReads
-from streams.projections.reads import Progress
 from tidelock.client.client import Connecting
 from tidelock.registrar import OwnProcess, RegistrarSettings, registered
 
@@ -68,6 +63,7 @@ BACKLOG = 2048
 LOCKS = "locks"
 QUEUES = "queues"
 NODES = "nodes"
+CACHES = "caches"
 
 
 class Node:
@@ -155,11 +151,12 @@ async def services_of(
                 partitions=partitions,
                 page_key=key,
                 hot=hot,
-                live=_live_locks(logs[LOCKS], connections),
+                live=live_locks(logs[LOCKS], connections),
                 resources=Resources(tuple(kinds), home, log_reader(settings.kafka), marks),
                 queues=queues,
-                live_queues=None if queues is None else _live_queues(logs[QUEUES], queues, progress),
+                live_queues=None if queues is None else live_queues(logs[QUEUES], queues, progress),
                 nodes=PostgresNodeReads(connections) if NODES in logs else None,
+                **of_caches(logs.get(CACHES), connections, settings.kafka, marks),
                 everywhere=PostgresStandings(connections),
             )
             yield services, [each.hub for each in logs.values()]
@@ -181,14 +178,6 @@ async def _hot(url: str | None, progress: PostgresProgress) -> AsyncIterator[Hot
         yield HotLocks(RedisHotStore(redis), progress)
     finally:
         await redis.aclose()
-
-
-def _live_locks(logs: Followed, connections: Pool) -> Live:
-    return Live(logs.hub, logs.replays, logs.cursors, PostgresStoodLocks(connections))
-
-
-def _live_queues(logs: Followed, reads: QueueReads, progress: Progress) -> LiveQueues:
-    return LiveQueues(KindStreams(logs.hub, logs.replays, logs.cursors), reads, progress)
 
 
 def _connect(workers: list[str], token: str, client_id: str, first_sequence: int) -> Connecting:

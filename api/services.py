@@ -7,9 +7,11 @@ from typing import Any
 from api.errors import BadArgument
 from api.hot import HotLocks
 from api.identity import Authenticator
-from api.ports import LiveLocks, LiveQueues, LogEnds
+from api.ports import LiveCaches, LiveLocks, LiveQueues, LogEnds
 from api.resources import Resources
 from api.sessions import Sessions
+from api.values import LoggedValues
+from streams.projections.caches.reads import CacheReads
 from streams.projections.locks.reads import LockReads
 from streams.projections.nodes.reads import NodeReads
 from streams.projections.queues.reads import QueueReads
@@ -45,6 +47,12 @@ class Services:
     """Read models of queues; None: there are none here."""
     nodes: NodeReads | None = None
     """Read models of nodes; None: there are none here."""
+    caches: CacheReads | None = None
+    """Read models of caches; None: there are none here."""
+    live_caches: LiveCaches | None = None
+    """What subscriptions of caches ask; None: there are none here."""
+    values: LoggedValues | None = None
+    """Values of cache entries, from the log; None: there are none here."""
     everywhere: Standings | None = None
     """How far all kinds' read models are; None: those of locks alone are known."""
 
@@ -55,7 +63,7 @@ class Services:
 
     def stream(self, name: str) -> Callable[..., AsyncGenerator[Any]]:
         """Return what yields the items of a subscription. Raises `BadArgument` if this node does not know the kind."""
-        for live in (self.live, self.live_queues):
+        for live in (self.live, self.live_queues, self.live_caches):
             found: Callable[..., AsyncGenerator[Any]] | None = getattr(live, name, None)
             if found is not None:
                 return found

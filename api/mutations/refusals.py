@@ -6,6 +6,7 @@ from api.types.results import Detail, Refusal
 from api.types.scalars import Position
 from tidelock.client.errors import (
     BadArgument,
+    CacheError,
     InternalError,
     LockError,
     NodeError,
@@ -16,7 +17,7 @@ from tidelock.client.errors import (
     TidelockError,
 )
 
-EXPECTED = (BadArgument, LockError, NodeError, NotAuthorized, QueueError, Rejection, ServiceError)
+EXPECTED = (BadArgument, CacheError, LockError, NodeError, NotAuthorized, QueueError, Rejection, ServiceError)
 
 
 def refusal_of(error: TidelockError) -> Refusal:

@@ -28,6 +28,7 @@ LOCKS = ReadModel("locks", "locks")
 AUDIT = ReadModel("locks", "audit")
 QUEUES = ReadModel("queues", "queues")
 NODES = ReadModel("nodes", "nodes")
+CACHES = ReadModel("caches", "caches")
 
 
 async def not_before(services: Services, position: Position | None, model: ReadModel = LOCKS) -> None:

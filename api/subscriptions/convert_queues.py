@@ -14,7 +14,7 @@ from api.subscriptions.queue_types import (
     QueueEvent,
     QueueEventKind,
 )
-from api.subscriptions.types import Party
+from api.subscriptions.shard_events import common_of, party_of
 from api.types.scalars import Long
 from streams.domain.queues import events as of
 from streams.projections.queues.reads import QueueRow
@@ -22,30 +22,18 @@ from streams.projections.reads import AsOf
 
 SHOWN: Final = 100
 """Messages of one event."""
-MARK: Final = "#"
-"""Between a queue's name and the number of a shard."""
-ASKED: Final = frozenset({"DIRECT", "TOPIC"})
 
 
 def queue_event(change: Change, place: int, cursor: str) -> QueueEvent | None:
     """Return event number `place` of `change` as it is sent."""
-    event, decision = change.events[place], change.decision
+    event = change.events[place]
     kind = KINDS.get(type(event))
     if kind is None:
         return None
-    queue, _, shard = change.name.partition(MARK)
-    common: dict[str, Any] = {
-        "cursor": cursor,
+    queue, common = common_of(change, place, cursor)
+    common |= {
         "kind": kind,
         "queue": queue,
-        "shard": int(shard or 0),
-        "position": change.position,
-        "index": change.first + place,
-        "number": change.number + place,
-        "time_ms": change.time_ms,
-        "lease_ms": change.lease_ms,
-        "command": decision.command,
-        "by": _party(decision) if decision.lane in ASKED else None,
         "subscription": getattr(event, "subscription", ""),
         "count": _count(event),
     }
@@ -105,7 +93,7 @@ def _changed(event: Any, common: dict[str, Any]) -> QueueChangedEvent:
 def _consumer(event: of.ReceiveStarted | of.ReceiveEnded, common: dict[str, Any]) -> ConsumerEvent:
     return ConsumerEvent(
         **common,
-        waiter=_party(event),
+        waiter=party_of(event),
         ticket=Long(event.ticket),
         wait_until_lease_ms=Long(event.wait_until) if isinstance(event, of.ReceiveStarted) else None,
         cause=event.cause if isinstance(event, of.ReceiveEnded) else None,
@@ -117,7 +105,7 @@ def _told(event: Any) -> dict[str, Any]:
     told: dict[str, Any] = {"messages": list(_messages(event, islice(event.messages, SHOWN)))}
     match event:
         case of.MessagesDelivered():
-            told |= {"consumer": _party(event), "incarnation": event.incarnation, "token": event.token}
+            told |= {"consumer": party_of(event), "incarnation": event.incarnation, "token": event.token}
             told |= {"expires_lease_ms": event.expires_at}
         case of.LeasesExtended():
             told |= {"expires_lease_ms": event.expires_at}
@@ -151,12 +139,6 @@ def _messages(event: Any, several: Iterable[Any]) -> Iterable[EventMessage]:
         case _:
             for number in several:
                 yield EventMessage(number=number)
-
-
-def _party(event: Any) -> Party:
-    return Party(
-        principal=event.principal, client=event.client, handle=event.handle, sequence=Long(event.sequence)
-    )
 
 
 def depth_item(queue: str, row: QueueRow | None, as_of: AsOf, cursor: str) -> QueueDepthUpdate:

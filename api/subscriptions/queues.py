@@ -4,9 +4,9 @@ from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
 
 from api.errors import BadArgument
-from api.subscriptions.convert_queues import MARK, queue_event
+from api.subscriptions.convert_queues import queue_event
 from api.subscriptions.depths import Depths
-from api.subscriptions.interest import Interest, OnParts
+from api.subscriptions.interest import Interest
 from api.subscriptions.queue_types import QueueDepthUpdate, QueueEvent, QueueEventKind
 from api.subscriptions.streams import KindStreams
 from streams.projections.queues.reads import QueueReads
@@ -36,7 +36,7 @@ class LiveQueues:
             if (queue is None) == (prefix is None):
                 raise BadArgument("Give either `queue` or `prefix`; an empty prefix means all queues.")
             interest: Interest = (
-                streams.on_prefix(tenant, prefix or "") if queue is None else self._on_queue(tenant, queue)
+                streams.on_prefix(tenant, prefix or "") if queue is None else streams.on_shards(tenant, queue)
             )
             async with aclosing(streams.events(interest, after, queue_event)) as items:
                 async for item in items:
@@ -49,7 +49,7 @@ class LiveQueues:
         """Yield the queue's numbers, then again whenever they changed; with `after`, the changes alone."""
         streams = self._streams
         async with streams.served():
-            interest = self._on_queue(tenant, queue)
+            interest = streams.on_shards(tenant, queue)
             places = None if after is None else await streams.opened(interest, after)
             with self._depths.watched(interest) as feed:
                 turn, cursor = 0, after
@@ -59,10 +59,3 @@ class LiveQueues:
                         continue
                     places, cursor = None, told.item.cursor
                     yield told.item
-
-    def _on_queue(self, tenant: str, queue: str) -> OnParts:
-        """Return the interest in all shards of a queue. Raises `BadArgument`."""
-        if MARK in queue:
-            raise BadArgument(f"A {MARK} marks shards. Give the queue's name alone.")
-        self._streams.on_key(tenant, queue)
-        return OnParts(tenant, queue, MARK, self._streams.hub.partitions)

@@ -6,6 +6,7 @@ from typing import Annotated
 import strawberry
 
 from api.context import Info
+from api.subscriptions.cache_types import CacheInvalidation, InvalidationKind
 from api.subscriptions.queue_types import QueueDepthUpdate, QueueEvent, QueueEventKind
 from api.subscriptions.types import DeadlockBroken, LockEvent, LockUpdate
 
@@ -47,6 +48,17 @@ async def queue_depth(info: Info, queue: str, after: After = None) -> AsyncGener
     return info.context.stream("queue_depth")(info.context.tenant, queue, after)
 
 
+async def invalidations(
+    info: Info,
+    cache: str,
+    entry: str | None = None,
+    only: list[InvalidationKind] | None = None,
+    after: After = None,
+) -> AsyncGenerator[CacheInvalidation]:
+    """Watch a cache."""
+    return info.context.stream("invalidations")(info.context.tenant, cache, entry, only, after)
+
+
 @strawberry.type
 class Subscription:
     """What can be watched. Each item has a `cursor`; an error that ends a stream has one in its extensions."""
@@ -71,4 +83,9 @@ class Subscription:
         resolver=queue_depth,
         description="A queue in numbers, as the read model has it: now, then whenever they changed, at most four times "
         "a second. With `after`: if they changed since.",
+    )
+    invalidations: AsyncGenerator[CacheInvalidation] = strawberry.subscription(
+        resolver=invalidations,
+        description="What ends or replaces values of a cache and lines of its clients, or of one `entry`; `only` these "
+        "kinds, such as CALLED.",
     )

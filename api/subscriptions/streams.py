@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, asynccontextmanager
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import structlog
 
@@ -13,7 +13,7 @@ from api.subscriptions.cursor import CursorCodec, Place, Places
 from api.subscriptions.errors import CursorAhead, LogAway
 from api.subscriptions.follow import Follow, FollowSettings
 from api.subscriptions.hub import Hub
-from api.subscriptions.interest import Interest, OnKey, OnPrefix
+from api.subscriptions.interest import Interest, OnKey, OnParts, OnPrefix
 from api.subscriptions.replay import Replays
 from schemas.codec import SchemaError
 from streams.log.positions import PartitionId, Position
@@ -22,6 +22,8 @@ from streams.wire.keys import MAX_NAME_BYTES, place
 DEFAULT_SETTINGS = FollowSettings()
 BEGUN: Place = (1, 0)
 """The beginning of the log is known."""
+SHARD_MARK: Final = "#"
+"""Between a resource's name and the number of a shard."""
 EventItem: TypeAlias = Callable[[Change, int, str], Any | None]
 """(change, place of the event in it, cursor) -> what is sent; None: nothing."""
 
@@ -63,6 +65,14 @@ class KindStreams:
         if len(prefix) > MAX_NAME_BYTES:
             raise BadArgument(f"`prefix` is longer than {MAX_NAME_BYTES} characters: no name starts so.")
         return OnPrefix(tenant, prefix, self.hub.partitions)
+
+    def on_shards(self, tenant: str, name: str) -> OnParts:
+        """Return the interest in all shards of a resource. Raises `BadArgument`."""
+        if SHARD_MARK in name:
+            what = self.hub.vocabulary.kind.name.removesuffix("s")
+            raise BadArgument(f"A {SHARD_MARK} marks shards. Give the {what}'s name alone.")
+        self.on_key(tenant, name)
+        return OnParts(tenant, name, SHARD_MARK, self.hub.partitions)
 
     async def events(self, interest: Interest, after: str | None, item_of: EventItem) -> AsyncGenerator[Any]:
         """Yield an item for each event that there is one for."""

@@ -1,12 +1,11 @@
 """What a queue, and a message, is made of."""
 
-from base64 import b64decode
-from binascii import Error as NoBase64
 from collections import Counter
 from typing import Any, Final, cast
 
 import strawberry
 
+from api.payloads import bytes_of
 from api.types.queues import Overflow
 from api.types.scalars import DateTime, Long
 from tidelock.client.errors import BadArgument
@@ -111,16 +110,7 @@ class MessageInput:
 
     def payload(self) -> bytes:
         """Return what is in it. Raises `BadArgument`."""
-        if (self.text is None) == (self.base64 is None):
-            raise BadArgument("A message has either `text` or `base64`. Give one of them.")
-        try:
-            if self.text is not None:
-                return self.text.encode()
-            return b64decode(self.base64 or "", validate=True)
-        except UnicodeEncodeError as error:
-            raise BadArgument("`text` holds what no UTF-8 can express. Give `base64`.") from error
-        except (NoBase64, ValueError) as error:
-            raise BadArgument(f"`base64` is none ({error}). Give the standard alphabet, padded.") from error
+        return bytes_of(self.text, self.base64, "A message")
 
     def options(self) -> MessageOptions:
         """Return what else was said, as the client takes it. Raises `BadArgument`."""

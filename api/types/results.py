@@ -29,7 +29,8 @@ class Refusal:
     """An expected answer."""
 
     code: str = strawberry.field(
-        description="Stable: LOCK_BUSY, WAIT_TIMED_OUT, DEADLOCK_VICTIM, NOT_HELD, QUEUE_FULL, RECEIPT_INVALID, ..."
+        description="Stable: LOCK_BUSY, WAIT_TIMED_OUT, DEADLOCK_VICTIM, NOT_HELD, QUEUE_FULL, RECEIPT_INVALID, "
+        "VERSION_CONFLICT, ..."
     )
     message: str = strawberry.field(description="What happened, to what, and the cure.")
     retry_after_ms: int | None

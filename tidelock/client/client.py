@@ -49,6 +49,8 @@ class Answered:
     reply: Any
     position: Position | None
     """The commit that decided it; None if it was answered without one."""
+    attached: tuple[Any, ...] = ()
+    """What the reply only names: messages, values, calls."""
 
 
 _T = TypeVar("_T")
@@ -197,7 +199,7 @@ class Client:
         if isinstance(error, TidelockError):
             error.position = pending.position
             raise error
-        return Answered(reply, pending.position)
+        return Answered(reply, pending.position, tuple(map(pending.decode, pending.payloads)))
 
     def held_for(self, name: str, expires_at: int) -> float:
         """Return for how many seconds a lease of the lock `name` that ends at `expires_at` lasts for certain."""

@@ -128,8 +128,7 @@ async def test_a_cache_is_told_as_it_was(world: World) -> None:
     told.listens("a").listens("b").at(7_000)
     for client in "ab":
         told.asks(c.StopListening(NAME, 0, told.of(client)), client)
-    told._play.tick(told.key)
-    await world.told(told.at(8_000))
+    await world.told(told.ticks().at(8_000))
 
     async def then(at: int | Position) -> tuple[object, ...] | None:
         cache = await world.reads.cache_at("dev", NAME, at)

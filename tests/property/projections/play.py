@@ -151,6 +151,10 @@ class Play(Generic[S]):
         self._book.commit(*self._open)
         self._open, self._spoiled = [], set()
 
+    @property
+    def records(self) -> list[Stored]:
+        return self._book.records
+
     def read(self) -> History[S]:
         reader = CommitReader(self._rules.where, self._rules.words)
         made: History[S] = History(poison=self._poison)

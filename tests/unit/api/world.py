@@ -13,7 +13,9 @@ from api.identity import DevelopmentToken
 from api.schema import Schema, build
 from api.services import Services
 from api.sessions import Opener, Sessions
+from api.values import LoggedValues
 from streams.log.positions import PartitionId, Position
+from streams.projections.caches.reads import CacheReads
 from streams.projections.locks.reads import (
     DeadlockRow,
     HolderRow,
@@ -178,13 +180,16 @@ class World:
         opener: Opener = no_workers,
         queues: QueueReads | None = None,
         nodes: NodeReads | None = None,
+        caches: CacheReads | None = None,
+        values: LoggedValues | None = None,
     ) -> None:
         self.reads = reads or MemoryReads()
         self.progress = MemoryProgress()
         self.ends = MemoryEnds()
         self.services = Services(
             DevelopmentToken(TOKEN, "dev", "someone"), self.reads, self.progress, self.ends, Sessions(opener),
-            {"locks": PARTITIONS, "queues": 1, "nodes": 1}, b"key", queues=queues, nodes=nodes,
+            {"locks": PARTITIONS, "queues": 1, "nodes": 1, "caches": 1}, b"key", queues=queues, nodes=nodes,
+            caches=caches, values=values,
         )  # fmt: skip
         self.schema = schema(dev)
         self.app = ApiApp(GraphQLOverHttp(self.schema, self.services), dev_token=TOKEN if dev else None)

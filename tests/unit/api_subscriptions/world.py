@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from api.errors import ApiError
+from api.subscriptions.caches import LiveCaches
 from api.subscriptions.cursor import CursorCodec
 from api.subscriptions.follow import FollowSettings
 from api.subscriptions.hub import Hub, HubLimits
@@ -257,6 +258,7 @@ class Node:
         )
         self.settings = FollowSettings(ahead_s=0.05)
         self.live_queues: LiveQueues | None = None
+        self.live_caches: LiveCaches | None = None
         self.live = Live(self.hub, self.replays, self.codec, self.projected, self.settings)
         self._tail = Tail(self.hub, self.steered, self._ends, Marks(logs), first_pause_s=0, earlier=earlier)
         self._running: asyncio.Task[None] | None = None

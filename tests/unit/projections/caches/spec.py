@@ -14,6 +14,7 @@ from streams.domain.caches import commands as c
 from streams.domain.caches.settings import CacheSettings
 from streams.domain.caches.state import Cache
 from streams.log.accepted import AcceptedCommit
+from streams.log.ports import Stored
 from tests.property.projections.caches_histories import WHERE, WORDS
 from tests.property.projections.play import Play, Rules
 
@@ -64,6 +65,15 @@ class Told:
     @property
     def commits(self) -> list[AcceptedCommit]:
         return self._play.read().commits
+
+    @property
+    def records(self) -> list[Stored]:
+        return self._play.records
+
+    def ticks(self) -> Told:
+        """What is due is done."""
+        self._play.tick(self.key)
+        return self
 
     def joins(self, *clients: str) -> Told:
         for client in clients:
