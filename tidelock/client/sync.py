@@ -19,6 +19,8 @@ from typing import Any, TypeVar, Unpack, overload
 from streams.catalog import KINDS
 from streams.domain.kind import KindSpec
 from streams.domain.locks.replies import LockState
+from tidelock.client.caches.blocking import Cache
+from tidelock.client.caches.terms import CacheUse
 from tidelock.client.client import Client as AsyncClient
 from tidelock.client.client import connect as async_connect
 from tidelock.client.errors import ClientClosed, LockLost
@@ -133,6 +135,16 @@ class Client:
         """Return the queue `name`: `client.queue("orders").put(b"...")`."""
         queue = self._client.queue(name) if codec is None else self._client.queue(name, codec=codec)
         return Queue(queue, self._loop)
+
+    @overload
+    def cache(self, name: str) -> Cache[bytes]: ...
+
+    @overload
+    def cache(self, name: str, **use: Unpack[CacheUse]) -> Cache[Any]: ...
+
+    def cache(self, name: str, **use: Unpack[CacheUse]) -> Cache[Any]:
+        """Return the cache `name`: `client.cache("prices").get("sku/42")`."""
+        return Cache(self._client.cache(name, **use), self._loop)
 
     @property
     def node(self) -> Presence:

@@ -198,6 +198,15 @@ def test_what_was_written_back_must_be_the_last_local_write() -> None:
     assert case.write("a", first, b"3", local=2).codes == ["LOST_WRITE"]
 
 
+def test_an_owner_that_lost_its_line_may_be_granted_the_same_version_again() -> None:
+    case = Case()
+    version = case.wrote("a", b"1", keep="MODIFIED")
+    case.write("a", version, b"1")
+    case.lost("a", version)
+    case.read("a", version, b"1", grant=case.granted("a", version))
+    assert case.verdict.ok, case.verdict.violations
+
+
 def test_a_lost_line_is_undone_and_the_old_value_is_current_again() -> None:
     case = Case(one_clock=True)
     first = case.wrote("a", b"1", keep="MODIFIED")

@@ -57,6 +57,10 @@ class Access:
 
     # -- shards ----------------------------------------------------------------------------------------------
 
+    def hit_elsewhere(self, entry: str) -> Line | None:
+        """Return what `hit` would, on any thread."""
+        return self.desk_of(entry).hit_elsewhere(entry) if self.desks else None
+
     def desk_of(self, entry: str) -> Desk:
         """Return the shard of an entry, as far as shards are known."""
         return self.desks[shard_of(entry, len(self.desks))]

@@ -93,6 +93,11 @@ class Cache(Administered, Generic[_T]):
         line = self._access.hit(entry)
         return None if line is None else found_here(line)
 
+    def look_elsewhere(self, entry: str) -> Found[_T] | None:
+        """Return what `look` would, on any thread. It may find less: `look` knows the latest of the lease."""
+        line = self._access.hit_elsewhere(entry)
+        return None if line is None else found_here(line)
+
     async def find(self, entry: str) -> Found[_T] | None:
         """Return what `get` would, with its version and how it was found; None: there is none."""
         return self._counted(entry) or await self._reading.read(entry, self._access.terms.loader)

@@ -106,11 +106,15 @@ class _Walk:
     # ── reads, and deletions: they leave what a read would find ─────────────────────────────────────────────────
 
     def _read(self, operation: Operation, begun: _Begun) -> Placed | None:
-        found = self._log.periods(operation.key, operation.entry, operation.version, begun.floor)
-        period = None
-        for period in found:
-            if self._may_see(operation, period, begun) and period.last(operation.value).died > begun.floor:
-                return self._at(operation, period, begun)
+        known = list(self._log.periods(operation.key, operation.entry, operation.version, begun.floor))
+        found = [
+            each
+            for each in known
+            if self._may_see(operation, each, begun) and each.last(operation.value).died > begun.floor
+        ]
+        if found:
+            return self._at(operation, self._granted_in(found, operation), begun)
+        period = known[-1] if known else None
         if operation.kind == "DELETE":
             self._no("LOST_WRITE", operation, f"the entry was there at all times since {_why(begun)}")
         elif period is None and operation.version:
@@ -120,6 +124,12 @@ class _Walk:
         else:
             self._no("STALE_READ", operation, f"{self._over(operation, period)}; {_why(begun)}")
         return None
+
+    def _granted_in(self, periods: list[Period], operation: Operation) -> Period:
+        """Return the period in which the read was answered, if any is: after a loss a version comes again."""
+        place = self._log.granted(operation.key, operation.grant)
+        holds = (each for each in periods if each.born <= place < each.last(operation.value).died)
+        return next(holds, periods[0])
 
     def _may_see(self, operation: Operation, period: Period, begun: _Begun) -> bool:
         """Say whether it may be this value: of a Modified line the owner sees what it wrote last, others nothing."""

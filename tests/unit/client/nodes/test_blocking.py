@@ -1,6 +1,5 @@
 """The blocking twin: the same node and services, from threads."""
 
-import asyncio
 import threading
 from collections.abc import Iterator
 
@@ -8,32 +7,15 @@ import pytest
 
 import tidelock
 from tests.unit.client.nodes.server import KINDS, NodeWorker
+from tests.unit.client.threaded import served
 from tests.unit.client.worker import FakeClock
 from tidelock.client.nodes.instance import Instance
 
 
-class Thread:
-    """A worker on an event loop in a thread of its own."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        threading.Thread(target=self._loop.run_forever, daemon=True).start()
-        self.worker = NodeWorker(FakeClock())
-        self._run(self.worker.start())
-
-    def _run(self, work: object) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(10)  # type: ignore[arg-type]
-
-    def stop(self) -> None:
-        self._run(self.worker.stop())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-
-
 @pytest.fixture
 def worker() -> Iterator[NodeWorker]:
-    thread = Thread()
-    yield thread.worker
-    thread.stop()
+    with served(NodeWorker(FakeClock())) as worker:
+        yield worker
 
 
 @pytest.fixture
