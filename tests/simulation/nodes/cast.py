@@ -13,6 +13,8 @@ from tests.simulation.users import Machine
 from tests.simulation.world import World
 
 MOST_NODES = 4
+CREW_TIMEOUT_S = 1.5
+"""Of those who are to die at once: one alike for all, so that all are suspected before the first one is dead."""
 
 
 class Cast:
@@ -26,6 +28,10 @@ class Cast:
         self.books: dict[PartitionId, NodeBooks] = {}
         self.names = [f"n{i}" for i in range(random.randint(2, MOST_NODES))]
         self.is_calm = False
+        self.kills_a_second = random.choice((0.0, 0.1, 0.3))
+        self.freezes_a_second = random.choice((0.0, 0.1, 0.3))
+        self.flaps = random.random() < 0.1
+        """Whether a node falls silent again and again."""
         self._started = 0
 
     @property
@@ -69,13 +75,20 @@ class Cast:
             self.start_node(name)
         for _ in range(world.random.randint(1, 2)):
             self.start_sweeper()
+        if self.flaps:
+            self.flap()
         self.start_operator()
 
     def start_node(self, name: str, *, stays: bool = False) -> NodeUser:
-        """Start a machine that is the node `name`; its earlier one may still run. `stays`: it does not leave."""
+        """Start a machine that is the node `name`; its earlier one may still run.
+
+        `stays`: it does not leave by itself.
+        """
         world = self.world
         self._started += 1
-        machine = Machine(world, f"{name}.{self._started}", draw_node(world.random, name))
+        machine = Machine(
+            world, f"{name}.{self._started}", draw_node(world.random, name, CREW_TIMEOUT_S if stays else 0.0)
+        )
         home = self.everywhere()[0]
         return world.enter(NodeUser(home, machine, self, stays=stays), 1)
 
@@ -88,6 +101,10 @@ class Cast:
     def start_operator(self) -> None:
         """Start the operator."""
         self.world.enter(Operator(self.everywhere()[0], Machine(self.world, "operator"), self), 1)
+
+    def sweepers_lag(self) -> bool:
+        """Say whether a sweeper may read of a death before it reads of the suspicions of the other nodes."""
+        return any(isinstance(user, Sweeper) and user.lag_s > 0 for user in self.world.users)
 
     def replace_sweeper(self) -> None:
         """A sweeper dies, and another one begins at the start of the logs."""
@@ -105,6 +122,26 @@ class Cast:
             world.loop.later(
                 world.random.choice((0.2, 2.0, 8.0)) * world.random.random(), self.come_back, victim.node
             )
+
+    def freeze_node(self) -> None:
+        """A node falls silent for a while, often for long enough to be dead."""
+        world = self.world
+        alive = [user for user in self.nodes() if user.is_at_work and not user.process.frozen]
+        if alive and not self.is_calm:
+            victim = world.random.choice(alive)
+            world.trace("frozen", victim.name)
+            victim.process.freeze()
+            world.loop.later(6.0 * world.random.random(), victim.process.thaw)
+
+    def flap(self) -> None:
+        """The first node falls silent until it is dead, and comes back, and again."""
+        world, name = self.world, self.names[0]
+        for user in self.nodes():
+            if user.node == name and user.is_at_work and not self.is_calm:
+                user.process.freeze()
+                world.loop.later(user.client.node.node.timeout + 0.5, user.process.thaw)
+        if not self.is_calm:
+            world.loop.later(2.0 + 2.0 * world.random.random(), self.flap)
 
     def come_back(self, name: str) -> None:
         """The node `name` is started again, if that is still wanted."""
@@ -132,6 +169,21 @@ class Cast:
             for session in swept
             for key in endings.left(session)
         ]
+
+    def undiscovered(self) -> list[str]:
+        """Return what is offered for nobody who lives, or what a live node offers and nobody can find."""
+        found = {
+            (key.partition(":")[2], name, session)
+            for books in self.books.values()
+            for key, offers in books.offers.items()
+            for name, session in offers.items()
+        }
+        wrong = [f"{each} is offered" for each in found if each[2] in self.sessions.over]
+        for user in self.nodes():
+            if user.is_at_work and user.session is not None:
+                missing = {(service, user.node, user.session) for service in user.offered} - found
+                wrong += [f"{each} is not offered" for each in missing]
+        return wrong
 
     def forgotten(self) -> list[str]:
         """Return the ended sessions that some partition refuses no longer."""

@@ -124,9 +124,10 @@ class Operator(User):
                 )
                 return
         await asyncio.sleep(4.0)
-        ended = {session for endings in cast.endings.values() for session in endings.refused}
-        if ended.issuperset(lost):
-            cast.fail(f"{lost} died at once and are ended, though the brake is pulled")
+        refused = {session for endings in cast.endings.values() for session in endings.refused}
+        ended = [session for session in lost if session in refused]
+        if len(ended) == len(lost) or (ended and not cast.sweepers_lag()):
+            cast.fail(f"{lost} died at once and {ended} are ended, though that pulled the brake")
 
     def _is_pulled(self) -> bool:
         return any(books.pulled for books in self.cast.books.values())

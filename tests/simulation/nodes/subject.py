@@ -67,7 +67,11 @@ class NodeSubject:
         if not self._directs:
             return []
         faults, cast = partition.world.faults, self.cast
-        return [(faults.r_client_freeze, cast.replace_node), (faults.r_crash, cast.replace_sweeper)]
+        return [
+            (cast.kills_a_second, cast.replace_node),
+            (cast.freezes_a_second, cast.freeze_node),
+            (faults.r_crash, cast.replace_sweeper),
+        ]
 
     def calm(self, partition: "Partition") -> None:
         """See that everything can come to an end."""
@@ -84,6 +88,7 @@ class NodeSubject:
         owed: list[tuple[str, list[Any]]] = [
             ("the sweeper", cast.unswept()),
             ("what is swept", cast.left()),
+            ("discovery", cast.undiscovered()),
             ("who must remember", cast.forgotten()),
         ]
         return [(name, these) for name, these in owed if these]

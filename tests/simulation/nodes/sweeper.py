@@ -98,6 +98,7 @@ class Sweeper(User):
         super().__init__(partition, machine)
         self.cast = cast
         self.given = Given(cast)
+        self.lag_s = self.random.choice((0.0, 0.0, 0.5, 3.0))
         self._lane = CheckedLane(self.client, self.given, cast)
 
     async def _live(self) -> None:
@@ -105,7 +106,7 @@ class Sweeper(User):
         homes = [each for each in self.cast.everywhere() if each.where.kind == "nodes"]
         words = homes[0].vocabulary
         readers = [CommitReader(each.where, words, max_level=2) for each in homes]
-        tail = GivenTail(world.broker, world.random, world.random.choice((0.0, 0.5, 3.0)), PACE_S)
+        tail = GivenTail(world.broker, world.random, self.lag_s, PACE_S)
         tail.given = self.given
         partitions = [each.where for each in self.cast.everywhere()]
         await SweeperProcess(me, words, readers, tail, self._lane, self, partitions).run()

@@ -8,22 +8,24 @@ from tests.simulation.users import Machine, User
 from tidelock.client.errors import TidelockError
 from tidelock.client.nodes.events import NodeEvent
 from tidelock.client.nodes.node import Node
+from tidelock.client.nodes.offer import Offer
 
 if TYPE_CHECKING:
     from tests.simulation.nodes.cast import Cast
     from tests.simulation.partition import Partition
 
 
+SERVICES = ("a", "b")
 MAX_S = 1_000.0
 """Longer than any history."""
 
 
-def draw_node(random: Random, name: str) -> Node:
-    """Return what a program says of the node that it is."""
+def draw_node(random: Random, name: str, timeout_s: float = 0.0) -> Node:
+    """Return what a program says of the node that it is. `timeout_s`: 0: any."""
     return Node(
         name,
         address=f"{name}:1",
-        timeout=random.choice((1.0, 1.5, 3.0)),
+        timeout=timeout_s or random.choice((1.0, 1.5, 3.0)),
         rejoin=random.random() < 0.85,
         take_over=random.random() < 0.7,
     )
@@ -51,6 +53,11 @@ class NodeUser(User):
     def is_at_work(self) -> bool:
         """Whether it is, or is about to be, a node."""
         return not self.is_over and not self.process.dead
+
+    @property
+    def offered(self) -> list[str]:
+        """The services that it offers, as it believes."""
+        return [offer.service for offer in self.client.node.offers if isinstance(offer, Offer)]
 
     @property
     def session(self) -> str | None:
@@ -88,7 +95,10 @@ class NodeUser(User):
             await self.client.close()
 
     def _over(self) -> None:
+        """It works no more: closing gives back what its programs left."""
         self.is_over = True
+        for partition in self.cast.everywhere():
+            partition.judge.trust.revoke(self.name)
 
     async def _stay(self) -> None:
         """Be at work until told to stop; some leave earlier."""
@@ -102,8 +112,9 @@ class NodeUser(User):
     async def _offer(self) -> None:
         """Offer a service, change the offer, withdraw it; the last offer stays when the machine does."""
         random = self.random
+        offers = {name: self.client.service(name).register() for name in SERVICES}
         while not self.stopping:
-            offer = self.client.service(random.choice(("a", "b"))).register()
+            offer = offers[random.choice(SERVICES)]
             try:
                 await offer.open()
                 for _ in range(random.randint(0, 3)):
@@ -122,7 +133,7 @@ class NodeUser(User):
             await asyncio.sleep(0.1 + random.random() ** 2 * self.world.pace_s)
 
     async def _watch(self) -> None:
-        service = self.client.service(self.random.choice(("a", "b")))
+        service = self.client.service(self.random.choice(SERVICES))
         while not self.stopping:
             try:
                 async with asyncio.timeout(1.0):

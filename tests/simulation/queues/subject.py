@@ -77,6 +77,8 @@ class QueueSubject:
         main, other, news = NAMES[:3]
         self.shards = random.randint(1, MAX_SHARDS)
         self.options = {main: _drawn(random), other: _drawn(random)}
+        if not self.alone:  # so long that a node may die meanwhile
+            self.options[main]["lease"] = random.choice((1.0, 8.0))
         self.moves = random.random() < 0.5
         if self.moves:
             self.options[main]["dead_letter_queue"] = other
