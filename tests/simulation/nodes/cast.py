@@ -82,7 +82,7 @@ class Cast:
     def start_node(self, name: str, *, stays: bool = False) -> NodeUser:
         """Start a machine that is the node `name`; its earlier one may still run.
 
-        `stays`: it does not leave by itself.
+        `stays`: it offers services only, and does not leave by itself.
         """
         world = self.world
         self._started += 1

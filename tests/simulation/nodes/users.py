@@ -45,9 +45,8 @@ class NodeUser(User):
         self.stays = stays
         self.is_over = False
         """It has left, or it is retired."""
-        self._hands = [
-            hand(each, machine) for each in self.world.partitions.values() for hand in each.subject.hands
-        ]
+        places = [] if stays else list(self.world.partitions.values())
+        self._hands = [hand(each, machine) for each in places for hand in each.subject.hands]
 
     @property
     def is_at_work(self) -> bool:
