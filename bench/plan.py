@@ -29,15 +29,17 @@ class Plan:
     """Messages in one queue when memory and rate are measured."""
     swept_locks: int
     """Locks of a node that dies."""
+    traced_ios: int
+    """Requests of a trace."""
     say: Callable[[str], None]
     """Told what is being measured."""
 
 
 def full(rounds: int, seconds: float, say: Callable[[str], None]) -> Plan:
     """Return the plan whose numbers may be quoted."""
-    return Plan(rounds, seconds, 20.0, 1.0, 100_000, 10_000, 1_000_000, 10_000, say)
+    return Plan(rounds, seconds, 20.0, 1.0, 100_000, 10_000, 1_000_000, 10_000, 50_000, say)
 
 
 def quick(say: Callable[[str], None]) -> Plan:
     """Return the plan that only shows that everything runs."""
-    return Plan(1, 1.0, 2.0, 0.3, 10_000, 1_000, 110_000, 1_000, say)
+    return Plan(1, 1.0, 2.0, 0.3, 10_000, 1_000, 110_000, 1_000, 3_000, say)

@@ -4,13 +4,13 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from bench.caches import reads, writes
+from bench.caches import reads, trace, writes
 from bench.caches.figures import FIGURES
 from bench.plan import Plan
 from bench.run import Benchmark, main
 from bench.stack import bench_stack
 
-SECTIONS = ("hits", "misses", "strict1", "strict16")
+SECTIONS = ("hits", "misses", "strict1", "strict16", "trace")
 
 
 async def measure(plan: Plan, only: Sequence[str]) -> dict[str, Any]:
@@ -26,6 +26,8 @@ async def measure(plan: Plan, only: Sequence[str]) -> dict[str, Any]:
         for sharers in (1, 16):
             if f"strict{sharers}" in only:
                 results |= await writes.measure(stack, plan, sharers)
+        if "trace" in only:
+            results |= await trace.measure(stack, plan)
     results |= {
         f"invalidate_p50_ms{end}": results[f"strict1_invalid_p50_ms{end}"]
         for end in ("", "_spread")
