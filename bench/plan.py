@@ -30,14 +30,14 @@ class Plan:
     swept_locks: int
     """Locks of a node that dies."""
     traced_ios: int
-    """Requests of a trace."""
+    """Requests of a trace, at the most."""
     say: Callable[[str], None]
     """Told what is being measured."""
 
 
 def full(rounds: int, seconds: float, say: Callable[[str], None]) -> Plan:
     """Return the plan whose numbers may be quoted."""
-    return Plan(rounds, seconds, 20.0, 1.0, 100_000, 10_000, 1_000_000, 10_000, 50_000, say)
+    return Plan(rounds, seconds, 20.0, 1.0, 100_000, 10_000, 1_000_000, 10_000, 120_000, say)
 
 
 def quick(say: Callable[[str], None]) -> Plan:
