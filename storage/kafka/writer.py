@@ -38,7 +38,10 @@ class KafkaLogWriter:
         self._broken: Exception | None = None
 
     async def append(self, record: bytes) -> "asyncio.Future[Appended]":
-        """Queue `record` behind all earlier ones; the future fails with `AppendUnknown`."""
+        """Send `record` behind all earlier ones; the future fails with `AppendUnknown`.
+
+        It has left when this returns: what its owner decides next, for milliseconds perhaps, does not hold it up.
+        """
         if self._broken is not None:
             raise AppendUnknown(f"{name_of(self._at)}: it ended: {self._broken!r}")
         builder = DefaultRecordBatchBuilder(
@@ -47,7 +50,9 @@ class KafkaLogWriter:
         )  # fmt: skip
         self._sequence = (self._sequence + 1) & MAX_SEQUENCE
         builder.append(0, None, key=None, value=record, headers=[])
-        return asyncio.create_task(self._produce(bytes(builder.build())))
+        producing = asyncio.create_task(self._produce(bytes(builder.build())))
+        await asyncio.sleep(0)  # it starts, and writes
+        return producing
 
     async def _produce(self, batch: bytes) -> Appended:
         """Send at once: tasks start in the order in which they were made, and a connection keeps it."""

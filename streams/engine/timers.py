@@ -6,8 +6,8 @@ from streams.engine.draft import CommitDraft, NoRoom, Savepoint
 from streams.log.fold import PartitionState
 from streams.wire.messages import SessionEnded, TimerFailed
 
-MOST = 250
-"""Decisions of this sort in one commit: commands come in between."""
+MOST = 100
+"""Decisions of this sort in one commit, a few milliseconds of them: answers go out and commands come in between."""
 
 
 class TimerIdle(Exception):

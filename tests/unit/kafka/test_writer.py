@@ -1,9 +1,12 @@
 """The log writer without a broker: its sequence numbers, and that the first failure is the last word."""
 
+import asyncio
+import socket
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import uvloop
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.record.default_records import DefaultRecordBatch
@@ -61,3 +64,26 @@ async def test_what_does_not_fit_is_no_unknown_outcome() -> None:
     writing, _ = writer((10, -1, -1))
     with pytest.raises(RecordTooLarge):
         await (await writing.append(b"large"))
+
+
+def test_an_append_has_left_when_its_owner_goes_on_deciding() -> None:
+    class Sender(Client):
+        transport: asyncio.WriteTransport
+
+        async def send(self, node: int, request: Any) -> Any:
+            self.transport.write(b"sent")
+            return await super().send(node, request)
+
+    async def append() -> None:
+        ours, theirs = socket.socketpair()
+        client = Sender([(0, 10, 1)])
+        transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=ours)
+        client.transport = transport
+        appending = await KafkaLogWriter(client, AT, (77, 3)).append(b"r")
+        theirs.setblocking(False)
+        assert theirs.recv(100) == b"sent"
+        await appending
+        transport.close()
+        theirs.close()
+
+    uvloop.run(append())
