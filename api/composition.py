@@ -4,6 +4,7 @@ from typing import Any
 
 from api.subscriptions.caches import LiveCaches
 from api.subscriptions.live import Live
+from api.subscriptions.nodes import LiveNodes
 from api.subscriptions.opening import Followed, log_reader
 from api.subscriptions.queues import LiveQueues
 from api.subscriptions.streams import KindStreams
@@ -11,6 +12,7 @@ from api.values import LoggedValues
 from storage.postgres.marks import PostgresLogMarks
 from storage.postgres.pool import Pool
 from storage.postgres.reads_caches import PostgresCacheReads
+from storage.postgres.reads_nodes import PostgresNodeReads
 from storage.postgres.stood import PostgresStoodLocks
 from streams.projections.queues.reads import QueueReads
 from streams.projections.reads import Progress
@@ -24,6 +26,14 @@ def live_locks(logs: Followed, connections: Pool) -> Live:
 def live_queues(logs: Followed, reads: QueueReads, progress: Progress) -> LiveQueues:
     """Return what subscriptions of queues ask."""
     return LiveQueues(_streams(logs), reads, progress)
+
+
+def of_nodes(logs: Followed | None, connections: Pool) -> dict[str, Any]:
+    """Return what services know of nodes; nothing where this node of the API does not follow them."""
+    if logs is None:
+        return {}
+    reads = PostgresNodeReads(connections)
+    return {"nodes": reads, "live_nodes": LiveNodes(_streams(logs), reads)}
 
 
 def of_caches(

@@ -37,6 +37,24 @@ class LiveLocks(Protocol):
         """Yield deadlocks as they are broken."""
 
 
+class LiveNodes(Protocol):
+    """The same of nodes and services."""
+
+    def node_events(
+        self,
+        tenant: str,
+        name: str | None = None,
+        prefix: str | None = None,
+        only: Collection[Any] | None = None,
+        heartbeats: bool = False,
+        after: str | None = None,
+    ) -> AsyncGenerator[Any]:
+        """Yield what happens to one node, or to all whose names start with `prefix`, the brake among them."""
+
+    def service_instances(self, tenant: str, service: str, after: str | None = None) -> AsyncGenerator[Any]:
+        """Yield a service's instances as they stand, then after each change; with `after`, the changes alone."""
+
+
 class LiveQueues(Protocol):
     """The same of queues."""
 

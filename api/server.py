@@ -19,7 +19,7 @@ import uvicorn
 
 import tidelock
 from api.app import ApiApp
-from api.composition import live_locks, live_queues, of_caches
+from api.composition import live_locks, live_queues, of_caches, of_nodes
 from api.hot import HotLocks
 from api.http import MAX_BODY_BYTES, GraphQLOverHttp
 from api.identity import DevelopmentToken
@@ -40,7 +40,6 @@ from storage.postgres.marks import PostgresLogMarks
 from storage.postgres.pool import pool
 from storage.postgres.reads import SETTINGS, PostgresLockReads
 from storage.postgres.reads_checkpoints import PostgresStandings
-from storage.postgres.reads_nodes import PostgresNodeReads
 from storage.postgres.reads_progress import PostgresProgress
 from storage.postgres.reads_queues import PostgresQueueReads
 from storage.redis.hot import RedisHotStore
@@ -155,8 +154,8 @@ async def services_of(
                 resources=Resources(tuple(kinds), home, log_reader(settings.kafka), marks),
                 queues=queues,
                 live_queues=None if queues is None else live_queues(logs[QUEUES], queues, progress),
-                nodes=PostgresNodeReads(connections) if NODES in logs else None,
                 **of_caches(logs.get(CACHES), connections, settings.kafka, marks),
+                **of_nodes(logs.get(NODES), connections),
                 everywhere=PostgresStandings(connections),
             )
             yield services, [each.hub for each in logs.values()]

@@ -7,7 +7,7 @@ from typing import Any
 from api.errors import BadArgument
 from api.hot import HotLocks
 from api.identity import Authenticator
-from api.ports import LiveCaches, LiveLocks, LiveQueues, LogEnds
+from api.ports import LiveCaches, LiveLocks, LiveNodes, LiveQueues, LogEnds
 from api.resources import Resources
 from api.sessions import Sessions
 from api.values import LoggedValues
@@ -41,6 +41,8 @@ class Services:
     """What subscriptions of locks ask; None: there are none here."""
     live_queues: LiveQueues | None = None
     """The same of queues."""
+    live_nodes: LiveNodes | None = None
+    """The same of nodes and services."""
     resources: Resources | None = None
     """States and histories of any kind; None: there are none here."""
     queues: QueueReads | None = None
@@ -63,7 +65,7 @@ class Services:
 
     def stream(self, name: str) -> Callable[..., AsyncGenerator[Any]]:
         """Return what yields the items of a subscription. Raises `BadArgument` if this node does not know the kind."""
-        for live in (self.live, self.live_queues, self.live_caches):
+        for live in (self.live, self.live_queues, self.live_nodes, self.live_caches):
             found: Callable[..., AsyncGenerator[Any]] | None = getattr(live, name, None)
             if found is not None:
                 return found

@@ -2,10 +2,15 @@
 
 from typing import ClassVar, TypeAlias
 
+from streams.domain.nodes.commands import Heartbeat
+from streams.domain.nodes.heartbeat import Heartbeats
+from streams.domain.nodes.names import SERVICE
 from streams.domain.value import value
 from streams.log.positions import PartitionId
 from streams.log.records import LoggedDecision
 from streams.wire.keys import key_of
+
+HEARTBEATS = frozenset({Heartbeat.__name__, Heartbeats.__name__})
 
 
 @value
@@ -83,4 +88,32 @@ class OnCommand:
         return decision.command == self.command and decision.tenant == self.tenant
 
 
-Interest: TypeAlias = OnKey | OnPrefix | OnParts | OnCommand
+@value
+class OnNodes:
+    """The changes of one node, or of all whose names start alike; with `heartbeats`, those of the tenant too."""
+
+    tenant: str
+    name: str
+    exact: bool
+    heartbeats: bool
+    partitions: tuple[PartitionId, ...]
+    several: ClassVar[bool] = True
+
+    @property
+    def prefix(self) -> str:
+        """With which all of its keys start; so may others. Heartbeats are gathered under any node's."""
+        return "" if self.heartbeats else self.name
+
+    def wants(self, decision: LoggedDecision) -> bool:
+        """Say whether `decision` is of such a node or the brake, or wanted heartbeats."""
+        if decision.tenant != self.tenant:
+            return False
+        if decision.command in HEARTBEATS:
+            return self.heartbeats
+        name = decision.key[len(self.tenant) + 1 :]
+        return (
+            name == self.name if self.exact else name.startswith(self.name) and not name.startswith(SERVICE)
+        )
+
+
+Interest: TypeAlias = OnKey | OnPrefix | OnParts | OnCommand | OnNodes

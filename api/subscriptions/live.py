@@ -1,10 +1,9 @@
 """Live locks: items, each with the cursor that goes on behind it."""
 
-import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 
-from api.errors import ApiError, BadArgument
+from api.errors import BadArgument
 from api.subscriptions.change import Change, Entry
 from api.subscriptions.convert import deadlock_item, event_item, first_item, update_item
 from api.subscriptions.cursor import CursorCodec
@@ -12,17 +11,13 @@ from api.subscriptions.errors import StateLost
 from api.subscriptions.follow import Follow, FollowSettings
 from api.subscriptions.hub import Hub
 from api.subscriptions.interest import Interest, OnCommand, OnKey
+from api.subscriptions.look_ups import LookUps
 from api.subscriptions.replay import Replays
 from api.subscriptions.streams import DEFAULT_SETTINGS, KindStreams
 from api.subscriptions.types import DeadlockBroken, LockEvent, LockUpdate
 from streams.domain.locks.events import LockWaitAborted
 from streams.projections.locks.stood import Stood, StoodAt, StoodLocks, moved
-from streams.projections.reads import ReadsUnavailable, ReadTooSlow
 
-LOOK_UPS = 4
-"""At a time: when everybody comes at once, queries keep the other connections."""
-LOOK_UP_S = 10.0
-"""How long one may wait for its turn to look up."""
 LOCK = "lock"
 ABORT = "AbortWait"
 """The one command that breaks deadlocks."""
@@ -42,7 +37,7 @@ class Live:
         self.hub = hub
         self._streams = KindStreams(hub, replays, codec, settings)
         self._locks = locks
-        self._looking_up = asyncio.Semaphore(LOOK_UPS)
+        self._looking_up = LookUps()
 
     async def lock(self, tenant: str, name: str, after: str | None = None) -> AsyncGenerator[LockUpdate]:
         """Yield the lock as it stands, then after each change; with `after`, the changes alone."""
@@ -103,26 +98,10 @@ class Live:
                             yield deadlock_item(change, event, cursor)
 
     async def _stood(self, interest: OnKey, before: int | None) -> StoodAt:
-        try:
-            async with self._turn():
-                return await self._locks.stood(interest.tenant, interest.name, interest.where, before)
-        except (ReadsUnavailable, ReadTooSlow) as error:
-            raise ApiError(str(error), code=error.code, retry_after_ms=1000) from error
-
-    @asynccontextmanager
-    async def _turn(self) -> AsyncGenerator[None]:
-        """Wait for a turn to look up, not for ever. Raises `ReadsUnavailable`."""
-        try:
-            async with asyncio.timeout(LOOK_UP_S):
-                await self._looking_up.acquire()
-        except TimeoutError:
-            raise ReadsUnavailable(
-                "The read models are slow, and too many wait for them. Try again, or another node."
-            ) from None
-        try:
-            yield
-        finally:
-            self._looking_up.release()
+        locks = self._locks
+        return await self._looking_up.ask(
+            lambda: locks.stood(interest.tenant, interest.name, interest.where, before)
+        )
 
 
 def _moved(change: Change, stood: Stood, cursor: str | None) -> Stood:

@@ -7,6 +7,7 @@ import strawberry
 
 from api.context import Info
 from api.subscriptions.cache_types import CacheInvalidation, InvalidationKind
+from api.subscriptions.node_types import NodeEvent, NodeEventKind, ServiceInstancesUpdate
 from api.subscriptions.queue_types import QueueDepthUpdate, QueueEvent, QueueEventKind
 from api.subscriptions.types import DeadlockBroken, LockEvent, LockUpdate
 
@@ -59,6 +60,26 @@ async def invalidations(
     return info.context.stream("invalidations")(info.context.tenant, cache, entry, only, after)
 
 
+async def node_events(
+    info: Info,
+    name: str | None = None,
+    prefix: str | None = None,
+    only: list[NodeEventKind] | None = None,
+    heartbeats: bool = False,
+    after: After = None,
+) -> AsyncGenerator[NodeEvent]:
+    """Watch nodes."""
+    stream = info.context.stream("node_events")
+    return stream(info.context.tenant, name, prefix, only, heartbeats, after)
+
+
+async def service_instances(
+    info: Info, service: str, after: After = None
+) -> AsyncGenerator[ServiceInstancesUpdate]:
+    """Watch a service."""
+    return info.context.stream("service_instances")(info.context.tenant, service, after)
+
+
 @strawberry.type
 class Subscription:
     """What can be watched. Each item has a `cursor`; an error that ends a stream has one in its extensions."""
@@ -88,4 +109,15 @@ class Subscription:
         resolver=invalidations,
         description="What ends or replaces values of a cache and lines of its clients, or of one `entry`; `only` these "
         "kinds, such as CALLED.",
+    )
+    node_events: AsyncGenerator[NodeEvent] = strawberry.subscription(
+        resolver=node_events,
+        description="What happens to one node, or to all whose names start with `prefix`: an empty one means all, and "
+        "the brake. `only` these kinds, such as DIED; with `heartbeats`, HEARD too, which alone tells that a suspicion "
+        "is over.",
+    )
+    service_instances: AsyncGenerator[ServiceInstancesUpdate] = strawberry.subscription(
+        resolver=service_instances,
+        description="A service's instances as they stand, then after each decision that changed them; with `after`, "
+        "the changes alone.",
     )

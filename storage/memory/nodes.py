@@ -7,9 +7,11 @@ from typing import Any
 from storage.memory.projections import MemoryProjectionStore
 from storage.memory.reads import MemoryReads, by_then
 from streams.domain.nodes.names import node_of
+from streams.log.positions import PartitionId, Position
 from streams.projections.nodes import rows as rows_of
 from streams.projections.nodes.projections import AUDIT, NODES
 from streams.projections.nodes.reads import HistoryPage, NodeFilter, ServiceFilter
+from streams.projections.nodes.stood import ServiceStood, standing_of
 from streams.projections.nodes.tables import (
     BRAKE_HISTORY,
     BRAKE_STATE,
@@ -109,6 +111,17 @@ class MemoryNodeReads(MemoryReads):
         told = ("part", "what", "cause", "why", "spell", "keyframe", *_INSTANCE)
         changes = [rows_of.instance_change_of((*_picked(row, told), None, None)) for row in rows]
         return rows_of.service_then(name, changes, when)
+
+    async def service_stood(
+        self, tenant: str, name: str, where: PartitionId, before: int | None
+    ) -> ServiceStood:
+        """Return the service as far as it is projected; with `before`, no further than before that offset."""
+        stands = {stand.partition: stand for stand in (await self._as_of()).stands}
+        stand = stands.get(where.partition)
+        known = 0 if stand is None else stand.next_offset
+        at = known if before is None else min(known, before)
+        row = await self.service_at(tenant, name, Position(where, at - 1))
+        return ServiceStood(at, 0 if stand is None else stand.time_ms, standing_of(row))
 
     async def service_histories(
         self, tenant: str, wanted: Sequence[HistoryPage]

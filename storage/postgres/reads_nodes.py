@@ -10,9 +10,10 @@ from storage.postgres import reads_nodes_sql as sql
 from storage.postgres.asking import MAX_LONG, Asking, above
 from storage.postgres.pool import Pool
 from storage.postgres.reads_audit import audit_page
-from streams.log.positions import Position
+from streams.log.positions import PartitionId, Position
 from streams.projections.nodes import rows as rows_of
 from streams.projections.nodes.reads import HistoryPage, NodeFilter, ServiceFilter
+from streams.projections.nodes.stood import ServiceStood, standing_of
 from streams.projections.nodes.values import (
     KIND,
     BrakeChangeRow,
@@ -105,6 +106,19 @@ class PostgresNodeReads:
         rows, when = await self._asking.listed(statement, NODES, given)
         changes = [rows_of.instance_change_of((*row[:-1], None, None)) for row in rows]
         return rows_of.service_then(name, changes, AsOf(when.stands, at))
+
+    async def service_stood(
+        self, tenant: str, name: str, where: PartitionId, before: int | None
+    ) -> ServiceStood:
+        """Return the service as far as it is projected; with `before`, no further than before that offset."""
+        last = MAX_LONG if before is None else before - 1
+        given = {"tenant": tenant, "service": name, "partition": where.partition, "at": last}
+        rows, when = await self._asking.listed(sql.SERVICE_AT_OFFSET, NODES, given)
+        changes = [rows_of.instance_change_of((*row[:-1], None, None)) for row in rows]
+        stand = next((one for one in when.stands if one.partition == where.partition), None)
+        known, time_ms = (0, 0) if stand is None else (stand.next_offset, stand.time_ms)
+        at = known if before is None else min(known, before)
+        return ServiceStood(at, time_ms, standing_of(rows_of.service_then(name, changes, when)))
 
     async def service_histories(
         self, tenant: str, wanted: Sequence[HistoryPage]

@@ -9,6 +9,8 @@ from typing import Protocol
 from streams.domain.nodes.commands import Health
 from streams.domain.nodes.replies import NodeStatus
 from streams.domain.value import value
+from streams.log.positions import PartitionId
+from streams.projections.nodes.stood import ServiceStood
 from streams.projections.nodes.values import (
     BrakeChangeRow,
     BrakeRow,
@@ -95,6 +97,11 @@ class NodeReads(Protocol):
 
     async def service_at(self, tenant: str, name: str, at: Moment) -> ServiceRow | None:
         """Return the service as it was, with its instances; None: it had none. `at` must be projected."""
+
+    async def service_stood(
+        self, tenant: str, name: str, where: PartitionId, before: int | None
+    ) -> ServiceStood:
+        """See `streams.projections.nodes.stood.StoodServices`."""
 
     async def service_histories(
         self, tenant: str, wanted: Sequence[HistoryPage]

@@ -276,6 +276,16 @@ async def test_a_service_as_of_a_position_or_a_time(world: World) -> None:
     assert await world.reads.service_at("acme", "pay", 9_999) is None
 
 
+async def test_a_service_stands_as_far_as_is_projected_or_was_asked_for(world: World) -> None:
+    await world.told(*OFFERS)
+    for before, next_offset, names in ((None, 6, ["i3"]), (9, 6, ["i3"]), (4, 4, ["i1", "i2"]), (2, 2, None)):
+        stood = await world.reads.service_stood("dev", "pay", WHERE, before)
+        there = None if stood.standing is None else sorted(stood.standing.instances)
+        assert (stood.next_offset, there) == (next_offset, names)
+    nothing = await world.reads.service_stood("dev", "none", OTHER, None)
+    assert (nothing.next_offset, nothing.standing) == (0, None)
+
+
 async def test_a_service_with_a_long_past_is_found_by_keyframes(world: World) -> None:
     """At every position there is what a naive account has."""
     moments, account, there = [], [], dict[str, int]()

@@ -26,7 +26,7 @@ def app_of(node: Node, limits: SocketLimits | None = None, shares: ShareLimits =
     services = Services(
         authenticator=DevelopmentToken(TOKEN, TENANT, "app"), reads=nothing, progress=nothing, log_ends=nothing,
         sessions=nothing, partitions={"locks": len(node.logs.wheres)}, page_key=b"", live=node.live,
-        live_queues=node.live_queues, live_caches=node.live_caches,
+        live_queues=node.live_queues, live_nodes=node.live_nodes, live_caches=node.live_caches,
     )  # fmt: skip
     schema = build(introspection=True)
     http = GraphQLOverHttp(schema, services)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from api.subscriptions.depths import Depths
 from api.subscriptions.queues import LiveQueues
 from api.subscriptions.streams import KindStreams
-from storage.memory.projections import MemoryProjectionStore
 from storage.memory.queues import MemoryQueueReads
 from streams.domain.arguments import shard_name
 from streams.domain.queues.commands import (
@@ -21,10 +19,10 @@ from streams.domain.queues.commands import (
 )
 from streams.domain.queues.kind import QUEUES
 from streams.domain.queues.settings import QueueRoute
-from streams.log.accepted import CommitReader
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
 from streams.projections.queues.projections import QUEUES as MODEL
+from tests.unit.api_subscriptions.model import ReadModel
 from tests.unit.api_subscriptions.world import TENANT, Logs, Node
 from tidelock.client.queues.terms import DEFAULTS
 
@@ -59,35 +57,12 @@ class QueueLogs(Logs):
         return self.where(shard_name(queue, shard))
 
 
-class Model:
-    """The read model of all partitions, as far as `project` got; it says so to whoever waits."""
+class Model(ReadModel):
+    """The read model of queues."""
 
     def __init__(self, logs: QueueLogs) -> None:
-        self._logs = logs
-        self.store = MemoryProjectionStore()
+        super().__init__(logs, MODEL)
         self.reads = Reads(self.store)
-        self._readers = {where: CommitReader(where, WORDS) for where in logs.wheres}
-        self._folds = {where: MODEL.fold(where, WORDS) for where in logs.wheres}
-        self._moved = asyncio.Event()
-
-    async def project(self) -> None:
-        """Take in everything that there is."""
-        for where, reader in self._readers.items():
-            for stored in self._logs.topics[where].records[reader.next_offset :]:
-                before = reader.checkpoint
-                commit = reader.read(stored)
-                fold = self._folds[where]
-                if commit is not None:
-                    fold.commit(commit)
-                await self.store.write(MODEL, where, before, reader.checkpoint, fold.take())
-        moved, self._moved = self._moved, asyncio.Event()
-        moved.set()
-
-    async def reach(self, projection: str, where: PartitionId, next_offset: int, within_s: float) -> bool:
-        assert projection == MODEL.name
-        while self._readers[where].next_offset < next_offset:
-            await self._moved.wait()
-        return True
 
 
 class Reads(MemoryQueueReads):

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from api.errors import ApiError
-from api.subscriptions import live, replay
+from api.subscriptions import look_ups, replay
 from api.subscriptions.follow import ROW
 from api.subscriptions.hub import HubLimits
 from api.subscriptions.types import DeadlockBroken, LockEvent, LockUpdate
@@ -174,9 +174,9 @@ async def test_who_waits_for_a_read_model_that_hangs_is_told_so(
         await hanging.wait()
         return StoodAt(0, 0, NOBODY)
 
-    monkeypatch.setattr(live, "LOOK_UP_S", 0.01)
+    monkeypatch.setattr(look_ups, "WAIT_S", 0.01)
     monkeypatch.setattr(node.projected, "stood", hang)
-    watchers = [Watcher().watch(node.live.lock(TENANT, "a", None)) for _ in range(live.LOOK_UPS)]
+    watchers = [Watcher().watch(node.live.lock(TENANT, "a", None)) for _ in range(look_ups.AT_A_TIME)]
     for one in watchers:
         one.allow(1)
     await settle()

@@ -14,6 +14,7 @@ from api.subscriptions.cursor import CursorCodec
 from api.subscriptions.follow import FollowSettings
 from api.subscriptions.hub import Hub, HubLimits
 from api.subscriptions.live import Live
+from api.subscriptions.nodes import LiveNodes
 from api.subscriptions.queues import LiveQueues
 from api.subscriptions.replay import Replays
 from api.subscriptions.subscriber import QueueLimits
@@ -115,7 +116,7 @@ class Logs:
             key = f"{tenant}/{name}"
             before = self.locks.get(key) or decider.initial(key)
             context = Context(offset, 0, self.numbers[where] + 1)
-            decided = decider.decide(command, Requester("app", client, "1", self.sequence), before, context)
+            decided = decider.decide(command, self.who(client), before, context)
             after = before
             for event in decided.events:
                 after = decider.evolve(after, event)
@@ -134,6 +135,10 @@ class Logs:
             )  # fmt: skip
         head = self.heads[where]
         self._write(where, Commit(OWNER, head.head, head.n + 1, offset, offset, 1, None, tuple(decisions)))
+
+    def who(self, client: str) -> Requester:
+        """Whom decisions are made for."""
+        return Requester("app", client, "1", self.sequence)
 
     def _name(self, command: Any) -> str:
         return command if isinstance(command, str) else self.spec.key_of(command)
@@ -259,6 +264,7 @@ class Node:
         self.settings = FollowSettings(ahead_s=0.05)
         self.live_queues: LiveQueues | None = None
         self.live_caches: LiveCaches | None = None
+        self.live_nodes: LiveNodes | None = None
         self.live = Live(self.hub, self.replays, self.codec, self.projected, self.settings)
         self._tail = Tail(self.hub, self.steered, self._ends, Marks(logs), first_pause_s=0, earlier=earlier)
         self._running: asyncio.Task[None] | None = None
