@@ -30,8 +30,6 @@ REPORT_S: Final = 1.0
 FIRST_PAUSE_S: Final = 0.5
 LAST_PAUSE_S: Final = 30.0
 CONNECT_S: Final = 10.0
-END_S: Final = 2.0
-"""How long the end of the process may wait for its deregistration."""
 CORE: Final = 100
 """Load is percent of a processor that the process used since it was last asked; capacity: one processor."""
 REGISTERED: Final = Gauge(
@@ -83,6 +81,8 @@ class OwnProcess:
     """Where it serves, else where it shows its status."""
     is_ready: Callable[[], bool]
     """As its /ready says; asked on the event loop."""
+    end_s: float = 2.0
+    """How long its end may wait for its deregistration."""
 
     @property
     def node(self) -> str:
@@ -120,7 +120,7 @@ async def registered(process: OwnProcess, settings: RegistrarSettings | None) ->
         yield
     finally:
         task.cancel()
-        done, _ = await asyncio.wait([task], timeout=END_S)
+        done, _ = await asyncio.wait([task], timeout=process.end_s)
         if not done:
             task.cancel()
 

@@ -60,6 +60,8 @@ from tidelock.registrar import OwnProcess, RegistrarSettings, registered
 EXIT_TOPICS = 3
 EXIT_SCHEMAS = 4
 EXIT_GROUP = 5
+LEAVE_S = 0.3
+"""How long handing over waits for the worker's own deregistration as a node."""
 
 
 class WorkerEnding(Ending):
@@ -93,7 +95,8 @@ async def run(
             log.error(error.event, code=error.code, error=str(error))
             return error.exit_code
         tls = settings.tls_cert is not None
-        me = OwnProcess("worker", settings.worker_name, settings.advertised, lambda: roster.ready)
+        name, address = settings.worker_name, settings.advertised
+        me = OwnProcess("worker", name, address, lambda: roster.ready, LEAVE_S)
         own = None if own is None or settings.tls_cert is not None else own.beginning_at(settings.advertised)
         await opened.enter_async_context(registered(me, own))
         log.info("started", direct_lane=settings.advertised, tls=tls, metrics=settings.worker_metrics)

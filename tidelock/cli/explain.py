@@ -1,4 +1,4 @@
-"""`tidelock explain`: the story that led to a lock's state, sentence by sentence, each with its position."""
+"""`tidelock explain`: the story that led to a lock's state, or to a node's end, each sentence with its position."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,15 +9,27 @@ import typer
 from streams.replay.locks.story import Section, story
 from tidelock.cli import options, show
 from tidelock.cli.discovery import find
+from tidelock.cli.exits import WrongUse
+from tidelock.cli.explain_node import explain_node
+from tidelock.cli.kinds import kinds_named
 from tidelock.cli.proof_view import show_proof
 from tidelock.cli.rewind import lock_name, rewound_lock
 from tidelock.cli.rewind_view import again, headline, rewound_facts
+from tidelock.cli.rewinding import checked_tenant
 from tidelock.cli.when import Calendar
 
 
 def explain(
-    what: options.What,
-    name: options.OldName,
+    context: typer.Context,
+    what: Annotated[str, typer.Argument(help="What it is: lock, or node.", metavar="lock|node")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="Its name, such as orders/42; of a node also one of its sessions.",
+            metavar="NAME",
+            callback=options.text,
+        ),
+    ],
     at: Annotated[
         str, typer.Option("--at", help=f"{options.AT_HELP} Default: now.", metavar="TIME|POSITION")
     ] = "",
@@ -26,13 +38,20 @@ def explain(
     home: options.Home = options.HOME,
     json: options.AsJson = False,
 ) -> None:
-    """Tell why a lock stands, or stood, as it does: who asked, who was ahead, how it came free, who was refused.
+    """Tell why a lock stands as it does: who asked, who was ahead, how it came free; or why a node's session ended.
 
-    From the partition's log alone; each sentence with the time and the position of the record that proves it
+    Of a lock also who was refused; of a node the evidence, and what went with its latest session that ended in every
+    kind. From the logs alone; each sentence with the time and the position of the record that proves it
     (`tidelock log tail --from POSITION` shows that record).
 
-    Example: [green]tidelock explain lock orders/42 --at -5m[/]
+    Example: [green]tidelock explain lock orders/42 --at -5m[/], [green]tidelock explain node worker-7[/]
     """
+    if what in {"node", "nodes"}:
+        if at:
+            raise WrongUse("Of a node, name the session instead of a time: tidelock explain node NAME:TOKEN.")
+        kafka, tenant = find(home).need_kafka(), checked_tenant(tenant)
+        explain_node(kafka, kinds_named(context, ""), tenant, name, Calendar.now(utc), json=json)
+        return
     options.check_what(what)
     calendar, lock = Calendar.now(utc), lock_name(tenant, name)
     target = calendar.target(at)

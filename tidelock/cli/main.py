@@ -65,7 +65,7 @@ defer(
     app,
     "explain",
     "tidelock.cli.explain:explain",
-    "Tell why a lock stands, or stood, as it does: who asked, who was ahead, how it came free, who was refused.",
+    "Tell why a lock stands as it does: who asked, who was ahead, how it came free; or why a node's session ended.",
 )
 defer(
     app,

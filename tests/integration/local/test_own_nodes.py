@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
 import tidelock
-from streams.domain.nodes.commands import InspectNode
+from streams.domain.nodes.commands import EvictNode, InspectNode
 from streams.domain.nodes.replies import NodeState
 from tidelock.client.client import Client
 from tidelock.local.stack import LocalStack
@@ -96,6 +100,36 @@ async def test_one_that_is_killed_comes_back_as_itself(stack: LocalStack, client
     after = await node(client, "api-0")
     assert after is not None and after.last is not None
     assert after.last.cause in ("REPLACED", "SILENT")
+
+
+async def test_why_its_session_ended_is_told_through_all_kinds(stack: LocalStack, client: Client) -> None:
+    before = await node(client, "processes-0")
+    assert before is not None
+    await client.command("nodes", EvictNode("processes-0", "", "a test"))
+
+    async def is_swept() -> bool:
+        state = await node(client, "processes-0")
+        return state is not None and before.session not in {each.session for each in state.unswept}
+
+    await until(is_swept)
+    told = await explained(stack, before.session)
+    assert (told["session"], told["over"]) == (before.session, True)
+    assert any("was evicted, by dev (a test); EVICTED" in line["text"] for line in told["story"])
+    assert any("is swept" in line["text"] for line in told["story"])
+    causes = {one["cause"] for one in told["lost"]}
+    assert len(causes) == 1 and causes.pop().startswith("EVICTED ")
+    lost = [each["name"] for one in told["lost"] for each in one["first"]]
+    assert lost == ["service:tidelock-processes"]
+
+
+async def explained(stack: LocalStack, name: str) -> Any:
+    run = "from tidelock.cli.main import main; main()"
+    home = str(stack.settings.home)
+    words = ("explain", "node", name, "--home", home, "--json")
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", run, *words, stdout=PIPE)
+    out, _ = await process.communicate()
+    assert process.returncode == 0
+    return json.loads(out)
 
 
 async def test_one_that_ends_leaves_at_once(stack: LocalStack, client: Client) -> None:

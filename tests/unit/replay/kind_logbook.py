@@ -34,7 +34,7 @@ class KindBook(Logbook):
         return self
 
     def did(
-        self, name: str, *events: Any, reply: Any = None, client: str = "a", command: str = "Any",
+        self, name: str, *events: Any, reply: Any = None, client: str = "a", command: str = "",
         at: int | None = None, principal: str = "app", session: str | None = None, waiting: bool = False,
         deadline_ms: int = FAR_MS, tenant: str = "dev",
     ) -> Self:  # fmt: skip
@@ -46,7 +46,7 @@ class KindBook(Logbook):
         hashed = f"{client}{self._sequence}".encode() if client else b""
         self.number += len(events)
         made = LoggedDecision(
-            lane, principal if client else "", meta, hashed, command if client else "Tick",
+            lane, principal if client else "", meta, hashed, command or ("Any" if client else "Tick"),
             f"{tenant}/{name}" if name else "", waiting, tuple(map(self.words.encode_event, events)), answer,
         )  # fmt: skip
         self._lease_ms = self._lease_ms if at is None else at

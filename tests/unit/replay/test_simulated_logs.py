@@ -7,6 +7,8 @@ Only CHAIN_BROKEN may come up, very rarely: the histories' strangers forge commi
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterable
+from types import ModuleType
 
 import pytest
 
@@ -18,16 +20,18 @@ from streams.replay.moment import AtEnd, Walk
 from streams.replay.sources import SourceCheck
 from streams.replay.verify import Verification
 from tests.simulation import history
+from tests.simulation.caches import history as caches
+from tests.simulation.history import Result
 from tests.simulation.locks.subject import WHERE
+from tests.simulation.together import history as together
 from tests.simulation.world import World
 
 SEEDS = range(40)
 NEWEST_LEVEL = 2
 
 
-@pytest.fixture(scope="module")
-def worlds() -> list[World]:
-    """Sound histories, with the logs they left."""
+def _worlds(run: Callable[[int], Result], seeds: Iterable[int]) -> list[World]:
+    """Return sound histories, with the logs they left."""
     kept: list[World] = []
 
     class Watched(World):
@@ -37,9 +41,14 @@ def worlds() -> list[World]:
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(history, "World", Watched)
-        for seed in SEEDS:
-            assert history.run(seed).violations == []
+        for seed in seeds:
+            assert run(seed).violations == []
     return kept
+
+
+@pytest.fixture(scope="module")
+def worlds() -> list[World]:
+    return _worlds(history.run, SEEDS)
 
 
 @pytest.mark.simulation
@@ -57,6 +66,23 @@ def test_sound_histories_leave_sound_logs(worlds: list[World]) -> None:
         check.finish()
         codes += report.codes
         decisions += report.decisions
+    assert decisions > 1000
+    assert codes.keys() <= {"CHAIN_BROKEN"}
+    assert codes.total() <= 1
+
+
+@pytest.mark.simulation
+@pytest.mark.parametrize("histories", [together, caches], ids=["nodes, locks and queues", "caches"])
+def test_histories_of_other_kinds_leave_sound_logs(histories: ModuleType) -> None:
+    decisions, codes = 0, Counter[str]()
+    for world in _worlds(histories.run, range(4)):
+        for where, partition in world.partitions.items():
+            walk = Verification(where, partition.vocabulary, NEWEST_LEVEL)
+            for stored in partition.log.records:
+                walk.record(stored)
+            report = walk.finish()
+            decisions += report.decisions
+            codes += report.codes
     assert decisions > 1000
     assert codes.keys() <= {"CHAIN_BROKEN"}
     assert codes.total() <= 1
