@@ -1,8 +1,6 @@
 """A circuit breaker an instance: after failures in a row it gets no calls for a while, then one that tells.
 
-After Nygard, "Release It!" (2007). Ours, because none on PyPI fits: purgatory 3.0 counts by the wall clock and lets
-every caller through at once when the pause is over, pybreaker 1.4 knows asyncio only through Tornado, circuitbreaker
-2.1 takes no clock, aiobreaker is not kept (2021). And a picker asks of many circuits how they are without a call.
+After Nygard, "Release It!" (2007). Why ours: docs/adr/0026-circuits-and-budgets-of-our-own.md.
 """
 
 from dataclasses import dataclass
