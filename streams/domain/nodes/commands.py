@@ -149,7 +149,8 @@ class SweepDone:
     partitions: int
     """How many of all kinds were told."""
     counts: tuple[SweptCount, ...]
-    """What was ended there; up to 16."""
+    """What was ended there, as far as the sweeper knows; up to 16. Ours knows nothing, as keys let go after it was
+    answered: `tidelock explain node` counts from the logs."""
 
 
 @value
