@@ -123,7 +123,9 @@ class ShakyWorld:
         for cache in caches:
             (desk,) = cache._access.desks
             for line in desk.lines.by_entry.values():
-                known = state.entries[line.entry].lines[desk.listener.attachment]
+                assert line.entry in state.entries
+                known = state.entries[line.entry].lines.get(desk.listener.attachment)
+                assert known is not None
                 assert (known.token, known.state) == (line.token, line.state)
 
     def _verdict(self) -> Verdict:

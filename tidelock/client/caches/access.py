@@ -74,7 +74,7 @@ class Access:
 
     async def found(self) -> tuple[Desk, ...]:
         """Return the shards that there are. Of several callers one looks. Raises `CacheUnknown`."""
-        if not self._known:
+        while not self._known:
             if self._finding is None:
                 loop = asyncio.get_running_loop()
                 self._finding = loop.create_task(self._find(), name="tidelock-cache-shards")

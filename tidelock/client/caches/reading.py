@@ -36,15 +36,19 @@ class Reading:
         """
         access = self._access
         desk = await access.desk(entry)
-        access.hits.misses += 1
         if (going := access.reading.get(entry)) is not None:
             await going.wait()
+        missed = False
         for _ in range(ATTEMPTS):
             if exact:
                 await self._write_back(desk, entry)
             line = desk.hit(entry)
             if line is not None and not (exact and line.changed is not None):
+                access.hits.hits += not missed
                 return found_here(line)
+            access.hits.misses += not missed
+            access.hits.expiries += not missed and _is_stale(desk, entry)
+            missed = True
             found = await self._read_first(desk, entry, loader, exact=exact)
             if not isinstance(found, Again):
                 return found
@@ -154,6 +158,12 @@ class Reading:
             desk.disown(entry, token)
         elif line.state == "MODIFIED" and desk.hit(entry) is None:
             await desk.written_back(line, "EXCLUSIVE")
+
+
+def _is_stale(desk: Desk, entry: str) -> bool:
+    """Say whether there is a line that could be trusted no more."""
+    line = desk.lines.by_entry.get(entry)
+    return line is not None and line.settling is None
 
 
 class Again:

@@ -78,6 +78,17 @@ async def test_without_the_worker_lines_are_used_until_their_lease_may_be_over(
     assert cache.hit("x") == b"1"
     clock.turn(0.2)
     assert cache.hit("x") is None
+    worker.let()
+    assert await cache.get("x") == b"1"
+    assert (cache.local.expiries, cache.local.misses) == (1, 1)
+
+
+async def test_a_versioned_read_of_a_line_is_a_hit(cache: Cache[bytes], worker: CacheWorker) -> None:
+    version = await cache.put("x", b"1")
+    before = len(worker.seen)
+    assert await cache.get_versioned("x") == (b"1", version)
+    assert len(worker.seen) == before
+    assert (cache.local.hits, cache.local.misses) == (1, 0)
 
 
 async def test_a_lease_is_renewed_for_as_long_as_the_worker_answers(
