@@ -29,8 +29,9 @@ class AtWork:
 
     @property
     def tailing(self) -> bool:
-        """Whether it could read all its logs when it last tried."""
-        return bool(self.current) and all(each.tailing for each in self.current)
+        """Whether it could read all its logs when it last tried. Not those that a tier which is away keeps it from."""
+        needed = [each for each in self.current if not isinstance(each, TierProcess)]
+        return bool(self.current) and all(each.tailing for each in needed)
 
 
 def application(name: str, at_work: AtWork) -> Application:

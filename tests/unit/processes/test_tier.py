@@ -18,6 +18,7 @@ from streams.log.reader import LogHalt
 from streams.log.records import Genesis
 from streams.log.vocabulary import Vocabulary
 from streams.processes import follower
+from streams.processes.status import AtWork, status_of
 from streams.processes.tier import process as shell
 from streams.processes.tier.changes import Changed
 from streams.processes.tier.process import TierProcess
@@ -353,3 +354,16 @@ async def test_a_log_that_this_release_cannot_read_ends_it() -> None:
         async with asyncio.timeout(PATIENCE_S):
             await rig.process.run()
     assert ended.group_contains(LogHalt)
+
+
+async def test_the_status_says_what_is_signed_and_a_tier_that_is_away_makes_nothing_unready() -> None:
+    book, tier = Book().happened(written("a")), Tier()
+    tier.failures = 1_000_000
+    async with running(book, tier) as rig:
+        at_work = AtWork(tiers=[rig.process])
+        await rig.until(lambda: "TIER_UNAVAILABLE" in rig.watch.troubles)
+        assert (at_work.tailing, status_of("p", at_work)["tier"]) == (True, {"signed": 0})
+        tier.failures = 0
+        await rig.until(lambda: status_of("p", at_work)["tier"] == {"signed": 1})
+        await rig.until(rig.stands)
+        assert status_of("p", at_work)["partitions"] == {"caches/0": 3}

@@ -102,7 +102,8 @@ async def test_a_redis_that_says_nothing_costs_its_time_and_no_more() -> None:
     async with served(b"") as server, tier_of(server.port, now, within=0.01) as tier:
         for _ in range(4):
             assert await tier.get(HERE, "a") is None
-        assert (server.commands, tier.counts.failures, tier.counts.skipped) == (2, 2, 2)
+        assert (tier.counts.failures, tier.counts.skipped) == (2, 2)
+        assert server.commands <= 2
 
 
 async def test_a_redis_without_room_is_still_read() -> None:
