@@ -20,6 +20,7 @@ from streams.catalog import KINDS
 from streams.domain.kind import KindSpec
 from streams.domain.locks.replies import LockState
 from tidelock.client.caches.blocking import Cache
+from tidelock.client.caches.blocking_queries import CachedQuery, cached_query
 from tidelock.client.caches.terms import CacheUse
 from tidelock.client.client import Client as AsyncClient
 from tidelock.client.client import connect as async_connect
@@ -33,6 +34,7 @@ from tidelock.client.queues.codecs import Codec
 from tidelock.client.settings import Tap
 from tidelock.client.terms import LockOptions
 
+__all__ = ["CachedQuery", "Client", "HeldLock", "cached_query", "connect"]
 _T = TypeVar("_T")
 
 

@@ -13,21 +13,16 @@
 A statement is a parameter like any other: `cached_query(cache)(execute)` of an `async def execute(sql, *parameters)`.
 """
 
-import inspect
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from functools import update_wrapper
-from typing import Any, Final, Generic, ParamSpec, TypeAlias, TypeVar
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial, update_wrapper
+from typing import Any, Generic, ParamSpec, TypeVar
 
-from streams.domain.arguments import MAX_NAME
 from tidelock.client.caches.cache import Cache
-from tidelock.client.caches.parameters import DIGEST_BYTES, digest
 from tidelock.client.caches.ports import Loaded
-from tidelock.client.errors import BadArgument, LoadFailed, LoadTimedOut, ValueTooLarge
+from tidelock.client.caches.query_keys import QueryKeys, Tags, as_it_is
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
-Tags: TypeAlias = Iterable[str] | Callable[..., Iterable[str]]
-MOST_OF_NAME: Final = MAX_NAME - 2 * DIGEST_BYTES - 1
 
 
 def cached_query(
@@ -46,10 +41,8 @@ def cached_query(
     connection.
     """
 
-    def decorated(query: Callable[_P, Awaitable[_T]]) -> "CachedQuery[_P, _T]":
-        return CachedQuery(cache, query, ttl, tags, name, frozenset(ignore))
-
-    return decorated
+    keys = partial(QueryKeys, ttl=ttl, tags=tags, name=name, ignore=frozenset(ignore))
+    return lambda query: CachedQuery(cache, query, keys(query))
 
 
 class CachedQuery(Generic[_P, _T]):
@@ -59,39 +52,13 @@ class CachedQuery(Generic[_P, _T]):
     returned and not kept.
     """
 
-    def __init__(
-        self,
-        cache: Cache[Any],
-        query: Callable[_P, Awaitable[_T]],
-        ttl: float | None,
-        tags: Tags,
-        name: str | None,
-        ignore: frozenset[str],
-    ) -> None:
-        self._cache, self._query, self._ttl, self._ignore = cache, query, ttl, ignore
-        self._tags = tags if callable(tags) else tuple(tags)
-        self._signature = inspect.signature(query)
-        self.name = f"{query.__module__}.{query.__qualname__}" if name is None else name
-        if not 1 <= len(self.name) <= MOST_OF_NAME or not self.name.isprintable():
-            raise BadArgument(
-                f"a query's name must have 1 to {MOST_OF_NAME} printable characters: give one as `name`"
-            )
-        if strange := ignore.difference(self._signature.parameters):
-            raise BadArgument(f"{self.name} has no parameters {', '.join(sorted(strange))} to be ignored")
+    def __init__(self, cache: Cache[Any], query: Callable[_P, Awaitable[_T]], keys: QueryKeys) -> None:
+        self._cache, self._query, self._keys = cache, query, keys
         update_wrapper(self, query)
 
     def entry(self, *args: _P.args, **kwargs: _P.kwargs) -> str:
         """Return the entry of these parameters. Raises `ParameterUnhashable`, `TypeError` as the function would."""
-        return self._entry(self._named(*args, **kwargs))
-
-    def _named(self, *args: _P.args, **kwargs: _P.kwargs) -> dict[str, Any]:
-        bound = self._signature.bind(*args, **kwargs)
-        bound.apply_defaults()
-        return bound.arguments
-
-    def _entry(self, parameters: Mapping[str, Any]) -> str:
-        keyed = {name: given for name, given in parameters.items() if name not in self._ignore}
-        return f"{self.name}:{digest(keyed)}"
+        return self._keys.entry(self._keys.named(args, kwargs))
 
     async def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Return the result that is kept, or run the query under the fill lease of its entry.
@@ -99,26 +66,16 @@ class CachedQuery(Generic[_P, _T]):
         What the function raises comes as it is. Raises `LoadTimedOut` if it takes longer than the fill lease, and what
         `Cache.get_or_load` raises.
         """
-        parameters, ran = self._named(*args, **kwargs), list[_T]()
-        entry = self._entry(parameters)
+        parameters, ran = self._keys.named(args, kwargs), list[_T]()
 
         async def run() -> Loaded[Any]:
-            tags = self._tags(**parameters) if callable(self._tags) else self._tags
             ran[:] = [await self._query(*args, **kwargs)]
-            return Loaded(ran[0], self._ttl, tuple(tags))
+            return self._keys.loaded(parameters, ran[0])
 
-        try:
-            found: Any = await self._cache.get_or_load(entry, run)
-        except ValueTooLarge:
-            if ran:
-                return ran[0]
-            raise
-        except LoadFailed as failed:
-            if isinstance(failed, LoadTimedOut) or failed.__cause__ is None:
-                raise
-            raise failed.__cause__ from None
-        result: _T = found
-        return result
+        with as_it_is(ran):
+            found: Any = await self._cache.get_or_load(self._keys.entry(parameters), run)
+            ran[:] = [found]
+        return ran[0]
 
     async def invalidate(self, *args: _P.args, **kwargs: _P.kwargs) -> bool:
         """Forget the result of these parameters; return whether there was one."""
