@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from tidelock.local.parts.wheel import wheel_file
-from tidelock.local.ports import PortBook
+from tidelock.local.ports import PortBook, is_free
 
 NODES = 3
 SLOTS = 16_384
@@ -24,7 +24,7 @@ READY_S = 60.0
 async def redis_cluster(home: Path) -> AsyncIterator[str]:
     """Start it; yield the URL of its first node."""
     book = PortBook(home / "ports.json")
-    ports = [book.take(f"node-{number}") for number in range(NODES)]
+    ports = [_take(book, f"node-{number}") for number in range(NODES)]
     children = [_start(home / str(port), port) for port in ports]
     nodes = [Redis(port=port, decode_responses=True) for port in ports]
     try:
@@ -45,6 +45,13 @@ async def redis_cluster(home: Path) -> AsyncIterator[str]:
         for child in children:
             child.kill()
             child.wait()
+
+
+def _take(book: PortBook, name: str) -> int:
+    """Return a port whose bus is free, too."""
+    while not is_free((port := book.take(name)) + BUS):
+        book.forget(name)
+    return port
 
 
 def _start(home: Path, port: int) -> "subprocess.Popen[bytes]":
