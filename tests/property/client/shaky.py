@@ -88,15 +88,17 @@ class ShakyWorld:
         caches = [client.cache(NAME, max_entries=2, on_lost=_ignore) for client in clients]
         await caches[0].create(read_lease=LEASE_S)
         self.worker.shaky = True
-        tasks: dict[int, asyncio.Task[None]] = {}
+        tasks: dict[tuple[int, int], asyncio.Task[None]] = {}
         try:
             for _ in range(steps):
                 self.worker.mishap()
                 for number, cache in enumerate(caches):
                     self._glance(clients[number], cache)
-                    task = tasks.get(number)
-                    if (task is None or task.done()) and self._rng.random() < 0.5:
-                        tasks[number] = asyncio.create_task(self._work(clients[number], cache))
+                    for thread in range(2):
+                        task = tasks.get((number, thread))
+                        if (task is None or task.done()) and self._rng.random() < 0.5:
+                            work = self._work(clients[number], cache)
+                            tasks[number, thread] = asyncio.create_task(work)
                 await self._turn()
             self.worker.shaky = False
             for _ in range(int(6 * LEASE_S / STEP_S)):

@@ -127,7 +127,8 @@ class Desk:
             self._tell_dropped(line.entry, line.token)
 
     def disown(self, entry: str, token: int) -> None:
-        """The directory has a line that this client does not keep: tell it soon."""
+        """The directory has a line that this client does not keep: tell it soon, and take no late grant of it."""
+        self.memory.gave_up(entry, token)
         self._dropped.append(LineRef(entry, token))
         if self.listener.attachment:
             self.listener.listen()

@@ -153,6 +153,9 @@ class Reading:
 
     async def _is_held_here(self, desk: Desk, entry: str, token: int) -> None:
         """The directory holds this client for the owner of a Modified line: bring it back, or say that it is lost."""
+        if entry in self._access.writing:
+            async with self._access.writing.of(entry):
+                return  # its grant was on its way
         line = desk.lines.by_entry.get(entry)
         if line is None or line.token != token:
             desk.disown(entry, token)

@@ -7,6 +7,7 @@ import pytest
 
 from streams.domain.caches import commands as c
 from streams.domain.caches.events import LineCall, LineLost
+from streams.domain.caches.replies import EntryStored
 from streams.domain.decider import Rejected
 from tests.unit.client.caches.conftest import NAME, Join
 from tests.unit.client.caches.server import CacheWorker
@@ -227,3 +228,28 @@ async def test_what_the_directory_holds_for_modified_and_nobody_has_is_disowned(
     await cache.put("x", b"1", keep="MODIFIED")
     cache._access.desks[0].lines.pop("x")
     assert await cache.get("x") == b"1"
+
+
+async def test_a_read_that_overtakes_the_answer_of_a_write_waits_for_its_line(
+    cache: Cache[bytes], worker: CacheWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The directory says that this client holds the line, of which it knows nothing yet."""
+    await cache.get("joined")
+    late: list[tuple[Any, ...]] = []
+    send = worker._send
+
+    def slowly(*answer: Any) -> None:
+        (late.append if isinstance(answer[4], EntryStored) else lambda each: send(*each))(answer)
+
+    monkeypatch.setattr(worker, "_send", slowly)
+    putting = asyncio.create_task(cache.put("x", b"1", keep="MODIFIED"))
+    await until(lambda: late != [])
+    reading = asyncio.create_task(cache.get("x"))
+    await until(lambda: len(worker.of(c.ReadEntry)) == 2)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    send(*late[0])
+    assert await putting > 0
+    assert await reading == b"1"
+    assert cache.hit("x") == b"1"
+    assert worker.happened(LineLost) == []
