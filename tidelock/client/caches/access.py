@@ -210,10 +210,10 @@ class Access:
         except Exception:
             log.exception("cache %r: %s failed", self.name, name)
 
-    def called(self, desk: Desk, entry: str, token: int) -> None:
+    def called(self, shard: int, entry: str, token: int) -> None:
         """Lines of an entry are called away: copies are old, too."""
         if self.tier is not None:
-            self.tier.drop(desk.shard, entry, token)
+            self.tier.drop(shard, entry, token)
 
     def gone(self) -> None:
         """The cache was deleted; the next one of the name may have other shards."""

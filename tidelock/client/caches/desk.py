@@ -9,7 +9,7 @@ from collections import deque
 from contextlib import suppress
 from functools import partial
 from itertools import islice
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from streams.domain.caches.commands import LineRef, LineState, WriteBack
 from streams.domain.caches.events import LineCall
@@ -19,6 +19,7 @@ from tidelock.client.caches.lines import EVER, NEVER, Line, Lines
 from tidelock.client.caches.listener import Listener
 from tidelock.client.caches.lost import LostLine
 from tidelock.client.caches.memory import Memory
+from tidelock.client.caches.parts import Owner
 from tidelock.client.caches.transport import KIND, Caches
 from tidelock.client.errors import TidelockError
 from tidelock.client.pending import Outcome
@@ -26,22 +27,6 @@ from tidelock.client.rejections import problem
 
 TELL_AT: Final = 100
 """So many evicted lines are told at once, fewer with the next Listen."""
-
-
-class Owner(Protocol):
-    """Whoever uses the lines."""
-
-    def lost(self, line: LostLine) -> None:
-        """What was written to a line held Modified is lost."""
-
-    def called(self, desk: "Desk", entry: str, token: int) -> None:
-        """Lines and versions of the entry up to `token` are over, whether there are some here or not."""
-
-    def invalidated(self, entry: str) -> None:
-        """The line of an entry was called away, and is gone."""
-
-    def gone(self) -> None:
-        """The cache was deleted, or this shard of it."""
 
 
 class Desk:
@@ -192,7 +177,7 @@ class Desk:
 
     def _is_clean(self, line: Line, stored: EntryStored, *, here: bool) -> None:
         line.changed, line.local = None, 0
-        self._owner.called(self, line.entry, stored.version - 1)
+        self._owner.called(self.shard, line.entry, stored.version - 1)
         if not here:
             return
         if stored.state == "INVALID" or self.memory.is_over(line.entry, stored.token):
@@ -239,7 +224,7 @@ class Desk:
             if line is not None and line.token == token and line.state == "EXCLUSIVE":
                 line.state = "SHARED"
             return
-        self._owner.called(self, entry, token)
+        self._owner.called(self.shard, entry, token)
         self.memory.gave_up(entry, token)
         if line is None or line.token > token:
             return

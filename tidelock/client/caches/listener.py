@@ -1,20 +1,21 @@
 """This client as a listener of one shard: its attachment, its read lease, the standing Listen that tells of calls.
 
-docs/protocols/caches.md has the rules. Which lines there are, and what a call means for them, is the `Desk`'s. The
+docs/protocols/caches.md has the rules. Which lines there are, and what a call means for them, is the desk's. The
 lease is trusted by the client's rule for leases: until `b + 0.99 * (expires_at - l)` (`Partition.trusted_until`).
 """
 
 import asyncio
 import logging
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
-from streams.domain.caches.commands import LineRef, Listen, StopListening
+from streams.domain.caches.commands import Listen, StopListening
 from streams.domain.caches.events import LineCall
 from streams.domain.caches.replies import Calls, Listening
 from streams.domain.caches.settings import CacheSettings
 from streams.domain.decider import Rejected
 from tidelock.client.caches.lines import NEVER
+from tidelock.client.caches.parts import Obedient
 from tidelock.client.caches.transport import KIND, Caches
 from tidelock.client.clock import Timer
 from tidelock.client.errors import ClientClosed, TidelockError
@@ -33,31 +34,6 @@ ENDED: Final = frozenset({"NOT_LISTENING", "LISTENER_GONE", "SESSION_ENDED"})
 log = logging.getLogger("tidelock.caches")
 
 
-class Desk(Protocol):
-    """Whoever has the lines."""
-
-    def obey(self, call: LineCall) -> None:
-        """Do what a call says, or begin to."""
-
-    def owed(self) -> int | None:
-        """Return the number of the first call that was begun and is not done."""
-
-    def take_dropped(self, most: int) -> tuple[LineRef, ...]:
-        """Return, and forget, lines that were evicted and the directory does not know of."""
-
-    def put_dropped(self, lines: tuple[LineRef, ...]) -> None:
-        """They were not told after all."""
-
-    def reset(self) -> None:
-        """Write back what is Modified, drop all else, then call `Listener.rejoin`."""
-
-    def void(self, why: str) -> None:
-        """No line is valid any more; what was not written back is lost."""
-
-    def gone(self) -> None:
-        """The cache was deleted."""
-
-
 class _Asked:
     """A Listen that was sent."""
 
@@ -72,7 +48,7 @@ class _Asked:
 class Listener:
     """One client at one shard."""
 
-    def __init__(self, caches: Caches, cache: str, shard: int, desk: Desk) -> None:
+    def __init__(self, caches: Caches, cache: str, shard: int, desk: Obedient) -> None:
         self.attachment = 0
         """Under which lines are granted; 0: none."""
         self.until_s = NEVER
@@ -129,7 +105,7 @@ class Listener:
             self.listen()
 
     def rejoin(self) -> None:
-        """All is given up: join anew. After `Desk.reset`."""
+        """All is given up: join anew. After `Obedient.reset`."""
         if self.resetting:
             self._end("the client joined anew")
             self.listen()
