@@ -87,7 +87,15 @@ class Heart:
                 self._answered(sending[0], outcome)
 
         timeout_s = min(session.settings.timeout_s, node.timeout)
-        sending.append(session.submit(self._partition, beat, timeout_s=timeout_s, on_done=done, session=""))
+        pending = session.submit(
+            self._partition,
+            beat,
+            timeout_s=timeout_s,
+            on_done=done,
+            session="",
+            while_closing=True,  # what is held is given back under the session
+        )
+        sending.append(pending)
 
     def _answered(self, beat: Pending, outcome: Outcome) -> None:
         member = self._member

@@ -5,9 +5,11 @@ import asyncio
 import pytest
 
 from streams.domain.caches import commands as c
-from streams.domain.caches.events import LineLost, ListenerGone
+from streams.domain.caches.events import EntryWrittenBack, LineLost, ListenerGone
+from streams.domain.nodes.commands import Heartbeat
 from tests.unit.client.caches.conftest import NAME, Join
 from tests.unit.client.caches.server import CacheWorker
+from tests.unit.client.deciding import let_pass
 from tests.unit.client.worker import FakeClock, until
 from tidelock import errors
 from tidelock.client.caches.cache import Cache
@@ -63,3 +65,23 @@ async def test_a_closed_client_has_no_cache(join: Join) -> None:
         await cache.get("x")
     with pytest.raises(errors.ClientClosed):
         await cache.put("x", b"1")
+
+
+async def test_while_lines_are_written_back_the_node_stays_alive(
+    join: Join, worker: CacheWorker, clock: FakeClock
+) -> None:
+    client = await join("n1")
+    cache = client.cache(NAME, keep="MODIFIED")
+    await cache.create()
+    await cache.put("x", b"1")
+    await cache.put("x", b"2")
+    worker.held = (c.WriteBack,)
+    closing = asyncio.create_task(client.close())
+    await until(lambda: worker.of(c.WriteBack) != [])
+    beats = len(worker.of(Heartbeat))
+    await let_pass(clock, 1.5)
+    assert len(worker.of(Heartbeat)) > beats
+    worker.let()
+    await closing
+    (brought,) = worker.happened(EntryWrittenBack)
+    assert brought.value == b"2"
