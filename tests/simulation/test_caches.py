@@ -6,7 +6,7 @@ replay it with `python -m tests.simulation.caches SEED --trace` (a planted bug's
 
 import pytest
 
-from tests.simulation.caches.history import run
+from tests.simulation.caches.history import run, run_with_nodes
 from tests.simulation.caches.mutants import MUTANTS, lossy
 from tests.simulation.hunting import HISTORIES, find, reproduce, slice_of, without_violations
 from tests.simulation.mutants import Mutant
@@ -14,6 +14,7 @@ from tests.simulation.mutants import Mutant
 SHARE = 200
 SHARDS = 4
 CACHES = HISTORIES // SHARE
+WITH_NODES = HISTORIES // 4_000
 PLANTED = max(2_000, HISTORIES // 10)
 """How far a planted bug is looked for; where to begin its hint says."""
 
@@ -25,6 +26,11 @@ def test_no_strict_read_is_stale_and_nobody_owns_what_another_has(shard: int) ->
     histories = without_violations(run, slice_of(CACHES, shard, SHARDS), "tests.simulation.caches")
     decisions = sum(result.decisions for result in histories)
     assert decisions > 50 * (CACHES // SHARDS), "the histories are too empty to mean anything"
+
+
+def test_lines_of_dead_nodes_end_and_no_read_of_the_living_is_stale() -> None:
+    histories = without_violations(run_with_nodes, range(WITH_NODES), "tests.simulation.caches")
+    assert sum(result.decisions for result in histories) > 100 * WITH_NODES
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)

@@ -4,7 +4,6 @@ They are of one process and one event loop, so that one count tells the order of
 that are written are the same.
 """
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from streams.domain.arguments import shard_name
@@ -12,7 +11,7 @@ from streams.wire.keys import key_of
 from streams.wire.shards import shard_of
 from tidelock.client.caches.cache import Cache
 from tidelock.client.caches.terms import Keep
-from tidelock.workload.consistency.operations import NOTHING, UNKNOWN, Kind, Operation, fingerprint
+from tidelock.workload.consistency.operations import Kind, Operation, fingerprint
 
 
 @dataclass(slots=True)
@@ -40,28 +39,21 @@ class CacheNode:
         self._cache = cache
         self._shards = shards
         self._keys = [key_of(tenant, shard_name(cache.name, shard)) for shard in range(shards)]
-        self._locals: dict[str, tuple[int, int]] = {}
-        """By entry: version of the line, and how often it was written here since."""
 
-    async def read(
-        self, entry: str, load: Callable[[], Awaitable[bytes]] | None = None
-    ) -> tuple[bytes | None, bool]:
-        """Return the value, and whether it was a hit; `load` brings what is missing. Raises `TidelockError`.
+    async def read(self, entry: str) -> tuple[bytes | None, bool]:
+        """Return the value and whether it was a hit; the cache's loader brings what is missing. Raises `TidelockError`.
 
         What was loaded here and found no room in the cache is nobody else's: it counts as without an answer.
         """
-        operation, loaded = self._begun(entry, "READ"), list[bytes]()
-        value: bytes | None = self._cache.hit(entry)
-        if value is not None:
-            operation.hit = True
-        elif load is None:
-            value = await self._cache.get(entry)
-        else:
-            value = await self._cache.get_or_load(entry, _noting(load, loaded))
-        self._saw(operation, value)
-        if operation.version == UNKNOWN and value in loaded:
-            operation.ended = 0
-        return value, operation.hit
+        operation = self._begun(entry, "READ")
+        found = await self._cache.find(entry)
+        if found is None:
+            operation.ended = self._journal.place()
+            return None, False
+        operation.value, operation.version = fingerprint(found.value), found.version
+        operation.local, operation.grant, operation.hit = found.local, found.granted, found.hit
+        operation.ended = self._journal.place() if found.version else 0
+        return found.value, found.hit
 
     async def write(self, entry: str, value: bytes, keep: Keep) -> bool:
         """Write; return whether it stayed here. Raises `TidelockError`."""
@@ -71,9 +63,7 @@ class CacheNode:
         if not operation.version:  # nothing was awaited since: the line is there, and has this value
             line = self._cache.held(entry)
             assert line is not None
-            version, count = self._locals.get(entry, (0, 0))
-            count = count + 1 if version == line.version else 1
-            self._locals[entry] = operation.version, operation.local = line.version, count
+            operation.version, operation.local = line.version, line.local
         operation.hit = operation.local > 0
         operation.ended = self._journal.place()
         return operation.hit
@@ -89,25 +79,3 @@ class CacheNode:
         operation = Operation(self._client, journal.run, key, entry, kind, journal.place())
         journal.operations.append(operation)
         return operation
-
-    def _saw(self, operation: Operation, value: bytes | None) -> None:
-        operation.ended = self._journal.place()
-        operation.value = fingerprint(value)
-        line = self._cache.held(operation.entry)
-        if value is None:
-            operation.version = NOTHING
-        elif line is None or line.value is not value:
-            operation.version = UNKNOWN
-        else:
-            operation.version = line.version
-            version, count = self._locals.get(operation.entry, (0, 0))
-            operation.local = count if line.changed is not None and version == line.version else 0
-
-
-def _noting(load: Callable[[], Awaitable[bytes]], loaded: list[bytes]) -> Callable[[], Awaitable[bytes]]:
-    async def noting() -> bytes:
-        value = await load()
-        loaded.append(value)
-        return value
-
-    return noting

@@ -12,6 +12,8 @@ from time import perf_counter
 import tidelock
 from streams.domain.caches.kind import CACHES
 from streams.wire.messages import Answers
+from tidelock.client.caches.cache import Cache
+from tidelock.client.caches.ports import Loaded
 from tidelock.client.client import Client
 from tidelock.client.errors import TidelockError
 from tidelock.workload.cache_journal import CacheJournal, CacheNode
@@ -33,7 +35,9 @@ class CacheRun:
         """Read and write all. Raises `BadArgument` if the cache is there but will not do."""
         plan, outcome = self._plan, self.outcome
         outcome.tenant = clients[0].tenant
-        caches = [each.cache(plan.cache, keep=plan.keep, max_entries=plan.lines) for each in clients]
+        caches: list[Cache[bytes]] = [
+            each.cache(plan.cache, keep=plan.keep, max_entries=plan.lines, loader=self) for each in clients
+        ]
         outcome.shards = await ready(caches[0], plan)
         nodes = [
             CacheNode(self._journal, client.id, client.tenant, cache, outcome.shards)
@@ -51,6 +55,11 @@ class CacheRun:
             outcome.add(each.local)
         return outcome
 
+    async def load(self, entry: str) -> Loaded[bytes]:  # noqa: ARG002 - every load is another value
+        """Bring a page that is not in the cache. As `tidelock.client.caches.ports.Loader`."""
+        self.outcome.loads += 1
+        return Loaded(f"{self._journal.run}/load/{self.outcome.loads}".encode())
+
     async def _work(self, node: CacheNode, ios: Iterator[BlockIo]) -> None:
         for io in ios:
             try:
@@ -62,12 +71,7 @@ class CacheRun:
 
     async def _read(self, node: CacheNode, io: BlockIo) -> None:
         outcome, began = self.outcome, perf_counter()
-
-        async def load() -> bytes:
-            outcome.loads += 1
-            return f"{self._journal.run}/load/{outcome.loads}".encode()
-
-        _, hit = await node.read(page_of(io), load)
+        _, hit = await node.read(page_of(io))
         (outcome.hitting if hit else outcome.missing).add(perf_counter() - began)
         outcome.reads += 1
 

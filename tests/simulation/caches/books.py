@@ -61,11 +61,12 @@ class CacheBooks:
                 return
         for name in names:
             for each in self._subject.believed(key, name):
-                if each.token < number:
+                if each.token < number and each.client not in self._judge.trust.revoked:
                     self._judge.fail(f"{each} is believed after {event}, event {number}")
 
     def _owners(self, key: str, entry: str) -> None:
-        believed = self._subject.believed(key, entry)
+        revoked = self._judge.trust.revoked
+        believed = [each for each in self._subject.believed(key, entry) if each.client not in revoked]
         owners = [each for each in believed if each.state != "SHARED"]
         modified: list[Believed] = [each for each in owners if each.state == "MODIFIED"]
         if len(owners) > 1 or (modified and len(believed) > 1):
@@ -77,8 +78,13 @@ class CacheBooks:
             self.shards[key].compare(state)
 
     def read_stale(self) -> list[str]:
-        """Return what the product's checker has to say of all that was read and written."""
-        verdict = judge(self.log, self._subject.journal.operations)
+        """Return what the product's checker has to say of all that was read and written.
+
+        Whose session was taken from it may read what it has until it hears of that: it is left out.
+        """
+        revoked = self._judge.trust.revoked
+        done = [each for each in self._subject.journal.operations if each.client not in revoked]
+        verdict = judge(self.log, done)
         if not self._subject.strict:
             found = [each for each in verdict.violations if each.code in ("OTHER_VALUE", "NOT_IN_LOG")]
             return [str(each) for each in found]

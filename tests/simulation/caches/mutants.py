@@ -17,6 +17,7 @@ from tests.simulation.mutants.mutant import Mutant
 from tidelock.client.caches.desk import Desk
 from tidelock.client.caches.lines import NEVER
 from tidelock.client.caches.listener import Listener
+from tidelock.client.caches.memory import Memory
 
 _acknowledge, _missing, _write_back, _state = (
     listen._acknowledge,
@@ -121,7 +122,7 @@ def _without_end(self: Any, reply: Any, *rest: Any, **more: Any) -> None:
 
 
 def _keeps_old_lines(self: Any, why: str) -> None:
-    kept = [(line, line.ends_s) for line in self.lines.by_entry.values() if line.state == "SHARED"]
+    kept = [(line, line.ends_s) for line in self.lines.by_entry.values() if line.state != "MODIFIED"]
     _void(self, why)
     for line, ends_s in kept:
         line.ends_s = ends_s
@@ -167,7 +168,7 @@ MUTANTS = (
         "late write-back",
         "what is written back to a lost line is taken",
         lambda: [(write, "write_back", _late_but_welcome)],
-        first_history=12,
+        first_history=10,
     ),
     Mutant(
         "always alone",
@@ -179,13 +180,11 @@ MUTANTS = (
         "reads meanwhile",
         "reads do not wait for a change under way",
         lambda: [(read, "read", _reads_meanwhile)],
-        first_history=10,
     ),
     Mutant(
         "gap not seen",
         "of a directory that does not tell all calls the client takes the others",
         lambda: [*lossy([]), (Listener, "_take", _no_gaps)],
-        first_history=2,
     ),
     Mutant(
         "obeys soon",
@@ -196,8 +195,8 @@ MUTANTS = (
     Mutant(
         "late grant kept",
         "a grant that arrives after its call is kept",
-        lambda: [(Desk, "_is_over", lambda *_: None)],
-        first_history=10,
+        lambda: [(Memory, "is_over", lambda *_: False)],
+        first_history=2,
     ),
     Mutant(
         "keeps its own",
@@ -208,29 +207,29 @@ MUTANTS = (
         "without end",
         "an entry's own end is not looked at",
         lambda: [(Desk, "granted", _without_end)],
-        first_history=8,
+        first_history=4,
     ),
     Mutant(
         "keeps old lines",
         "lines outlive a new attachment",
         lambda: [(Desk, "void", _keeps_old_lines)],
-        first_history=5,
     ),
     Mutant(
         "trusts always",
         "lines are used though the read lease is over",
         lambda: [(Listener, "_trusted_until", _trusts_always)],
-        first_history=3,
+        first_history=6,
     ),
     Mutant(
         "used meanwhile",
         "a line is written while it is written back",
         lambda: [(Desk, "write_back", _used_meanwhile)],
+        first_history=31,
     ),
     Mutant(
         "pair at receipt",
         "the client counts its read lease from when the answer came",
         lambda: list(_of_library("pair at receipt")),
-        first_history=8,
+        first_history=19,
     ),
 )

@@ -106,7 +106,7 @@ class CacheSubject:
 
     def owed(self, partition: "Partition") -> list[tuple[str, list[Any]]]:
         """Return what the directory and its clients do not agree on."""
-        if self.quiet or not all(user.rests for user in self.alive()):
+        if self.quiet or not self.alone or not all(user.rests for user in self.alive()):
             return []
         differences = [each for user in self.alive() for each in self._differences(user, partition)]
         self.quiet = not differences

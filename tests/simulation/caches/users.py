@@ -9,6 +9,7 @@ from streams.wire.keys import key_of
 from tests.simulation.network import TENANT
 from tests.simulation.users import Machine, User
 from tidelock.client.caches.desk import Desk
+from tidelock.client.caches.ports import Loaded
 from tidelock.client.caches.terms import Keep
 from tidelock.client.errors import TidelockError
 from tidelock.workload.cache_journal import CacheNode
@@ -51,6 +52,7 @@ class CacheUser(User):
             keep="EXCLUSIVE",
             max_entries=random.choice((1, 2, 1000, 1000)) * subject.shards,
             wait=random.choice((0.3, 2.0, 5.0)),
+            loader=self if random.random() < 0.6 else None,
             on_lost=lambda line: self.world.trace(self.name, repr(line)),
         )
         self._node = CacheNode(subject.journal, self.name, TENANT, self.cache, subject.shards)
@@ -87,7 +89,7 @@ class CacheUser(User):
         self._programs += 1
         await self._make()
         doing: list[Callable[[], Coroutine[Any, Any, None]]] = [
-            self._read, self._read, self._read, self._read, self._write, self._write, self._load, self._remove,
+            self._read, self._read, self._read, self._write, self._write, self._remove
         ]  # fmt: skip
         while not self.stopping:
             await asyncio.sleep(random.random() ** 2 * min(self.world.pace_s, 1.0))
@@ -97,7 +99,7 @@ class CacheUser(User):
                 self.gave_up = True
                 self.world.trace(self.name, repr(error))
         self._programs -= 1
-        if not self._programs:
+        if not self._programs and self.subject.alone:
             await self._rest()
 
     async def _make(self) -> None:
@@ -124,18 +126,12 @@ class CacheUser(User):
             for _ in range(self.random.choice((1, 1, 4))):
                 await self._node.read(self.random.choice(ENTRIES))
 
-    async def _load(self) -> None:
-        random = self.random
-        entry, takes_s, fails = random.choice(ENTRIES), random.choice((0.0, 0.1, 0.6)), random.random() < 0.2
-
-        async def load() -> bytes:
-            await asyncio.sleep(takes_s)
-            if fails:
-                raise LoadFailed
-            return self._value()
-
-        async with asyncio.timeout(self._patience()):
-            await self._node.read(entry, load)
+    async def load(self, entry: str) -> Loaded[bytes]:
+        """Bring what is missing, now or late or never. As `tidelock.client.caches.ports.Loader`."""
+        await asyncio.sleep(self.random.choice((0.0, 0.0, 0.1, 0.6)))
+        if self.random.random() < 0.2:
+            raise LoadFailed
+        return Loaded(self._value())
 
     async def _write(self) -> None:
         random = self.random

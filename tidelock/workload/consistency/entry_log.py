@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from streams.domain.caches import events as e
 from streams.replay.verify import Decided
-from tidelock.workload.consistency.operations import NOTHING, UNKNOWN, fingerprint
+from tidelock.workload.consistency.operations import NOTHING, fingerprint
 
 FOREVER: Final = 1 << 62
 WRITTEN_BACK: Final = "EntryWrittenBack"
@@ -54,7 +54,6 @@ class EntryLog:
         self._places: dict[int, int] = {}
         self._current: dict[str, dict[str, Period]] = {}
         self._periods: dict[tuple[str, str, int], list[Period]] = {}
-        self._versions: dict[tuple[str, str, int], int] = {}
         self._grants: dict[tuple[str, int], int] = {}
         self._waits: dict[tuple[str, int], int] = {}
         self._clients: dict[tuple[str, int], str] = {}
@@ -72,10 +71,6 @@ class EntryLog:
     def latest(self, key: str, entry: str, version: int) -> Period:
         """Return the last time that the entry was of this version. Raises `LookupError` if it never was."""
         return self._periods[key, entry, version][-1]
-
-    def version_of(self, key: str, entry: str, value: int) -> int:
-        """Return the version under which others first could read a value; `UNKNOWN`: there is none."""
-        return self._versions.get((key, entry, value), UNKNOWN)
 
     def granted(self, key: str, token: int) -> int:
         """Return the place of a grant; 0: there is none."""
@@ -154,8 +149,6 @@ class EntryLog:
         old = self._entry(key, entry)
         old.died, old.following = new.born, new
         self._current[key][entry] = new
-        if not new.owner:
-            self._versions.setdefault((key, entry, new.value), new.version)
         self._periods.setdefault((key, entry, new.version), []).append(new)
 
     def _entry(self, key: str, entry: str) -> Period:

@@ -9,7 +9,7 @@ from itertools import groupby
 from operator import attrgetter
 
 from tidelock.workload.consistency.entry_log import WRITTEN_BACK, EntryLog, Period
-from tidelock.workload.consistency.operations import UNKNOWN, Operation
+from tidelock.workload.consistency.operations import Operation
 from tidelock.workload.consistency.order import Placed, find_cycle
 from tidelock.workload.consistency.verdict import Code, Verdict
 
@@ -22,12 +22,10 @@ def judge(log: EntryLog, operations: Iterable[Operation]) -> Verdict:
     """
     verdict, judged = Verdict(), list[Operation]()
     for each in operations:
-        if not each.ended:
+        if each.ended:
+            judged.append(each)
+        else:
             verdict.unknown += 1
-            continue
-        if each.version == UNKNOWN:
-            each.version = log.version_of(each.key, each.entry, each.value)
-        judged.append(each)
     _count(verdict, judged)
     judged.sort(key=attrgetter("clock"))
     placed = list[Placed]()
@@ -106,30 +104,33 @@ class _Walk:
     # ── reads, and deletions: they leave what a read would find ─────────────────────────────────────────────────
 
     def _read(self, operation: Operation, begun: _Begun) -> Placed | None:
-        known = list(self._log.periods(operation.key, operation.entry, operation.version, begun.floor))
-        found = [
-            each
-            for each in known
-            if self._may_see(operation, each, begun) and each.last(operation.value).died > begun.floor
-        ]
-        if found:
-            return self._at(operation, self._granted_in(found, operation), begun)
-        period = known[-1] if known else None
+        period, found = None, None
+        for period in self._log.periods(operation.key, operation.entry, operation.version, begun.floor):
+            if self._may_see(operation, period, begun) and period.last(operation.value).died > begun.floor:
+                found = found or period
+                if self._is_answered_in(period, operation):
+                    return self._at(operation, period, begun)
+        if found is not None:
+            return self._at(operation, found, begun)
         if operation.kind == "DELETE":
             self._no("LOST_WRITE", operation, f"the entry was there at all times since {_why(begun)}")
         elif period is None and operation.version:
-            self._no("NOT_IN_LOG", operation, "the entry never was of that version or value")
+            self._no("NOT_IN_LOG", operation, "the entry never was of that version")
         elif operation.local > len(self._line(operation)):
             self._no("NOT_IN_LOG", operation, "nobody has written that yet")
         else:
             self._no("STALE_READ", operation, f"{self._over(operation, period)}; {_why(begun)}")
         return None
 
-    def _granted_in(self, periods: list[Period], operation: Operation) -> Period:
-        """Return the period in which the read was answered, if any is: after a loss a version comes again."""
-        place = self._log.granted(operation.key, operation.grant)
-        holds = (each for each in periods if each.born <= place < each.last(operation.value).died)
-        return next(holds, periods[0])
+    def _is_answered_in(self, period: Period, operation: Operation) -> bool:
+        """Say whether its grant, if it has one, is of this period: after a loss a version comes again."""
+        if not operation.grant:
+            return True
+        return (
+            period.born
+            <= self._log.granted(operation.key, operation.grant)
+            < period.last(operation.value).died
+        )
 
     def _may_see(self, operation: Operation, period: Period, begun: _Begun) -> bool:
         """Say whether it may be this value: of a Modified line the owner sees what it wrote last, others nothing."""

@@ -7,8 +7,6 @@ from typing import Final, Literal, TypeAlias
 Kind: TypeAlias = Literal["READ", "WRITE", "DELETE"]
 NOTHING: Final = 0
 """The version, and the fingerprint, of an entry that is not there."""
-UNKNOWN: Final = -1
-"""The version of a value that was read without a line. Values are told apart by their fingerprints then."""
 
 
 @dataclass(slots=True)
@@ -26,7 +24,7 @@ class Operation:
     ended: int = 0
     """0: it had no answer."""
     version: int = NOTHING
-    """That was read or written; `NOTHING`: there was none, or it is of a write of unknown outcome; or `UNKNOWN`."""
+    """That was read or written; `NOTHING`: there was none, or it is of a write of unknown outcome."""
     local: int = 0
     """Writes to the client's Modified line since `version`, this one included; 0: none."""
     value: int = NOTHING

@@ -5,8 +5,9 @@ import pytest
 from tests.unit.client.caches.conftest import NAME, Join
 from tidelock import errors
 from tidelock.client.caches.cache import Cache
+from tidelock.client.caches.ports import Loaded
 from tidelock.workload.cache_journal import CacheJournal, CacheNode
-from tidelock.workload.consistency.operations import NOTHING, UNKNOWN, Operation
+from tidelock.workload.consistency.operations import NOTHING, Operation
 
 
 @pytest.fixture
@@ -60,13 +61,14 @@ async def test_writes_to_a_modified_line_are_counted_until_it_is_written_back(
     assert last == clean > first
 
 
-async def test_a_value_without_a_line_is_known_by_itself(
+async def test_a_value_without_a_line_has_its_version(
     elsewhere: CacheNode, journal: CacheJournal, join: Join
 ) -> None:
     await elsewhere.write("x", b"1", "INVALID")
     without_lines = (await join()).cache(NAME, max_entries=0)
     assert await CacheNode(journal, "c", "dev", without_lines).read("x") == (b"1", False)
-    assert journal.operations[-1].version == UNKNOWN
+    wrote, read = journal.operations
+    assert (read.version, read.grant, read.hit) == (wrote.version, 0, False)
 
 
 async def test_what_was_refused_has_no_answer(node: CacheNode, journal: CacheJournal) -> None:
@@ -76,14 +78,30 @@ async def test_what_was_refused_has_no_answer(node: CacheNode, journal: CacheJou
     assert journal.operations[-1].ended == 0
 
 
-async def test_what_is_loaded_is_read_and_deletions_are_written_down(
-    node: CacheNode, journal: CacheJournal
-) -> None:
-    async def load() -> bytes:
-        return b"1"
+class Once:
+    async def load(self, entry: str) -> Loaded[bytes]:
+        return Loaded(entry.encode())
 
-    assert await node.read("x", load) == (b"1", False)
+
+async def test_what_is_loaded_is_read_and_deletions_are_written_down(
+    journal: CacheJournal, there: Cache[bytes], join: Join
+) -> None:
+    await there.put("y", b"1")
+    node = CacheNode(journal, "c", "dev", (await join()).cache(NAME, loader=Once()))
+    assert await node.read("x") == (b"x", False)
+    assert await node.read("y") == (b"1", False)
     await node.delete("x")
-    read, deleted = journal.operations
-    assert read.version > 0
-    assert (deleted.kind, deleted.ended) == ("DELETE", 4)
+    loaded, read, deleted = journal.operations
+    assert loaded.version > 0
+    assert read.grant > read.version
+    assert (deleted.kind, deleted.ended) == ("DELETE", 6)
+
+
+async def test_what_found_no_room_is_not_judged(
+    journal: CacheJournal, there: Cache[bytes], join: Join
+) -> None:
+    await there.configure(max_entries=1)
+    await there.put("x", b"1", keep="MODIFIED")
+    node = CacheNode(journal, "c", "dev", (await join()).cache(NAME, loader=Once()))
+    assert await node.read("z") == (b"z", False)
+    assert journal.operations[-1].ended == 0
