@@ -1,6 +1,7 @@
-"""Replay histories of locks, or hunt the planted bugs.
+"""Replay histories of locks, run many of them, or hunt the planted bugs.
 
 python -m tests.simulation SEED... [--trace] [--mutant NAME]
+python -m tests.simulation [SEED] --histories COUNT
 python -m tests.simulation --mutants [HISTORIES]
 """
 

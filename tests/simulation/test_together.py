@@ -1,7 +1,8 @@
 """All kinds together: what a dead node held comes free everywhere, and nothing of its next session; every planted bug.
 
 `TIDELOCK_HISTORIES` sets how many (one of `SHARE` of them), `TIDELOCK_SEED` where seeds start. A failure names the
-seed; replay it with `python -m tests.simulation.together SEED --trace` (a planted bug's with `--mutant NAME`).
+seed; replay it with `python -m tests.simulation.together SEED --trace` (a planted bug's with `--mutant NAME`). All
+20,000, which takes hours: `python -m tests.simulation.together --histories 20000`.
 """
 
 import pytest

@@ -42,7 +42,7 @@ class LockUser(User):
             random.choice(self.partition.names),
             shared=random.random() < 0.4,
             ttl=random.choice((0.4, 1.0, 2.5, 8.0)),
-            wait=random.choice((0, 0.3, 1.5, 3.0)),
+            wait=random.choice((0, 0.3, 1.5, 3.0)) * (1 if self.subject.alone else 4),
             priority=random.choice((0, 0, 0, 9)),
             lock_delay=random.choice((0, 0, 0, 0.2)),
         )

@@ -83,6 +83,7 @@ class NodeUser(User):
             again_s = (error.retry_after_s or 0.3) * (1 + self.random.random())
             self.world.loop.later(again_s, self.cast.come_back, self.node)
             await self.client.close()
+            self.process.kill()
             return
         await self._live()
 

@@ -1,4 +1,9 @@
-"""Replay histories of all kinds together: `python -m tests.simulation.together SEED... [--trace] [--mutant NAME]`."""
+"""Replay histories of all kinds together, run many of them, or hunt the planted bugs.
+
+python -m tests.simulation.together SEED... [--trace] [--mutant NAME]
+python -m tests.simulation.together [SEED] --histories 20000
+python -m tests.simulation.together --mutants [HISTORIES]
+"""
 
 import sys
 

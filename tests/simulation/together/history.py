@@ -7,6 +7,7 @@ from random import Random
 from unittest.mock import patch
 
 from tests.simulation import history
+from tests.simulation.caches.subject import CacheSubject
 from tests.simulation.history import Result
 from tests.simulation.locks.subject import LockSubject
 from tests.simulation.nodes.cast import Cast
@@ -16,20 +17,24 @@ from tests.simulation.subject import Subject
 
 WITHOUT = ("p_code_failure", "p_huge_decision")
 """A node's timer that fails is parked, visibly, and then its silence is no death: that is for worlds of one kind."""
-LOGGERS = [logging.getLogger(name) for name in ("tidelock.queues", "tidelock.nodes")]
+LOGGERS = [logging.getLogger(name) for name in ("tidelock.queues", "tidelock.caches", "tidelock.nodes")]
 """Their news are no news here."""
 
 
-def subjects(seed: int) -> Sequence[Subject]:
+def subjects(seed: int, caches: CacheSubject) -> Sequence[Subject]:
     """Return what one history is about: the partitions of all kinds."""
     cast = Cast(Random(seed))
     nodes = [NodeSubject(home, cast) for home in HOMES]
-    return [LockSubject(alone=False), QueueSubject(alone=False), *nodes]
+    return [LockSubject(alone=False), QueueSubject(alone=False), caches, *nodes]
 
 
 def run(seed: int, *, trace: bool = False) -> Result:
-    """Run the history of `seed`."""
+    """Run the history of `seed`, then judge what was read of caches."""
+    caches = CacheSubject(alone=False)
     with ExitStack() as stack:
         for logger in LOGGERS:
             stack.enter_context(patch.object(logger, "disabled", True))
-        return history.run(seed, lambda: subjects(seed), without=WITHOUT, trace=trace)
+        result = history.run(seed, lambda: subjects(seed, caches), without=WITHOUT, trace=trace)
+    if not result.violations:
+        result.violations.extend(caches.ledger.read_stale())
+    return result

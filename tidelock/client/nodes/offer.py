@@ -64,15 +64,21 @@ class Offer:
         self._weight, self._metadata = terms.weight, dict(terms.metadata)
         self._passing, self._streak = terms.healthy, 0
         self._speaking = asyncio.Lock()
-        self._said_draining = False
+        self._said: tuple[str | None, bool] = (None, False)
+        """For which session it was offered last, and whether as draining."""
 
     async def open(self) -> "Offer":
         """Offer it. Raises `InstanceTaken`, `ServiceFull`, `BadArgument`, `SessionEnded`."""
         await self._register()
         self._presence.offers[self] = None
-        if self._said_draining != self._presence.is_draining:
-            await self.restore()
+        if self._said != self._to_say():  # something happened before the answer came
+            with suppress(SessionEnded):  # the next session offers it anyway
+                await self.restore()
         return self
+
+    def _to_say(self) -> tuple[str | None, bool]:
+        presence = self._presence
+        return presence.session, presence.is_draining
 
     async def restore(self) -> None:
         """Offer it as it is now on behalf of the live session, if it is still to be offered."""
@@ -82,10 +88,10 @@ class Offer:
 
     async def _register(self) -> None:
         terms = self._terms
-        self._said_draining = self._presence.is_draining
+        self._said = self._to_say()
         command = RegisterInstance(
             self.service, self.name, terms.address, terms.zone, self._weight, labels_of(self._metadata),
-            self.healthy, terms.rise, terms.fall, self._said_draining,
+            self.healthy, terms.rise, terms.fall, self._said[1],
         )  # fmt: skip
         await self._nodes.ask(self._partition, command, InstanceKept, self.service)
 

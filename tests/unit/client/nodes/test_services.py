@@ -46,6 +46,24 @@ async def test_several_offers_of_one_node_have_names_of_their_own(client: Client
         ]  # fmt: skip
 
 
+async def test_an_offer_that_is_answered_when_the_next_session_has_begun_is_of_that_one(
+    client: Client, other: Client, worker: NodeWorker
+) -> None:
+    before = client.node.session or ""
+    worker.held = (RegisterInstance,)
+    opening = asyncio.create_task(client.service("api").register().open())
+    await until(lambda: worker.of(RegisterInstance) != [])
+    worker.ended.add(before)
+    with pytest.raises(errors.SessionEnded):
+        await client.inspect("a")
+    await until(lambda: client.node.session not in (None, before))
+    worker.ended.clear()  # the service's partition has not been told yet
+    worker.let()
+    await opening
+    (seen,) = await other.service("api").instances()
+    assert seen.session == client.node.session
+
+
 async def test_another_nodes_instance_is_not_taken(client: Client, other: Client) -> None:
     async with client.service("api").register("i"):
         with pytest.raises(errors.InstanceTaken) as told:
