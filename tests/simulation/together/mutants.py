@@ -102,6 +102,7 @@ MUTANTS = (
         "sweep of the node",
         "the sweep ends whatever session the node has by now",
         lambda: [(SweeperProcess, "_tell", _tell_of_the_node)],
+        first_history=1,
     ),
     Mutant(
         "swept after one answer",
@@ -122,6 +123,7 @@ MUTANTS = (
         "brake by deaths alone",
         "the first half of a mass failure is swept before it is seen as one",
         lambda: [(MassFailures, "_looms", lambda self, live: False)],
+        first_history=14,
     ),
     Mutant(
         "ended session admitted",
@@ -152,6 +154,7 @@ MUTANTS = (
         "no backoff",
         "a node that dies again and again may come back at once",
         lambda: [(verdicts, "_barred_until", lambda strikes, now: 0)],
+        first_history=5,
     ),
     Mutant(
         "two sessions of a node",
@@ -162,11 +165,13 @@ MUTANTS = (
         "waits outlive the session",
         "an ended session's waiters are not withdrawn from locks",
         lambda: [(lock_sessions, "_end_waits", lambda draft, command: True)],
+        first_history=2,
     ),
     Mutant(
         "messages outlive the session",
         "an ended session's messages stay leased",
         lambda: [(queue_sessions, "_end_in", _leases_stay)],
+        first_history=6,
     ),
     Mutant(
         "instance outlives the session",
@@ -177,10 +182,12 @@ MUTANTS = (
         "lease past the session",
         "the client trusts a lease as long as it runs, whatever becomes of its node",
         lambda: [(Lease, "trusted_until", lambda self: self.leased_until())],
+        first_history=14,
     ),
     Mutant(
         "heard at the answer",
         "the client counts its session from when a heartbeat was answered, not from before it was sent",
         lambda: [(Heart, "_answered", _heard_at_the_answer)],
+        first_history=5,
     ),
 )
