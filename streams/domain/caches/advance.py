@@ -17,7 +17,7 @@ from streams.domain.caches.changes import (
 )
 from streams.domain.caches.commands import LineState
 from streams.domain.caches.draft import Draft
-from streams.domain.caches.limits import MAX_LINES, MAX_SHARERS
+from streams.domain.caches.limits import MAX_SHARERS
 from streams.domain.caches.room import make_room
 from streams.domain.caches.state import Change, Entry, owner_of, uncalled
 
@@ -113,12 +113,9 @@ def grant(draft: Draft, wait: e.WaitStarted) -> e.LineGranted:
 
 
 def _state(draft: Draft, wait: e.WaitStarted, entry: Entry) -> LineState:
-    listener = draft.live(wait.principal, wait.client, wait.attachment)
-    if listener is None:
+    if not draft.keeps(wait.principal, wait.client, wait.attachment, wait.entry):
         return "INVALID"
-    if wait.attachment not in entry.lines and (
-        len(entry.lines) >= MAX_SHARERS or len(listener.lines) >= MAX_LINES
-    ):
+    if wait.attachment not in entry.lines and len(entry.lines) >= MAX_SHARERS:
         return "INVALID"
     alone = not uncalled(entry, wait.attachment) and len(entry.reads) <= (wait.ticket in entry.reads)
     return "EXCLUSIVE" if alone else "SHARED"

@@ -77,8 +77,7 @@ def recall(draft: Draft, name: str) -> None:
 
 def write(draft: Draft, wait: e.WaitStarted) -> None:
     """Add that an entry is written."""
-    listener = draft.live(wait.principal, wait.client, wait.attachment)
-    kept = listener is not None and wait.keep != "INVALID"
+    kept = wait.keep != "INVALID" and draft.keeps(wait.principal, wait.client, wait.attachment, wait.entry)
     if wait.keep == "MODIFIED" and draft.settings.write_policy != "BACK":
         kept = False
     logged = wait.ticket == 0

@@ -6,7 +6,14 @@ from typing import Final
 
 from streams.domain.caches import events as e
 from streams.domain.caches.evolve import evolve
-from streams.domain.caches.limits import MAX_ATTACHED, MAX_CALLS, MAX_DECISION_BYTES, MAX_EVENTS
+from streams.domain.caches.limits import (
+    MAX_ATTACHED,
+    MAX_CALLS,
+    MAX_DECISION_BYTES,
+    MAX_EVENTS,
+    MAX_LINES,
+    MAX_QUIET,
+)
 from streams.domain.caches.replies import Reply
 from streams.domain.caches.settings import CacheSettings
 from streams.domain.caches.settle import settles
@@ -99,6 +106,13 @@ class Draft:
         listener = self.cache.listeners[attachment]
         return None if listener.reset else listener
 
+    def keeps(self, principal: str, client: str, attachment: int, name: str) -> bool:
+        """Say whether the client may be given a line of the entry: it is live, and has room for one more."""
+        listener = self.live(principal, client, attachment)
+        if listener is None:
+            return False
+        return attachment in self.entry(name).lines or len(listener.lines) < MAX_LINES
+
     def posted(self, attachment: int) -> int:
         """Return the number of the attachment's latest call."""
         listener = self.cache.listeners.get(attachment)
@@ -112,7 +126,7 @@ class Draft:
             listener = self.cache.listeners[attachment]
         first = listener.posted + 1
         calls = [e.LineCall(first + i, kind, name, token) for i, (name, token) in enumerate(lines)]
-        self._called(listener, calls, quiet=kind == "SHARE")
+        self._called(listener, calls, quiet=kind == "SHARE" and len(listener.calls) < MAX_QUIET)
 
     def _called(self, listener: Listener, calls: Sequence[e.LineCall], *, quiet: bool = False) -> None:
         event = e.LinesCalled(

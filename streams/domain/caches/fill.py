@@ -39,7 +39,9 @@ def fill(command: FillEntry, who: Requester, draft: Draft) -> Decision[e.Event, 
 
 
 def _filled(command: FillEntry, who: Requester, draft: Draft) -> e.EntryWritten:
-    kept = command.keep != "INVALID" and draft.live(who.principal, who.client, command.attachment) is not None
+    kept = command.keep != "INVALID" and draft.keeps(
+        who.principal, who.client, command.attachment, command.entry
+    )
     best: LineState = "SHARED" if draft.entry(command.entry).reads else "EXCLUSIVE"
     ttl_ms = lifetime(draft.settings, command.ttl_ms)
     return e.EntryWritten(

@@ -27,6 +27,8 @@ MAX_LINES: Final = 100_000
 """Lines of one listener, likewise."""
 MAX_CALLS: Final = 400
 """Calls that one listener has not acknowledged; then it is told to join anew. One answer tells all: it fits a frame."""
+MAX_QUIET: Final = 100
+"""Of those nobody need hurry for (SHARE) so many may gather; then the client is told at once, so that it never lags."""
 MAX_DROPPED: Final = 500
 MAX_WAITS: Final = 10_000
 MAX_WAITS_OF_ENTRY: Final = 1_000

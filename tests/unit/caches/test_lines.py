@@ -138,10 +138,15 @@ def test_no_more_sharers_than_there_may_be(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_no_more_lines_than_a_listener_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.domain.caches.advance.MAX_LINES", 1)
+    monkeypatch.setattr("streams.domain.caches.draft.MAX_LINES", 1)
     spec = cache().join("a").write("x", b"1").write("y", b"1").read("x").gets("EXCLUSIVE", b"1")
     spec.read("y").gets("INVALID", b"1")
     spec.read("x").gets("EXCLUSIVE", b"1")
+    for keep in ("EXCLUSIVE", "MODIFIED"):
+        spec.write("y", b"2", keep=keep).holds("y", b"2").lines("y")
+        spec.write("x", b"2", keep=keep, line=spec.token("x", "a")).lines("x", a=keep)
+    spec = spec.read("z", fill=True)
+    spec.fill("z", spec.reply.fill, b"1").holds("z", b"1").lines("z")
 
 
 def test_an_attachment_that_is_not_ones_own_gets_nothing() -> None:

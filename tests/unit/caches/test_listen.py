@@ -66,6 +66,17 @@ def test_who_lags_too_far_behind_is_told_to_join_anew(monkeypatch: pytest.Monkey
     assert len(spec.state.listeners) == 2
 
 
+def test_who_is_only_told_that_others_read_never_lags_too_far_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.domain.caches.draft.MAX_QUIET", 2)
+    spec = cache().join("a", "b")
+    for name in "wxyz":
+        spec = spec.write(name, b"1", keep="EXCLUSIVE")
+    spec = spec.read("w", "b").settles().read("x", "b").settles()
+    spec = spec.read("y", "b").settles(("a", 1, ["SHARE w", "SHARE x", "SHARE y"]))
+    spec = spec.read("z", "b").settles().listen("a", after=3).calls("SHARE z").listen("a", after=4).waits()
+    spec.lines("w", a="SHARED", b="SHARED")
+
+
 def test_who_is_to_join_anew_may_write_back_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streams.domain.caches.draft.MAX_CALLS", 1)
     spec = cache().join("a").write("m", b"1", keep="MODIFIED")
