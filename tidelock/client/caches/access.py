@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, TypeAlias, TypeVar
 
-from streams.domain.caches.replies import CacheStats
+from streams.domain.caches.replies import CacheStats, FillGranted
 from streams.domain.decider import Rejected
 from streams.wire.shards import MAX_SHARDS, shard_of
 from tidelock.client.caches.desk import Desk
@@ -151,6 +151,8 @@ class Access:
         try:
             return pending, await told
         except asyncio.CancelledError:
+            if not told.cancelled() and told.done() and isinstance(told.result(), FillGranted):
+                take(pending, told.result(), False)  # it came at the same moment
             self.caches.withdraw_nowait(pending, desk.cache, desk.shard)
             raise
 
@@ -216,7 +218,7 @@ class Access:
             self.tier.drop(shard, entry, token)
 
     def gone(self) -> None:
-        """The cache was deleted; the next one of the name may have other shards."""
+        """The cache was deleted, or may have been; the next one of the name may have other shards."""
         self._known = False
 
     def raise_lost(self) -> None:

@@ -27,7 +27,7 @@ async def bounded(work: Coroutine[Any, Any, _T], within: float, what: str) -> _T
 
 
 async def _end(task: "asyncio.Task[Any]") -> None:
-    task.add_done_callback(_heed)
+    task.add_done_callback(heed)
     for _ in range(CANCELS):
         task.cancel()
         await asyncio.wait((task,), timeout=GRACE_S)
@@ -35,6 +35,7 @@ async def _end(task: "asyncio.Task[Any]") -> None:
             return
 
 
-def _heed(task: "asyncio.Task[Any]") -> None:
+def heed(task: "asyncio.Task[Any]") -> None:
+    """Look at how a task ended that nobody may be waiting for."""
     if not task.cancelled():
         task.exception()  # nobody waits for it any more

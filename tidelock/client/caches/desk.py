@@ -274,7 +274,7 @@ class Desk:
             self.listener.rejoin()
 
     def gone(self) -> None:
-        """The cache was deleted."""
+        """The cache was deleted, or may have been."""
         self._owner.gone()
 
     def void(self, why: str) -> None:

@@ -8,10 +8,11 @@ from streams.domain.caches.limits import MAX_REASON
 from streams.domain.caches.replies import EntryStored, FillDropped, FillGranted
 from streams.domain.decider import Rejected
 from tidelock.client.caches.access import Access
+from tidelock.client.caches.bounded import heed
 from tidelock.client.caches.desk import Desk
 from tidelock.client.caches.ports import Loaded, Loader
 from tidelock.client.caches.terms import ttl_ms_of
-from tidelock.client.errors import LoadFailed, LoadTimedOut, TidelockError
+from tidelock.client.errors import LoadFailed, LoadTimedOut
 from tidelock.client.pending import Outcome, Pending
 
 
@@ -35,28 +36,35 @@ class Filling:
         except asyncio.CancelledError:
             self.give_back(desk, granted, "the caller is gone")
             raise
-        except TidelockError as error:
+        except Exception as error:
             self.give_back(desk, granted, str(error))
             raise
 
     async def _load(self, desk: Desk, granted: FillGranted, loader: Loader[Any]) -> Loaded[Any] | None:
-        """Run the loader until the fill lease may be over."""
+        """Run the loader until the fill lease may be over; who does not end when cancelled is not waited for."""
         loop, clock = asyncio.get_running_loop(), self._access.caches.clock
         task = loop.create_task(loader.load(granted.entry), name="tidelock-cache-load")
-        until_s = desk.listener.partition.trusted_until(granted.expires_at)
-        timer = clock.call_at(until_s, lambda: _cancel(task))
+        task.add_done_callback(heed)
+        over = asyncio.Event()
+        timer = clock.call_at(desk.listener.partition.trusted_until(granted.expires_at), over.set)
+        late = loop.create_task(over.wait(), name="tidelock-cache-load-late")
         try:
-            await asyncio.wait([task])
+            await asyncio.wait((task, late), return_when=asyncio.FIRST_COMPLETED)
         finally:
             timer.cancel()
+            late.cancel()
             task.cancel()
         self._access.hits.loads += 1
-        if task.cancelled():
+        if not task.done() or task.cancelled():
             raise self._failed(LoadTimedOut, granted.entry, "did not end while the fill lease lasted")
         error = task.exception()
         if error is not None:
             raise self._failed(LoadFailed, granted.entry, f"failed ({error!r:.200})") from error
-        return task.result()
+        loaded: object = task.result()
+        if loaded is not None and not isinstance(loaded, Loaded):
+            what = f"returned {type(loaded).__name__}, which is neither a Loaded nor None"
+            raise self._failed(LoadFailed, granted.entry, what)
+        return loaded
 
     def _failed(self, cls: type[LoadFailed], entry: str, what: str) -> LoadFailed:
         error = cls(
@@ -112,7 +120,3 @@ class Filling:
             return
         command = FailFill(desk.cache, desk.shard, granted.entry, granted.fill, why[:MAX_REASON])
         session.submit(desk.listener.partition, command, while_closing=True)
-
-
-def _cancel(task: "asyncio.Task[Any]") -> None:
-    task.cancel()

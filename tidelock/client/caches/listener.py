@@ -97,6 +97,7 @@ class Listener:
         """The directory does not know this attachment, or not any more."""
         if attachment and attachment == self.attachment:
             self._end("the directory does not know this client as a listener any more")
+            self._desk.gone()
             self.listen()
 
     def progress(self) -> None:
@@ -242,6 +243,7 @@ class Listener:
         had = self.attachment
         self._end(str(error))
         if refused.code in ENDED and had:
+            self._desk.gone()
             self.listen()
             return
         self.error = error

@@ -29,7 +29,7 @@ class Obedient(Protocol):
         """No line is valid any more; what was not written back is lost."""
 
     def gone(self) -> None:
-        """The cache was deleted."""
+        """The cache was deleted; or may have been, and made anew, as the directory knows of no attachment."""
 
 
 class Owner(Protocol):
@@ -45,4 +45,4 @@ class Owner(Protocol):
         """The line of an entry was called away, and is gone."""
 
     def gone(self) -> None:
-        """The cache was deleted, or this shard of it."""
+        """The cache was deleted, or this shard of it; or may have been."""

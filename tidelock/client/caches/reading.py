@@ -88,6 +88,8 @@ class Reading:
         if copied is not None:
             return copied
         attachment = await access.attachment(desk)
+        if await access.desk(entry) is not desk:
+            return AGAIN  # the cache was made anew meanwhile
         command = ReadEntry(
             desk.cache, desk.shard, entry, attachment, loader is not None, access.terms.wait_ms
         )

@@ -78,6 +78,8 @@ class Writing:
             if order == "FIRST":
                 await self._write(entry, put.value, "the cache was not changed")
                 return await self._put(put)
+            if self.behind is not None:
+                await self.behind.done(entry)  # else it would bring an older value after this one
             version = await self._put(put)
             await self._write(entry, put.value, "the cache has the value already")
             return version
@@ -146,6 +148,8 @@ class Writing:
         for _ in range(ATTEMPTS):
             desk = await self._brought_back(entry)
             attachment = await access.attachment(desk)
+            if await access.desk(entry) is not desk:
+                continue  # the cache was made anew meanwhile
             line = desk.give_up(entry) if attachment else 0
             taker = partial(_take, desk, entry, attachment, line, wanted, done)
             pending, outcome = await access.ask(desk, command(desk, attachment, line), taker)

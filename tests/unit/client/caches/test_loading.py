@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
 
 import pytest
 
 from streams.domain.caches import commands as c
+from streams.domain.caches.replies import FillGranted
 from tests.unit.client.caches.conftest import NAME, Join
 from tests.unit.client.caches.server import CacheWorker
 from tests.unit.client.deciding import let_pass
@@ -13,6 +16,7 @@ from tests.unit.client.worker import FakeClock, until
 from tidelock import errors
 from tidelock.client.caches.cache import Cache
 from tidelock.client.caches.ports import Loaded
+from tidelock.client.caches.reading import Reading
 
 
 class Source:
@@ -86,6 +90,69 @@ async def test_a_loader_that_hangs_is_cancelled_when_the_fill_lease_may_be_over(
         await first
     assert slow.cancelled == 1
     assert await second == b"good"
+
+
+async def test_a_loader_that_cannot_be_cancelled_is_not_waited_for(
+    cache: Cache[bytes], there: Cache[bytes], clock: FakeClock
+) -> None:
+    stubborn, good, go = list[str](), Source(b"good"), asyncio.Event()
+    good.go.set()
+
+    async def load() -> bytes:
+        while not go.is_set():
+            stubborn.append("asked")
+            with suppress(asyncio.CancelledError):
+                await go.wait()
+        return b"late"
+
+    first = asyncio.create_task(cache.get_or_load("x", load))
+    await until(lambda: stubborn != [])
+    second = asyncio.create_task(cache.get_or_load("x", good))
+    await let_pass(clock, 10.5)
+    with pytest.raises(errors.LoadTimedOut):
+        await first
+    assert await second == b"good"
+    go.set()
+
+
+async def test_a_loader_that_returns_something_else_fails_at_once(
+    cache: Cache[bytes], there: Cache[bytes]
+) -> None:
+    class Bare(Source):
+        async def load(self, entry: str) -> Any:
+            return b"bare"
+
+    good = Source(b"good")
+    good.go.set()
+    with pytest.raises(errors.LoadFailed, match="returned bytes"):
+        await cache.get_or_load("x", Bare())
+    assert await there.get_or_load("x", good) == b"good"
+
+
+async def test_a_caller_that_is_gone_as_the_grant_comes_gives_it_back(
+    cache: Cache[bytes], there: Cache[bytes], worker: CacheWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, good = Source(), Source(b"good")
+    good.go.set()
+    taker = Reading._taker
+
+    def cancelling(reading: Reading, desk: Any) -> Any:
+        take = taker(reading, desk)
+
+        def taken(pending: Any, outcome: Any, wanted: bool) -> Any:
+            if isinstance(outcome, FillGranted) and wanted:
+                asyncio.get_running_loop().call_soon(loading.cancel)
+            return take(pending, outcome, wanted)
+
+        return taken
+
+    monkeypatch.setattr(Reading, "_taker", cancelling)
+    loading = asyncio.create_task(cache.get_or_load("x", source))
+    with pytest.raises(asyncio.CancelledError):
+        await loading
+    assert source.calls == []
+    monkeypatch.undo()
+    assert await there.get_or_load("x", good) == b"good"
 
 
 async def test_a_write_overtakes_a_load(cache: Cache[bytes], there: Cache[bytes]) -> None:

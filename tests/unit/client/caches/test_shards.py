@@ -9,6 +9,7 @@ from streams.wire.shards import shard_of
 from tests.unit.client.caches.conftest import NAME, Join
 from tests.unit.client.caches.server import CacheWorker
 from tests.unit.client.caches.test_listening import made_anew
+from tests.unit.client.deciding import let_pass
 from tests.unit.client.worker import FakeClock, until
 from tidelock import errors
 from tidelock.client.client import Client
@@ -88,3 +89,22 @@ async def test_a_cache_that_is_made_anew_with_other_shards_is_looked_at_anew(
     assert two.hit("7") is None
     assert await two.get("7") == b"new"
     assert len(two._access.desks) == 2
+
+
+async def test_who_was_cut_off_while_it_was_made_anew_looks_anew_before_it_asks_any_shard(
+    join: Join, worker: CacheWorker, clock: FakeClock
+) -> None:
+    one, two = (await join()).cache(NAME), (await join()).cache(NAME)
+    await one.create()
+    await two.put("7", b"old")
+    await one.close()
+    worker.held = (c.Listen,)
+    await let_pass(clock, 11)
+    await one.delete_cache()
+    await made_anew(one, clock, shards=4)
+    writing = asyncio.create_task(two.put("7", b"new"))
+    await until(lambda: writing.done() or worker.of(c.WriteEntry) != [], clock)
+    worker.let()
+    await until(writing.done, clock)
+    assert await one.get("7") == b"new"
+    assert len(two._access.desks) == 4

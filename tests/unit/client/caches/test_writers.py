@@ -92,6 +92,22 @@ async def test_behind_brings_the_latest_value_in_order(client: Client, clock: Fa
     assert cache.unwritten == 0
 
 
+async def test_a_conditional_put_comes_after_what_is_behind(client: Client) -> None:
+    table = Table()
+    table.go.clear()
+    cache = client.cache(NAME, writer=table, writer_order="BEHIND")
+    await cache.create()
+    version = await cache.put("x", b"1")
+    await until(lambda: table.calls == 1)
+    putting = asyncio.create_task(cache.put("x", b"2", if_version=version))
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert table.calls == 1
+    table.go.set()
+    await putting
+    assert table.took == [("x", b"1"), ("x", b"2")]
+
+
 async def test_behind_tries_until_the_writer_takes_it(client: Client, clock: FakeClock) -> None:
     table = Table()
     table.error = OSError("away")
