@@ -118,7 +118,7 @@ class PartitionState:
             if kind is SessionEnded:
                 session = key_of(decision.tenant, event.session)
                 self.undo.put(self.ended_sessions, session, event)
-                self.holdings.end(session)
+                self.holdings.end(session, event)
                 self._sessions.put((event.forget_after_ms - 1) // 1000, session)
             elif kind is TimerFailed:
                 self.undo.put(self.parked, key, event.error)
@@ -141,8 +141,7 @@ class PartitionState:
 
     def next_ending(self) -> tuple[SessionEnded, str] | None:
         """Return a session that has ended, and a key that may still hold something for it."""
-        found = self.holdings.next_ending()
-        return None if found is None else (self.ended_sessions[found[0]], found[1])
+        return self.holdings.next_ending()
 
     def restore(self) -> None:
         """Derive the deadlines and the holdings anew from the keys' states."""
@@ -154,8 +153,8 @@ class PartitionState:
         for key, state in self.keys.items():
             for session in self._held(key, state):
                 holdings.note(session, key)
-        for session in self.ended_sessions:
-            holdings.end(session)
+        for session, ended in self.ended_sessions.items():
+            holdings.end(session, ended)
 
     def holds(self, session: str, key: str) -> bool:
         """Say whether something of `key` belongs to `session`."""

@@ -6,6 +6,8 @@ not undone here; the next claim derives all of it anew.
 
 from collections.abc import Iterable
 
+from streams.wire.messages import SessionEnded
+
 LOOK_AT = 32
 """A key that so many sessions are noted for is looked at, and again each time the number has doubled."""
 
@@ -20,8 +22,9 @@ class Holdings:
         """Whether somebody needs it: readers do not."""
         self._by_session: dict[str, dict[str, None]] = {}
         self._by_key: dict[str, dict[str, None]] = {}
-        self._ending: dict[str, list[str]] = {}
-        """Keys to look at, the next one last: to look for a dict's first entry is to pass the gaps of all gone."""
+        self._ending: dict[str, tuple[SessionEnded, list[str]]] = {}
+        """Why it ended (that it did may be forgotten before all is let go), and keys to look at, the next one last: to
+        look for a dict's first entry is to pass the gaps of all gone."""
 
     def note(self, session: str, key: str) -> bool:
         """Note that `session` may hold something of `key`. Return whether it is time to `keep` what it does."""
@@ -31,7 +34,7 @@ class Holdings:
         sessions[session] = None
         self._by_session.setdefault(session, {})[key] = None
         if session in self._ending:
-            self._ending[session].insert(0, key)
+            self._ending[session][1].insert(0, key)
         count = len(sessions)
         return count >= LOOK_AT and count & (count - 1) == 0
 
@@ -53,19 +56,19 @@ class Holdings:
         for session in tuple(self._by_key.get(key, ())):
             self.let_go(session, key)
 
-    def end(self, session: str) -> None:
+    def end(self, session: str, ended: SessionEnded) -> None:
         """Have `next_ending` name what `session` may hold."""
         keys = self._by_session.get(session)
         if keys:
-            self._ending[session] = list(reversed(keys))
+            self._ending[session] = ended, list(reversed(keys))
 
-    def next_ending(self) -> tuple[str, str] | None:
+    def next_ending(self) -> tuple[SessionEnded, str] | None:
         """Return a session that has ended, and a key that it may hold something of; None: there is none."""
-        for session, keys in self._ending.items():
+        for session, (ended, keys) in self._ending.items():
             held = self._by_session[session]
             while keys[-1] not in held:
                 keys.pop()
-            return session, keys[-1]
+            return ended, keys[-1]
         return None
 
 

@@ -72,6 +72,26 @@ async def test_the_next_owner_goes_on_where_the_last_one_was_stopped() -> None:
         await until(lambda: second.owner.phase == "leading" and not held(second))
 
 
+async def test_what_a_session_held_is_let_go_also_by_an_owner_that_comes_days_later() -> None:
+    first = locks()
+    async with running(first) as world:
+        for number in range(300):
+            await world.ask(acquire(f"k{number}"), session="n1:7")
+        world.broker.fate = lambda record: (
+            "lost" if b"SessionGone" in record and b"EndSession" not in record else "ok"
+        )
+        assert await world.ask(END) == Done()
+        await until(lambda: bool(world.watch.troubles))
+    first.broker.fate = lambda _: "ok"
+    second = locks(first.broker)
+    for clock in (second.clock, first.broker_clock):
+        clock.now += 3 * 24 * 3_600_000
+    async with running(second):
+        await until(lambda: not held(second) or second.owner.phase == "quarantined")
+        assert second.owner.phase == "leading"
+        assert not second.owner.reader.state.ended_sessions, "the refusals are forgotten all the same"
+
+
 async def test_a_tenant_ends_no_session_of_another_that_is_called_alike() -> None:
     other = Identity("other", "app", ("SYSTEM",))
     async with running(locks()) as world:

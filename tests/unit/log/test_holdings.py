@@ -1,6 +1,11 @@
 """Which keys a session that has ended may still hold something of, one after the other."""
 
 from streams.log.holdings import Holdings
+from streams.wire.messages import SessionEnded
+
+
+def end(holdings: Holdings, session: str) -> None:
+    holdings.end(session, SessionEnded(session, 0, "SILENT 7"))
 
 
 def ended(holdings: Holdings) -> list[str]:
@@ -8,7 +13,7 @@ def ended(holdings: Holdings) -> list[str]:
     while (ending := holdings.next_ending()) is not None:
         assert ending == holdings.next_ending(), "a look takes nothing away"
         found.append(ending[1])
-        holdings.let_go(*ending)
+        holdings.let_go(ending[0].session, ending[1])
     return found
 
 
@@ -17,7 +22,7 @@ def test_keys_come_in_the_order_in_which_they_were_noted() -> None:
     for number in range(100):
         holdings.note("s", f"k{number}")
     assert holdings.next_ending() is None
-    holdings.end("s")
+    end(holdings, "s")
     assert ended(holdings) == [f"k{number}" for number in range(100)]
 
 
@@ -25,7 +30,7 @@ def test_what_is_let_go_otherwise_does_not_come_and_what_is_noted_late_does() ->
     holdings = Holdings()
     for key in ("a", "b", "c"):
         holdings.note("s", key)
-    holdings.end("s")
+    end(holdings, "s")
     holdings.let_go("s", "a")
     holdings.forget("c")
     holdings.note("s", "d")
@@ -37,7 +42,7 @@ def test_one_session_comes_after_the_other_and_an_empty_one_never() -> None:
     holdings.note("s", "a")
     holdings.note("t", "a")
     for session in ("t", "s", "unknown"):
-        holdings.end(session)
-    assert holdings.next_ending() == ("t", "a")
+        end(holdings, session)
+    assert holdings.next_ending() == (SessionEnded("t", 0, "SILENT 7"), "a")
     assert ended(holdings) == ["a", "a"]
     assert holdings.next_ending() is None
