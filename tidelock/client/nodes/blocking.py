@@ -67,7 +67,7 @@ class Offer:
         return healthy
 
     def update(self, *, weight: int | None = None, metadata: Mapping[str, str] | None = None) -> None:
-        """Change weight or metadata or both. Weight 0 drains it."""
+        """Change weight or metadata or both. Weight 0: chosen only where there is no other."""
         self._loop.run(self._offer.update(weight=weight, metadata=metadata))
 
 

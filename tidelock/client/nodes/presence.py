@@ -191,12 +191,14 @@ class Presence:
         await self._restore_offers()
 
     async def _restore_offers(self) -> None:
-        clock = self._nodes.clock
-        for offer in tuple(self.offers):
-            try:
-                await persist(offer.restore, clock, FINAL_OF_OFFERS)
-            except TidelockError as error:
-                log.error("%r is not offered any more: %s", offer, error)
+        """Offer all again. One that is refused for now, because somebody else has its name, holds up no other."""
+        await asyncio.gather(*map(self._restore, tuple(self.offers)))
+
+    async def _restore(self, offer: Offered) -> None:
+        try:
+            await persist(offer.restore, self._nodes.clock, FINAL_OF_OFFERS)
+        except TidelockError as error:
+            log.error("%r is not offered any more: %s", offer, error)
 
     def _retire(self, why: str) -> None:
         self._retired = why

@@ -8,6 +8,7 @@ from streams.domain.decider import Rejected
 from streams.domain.nodes.commands import (
     DeregisterInstance,
     RegisterInstance,
+    RegisterNode,
     ReportHealth,
     WatchService,
     WithdrawWatch,
@@ -122,6 +123,24 @@ async def test_the_next_session_offers_again_what_is_offered_as_it_was(
     await until(lambda: len(worker.of(RegisterInstance)) == 2)
     (seen,) = await service.instances()
     assert (seen.weight, seen.healthy, seen.session) == (3, False, client.node.session)
+
+
+async def test_an_offer_that_somebody_took_meanwhile_holds_up_no_other(
+    client: Client, other: Client, worker: NodeWorker, clock: FakeClock
+) -> None:
+    async with client.service("api").register("i"), client.service("web").register("i"):
+        worker.refuse = {RegisterNode: Rejected("NODE_FLAPPING", "later", (), 1_000)}
+        worker.end_session(client.node.session or "")
+        with pytest.raises(errors.SessionEnded):
+            await client.inspect("a")
+        async with other.service("api").register("i"):
+            worker.refuse = {}
+            await let_pass(clock, 5)
+            (taken,), (back,) = [await other.service(name).instances() for name in ("api", "web")]
+            assert (taken.node, back.node) == ("n2", "n1")
+        await let_pass(clock, 12)
+        (back,) = await other.service("api").instances()
+        assert back.node == "n1"
 
 
 async def test_a_client_that_closes_offers_nothing_any_more(client: Client, other: Client) -> None:
