@@ -78,6 +78,8 @@ class CommitDraft:
         self.state = state
         self.source: tuple[int, int, bytes] | None = None
         """Of the topic lane's commands: first and last offset, and the last one's bytes."""
+        self._joined: tuple[object, object, tuple[bytes, ...]] = (None, None, ())
+        """A state, an answer, and the encodings of what was joined to it: many may be told the same."""
         self._rows: list[bytes] = []
         """The decisions, encoded."""
         self._bytes = 0
@@ -150,7 +152,11 @@ class CommitDraft:
         attached = self.vocabulary.kind.attached
         if attached is None:
             return ()
-        payloads = tuple(map(self.vocabulary.encode_reply, attached(self.state.state_of(key), reply)))
+        state = self.state.state_of(key)
+        of, answered, payloads = self._joined
+        if state is not of or reply != answered:
+            payloads = tuple(map(self.vocabulary.encode_reply, attached(state, reply)))
+            self._joined = state, reply, payloads
         self.attached_bytes += sum(map(len, payloads))
         return payloads
 

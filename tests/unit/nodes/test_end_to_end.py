@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from streams.domain.nodes import commands as c
 from streams.domain.nodes.kind import NODES
 from streams.domain.nodes.replies import Heard, NodeJoined, ServiceInstances, ServiceWatched, Watching
@@ -92,6 +94,24 @@ def test_a_change_takes_the_instances_to_whoever_waits() -> None:
     assert changed == ServiceWatched(changed.version, changed=True)
     instances = tuple(bench.state.keys[f"dev/service:{SERVICE}"].instances.values())
     assert WORDS.decode_reply(payload) == ServiceInstances(changed.version, instances)
+
+
+def test_the_instances_are_encoded_once_for_all_who_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench()
+    (offered,) = replies(bench.commit(offer()))
+    bench.commit(*[watch(offered.version) for _ in range(50)])
+    encoded, encode_reply = list[object](), WORDS.encode_reply
+
+    def counting(reply: object) -> bytes:
+        encoded.append(type(reply))
+        return encode_reply(reply)
+
+    monkeypatch.setattr(WORDS, "encode_reply", counting)
+    batch = bench.commit(offer("i2"), offer("i3"), lease_ms=1)
+    assert len({answer.payloads for _, answer in batch.pushes}) == 1
+    assert len(batch.pushes) == 50
+    assert encoded.count(ServiceInstances) == 1
+    assert batch.attached_bytes == 50 * len(batch.pushes[0][1].payloads[0])
 
 
 def test_an_ended_session_speaks_no_more_for_its_instances() -> None:
