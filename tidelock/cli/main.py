@@ -18,9 +18,9 @@ _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 app = typer.Typer(
     name="tidelock",
-    help="Tidelock: locks and queues on a log you can rewind.\n\n"
+    help="Tidelock: locks, queues and caches on a log you can rewind.\n\n"
     "Start with `tidelock up`, then `tidelock lock acquire orders/42` in another terminal, "
-    "`tidelock queue put orders hello`, `tidelock status`, "
+    "`tidelock queue put orders hello`, `tidelock cache put prices sku/42 1999`, `tidelock status`, "
     "and `tidelock log tail` to see what was logged.",
     epilog=exits.HELP,
     no_args_is_help=True,
@@ -72,6 +72,12 @@ defer(
     "verify",
     "tidelock.cli.verify:verify",
     "Walk the logs from their first record and check every promise that they make.",
+)
+defer(
+    app,
+    "cache",
+    "tidelock.cli.cache:cache_app",
+    "Make, fill, empty and look at caches; see who has which entry, and what became of it.",
 )
 defer(app, "feature", "tidelock.cli.feature:feature_app", "Show and activate feature levels.")
 defer(app, "lock", "tidelock.cli.lock:lock_app", "Take, give back and look at one lock.")

@@ -107,7 +107,4 @@ def _show(state: BrakeState, now: LeaseNow, as_json: bool) -> None:
         )
     else:
         show.say("not pulled", "bold green")
-    table = show.table(None, "setting", "value")
-    for name, chosen in asdict(state.settings).items():
-        table.add_row(name, str(chosen))
-    show.out.print(table)
+    show.settings(asdict(state.settings))

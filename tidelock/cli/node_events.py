@@ -1,28 +1,26 @@
 """`tidelock node watch|events`: what becomes of nodes, from the logs alone, as it happens and as it was."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Annotated
 
 import typer
 
-from storage.kafka.tail import KafkaLogTail
 from streams.domain.nodes.names import name_of
 from streams.domain.value import value
-from streams.log.accepted import AcceptedCommit, CommitReader
-from streams.log.ports import LogTail
-from streams.log.positions import PartitionId, Position
+from streams.log.accepted import AcceptedCommit
+from streams.log.positions import Position
 from streams.log.vocabulary import Vocabulary
 from streams.replay.nodes.story import NodeStory, Told
 from streams.replay.plain import typed
 from streams.replay.resource import KeyDecision
 from tidelock.cli import options, show
 from tidelock.cli.discovery import find
+from tidelock.cli.following import watch_from_now
 from tidelock.cli.kinds import kind_named
 from tidelock.cli.node_options import KIND, Node
 from tidelock.cli.rewinding import checked_tenant, resource_name
 from tidelock.cli.telling import Telling, span_of, tell
-from tidelock.cli.topics import partitions_of
 from tidelock.cli.when import Calendar
 
 
@@ -58,7 +56,7 @@ def watch(
     words, say = Vocabulary(kind_named(context, KIND)), _saying(Calendar.now(utc), json)
     kafka = find(home).need_kafka()
     try:
-        asyncio.run(_watch(kafka, Watcher(checked_tenant(tenant), node, words, say)))
+        asyncio.run(watch_from_now(kafka, words, Watcher(checked_tenant(tenant), node, say).commit))
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
 
@@ -104,22 +102,13 @@ def _sentences(decision: KeyDecision, node: str, story: NodeStory) -> Iterator[S
 class Watcher:
     """Tells what the commits say of the nodes of one tenant, or of one of them."""
 
-    def __init__(self, tenant: str, node: str, words: Vocabulary, say: Say) -> None:
+    def __init__(self, tenant: str, node: str, say: Say) -> None:
         self._tenant, self._node = tenant, node
-        self._words, self._say = words, say
+        self._say = say
         self._story = NodeStory()
 
-    async def follow(self, tail: LogTail, ends: Mapping[PartitionId, int]) -> None:
-        """Tell what comes behind `ends`, for ever. Raises `LogUnavailable`, `LogHalt`."""
-        readers = {where: CommitReader(where, self._words) for where in ends}
-        async for batch in tail.read(dict.fromkeys(ends, 0)):
-            for where, records in batch.items():
-                for stored in records:
-                    accepted = readers[where].read(stored)
-                    if accepted is not None and stored.offset >= ends[where]:
-                        self._tell(accepted)
-
-    def _tell(self, accepted: AcceptedCommit) -> None:
+    def commit(self, accepted: AcceptedCommit) -> None:
+        """Tell of the next commit that counts."""
         for told in self._told(accepted):
             if self._node in {"", told.name}:
                 self._say(Sentence(accepted.time_ms, accepted.position, told))
@@ -129,12 +118,6 @@ class Watcher:
             if decided.decision.tenant == self._tenant:
                 for event in decided.events:
                     yield from self._story.tell(name_of(decided.decision.key), event)
-
-
-async def _watch(kafka: str, watcher: Watcher) -> None:
-    ends = await partitions_of(kafka, [KIND], None)
-    show.err.print("watching from now on; Ctrl-C ends it", style="dim")
-    await watcher.follow(KafkaLogTail(kafka), ends)
 
 
 def _saying(calendar: Calendar, json: bool) -> Say:

@@ -104,7 +104,4 @@ def _closed(json: bool, node: str, closed: NodeClosed, done: str) -> None:
 
 
 def _tell(json: bool, node: str, session: str, done: str, text: str) -> None:
-    if json:
-        show.as_json({"node": node, "session": session, done: True})
-    else:
-        show.say(text)
+    show.done({"node": node, "session": session, done: True}, text, json=json)

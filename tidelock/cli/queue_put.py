@@ -1,19 +1,15 @@
 """Putting from the command line: an argument, standard input, or a file with a message on each line."""
 
 import asyncio
-import os
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
-
+from streams.domain.queues.limits import MAX_PAYLOAD
 from tidelock.cli import show
-from tidelock.cli.exits import CliProblem, WrongUse, exit_code_of
-from tidelock.cli.queue_input import Lines, LineTooLong, lines_of, payload_of
+from tidelock.cli.exits import CliProblem, exit_code_of
+from tidelock.cli.inputs import Lines, LineTooLong, bar_of, lines_of, opened, payload_of, standard_input
 from tidelock.client.errors import PartlyPut, TidelockError
 from tidelock.client.queues.producer import Put
 from tidelock.client.queues.queue import Queue
@@ -58,7 +54,10 @@ async def put(queue: Queue[bytes], load: Load) -> None:
     if load.lines is not None:
         await _put_lines(queue, load.lines, load)
         return
-    payload = await payload_of(_standard_input()) if load.payload is None else load.payload.encode()
+    if load.payload is None:
+        payload = await payload_of(standard_input(), MAX_PAYLOAD)
+    else:
+        payload = load.payload.encode()
     _tell(await queue.put(payload, **load.options), load.json)
 
 
@@ -71,9 +70,10 @@ def _tell(done: Put, json: bool) -> None:
 
 async def _put_lines(queue: Queue[bytes], path: Path, load: Load) -> None:
     count = 0
-    with _opened(path) as (descriptor, total), bar_of(queue.name, total, quiet=load.json) as bar:
+    what = f"put into {queue.name}"
+    with opened(path) as (descriptor, total), bar_of(what, total, quiet=load.json) as bar:
         try:
-            async for lines in lines_of(descriptor):
+            async for lines in lines_of(descriptor, MAX_PAYLOAD):
                 count += await _put_some(queue, lines, load.options, count)
                 bar.update(bar.task_ids[0], advance=lines.size)
         except LineTooLong as error:
@@ -101,35 +101,3 @@ async def _put_some(queue: Queue[bytes], lines: Lines, options: MessageOptions, 
     numbered = zip((number for number, _ in messages), results, strict=True)
     failed = {number: each for number, each in numbered if isinstance(each, TidelockError)}
     raise LinesFailed(before + len(messages) - len(failed), failed, [number for number, _ in messages])
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[tuple[int, int | None]]:
-    """Open the file (or standard input); give its descriptor and its size. Raises `WrongUse`."""
-    if str(path) == "-":
-        yield _standard_input(), None
-        return
-    try:
-        stream = path.open("rb", buffering=0)
-    except OSError as error:
-        raise WrongUse(f"{path} cannot be read: {error.strerror}. Check its name.") from None
-    with stream:
-        yield stream.fileno(), os.fstat(stream.fileno()).st_size
-
-
-def _standard_input() -> int:
-    """Return its descriptor. Raises `WrongUse`."""
-    if sys.stdin is None:
-        raise WrongUse("Standard input is closed. Give a payload, or what holds it.")
-    return sys.stdin.fileno()
-
-
-def bar_of(queue: str, total: int | None, *, quiet: bool) -> Progress:
-    """Return a bar of bytes that were put, of `total` if that is known."""
-    columns = (
-        TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeElapsedColumn()
-    )  # fmt: skip
-    shown = not quiet and show.err.is_terminal
-    bar = Progress(*columns, console=show.err, transient=True, disable=not shown)
-    bar.add_task(f"put into {queue}", total=total)
-    return bar

@@ -32,10 +32,7 @@ def state_of(given: str, known: tuple[str, ...]) -> Any:
 
 def tell(json: bool, queue: str, done: str, text: str, **more: object) -> None:
     """Print what was done."""
-    if json:
-        show.as_json({"queue": queue, done: True} | more)
-    else:
-        show.say(text)
+    show.done({"queue": queue, done: True} | more, text, json=json)
 
 
 def on_queue(home: Path, name: str, do: Callable[[Queue[bytes]], Awaitable[_R]]) -> _R:

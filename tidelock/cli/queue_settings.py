@@ -1,14 +1,12 @@
 """The settings of a queue as options: one table, from which `create` and `configure` have theirs."""
 
-from collections.abc import Callable, Mapping
-from functools import wraps
-from inspect import Parameter, Signature, signature
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 import typer
 
 from tidelock.cli import options
-from tidelock.cli.exits import WrongUse
+from tidelock.cli.setting_options import checked_choice, with_options
 from tidelock.client.queues.terms import QueueOptions
 
 _Whole, _Real, _Text = int | None, float | None, str | None
@@ -49,28 +47,14 @@ SETTINGS: Final[Mapping[str, Any]] = {
 """By the name that the client has for it."""
 
 
-def with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Return `command` with the options of the table; it gets those that were given as `said`."""
-    own = [each for each in signature(command, eval_str=True).parameters.values() if each.name != "said"]
-    table = [
-        Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=option)
-        for name, option in SETTINGS.items()
-    ]
-
-    @wraps(command)
-    def chosen(**given: Any) -> None:
-        command(said=_said({name: given.pop(name) for name in SETTINGS}), **given)
-
-    first, *rest = [each.replace(kind=Parameter.KEYWORD_ONLY) for each in own]
-    chosen.__signature__ = Signature([first, *table, *rest])  # type: ignore[attr-defined]
-    return chosen
-
-
-def _said(given: Mapping[str, Any]) -> QueueOptions:
+def _said(given: dict[str, Any]) -> QueueOptions:
     """Return those that were given. Raises `WrongUse`."""
-    said: QueueOptions = {name: each for name, each in given.items() if each is not None}  # type: ignore[assignment]
+    said: QueueOptions = given  # type: ignore[assignment]
     if said.get("dead_letter_queue") == "":
         said["dead_letter_queue"] = None
-    if said.get("overflow") not in (None, "REFUSE", "DEAD_LETTER_OLDEST"):
-        raise WrongUse("--overflow is REFUSE or DEAD_LETTER_OLDEST. Choose one.")
+    checked_choice(given, "overflow", ("REFUSE", "DEAD_LETTER_OLDEST"))
     return said
+
+
+with_settings: Final = with_options(SETTINGS, _said)
+"""Gives a command an option for each setting."""

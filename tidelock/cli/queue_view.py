@@ -11,7 +11,7 @@ from streams.domain.queues.commands import Origin
 from streams.domain.queues.replies import MessageBody
 from streams.domain.queues.settings import QueueSettings
 from tidelock.cli import show
-from tidelock.cli.queue_payload import put_out, sketched, written
+from tidelock.cli.payloads import put_out, sketched, written
 from tidelock.client.queues.message import Message
 from tidelock.client.queues.views import Counts, PeekedView, QueueReport
 
@@ -140,7 +140,4 @@ def settings(queue: str, chosen: QueueSettings, as_json: bool) -> None:
         show.as_json({"queue": queue} | asdict(chosen))
         return
     show.say(queue, "bold")
-    table = show.table(None, "setting", "value")
-    for name, each in asdict(chosen).items():
-        _row(table, name, "" if each is None else str(each))
-    show.out.print(table)
+    show.settings(asdict(chosen))

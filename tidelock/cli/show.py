@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
@@ -56,6 +57,22 @@ def table(title: str | None, *columns: str, right: frozenset[str] = frozenset())
         numeric, whole = column in right, column in right or column in _WHOLE
         made.add_column(column, justify="right" if numeric else "left", no_wrap=whole, overflow="fold")
     return made
+
+
+def settings(chosen: Mapping[str, Any]) -> None:
+    """Print settings, one a row; one that is not set is empty."""
+    made = table(None, "setting", "value")
+    for name, each in chosen.items():
+        made.add_row(name, literal("" if each is None else str(each)))
+    out.print(made)
+
+
+def done(facts: Mapping[str, Any], text: str, *, json: bool) -> None:
+    """Print what was done: `facts` for machines, `text` for people."""
+    if json:
+        as_json(facts)
+    else:
+        say(text)
 
 
 def number(value: float) -> str:

@@ -10,13 +10,13 @@ import pytest_asyncio
 from api.errors import BadArgument
 from api.subscriptions.cache_types import InvalidationKind
 from api.subscriptions.caches import LiveCaches
-from api.subscriptions.convert_caches import WHY
 from api.subscriptions.streams import KindStreams
 from streams.domain.arguments import shard_name
 from streams.domain.caches import commands as c
 from streams.domain.caches.kind import CACHES
 from streams.domain.caches.state import Cache
 from streams.log.vocabulary import Vocabulary
+from streams.replay.caches.endings import WHY
 from tests.unit.api_subscriptions.asgi import Socket, app_of
 from tests.unit.api_subscriptions.world import TENANT, Logs, Node, Watcher, settle
 from tidelock.client.caches.terms import DEFAULTS
@@ -134,12 +134,12 @@ async def test_each_value_and_line_that_ends_is_told_with_whose_it_was_and_why(
     assert (deleted.version, deleted.command, deleted.by.client) == (None, "Listen", "b")
     assert [one.holder.client for one in (recalled, lost)] == ["a", "a"]
     assert modified.version == recalled.holder.token == lost.holder.token
-    assert all(item.why == WHY[item.kind] for item in live.items)
+    assert all(item.why == WHY[item.kind.value] for item in live.items)
     assert {item.cache for item in live.items} == {"prices"}
 
 
 async def test_every_kind_has_its_words() -> None:
-    assert set(WHY) == set(InvalidationKind)
+    assert set(WHY) == {each.value for each in InvalidationKind}
 
 
 async def test_one_entry_and_chosen_kinds_can_be_watched(logs: CacheLogs, node: CacheNode) -> None:

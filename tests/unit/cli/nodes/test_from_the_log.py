@@ -13,6 +13,7 @@ from tests.unit.cli.conftest import Cli
 from tests.unit.nodes.spec import REGISTRATION, SERVICE, TIMEOUT, beat, offer
 from tests.unit.replay.node_logbook import EPOCH_MS, WHERE, WORDS, NodeBook, Topic
 from tidelock.cli import exits
+from tidelock.cli.following import follow
 from tidelock.cli.node_events import Sentence, Watcher
 
 AT_DEATH = "2020-09-13T12:26:46.000Z"
@@ -94,10 +95,10 @@ async def test_a_watch_tells_what_comes_from_now_on() -> None:
             yield {WHERE: night().records}
 
     said: list[Sentence] = []
-    await Watcher("dev", "", WORDS, said.append).follow(Tail(), {WHERE: 8})
+    await follow(Tail(), {WHERE: 8}, WORDS, Watcher("dev", "", said.append).commit)
     assert [one.told.text.split(":")[0] for one in said] == ["died", "left, by alice; LEFT 8"]
     said.clear()
-    await Watcher("dev", "n1", WORDS, said.append).follow(Tail(), {WHERE: 8})
+    await follow(Tail(), {WHERE: 8}, WORDS, Watcher("dev", "n1", said.append).commit)
     assert [one.told.name for one in said] == ["n1"]
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from streams.domain.nodes.commands import Check, Heartbeat, ReportChecks
 from tests.unit.cli.conftest import Cli
-from tests.unit.cli.nodes.conftest import Standing
+from tests.unit.cli.nodes.conftest import StandingNodes
 from tidelock.cli import exits
 
 
@@ -17,7 +17,7 @@ def facts(cli: Cli, *args: str) -> Any:
     return json.loads(ran.out)
 
 
-def test_a_node_is_shown_as_its_owner_has_it(cli: Cli, standing: Standing) -> None:
+def test_a_node_is_shown_as_its_owner_has_it(cli: Cli, standing: StandingNodes) -> None:
     session = standing.register("n1")
     standing.clock.turn(2)
     standing.do(Heartbeat("n1", session, 3, "WARNING"))
@@ -31,7 +31,7 @@ def test_a_node_is_shown_as_its_owner_has_it(cli: Cli, standing: Standing) -> No
         assert words in shown
 
 
-def test_draining_lasts_until_it_is_taken_back(cli: Cli, standing: Standing) -> None:
+def test_draining_lasts_until_it_is_taken_back(cli: Cli, standing: StandingNodes) -> None:
     standing.register("n1")
     assert cli("node", "drain", "n1", "--why", "new disk").out.startswith("n1 gets no new work")
     assert "ALIVE, draining" in cli("node", "show", "n1").out
@@ -40,7 +40,7 @@ def test_draining_lasts_until_it_is_taken_back(cli: Cli, standing: Standing) -> 
 
 
 def test_an_evicted_node_has_no_session_and_that_is_told_the_second_time(
-    cli: Cli, standing: Standing
+    cli: Cli, standing: StandingNodes
 ) -> None:
     session = standing.register("n1")
     told = facts(cli, "node", "evict", "n1", "--yes", "--why", "it hangs")
@@ -50,7 +50,7 @@ def test_an_evicted_node_has_no_session_and_that_is_told_the_second_time(
     assert "ENDED (EVICTED), 1 unswept" in cli("node", "show", "n1").out
 
 
-def test_a_node_of_another_session_is_left_alone(cli: Cli, standing: Standing) -> None:
+def test_a_node_of_another_session_is_left_alone(cli: Cli, standing: StandingNodes) -> None:
     session = standing.register("n1")
     for command in (("evict", "n1", "--yes"), ("deregister", "n1")):
         ran = cli("node", *command, "--session", "n1:999", "--json")
@@ -58,21 +58,25 @@ def test_a_node_of_another_session_is_left_alone(cli: Cli, standing: Standing) -
     assert facts(cli, "node", "show", "n1")["session"] == session
 
 
-def test_who_is_not_sure_evicts_nobody(cli: Cli, standing: Standing, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_is_not_sure_evicts_nobody(
+    cli: Cli, standing: StandingNodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     standing.register("n1")
     monkeypatch.setattr("typer.confirm", lambda *_, **__: False)
     assert cli("node", "evict", "n1").code == exits.NO
     assert facts(cli, "node", "show", "n1")["status"] == "ALIVE"
 
 
-def test_a_node_whose_program_has_ended_is_deregistered_in_its_name(cli: Cli, standing: Standing) -> None:
+def test_a_node_whose_program_has_ended_is_deregistered_in_its_name(
+    cli: Cli, standing: StandingNodes
+) -> None:
     session = standing.register("n1")
     assert facts(cli, "node", "deregister", "n1") == {"node": "n1", "session": session, "deregistered": True}
     assert "ENDED (LEFT)" in cli("node", "show", "n1").out
     assert cli("node", "deregister", "n1").code == exits.NO
 
 
-def test_only_its_principal_deregisters_a_node(cli: Cli, standing: Standing) -> None:
+def test_only_its_principal_deregisters_a_node(cli: Cli, standing: StandingNodes) -> None:
     standing.register("n1")
     standing.worker.principal = "somebody else"
     ran = cli("node", "deregister", "n1")
@@ -80,12 +84,12 @@ def test_only_its_principal_deregisters_a_node(cli: Cli, standing: Standing) -> 
 
 
 @pytest.mark.parametrize("command", ["show", "drain", "undrain", "deregister"])
-def test_a_node_that_never_was_is_said_so(cli: Cli, standing: Standing, command: str) -> None:
+def test_a_node_that_never_was_is_said_so(cli: Cli, standing: StandingNodes, command: str) -> None:
     ran = cli("node", command, "nobody")
     assert (ran.code, ran.err.split(":")[0]) == (exits.NO, "NODE_UNKNOWN")
 
 
-def test_the_brake_is_pulled_configured_and_released(cli: Cli, standing: Standing) -> None:
+def test_the_brake_is_pulled_configured_and_released(cli: Cli, standing: StandingNodes) -> None:
     assert facts(cli, "node", "brake", "show")["pulled"] is False
     assert "ms ago: switch" in cli("node", "brake", "pull", "--why", "switch").out
     told = facts(cli, "node", "brake", "configure", "--fraction", "30", "--auto-release", "600", "--no-armed")
@@ -109,7 +113,7 @@ def test_the_brake_is_pulled_configured_and_released(cli: Cli, standing: Standin
     ],
 )
 def test_what_takes_an_operator_is_sent_with_the_operators_token(
-    cli: Cli, standing: Standing, monkeypatch: pytest.MonkeyPatch, args: tuple[str, ...], token: str
+    cli: Cli, standing: StandingNodes, monkeypatch: pytest.MonkeyPatch, args: tuple[str, ...], token: str
 ) -> None:
     standing.register("n1")
     monkeypatch.setenv("TIDELOCK_TOKEN", "everybodys")

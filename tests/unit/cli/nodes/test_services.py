@@ -8,13 +8,13 @@ import pytest
 
 from streams.domain.nodes.commands import Label, RegisterInstance
 from tests.unit.cli.conftest import Cli
-from tests.unit.cli.nodes.conftest import Standing
+from tests.unit.cli.nodes.conftest import StandingNodes
 from tidelock.cli import exits
 from tidelock.cli.service_watch import changes
 from tidelock.client.nodes.instance import Instance
 
 
-def offer(standing: Standing, session: str, instance: str, **other: Any) -> None:
+def offer(standing: StandingNodes, session: str, instance: str, **other: Any) -> None:
     terms: dict[str, Any] = {"zone": "z1", "healthy": True, "draining": False} | other
     label = Label("v", "[/b]2")
     standing.do(
@@ -23,7 +23,7 @@ def offer(standing: Standing, session: str, instance: str, **other: Any) -> None
     )
 
 
-def test_instances_are_shown_with_health_and_node(cli: Cli, standing: Standing) -> None:
+def test_instances_are_shown_with_health_and_node(cli: Cli, standing: StandingNodes) -> None:
     session = standing.register("n1")
     offer(standing, session, "b", healthy=False)
     offer(standing, session, "a")
@@ -35,7 +35,7 @@ def test_instances_are_shown_with_health_and_node(cli: Cli, standing: Standing) 
     assert all(word in shown for word in ("unhealthy", "h:1", "v=[/b]2"))
 
 
-def test_a_service_in_numbers_zone_by_zone(cli: Cli, standing: Standing) -> None:
+def test_a_service_in_numbers_zone_by_zone(cli: Cli, standing: StandingNodes) -> None:
     session = standing.register("n1")
     offer(standing, session, "a")
     offer(standing, session, "b", zone="z2", healthy=False)
@@ -54,13 +54,13 @@ def test_a_service_in_numbers_zone_by_zone(cli: Cli, standing: Standing) -> None
 
 
 @pytest.mark.parametrize("command", ["show", "instances"])
-def test_a_service_that_nobody_offers_is_a_no(cli: Cli, standing: Standing, command: str) -> None:
+def test_a_service_that_nobody_offers_is_a_no(cli: Cli, standing: StandingNodes, command: str) -> None:
     assert cli("service", command, "nothing").code == exits.NO
 
 
 @pytest.mark.parametrize("other", [{"healthy": False}, {"draining": True}], ids=str)
 def test_one_that_only_the_ill_or_drained_offer_cannot_be_called(
-    cli: Cli, standing: Standing, other: dict[str, bool]
+    cli: Cli, standing: StandingNodes, other: dict[str, bool]
 ) -> None:
     offer(standing, standing.register("n1"), "a", **other)
     assert cli("service", "show", "api").code == exits.NO

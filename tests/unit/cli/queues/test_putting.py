@@ -14,7 +14,7 @@ from tests.unit.client.queues.server import QueueWorker
 from tests.unit.client.worker import until
 from tidelock import errors
 from tidelock.cli.exits import USAGE, WrongUse
-from tidelock.cli.queue_input import BLOCK
+from tidelock.cli.inputs import BLOCK
 from tidelock.cli.queue_put import LinesFailed, Load, put
 from tidelock.client.queues.queue import Queue
 
@@ -133,7 +133,7 @@ async def test_more_than_a_message_can_hold_is_refused(orders: Queue[bytes], pat
     path.write_bytes(b"x" * (MAX_PAYLOAD + 1))
     with path.open("rb") as stream, pytest.MonkeyPatch.context() as patched:
         patched.setattr(sys, "stdin", stream)
-        with pytest.raises(errors.PayloadTooLarge, match="enqueue a reference"):
+        with pytest.raises(errors.PayloadTooLarge, match="put a reference"):
             await put(orders, Load(None, None, {}, json=True))
 
 

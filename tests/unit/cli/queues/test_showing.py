@@ -12,7 +12,7 @@ from rich.console import Console
 from tests.unit.cli.conftest import Cli
 from tests.unit.client.queues.server import QueueWorker
 from tidelock.cli import exits, queue_manage, queue_view, show
-from tidelock.cli.queue_put import bar_of
+from tidelock.cli.inputs import bar_of
 from tidelock.client.client import Client
 from tidelock.client.queues.queue import Queue
 from tidelock.client.queues.resizing import ResizeProgress
@@ -58,7 +58,7 @@ def test_names_in_what_is_under_way_are_shown_and_not_read(cli: Cli, monkeypatch
 
     monkeypatch.setattr(queue_manage, "on_queue", lambda home, name, do: asyncio.run(do(Resized())))
     assert cli("queue", "resize", "a[/b]", "2").code == exits.OK
-    bar = bar_of("a[/b]", None, quiet=True)
+    bar = bar_of("put into a[/b]", None, quiet=True)
     bar.get_renderable()
     assert bar.tasks[0].description == "put into a[/b]"
 
