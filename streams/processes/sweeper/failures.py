@@ -1,6 +1,6 @@
 """Many deaths at once: whether that is a mass failure, and whether the brake holds. Pure.
 
-Time is that of the logs (append timestamps), the same for all partitions. Deaths come one by one, so the first half of
+Time is that of the logs (`LogTime`), about the same for all partitions. Deaths come one by one, so the first half of
 a mass failure would be swept before it can be told from ordinary deaths. Therefore suspicions count, too: while so
 many nodes are dead or about to be, the brake is not pulled, but sessions that ended by silence wait. That lasts until
 the suspects have died, or should have.

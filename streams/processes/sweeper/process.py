@@ -22,6 +22,7 @@ from streams.log.vocabulary import Vocabulary
 from streams.processes.follower import Follower
 from streams.processes.identity import Identity
 from streams.processes.lane import LaneError, LaneRefused
+from streams.processes.sweeper.log_time import LogTime
 from streams.processes.sweeper.ports import SessionLane
 from streams.processes.sweeper.sweeper import FOLDED, Seen, Sweeper
 from streams.processes.sweeper.sweeps import Sweep
@@ -99,6 +100,7 @@ class SweeperProcess(Follower):
         self._lane = lane
         self._watch = watch
         self._limit = max(1, min(MAX_A_PARTITION, MAX_UNDER_WAY // max(1, len(partitions))))
+        self._time = LogTime()
         self._bells = {where: asyncio.Event() for where in partitions}
         self._troubled: dict[PartitionId, str] = {}
         self._news = asyncio.Event()
@@ -124,14 +126,15 @@ class SweeperProcess(Follower):
 
     def _fold_commit(self, accepted: AcceptedCommit) -> None:
         words, where, now_s = self._words, accepted.where, asyncio.get_running_loop().time()
+        at_ms = self._time.at(where, accepted.time_ms, accepted.commit.lease_ms)
         events = accepted.number - 1
         for decision in accepted.commit.decisions:
             events += len(decision.events)
             wanted = LOOKED_AT if decision.key.startswith(self._own) else ENDED
             for data in decision.events:
                 if words.event_name(data) in wanted:
-                    self._fold_event(where, decision, data, accepted.time_ms, now_s)
-        self.sweeper.read(where, events, self.readers[where].generation, accepted.time_ms)
+                    self._fold_event(where, decision, data, at_ms, now_s)
+        self.sweeper.read(where, events, self.readers[where].generation, at_ms)
 
     def _fold_event(
         self, where: PartitionId, decision: LoggedDecision, data: bytes, at_ms: int, now_s: float

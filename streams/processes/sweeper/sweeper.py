@@ -63,7 +63,7 @@ class Seen:
     key: str
     client: str
     at_ms: int
-    """Append timestamp."""
+    """Of the log (`LogTime`)."""
     now_s: float
     """This process's clock."""
 

@@ -17,6 +17,8 @@ from storage.kafka.topic_facts import ends_of
 from storage.postgres.statements import named
 from storage.redis.hot import RedisHotStore, client
 from streams.catalog import KINDS
+from streams.domain.nodes.commands import Heartbeat
+from streams.domain.nodes.heartbeat import Heartbeats
 from streams.log.accepted import AcceptedCommit, CommitReader
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
@@ -29,6 +31,8 @@ Rows: TypeAlias = dict[Key, Row]
 Aside: TypeAlias = Mapping[str, frozenset[tuple[PartitionId, int, int]]]
 """By projection: decisions (partition, offset, index) that it could not take."""
 JSONB = 3802
+HEARTBEATS = frozenset({Heartbeat.__name__, Heartbeats.__name__})
+"""They are in no audit."""
 _WORDS = {kind.name: Vocabulary(kind) for kind in KINDS}
 
 
@@ -69,7 +73,8 @@ async def told_by_logs(
         for where, end in (await ends(kafka, kind)).items():
             log = KafkaTopicReader(kafka, where.log_topic, where.partition)
             commits = [one async for one in _accepted(log, where, end)]
-            told.decisions += sum(len(one.commit.decisions) for one in commits)
+            decisions = [each for one in commits for each in one.commit.decisions]
+            told.decisions += len([each for each in decisions if each.command not in HEARTBEATS])
             for projection in projections:
                 if projection.kind == kind:
                     left_out = (refused or {}).get(projection.name, frozenset())

@@ -46,7 +46,7 @@ def home_of(name: str) -> PartitionId:
 
 
 class Home(Logbook):
-    """The log of one partition of nodes. Its append timestamps are the world's time."""
+    """The log of one partition of nodes. Lease time is the world's, append timestamps are that but for `skew_ms`."""
 
     def __init__(self, world: World) -> None:
         super().__init__("nodes")
@@ -56,7 +56,7 @@ class Home(Logbook):
 
     def write(self, record: Record | bytes) -> Home:
         super().write(record)
-        self.records[-1] = replace(self.records[-1], timestamp_ms=self._world.now)
+        self.records[-1] = replace(self.records[-1], timestamp_ms=self._world.now + self._world.skew_ms)
         return self
 
 
@@ -64,7 +64,9 @@ class World:
     """All partitions. Its clock moves when it is told to."""
 
     def __init__(self) -> None:
-        self.now = 1_000_000
+        self.now = 10_000_000
+        self.skew_ms = 0
+        """What the broker's clock is off."""
         self.books = {where: Home(self) for where in HOMES}
         for book in self.books.values():
             book.begun()
@@ -146,7 +148,7 @@ class World:
             WORDS.encode_reply(Done() if reply is None else reply) if asked else b"",
         )  # fmt: skip
         book.number += len(events)
-        book.commit(made)
+        book.commit(made, lease_ms=self.now)
         self.changed.set()
 
     # -- what tests do with it -------------------------------------------------------------------------------

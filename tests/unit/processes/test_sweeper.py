@@ -199,7 +199,9 @@ async def test_deaths_that_come_one_by_one_wait_while_the_others_are_suspected()
     assert world.untouched(sessions["n0"])
 
 
-async def test_suspects_that_are_heard_again_hold_nothing_up_for_long() -> None:
+@pytest.mark.parametrize("step_ms", [0, -3_600_000])
+async def test_suspects_that_are_heard_again_hold_nothing_up_for_long(step_ms: int) -> None:
+    """Also if the broker's clock steps back meanwhile, as another one leads."""
     world = World()
     sessions = {name: world.join(name, timeout_ms=5_000 if name == "n0" else 5_400) for name in NAMES}
     one, news, _ = sweeper(world)
@@ -210,6 +212,8 @@ async def test_suspects_that_are_heard_again_hold_nothing_up_for_long() -> None:
         world.beat(*[sessions[name] for name in NAMES[1:]])
         await read_on(world, one)
         assert one.state.held == 1
+        world.skew_ms = step_ms
+        world.beat(*[sessions[name] for name in NAMES[1:]])
         world.pass_time(1_000)
         world.beat(*[sessions[name] for name in NAMES[1:]])
         await until(lambda: bool(news.sweeps))
