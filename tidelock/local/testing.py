@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -22,8 +22,11 @@ async def stack_for_tests(
     processes: int = 0,
     apis: int = 0,
     keep: bool = False,
+    environment: Mapping[str, str] | None = None,
 ) -> AsyncIterator[LocalStack]:
     """Start only `parts` under `home` and end them; the directory goes too, unless `keep`.
+
+    `environment` is of our own processes, beside what the stack tells them.
 
     >>> async with stack_for_tests(tmp_path, ("kafka", "redis")) as stack:  # doctest: +SKIP
     ...     stack.addresses.kafka
@@ -32,7 +35,7 @@ async def stack_for_tests(
     """
     settings = StackSettings(
         home=home, brokers=brokers, workers=workers, projectors=projectors, processes=processes, apis=apis,
-        parts=frozenset(parts), jvm_cache=False,
+        parts=frozenset(parts), jvm_cache=False, environment=environment or {},
     )  # fmt: skip
     stack = LocalStack(settings, print)
     await stack.start()

@@ -40,6 +40,8 @@ pytestmark = [
 ]
 
 OF_LOCKS = tuple(one for one in PROJECTIONS if one.kind == "locks")
+AT_REST = {"TIDELOCK_REGISTER_SELF": "0"}
+"""Workers that are nodes are heard all the time: there would be no moment at which all that is decided was read."""
 REFUSED: dict[str, frozenset[tuple[PartitionId, int, int]]] = {}
 """What the stage's database could not take, so far."""
 
@@ -47,7 +49,9 @@ REFUSED: dict[str, frozenset[tuple[PartitionId, int, int]]] = {}
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
     parts = ["kafka", "postgres", "redis", *(["influx"] if find_binary() else [])]
-    async with stack_for_tests(tmp_path_factory.mktemp("stack"), parts, workers=1, projectors=2) as stack:
+    async with stack_for_tests(
+        tmp_path_factory.mktemp("stack"), parts, workers=1, projectors=2, environment=AT_REST
+    ) as stack:
         yield Stage(stack)
 
 
