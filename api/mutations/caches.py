@@ -29,7 +29,9 @@ async def create_cache(
     """Make a cache."""
     try:
         async with speaking(info, session) as client:
-            await client.cache(name).create(shards=shards, **(settings or CacheSettingsInput()).options())
+            await client.administer_cache(name).create(
+                shards=shards, **(settings or CacheSettingsInput()).options()
+            )
             return await _changed(client, name)
     except TidelockError as error:
         return refusal_of(error)
@@ -47,7 +49,7 @@ async def configure_cache(
         if version is not None:
             within("version", version, 1, MAX_VERSION)
         async with speaking(info, session) as client:
-            cache, options = client.cache(name), settings.options()
+            cache, options = client.administer_cache(name), settings.options()
             if version is not None:
                 home = (await cache.stats()).settings
                 await client.ask(KIND, ConfigureCache(name, 0, settings_of(home, **options), version))
@@ -61,13 +63,13 @@ async def delete_cache(info: Info, name: str, session: str | None = None) -> Del
     """Remove a cache."""
     try:
         async with speaking(info, session) as client:
-            return DeletedCache(name=name, entries=await client.cache(name).delete_cache())
+            return DeletedCache(name=name, entries=await client.administer_cache(name).delete_cache())
     except TidelockError as error:
         return refusal_of(error)
 
 
 async def _changed(client: Client, name: str) -> ChangedCache:
-    shards = len((await client.cache(name).stats()).shards)
+    shards = len((await client.administer_cache(name).stats()).shards)
     told = [await client.ask(KIND, InspectCache(name, shard)) for shard in range(shards)]
     home = cast("CacheStats", told[0].reply)
     return ChangedCache(

@@ -169,7 +169,7 @@ async def warm_entries(
 
 async def _shards(client: Client, cache: str) -> int:
     """Return how many shards there are now: a cache of the name may have been made anew since the last time."""
-    return len((await client.cache(cache).stats()).shards)
+    return len((await client.administer_cache(cache).stats()).shards)
 
 
 async def _shard(client: Client, cache: str, entry: str) -> int:

@@ -16,6 +16,7 @@ from streams.domain.value import value
 from streams.log.positions import PartitionId, Position
 from streams.wire.keys import name_problem
 from streams.wire.messages import Barrier, EndSession
+from tidelock.client.caches.administration import Administered
 from tidelock.client.caches.cache import Cache
 from tidelock.client.caches.registry import CachesInUse
 from tidelock.client.caches.terms import CacheUse
@@ -143,6 +144,10 @@ class Client:
         One of each name a client: who asks again gets the same one.
         """
         return self._caches.of(name, **use)
+
+    def administer_cache(self, name: str) -> Administered:
+        """Return what makes, changes, removes and counts the cache `name`, for whom it is one of any number."""
+        return self._caches.administered(name)
 
     def service(self, name: str) -> Service:
         """Return the service `name`, to be offered, watched or called: `await client.service("api").instances()`."""

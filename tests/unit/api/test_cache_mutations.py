@@ -116,6 +116,17 @@ async def test_an_entry_is_put_read_and_removed_whichever_shard_it_is_in(desk: D
     assert (missing["version"], missing["value"], missing["sharers"]) == (None, None, 0)
 
 
+async def test_a_node_remembers_no_cache_however_many_are_asked_for(desk: Desk) -> None:
+    await desk.do(CREATE)
+    await desk.put("x", "1")
+    put = PUT.replace('cache: "prices"', "cache: $cache").replace("mutation (", "mutation ($cache: String!, ")
+    for number in range(3):
+        refused = await desk.do(put, cache=f"missing/{number}", entry={"name": "x", "text": "1"})
+        assert refused["code"] == "CACHE_UNKNOWN"
+    (speaker,) = desk.world.services.sessions._speakers.values()
+    assert (await speaker.opening)._caches._used == {}
+
+
 async def test_a_conditional_write_is_done_or_refused(desk: Desk) -> None:
     await desk.do(CREATE)
     first = await desk.put("x", "1", ifVersion="0")

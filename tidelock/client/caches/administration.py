@@ -45,7 +45,8 @@ class CacheReport:
 class Administered:
     """What is done to a cache as a whole."""
 
-    _access: Access
+    def __init__(self, access: Access) -> None:
+        self._access = access
 
     async def create(self, *, shards: int = 1, **options: Unpack[CacheOptions]) -> None:
         """Make the cache. If it is there with the same settings and shards, that is fine. Raises `CacheExists`.

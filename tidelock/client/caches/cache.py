@@ -34,7 +34,7 @@ class Cache(Administered, Generic[_T]):
     """
 
     def __init__(self, access: Access) -> None:
-        self._access = access
+        super().__init__(access)
         self._reading = Reading(access)
         self._writing = Writing(access)
         self._local = access.hits

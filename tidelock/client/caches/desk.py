@@ -6,7 +6,6 @@ synchronous but for `settled`: between two awaits of anybody a line is either go
 
 import asyncio
 from collections import deque
-from contextlib import suppress
 from functools import partial
 from itertools import islice
 from typing import Any, Final
@@ -63,8 +62,7 @@ class Desk:
         line = self._by_entry.get(entry)
         if line is None or not (now := self._clock.now()) < line.ends_s or now >= self.listener.until_s:
             return None
-        with suppress(KeyError):  # it is gone by now, but was good when it was looked up
-            self._by_entry.move_to_end(entry)
+        self.lines.touch_elsewhere(entry)
         return line
 
     def granted(

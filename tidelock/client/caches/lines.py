@@ -5,13 +5,15 @@ pass through Python code of a mapping. Times are seconds of the client's clock. 
 """
 
 import asyncio
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from typing import Any, Final
 
 from streams.domain.caches.commands import LineState
 
 NEVER: Final = float("-inf")
 EVER: Final = float("inf")
+MAX_TOUCHED: Final = 1_000
+"""Uses on other threads that are remembered until the next look at what was used least."""
 
 
 class Line:
@@ -63,6 +65,7 @@ class Lines:
         self.by_entry: OrderedDict[str, Line] = OrderedDict()
         """Least recently used first."""
         self.bytes = 0
+        self._touched: deque[str] = deque(maxlen=MAX_TOUCHED)
         self._max_entries = max_entries
         self._max_bytes = max_bytes
 
@@ -86,6 +89,16 @@ class Lines:
             self.bytes -= line.size
         return line
 
+    def touch_elsewhere(self, entry: str) -> None:
+        """Note a use on another thread, which must not move lines itself: this one may be going through them."""
+        self._touched.append(entry)
+
+    def _move_touched(self) -> None:
+        for _ in range(len(self._touched)):
+            entry = self._touched.popleft()
+            if entry in self.by_entry:
+                self.by_entry.move_to_end(entry)
+
     def resize(self, line: Line, size: int) -> None:
         """Learn that the value of a line that is here has another size."""
         self.bytes += size - line.size
@@ -93,6 +106,7 @@ class Lines:
 
     def surplus(self) -> list[Line]:
         """Return the lines that must go, least recently used first; not those that are on their way back already."""
+        self._move_touched()
         entries, size, found = (
             len(self.by_entry) - self._max_entries,
             self.bytes - self._max_bytes,

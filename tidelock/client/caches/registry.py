@@ -5,6 +5,7 @@ import logging
 from typing import Any, Unpack
 
 from tidelock.client.caches.access import Access
+from tidelock.client.caches.administration import Administered
 from tidelock.client.caches.cache import Cache
 from tidelock.client.caches.terms import CacheUse, terms_of
 from tidelock.client.caches.transport import Caches
@@ -36,6 +37,11 @@ class CachesInUse:
                 "client.cache() gave, or ask for it without options."
             )
         return known[1]
+
+    def administered(self, name: str) -> Administered:
+        """Return what is done to a cache as a whole. Nothing of it is remembered, however many names are asked for."""
+        check_name(name, "Cache")
+        return Administered(Access(name, self._caches, terms_of()))
 
     def lose(self, member: Membership, why: str) -> None:
         """What is held on behalf of `member` can no longer be trusted. For the client whose session ends."""

@@ -1,6 +1,7 @@
 """Reads: what is kept costs nothing, what is called away is asked for again."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from tests.unit.client.deciding import let_pass
 from tests.unit.client.worker import FakeClock, until
 from tidelock import errors
 from tidelock.client.caches.cache import Cache
+from tidelock.client.caches.lines import Line
 from tidelock.client.client import Client
 
 
@@ -122,3 +124,26 @@ async def test_names_that_cannot_be_are_refused(cache: Cache[bytes], client: Cli
     with pytest.raises(errors.BadArgument, match="another codec"):
         client.cache(NAME, max_entries=3)
     assert client.cache(NAME) is cache
+
+
+async def test_a_hit_on_another_thread_is_a_use_and_disturbs_nobody_who_makes_room(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = client.cache(NAME, max_entries=2)
+    await cache.create()
+    await cache.put("a", b"1")
+    await cache.put("b", b"1")
+    assert cache.hit("b") == b"1"
+    slot: Any = Line.settling
+
+    def meanwhile(line: Line) -> object:
+        cache.look_elsewhere("b")
+        settling: object = slot.__get__(line)
+        return settling
+
+    monkeypatch.setattr(Line, "settling", property(meanwhile, slot.__set__))
+    await cache.put("c", b"1")
+    assert (cache.hit("a"), cache.lines) == (None, 2)
+    cache.look_elsewhere("b")
+    await cache.put("d", b"1")
+    assert (cache.held("c"), cache.hit("b")) == (None, b"1")
