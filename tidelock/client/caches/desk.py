@@ -80,6 +80,8 @@ class Desk:
         held = self._by_entry.get(entry)
         if self.memory.is_over(entry, token) or (held is not None and held.token > token):
             return
+        if held is not None and held.settling is None:
+            self._tell_lost(held, "it ended before it was written back: its time was over, or others wrote")
         if not self.lines.fits(size):
             self._tell_dropped(entry, token)
             return

@@ -251,3 +251,20 @@ async def test_relaxed_writes_wait_for_nobody(join: Join, worker: CacheWorker) -
     worker.held = (c.Listen,)
     await one.put("x", b"2")
     assert [type(event) for _, event in worker.events].count(e.ChangeStarted) == 0
+
+
+async def test_what_expired_here_unwritten_is_told_when_another_value_takes_its_place(
+    client: Client, other: Client, clock: FakeClock
+) -> None:
+    lost: list[LostLine] = []
+    cache = client.cache(NAME, keep="MODIFIED", on_lost=lost.append)
+    await cache.create()
+    await cache.put("x", b"1", ttl=5)
+    assert await cache.put("x", b"2", ttl=5) == 0
+    await let_pass(clock, 6)
+    assert cache.hit("x") is None
+    await other.cache(NAME).put("x", b"3", keep="INVALID")
+    assert await cache.get("x") == b"3"
+    assert [(each.entry, each.value) for each in lost] == [("x", b"2")]
+    with pytest.raises(errors.LineLost):
+        await cache.flush()
