@@ -1,4 +1,4 @@
-"""`tidelock explain`: the story that led to a lock's state, or to a node's end, each sentence with its position."""
+"""`tidelock explain`: the story behind a lock's state, a node's end or a cache's line, each sentence with its proof."""
 
 import asyncio
 from collections.abc import Sequence
@@ -8,10 +8,13 @@ import typer
 
 from streams.replay.locks.story import Section, story
 from tidelock.cli import options, show
+from tidelock.cli.cache_log import EntryAsked
+from tidelock.cli.cache_run import KIND
 from tidelock.cli.discovery import find
 from tidelock.cli.exits import WrongUse
+from tidelock.cli.explain_cache import explain_entry
 from tidelock.cli.explain_node import explain_node
-from tidelock.cli.kinds import kinds_named
+from tidelock.cli.kinds import kind_named, kinds_named
 from tidelock.cli.proof_view import show_proof
 from tidelock.cli.rewind import lock_name, rewound_lock
 from tidelock.cli.rewind_view import again, headline, rewound_facts
@@ -21,7 +24,7 @@ from tidelock.cli.when import Calendar
 
 def explain(
     context: typer.Context,
-    what: Annotated[str, typer.Argument(help="What it is: lock, or node.", metavar="lock|node")],
+    what: Annotated[str, typer.Argument(help="What it is: lock, node, or cache.", metavar="lock|node|cache")],
     name: Annotated[
         str,
         typer.Argument(
@@ -30,6 +33,9 @@ def explain(
             callback=options.text,
         ),
     ],
+    entry: Annotated[
+        str, typer.Argument(help="Of a cache: which entry.", metavar="[ENTRY]", callback=options.text)
+    ] = "",
     at: Annotated[
         str, typer.Option("--at", help=f"{options.AT_HELP} Default: now.", metavar="TIME|POSITION")
     ] = "",
@@ -38,14 +44,31 @@ def explain(
     home: options.Home = options.HOME,
     json: options.AsJson = False,
 ) -> None:
-    """Tell why a lock stands as it does: who asked, who was ahead, how it came free; or why a node's session ended.
+    """Tell why a lock stands as it does: who asked, who was ahead, how it came free; why a node's session ended; or
+    why a line of a cache was lost, or a write waited.
 
     Of a lock also who was refused; of a node the evidence, and what went with its latest session that ended in every
-    kind. From the logs alone; each sentence with the time and the position of the record that proves it
+    kind; of an entry of a cache the latest lines that ended and commands that waited, for whom and for how long. From
+    the logs alone; each sentence with the time and the position of the record that proves it
     (`tidelock log tail --from POSITION` shows that record).
 
-    Example: [green]tidelock explain lock orders/42 --at -5m[/], [green]tidelock explain node worker-7[/]
+    Example: [green]tidelock explain lock orders/42 --at -5m[/], [green]tidelock explain node worker-7[/],
+    [green]tidelock explain cache prices sku/42[/]
     """
+    if what in {"cache", "caches"}:
+        calendar = Calendar.now(utc)
+        asked = EntryAsked(tenant, name, entry, calendar.target(at))
+        kind = kind_named(context, KIND)
+        explained = explain_entry(find(home).need_kafka(), kind, asked, json=json)
+        if json:
+            show.as_json({"cache": name, "entry": entry, "story": [_facts(one) for one in explained]})
+            return
+        _tell(explained, calendar)
+        if not explained:
+            show.say("no line of it ended, and nobody waited for it")
+        return
+    if entry:
+        raise WrongUse("Only caches have entries. Leave the second name out.")
     if what in {"node", "nodes"}:
         if at:
             raise WrongUse("Of a node, name the session instead of a time: tidelock explain node NAME:TOKEN.")

@@ -65,7 +65,8 @@ defer(
     app,
     "explain",
     "tidelock.cli.explain:explain",
-    "Tell why a lock stands as it does: who asked, who was ahead, how it came free; or why a node's session ended.",
+    "Tell why a lock stands as it does: who asked, who was ahead, how it came free; why a node's session ended; "
+    "or why a line of a cache was lost, or a write waited.",
 )
 defer(
     app,

@@ -6,8 +6,8 @@ from streams.domain.value import value
 from streams.replay.causes import Cause
 
 What: TypeAlias = Literal[
-    "WAITS", "WAIT_ENDED", "CHANGE", "CALLED", "ACKNOWLEDGED", "GONE", "LINE_ENDED", "LINE_LOST", "READ", "WRITTEN",
-    "WRITTEN_BACK", "DELETED", "REMOVED", "WARMED", "LOADS", "LOAD_ENDED", "TAG", "CLOSED",
+    "WAITS", "WAIT_ENDED", "CHANGE", "CALLED", "INVALIDATED", "ACKNOWLEDGED", "GONE", "LINE_ENDED", "LINE_LOST",
+    "READ", "WRITTEN", "WRITTEN_BACK", "DELETED", "REMOVED", "WARMED", "LOADS", "LOAD_ENDED", "TAG", "CLOSED",
 ]  # fmt: skip
 
 
@@ -21,6 +21,8 @@ class Told:
     """Whose line it is about; 0: nobody's."""
     ticket: int = 0
     """Of the wait that it begins or ends; 0: none."""
+    who: str = ""
+    """WAITS: what waits, and whose; of what is about a client: who."""
 
 
 @value

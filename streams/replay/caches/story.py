@@ -40,7 +40,7 @@ class EntryStory:
                         text = (
                             f"The {line.state} line of {holder(before, held.attachment)} ended with it: {why}"
                         )
-                        yield Told("LINE_ENDED", text, held.attachment)
+                        yield Told("LINE_ENDED", text, held.attachment, 0, holder(before, held.attachment))
             case e.CacheClosing() if self.entry in before.entries:
                 yield Told("CLOSED", f"The cache was deleted by {actor(cause)}, and all in it")
             case e.TagInvalidated() if event.tag in before.entries.get(self.entry, BLANK).tags:
@@ -60,7 +60,8 @@ class EntryStory:
                 self._since[event.ticket] = cause.time_ms
                 why = behind(before, before.entries.get(self.entry, BLANK), event)
                 text = f"The {REQUEST[event.request]} of {name(event)} had to wait: {why}"
-                yield Told("WAITS", text, event.attachment, event.ticket)
+                what = f"{REQUEST[event.request]} of {name(event)}"
+                yield Told("WAITS", text, event.attachment, event.ticket, what)
             case e.WaitEnded():
                 request = REQUEST[before.waits[event.ticket].request]
                 why = WAIT_END[event.cause]
@@ -78,7 +79,8 @@ class EntryStory:
                 unchanged = ", unchanged" if event.value is None else ""
                 text = f"Written back by {holder(before, event.attachment)}{unchanged}: version {event.token}"
                 kept = _kept(event.state)
-                yield Told("WRITTEN_BACK", text + kept, event.attachment)
+                who = holder(before, event.attachment)
+                yield Told("WRITTEN_BACK", text + kept, event.attachment if kept else 0, 0, who)
             case e.EntryDeleted():
                 was = f"it was of version {event.version}" if event.version else "there was no value"
                 text = f"Deleted by {name(event)}{self._waited(event, cause)}: {was}"
@@ -86,7 +88,7 @@ class EntryStory:
             case e.LineLost():
                 self._since.pop(event.attachment, None)
                 text = f"What {name(event)} wrote to its MODIFIED line and had not brought back is lost"
-                yield Told("LINE_LOST", f"{text}: {GONE[event.cause]}", event.attachment)
+                yield Told("LINE_LOST", f"{text}: {GONE[event.cause]}", event.attachment, 0, name(event))
             case e.FillStarted():
                 lease = duration(max(0, event.expires_at - cause.lease_ms))
                 text = f"{name(event)} was to load it{self._waited(event, cause)}, within {lease}"
@@ -129,9 +131,8 @@ class EntryStory:
             whose = f"The {line.state} line of {name(event)}"
             match call.kind:
                 case "INVALIDATE":
-                    at_once = f"it changed at once, by {actor(cause)}"
-                    why = PURPOSE[entry.change.purpose] if entry.change else at_once
-                    yield Told("CALLED", f"{whose} ended: {why}", event.attachment)
+                    why = self._purpose(before, cause)
+                    yield Told("INVALIDATED", f"{whose} ended: {why}", event.attachment, 0, name(event))
                 case "WRITE_BACK":
                     yield Told("CALLED", f"{name(event)} was to bring back what it wrote", event.attachment)
                 case "SHARE":
@@ -140,6 +141,13 @@ class EntryStory:
                 case "RESET":
                     text = f"{name(event)} was to drop all its lines. {WHY['RESET']}"
                     yield Told("CALLED", text, event.attachment)
+
+    def _purpose(self, before: Cache, cause: Cause) -> str:
+        change = before.entries[self.entry].change
+        if change is None:
+            return f"it changed at once, by {actor(cause)}"
+        wait = before.waits.get(change.ticket)
+        return PURPOSE[change.purpose] + ("" if wait is None else f", by {name(wait)}")
 
     def _released(
         self, before: Cache, event: e.ListenerHeard | e.ListenerGone, after: Cache, cause: Cause
@@ -153,7 +161,13 @@ class EntryStory:
         if isinstance(event, e.ListenerGone):
             why = GONE[event.cause] + (f" ({event.why})" if event.why else "")
             if awaited:
-                yield Told("GONE", f"{name(event)} was waited for no longer{after_ms}: {why}", attachment)
+                yield Told(
+                    "GONE",
+                    f"{name(event)} was waited for no longer{after_ms}: {why}",
+                    attachment,
+                    0,
+                    name(event),
+                )
             elif line is not None:
                 yield Told(
                     "GONE", f"{name(event)}, which had a {line.state} line, is gone: {why}", attachment
@@ -161,12 +175,12 @@ class EntryStory:
             return
         change = after.entries.get(self.entry, BLANK).change
         if awaited and (change is None or attachment not in change.awaits):
-            yield Told("ACKNOWLEDGED", f"{name(event)} acknowledged{after_ms}", attachment)
+            yield Told("ACKNOWLEDGED", f"{name(event)} acknowledged{after_ms}", attachment, 0, name(event))
         if line is not None and line.token in event.dropped:
             text = (
                 f"{name(event)} gave up its {line.state} line by itself: its own cache was full, or it closed"
             )
-            yield Told("LINE_ENDED", text, attachment)
+            yield Told("LINE_ENDED", text, attachment, 0, name(event))
 
 
 def _kept(state: str) -> str:

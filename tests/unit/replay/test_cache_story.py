@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from streams.domain.caches import commands as c
+from streams.replay.caches.explanation import Explainer
 from tests.unit.replay.cache_logbook import LEASE, NAME, SETTINGS, CacheBook, steps, texts
 
 
@@ -29,7 +30,7 @@ def test_a_relaxed_write_waits_for_nobody_and_says_who_ended_the_lines() -> None
     assert told[1].startswith(
         "The EXCLUSIVE line of alice/a ended: it changed at once, by alice/c/1 (WriteEntry"
     )
-    assert [step.told.what for step in steps(book)] == ["WRITTEN", "CALLED", "WRITTEN"]
+    assert [step.told.what for step in steps(book)] == ["WRITTEN", "INVALIDATED", "WRITTEN"]
 
 
 def test_a_line_that_is_lost_with_its_session_is_told_with_the_cause() -> None:
@@ -81,3 +82,48 @@ def test_loading_deletion_tags_and_the_end_of_the_cache_are_told() -> None:
 )
 def test_of_others_nothing_is_told(entry: str, tenant: str, cache: str) -> None:
     assert steps(shared().write("c", 10), entry, tenant, cache) == []
+
+
+def explained(book: CacheBook) -> dict[str, list[str]]:
+    explainer = Explainer()
+    explainer.take(steps(book))
+    return {one.title: [line.text for line in one.lines] for one in explainer.sections()}
+
+
+def test_a_write_that_waited_names_whom_it_waited_for_last_and_one_that_waits_is_told_too() -> None:
+    book = shared().write("c", 10).listen("a", 2, 12)
+    told = explained(book)
+    assert list(told) == [
+        "Why the line of alice/a ended",
+        "Why the line of alice/b ended",
+        "Why the write of alice/c waits",
+    ]
+    assert (
+        told["Why the line of alice/a ended"][1]
+        == "The SHARED line of alice/a ended: it is to be written, by alice/c."
+    )
+    told = explained(book.tick(NAME, LEASE))
+    lines = told["Why the write of alice/c waited for 10.0 s, last for alice/b"]
+    assert "was not heard for its read lease" in lines[-2]
+    assert lines[-1].startswith("Written by alice/c")
+
+
+def test_a_lost_line_is_explained_by_what_gave_it_and_what_ended_it() -> None:
+    book = CacheBook().join("a").join("b", session="n1:1").write("b", 1, keep="MODIFIED").read("a", 2)
+    told = explained(book.gone(NAME, "n1:1", 50).tick(NAME, 50))
+    granted, lost = told["Why the line of alice/b was lost"]
+    assert granted.startswith("Written by alice/b") and granted.endswith("kept MODIFIED.")
+    assert lost.endswith("is lost: its node's session ended.")
+    assert "Why the read of alice/a waited for 48 ms, last for alice/b" in told
+
+
+def test_of_many_waits_and_lines_the_latest_are_told() -> None:
+    book = CacheBook().join("a")
+    for turn in range(10):
+        book.read("a", turn) if turn else book.write("a", 0, keep="EXCLUSIVE")
+        book.write("c", turn).listen("a", turn + 1, turn)
+    told = explained(book)
+    assert len(told) <= 2
+    explainer = Explainer()
+    explainer.take(steps(book))
+    assert len(explainer.sections()) == 10

@@ -70,7 +70,7 @@ def test_an_entry_as_it_stood(cli: Cli) -> None:
 def test_a_history_says_when_who_and_why(cli: Cli) -> None:
     told = lines(cli, "history", NAME, "x")
     assert [one["what"] for one in told] == [
-        "WRITTEN", "CALLED", "READ", "WAITS", "CHANGE", "CALLED", "ACKNOWLEDGED", "WRITTEN",
+        "WRITTEN", "CALLED", "READ", "WAITS", "CHANGE", "INVALIDATED", "ACKNOWLEDGED", "WRITTEN",
     ]  # fmt: skip
     assert (told[0]["client"], told[0]["time_ms"] - EPOCH_MS, told[0]["command"]) == ("a", 1, "WriteEntry")
     shown = cli("cache", "history", NAME, "x", "--utc", "--limit", "1").out
@@ -109,6 +109,20 @@ async def test_a_watch_tells_what_ends_from_now_on_in_this_cache_alone() -> None
     seen.clear()
     await follow(Tail(), {WHERE: 0}, WORDS, lambda accepted: seen.extend(seen_in(accepted, "dev", NAME, "y")))
     assert seen == []
+
+
+def test_a_wait_and_a_line_that_ended_are_explained(cli: Cli) -> None:
+    told = json.loads(cli("explain", "cache", NAME, "x", "--json").out)["story"]
+    assert [one["title"] for one in told] == [
+        "Why the line of alice/b ended",
+        "Why the write of alice/a waited for 1.0 s, last for alice/b",
+    ]
+    shown = cli("explain", "cache", NAME, "x").out
+    assert "alice/b acknowledged, 1.0 s after it was called." in shown
+    assert "prices x: version" in shown
+    assert "nobody waited for it" in cli("explain", "cache", NAME, "y").out
+    assert cli("explain", "lock", "a", "x").code == exits.USAGE
+    assert cli("explain", "cache", NAME).code == exits.USAGE
 
 
 @pytest.mark.parametrize(
