@@ -33,8 +33,7 @@ MAX_A_PARTITION = 32
 """Of those, to one partition: what its owner decides in a few milliseconds."""
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 5.0
-ENDED = frozenset({"tidelock.wire.SessionEnded"})
-LOOKED_AT = frozenset(f"tidelock.nodes.{each.__name__}" for each in FOLDED)
+LOOKED_AT = frozenset({"tidelock.wire.SessionEnded", *(f"tidelock.nodes.{each.__name__}" for each in FOLDED)})
 """All others, most of all heartbeats, it need not decode."""
 NO_MASS = "BELOW_FRACTION"
 
@@ -95,7 +94,7 @@ class SweeperProcess(Follower):
         self.sweeper = Sweeper(me, partitions, begun)
         self.state = SweeperState()
         """May be read by any thread."""
-        self._own = f"{me.tenant}/"
+        self._tenant = me.tenant
         self._words = words
         self._lane = lane
         self._watch = watch
@@ -130,9 +129,10 @@ class SweeperProcess(Follower):
         events = accepted.number - 1
         for decision in accepted.commit.decisions:
             events += len(decision.events)
-            wanted = LOOKED_AT if decision.key.startswith(self._own) else ENDED
+            if decision.tenant != self._tenant:
+                continue
             for data in decision.events:
-                if words.event_name(data) in wanted:
+                if words.event_name(data) in LOOKED_AT:
                     self._fold_event(where, decision, data, at_ms, now_s)
         self.sweeper.read(where, events, self.readers[where].generation, at_ms)
 

@@ -102,7 +102,7 @@ class Sweeper:
         self.reading.read(where, events)
 
     def fold(self, seen: Seen, event: Any) -> None:
-        """Fold one event: of the tenant one of `FOLDED`, of anybody `SessionEnded`."""
+        """Fold one event of the tenant: one of `FOLDED`, or `SessionEnded`."""
         node = name_of(seen.key)
         match event:
             case NodeRegistered():

@@ -110,6 +110,14 @@ class World:
                     self._decide(key.removeprefix("dev/"), SessionGone(session, command.cause), TIMER)
         return Done()
 
+    def end_of_another_tenant(self, where: PartitionId, session: str) -> None:
+        """Have a partition log that another tenant's session ended, which is called like that."""
+        command, event = (
+            EndSession(where.kind, where.partition, session, "LEFT 1"),
+            SessionEnded(session, FAR_MS, ""),
+        )
+        self._log(where, "", command, Requester("sweeper", "theirs", "", 1), (event,), None, "other")
+
     def pass_time(self, by_ms: int) -> None:
         """Let time pass, and the owners' timers look at every key that is due."""
         self.now += by_ms
@@ -136,11 +144,18 @@ class World:
         return decision.reply
 
     def _log(
-        self, where: PartitionId, key: str, command: Any, who: Requester, events: tuple[Any, ...], reply: Any
+        self,
+        where: PartitionId,
+        key: str,
+        command: Any,
+        who: Requester,
+        events: tuple[Any, ...],
+        reply: Any,
+        tenant: str = "dev",
     ) -> None:
         book = self.books[where]
         self._sequence += 1
-        meta = CommandMeta(1, "dev", who.client, self._sequence, who.handle, 0, FAR_MS)
+        meta = CommandMeta(1, tenant, who.client, self._sequence, who.handle, 0, FAR_MS)
         asked = bool(who.client)
         made = LoggedDecision(
             "DIRECT" if asked else "TIMER", who.principal, meta, f"{self._sequence}".encode() if asked else b"",
