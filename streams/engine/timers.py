@@ -8,6 +8,8 @@ from streams.wire.messages import SessionEnded, TimerFailed
 
 MOST = 100
 """Decisions of this sort in one commit, a few milliseconds of them: answers go out and commands come in between."""
+LOOKS = 1_000
+"""Keys that are asked for one commit what a session still holds of them: of most that it used it may hold nothing."""
 
 
 class TimerIdle(Exception):
@@ -33,7 +35,9 @@ class Timers:
 
     def end_sessions(self, most: int) -> None:
         """Have keys let go of what sessions that have ended still hold: up to so many decisions in the commit."""
-        while self._has_room(most) and (found := self._state.next_ending()) is not None:
+        for _ in range(LOOKS):
+            if not self._has_room(most) or (found := self._state.next_ending()) is None:
+                return
             self._end(*found)
 
     def _has_room(self, most: int) -> bool:

@@ -6,8 +6,10 @@ from streams.domain.decider import Rejected
 from streams.domain.locks.commands import EXCLUSIVE, AcquireLock, ReleaseLock
 from streams.domain.locks.kind import LOCKS
 from streams.domain.locks.replies import LockHeld
+from streams.engine import timers
 from streams.engine.outbox import Identity
 from streams.engine.settings import OwnerSettings
+from streams.log.fold import PartitionState
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
 from streams.wire.messages import Done, EndSession
@@ -129,3 +131,25 @@ async def test_what_was_given_back_is_not_looked_at_again() -> None:
         assert await world.ask(END) == Done()
         assert world.owner.reader.state.next_ending() is None
         assert not [each for each in world.decisions() if each.lane == "TIMER"]
+
+
+async def test_a_session_that_used_many_keys_of_others_holds_up_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(timers, "LOOKS", 10)
+    async with running(locks()) as world:
+        for number in range(100):
+            await world.ask(acquire(f"k{number}"), session="n2:8", handle=f"h{number}")
+        state, left = world.owner.reader.state, list[int]()
+        for number in range(100):
+            state.holdings.note("dev/n1:7", f"dev/k{number}")
+        world.broker.fate = lambda _: left.append(_left(state)) or "ok"  # type: ignore[func-returns-value]
+        world.send(END)
+        await until(lambda: bool(left))
+        assert left[0] >= 80, "a commit looks at a few, before and after it decides commands"
+        await until(lambda: state.next_ending() is None)
+        assert len(held(world)) == 100
+
+
+def _left(state: PartitionState) -> int:
+    return sum("dev/n1:7" in each for each in state.holdings._by_key.values())
