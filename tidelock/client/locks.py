@@ -61,7 +61,8 @@ class Locks:
     ) -> Lease:
         """Return a lease, after waiting up to `wait` s (None: up to a day; 0: only try).
 
-        `handle` names the holder within this client; asking again by the same one returns what it holds.
+        `handle` names the holder within this client; asking again by the same one returns what it holds, for the same
+        session of the node that this client is, if it is one.
         Raises `LockBusy`, `WaitTimedOut`, `Deadlock`, `OutcomeUnknown`, `BadArgument`.
         A cancelled call leaves neither a waiter nor a lease behind.
         """

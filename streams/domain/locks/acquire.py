@@ -3,16 +3,19 @@
 Order: a new waiter goes behind all of its own and higher priorities, and ahead of lower ones that were
 overtaken fewer than `MAX_OVERTAKEN` times. Only the next in line is ever granted: who would fit but is
 not next, waits. The event carries the position, so the fold knows nothing of this policy.
+
+A handle that holds the lock already gets the same answer again, but not for another session: what an earlier one holds
+is released as its end would have it, and the handle asks like everybody else.
 """
 
 from streams.domain.decider import Context, Decision, LeaseMs, Rejected, Requester
 from streams.domain.locks.commands import AcquireLock
-from streams.domain.locks.draft import Draft, sweep
+from streams.domain.locks.draft import Draft, release, sweep
 from streams.domain.locks.events import Event, LockGranted, LockTerms, LockWaitStarted
 from streams.domain.locks.limits import MAX_OVERTAKEN, MAX_WAITERS, refuse_acquire
 from streams.domain.locks.rejections import already_waiting, held_in_other_mode, lock_busy, lock_crowded
 from streams.domain.locks.replies import LockHeld, LockWaiting, Reply
-from streams.domain.locks.state import Lock, Waiter, awaited_by, fits, held_by
+from streams.domain.locks.state import Holder, Lock, Waiter, awaited_by, fits, held_by
 
 
 def acquire(command: AcquireLock, who: Requester, lock: Lock, context: Context) -> Decision[Event, Reply]:
@@ -33,6 +36,9 @@ def _acquire_taken(
     command: AcquireLock, who: Requester, lock: Lock, context: Context
 ) -> Decision[Event, Reply]:
     draft = Draft(lock, context)
+    earlier = held_by(lock.holders, who)
+    if earlier is not None and _is_of_another_session(earlier, who):
+        release(draft, earlier)
     settled = sweep(draft)
     lock = draft.lock
     position = _position(lock.waiters, command.priority)
@@ -54,7 +60,7 @@ def _acquire_taken(
 def _known(command: AcquireLock, who: Requester, lock: Lock, now: LeaseMs) -> Reply | Rejected | None:
     """Return the answer to a handle that holds or waits already: its lease, or why it cannot ask twice."""
     holder = held_by(lock.holders, who)
-    if holder is not None and holder.expires_at > now:
+    if holder is not None and holder.expires_at > now and not _is_of_another_session(holder, who):
         if holder.mode == command.mode:
             return LockHeld(holder.token, holder.mode, holder.expires_at)
         return held_in_other_mode(command.name, holder.mode, holder.token)
@@ -62,6 +68,11 @@ def _known(command: AcquireLock, who: Requester, lock: Lock, now: LeaseMs) -> Re
     if waiter is not None and waiter.wait_until > now:
         return already_waiting(command.name, waiter.ticket, waiter.sequence)
     return None
+
+
+def _is_of_another_session(holder: Holder, who: Requester) -> bool:
+    """Say whether the lease will end with a session that the requester does not act for (any more)."""
+    return holder.terms is not None and holder.terms.session not in ("", who.session)
 
 
 def _position(waiters: tuple[Waiter, ...], priority: int) -> int:

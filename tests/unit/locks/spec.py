@@ -48,8 +48,8 @@ DELAY = LockTerms(5_000, None, "")
 CYCLE = (WaitEdge("t1", "a", 11, "t2", 7), WaitEdge("t2", "b", 12, "t1", 8))
 
 
-def who(name: str, sequence: int = 1) -> Requester:
-    return Requester("alice", f"client-{name}", name, sequence)
+def who(name: str, sequence: int = 1, session: str = "") -> Requester:
+    return Requester("alice", f"client-{name}", name, sequence, session)
 
 
 def acquire(

@@ -6,11 +6,12 @@ import pytest
 
 from streams.domain.decider import TIMER, Requester
 from streams.domain.locks.commands import EXCLUSIVE, SHARED, AcquireLock
-from streams.domain.locks.events import LockExpired, LockTerms, LockWaitWithdrawn
+from streams.domain.locks.events import LockExpired, LockReleased, LockTerms, LockWaitWithdrawn
 from streams.domain.locks.limits import MAX_EVENTS
+from streams.domain.locks.replies import LockHeld
 from streams.domain.locks.sessions import sessions_of
 from streams.domain.session import SESSION_ENDED, SessionGone
-from tests.unit.locks.spec import Spec, given, granted, waiting, who
+from tests.unit.locks.spec import DELAY, Spec, given, granted, waiting, who
 
 GONE = SessionGone("n1:7", "node n1 was silent for 5,000 ms (nodes/3@9)")
 OURS, DELAYED = LockTerms(0, None, "n1:7"), LockTerms(5_000, None, "n1:7")
@@ -72,3 +73,23 @@ def test_many_leases_end_over_several_decisions(sharers: int) -> None:
         spec, rounds = over(spec), rounds + 1
         assert 0 < len(spec.decision.events) <= MAX_EVENTS + 3
     assert rounds > 2 and not spec.state.holders
+
+
+@pytest.mark.parametrize("session", ["n1:9", ""], ids=["the next one", "none"])
+def test_what_an_earlier_session_of_the_handle_holds_is_not_the_next_ones(session: str) -> None:
+    """Else the end of the earlier one, which is on its way, would take what the next one trusts."""
+    asker, ask = who("a", 2, session), AcquireLock("orders/42", EXCLUSIVE, 1_000, 60_000)
+    alone = given(granted("a", 1, terms=OURS)).when_by(asker, ask)
+    released, anew = alone.decision.events
+    assert (released, anew.token) == (LockReleased(1), 3)  # type: ignore[union-attr]
+    assert sessions_of(alone.state) == ((session,) if session else ())
+    assert over(alone).decision.events == ()
+    crowded = given(granted("a", 1, terms=OURS), waiting("b", 2, terms=OTHERS)).when_by(asker, ask)
+    crowded.holders("b").queue("a")
+
+
+def test_a_handle_gets_the_same_answer_again_for_its_session_and_what_is_of_none() -> None:
+    ask = AcquireLock("orders/42", EXCLUSIVE, 1_000, 0)
+    for terms in (OURS, DELAY):
+        spec = given(granted("a", 1, terms=terms)).when_by(who("a", 2, "n1:7"), ask)
+        assert spec.decision.events == () and isinstance(spec.decision.reply, LockHeld)

@@ -116,6 +116,23 @@ async def test_a_lock_that_is_granted_to_a_session_that_is_over_is_lost_from_the
     assert held.lost.is_set()
 
 
+async def test_what_the_next_session_asks_for_again_is_not_swept_with_the_last(
+    client: Client, other: Client, worker: NodeWorker, clock: FakeClock
+) -> None:
+    """A sweep comes when it comes; the node and its handles may be back before it."""
+    worker.sweeps = False
+    before, lease = client.node.session or "", await client.locks.acquire("a", ttl=60, handle="h")
+    await other.command("nodes", EvictNode("n1", "", "test"))
+    await let_pass(clock, 1.2)
+    await until(lambda: client.node.session not in (None, before))
+    again = await client.locks.acquire("a", ttl=60, handle="h")
+    assert again.token > lease.token and lease.expires_in() == 0
+    worker.end_session(before)
+    with pytest.raises(errors.LockBusy):
+        await other.locks.acquire("a", wait=0)
+    assert again.expires_in() > 3
+
+
 async def test_between_two_sessions_nothing_is_taken_and_giving_back_goes_on(
     client: Client, worker: NodeWorker, clock: FakeClock
 ) -> None:
