@@ -97,7 +97,6 @@ class Listener:
         """The directory does not know this attachment, or not any more."""
         if attachment and attachment == self.attachment:
             self._end("the directory does not know this client as a listener any more")
-            self._desk.gone()
             self.listen()
 
     def progress(self) -> None:
@@ -243,7 +242,6 @@ class Listener:
         had = self.attachment
         self._end(str(error))
         if refused.code in ENDED and had:
-            self._desk.gone()
             self.listen()
             return
         self.error = error
@@ -253,7 +251,6 @@ class Listener:
             return
         if had:
             self._leave(had)  # the name of a deleted cache is free when the last client has left
-        self._desk.gone()
 
     def _leave(self, attachment: int) -> Pending | None:
         command = StopListening(self._cache, self._shard, attachment)
@@ -278,6 +275,7 @@ class Listener:
         self.until_s, self.resetting, self._member = NEVER, False, None
         self._tried.clear()
         self._desk.void(why)
+        self._desk.gone()
 
     def _drop_asked(self) -> None:
         asked, self._asked = self._asked, None

@@ -29,7 +29,7 @@ class Obedient(Protocol):
         """No line is valid any more; what was not written back is lost."""
 
     def gone(self) -> None:
-        """The cache was deleted; or may have been, and made anew, as the directory knows of no attachment."""
+        """The cache was deleted; or may have been, and made anew: without an attachment nothing forbids it."""
 
 
 class Owner(Protocol):

@@ -108,3 +108,23 @@ async def test_who_was_cut_off_while_it_was_made_anew_looks_anew_before_it_asks_
     await until(writing.done, clock)
     assert await one.get("7") == b"new"
     assert len(two._access.desks) == 4
+
+
+async def test_whose_session_ended_while_it_was_made_anew_looks_anew_too(
+    join: Join, worker: CacheWorker, clock: FakeClock
+) -> None:
+    client = await join("n1")
+    one, two = (await join()).cache(NAME), client.cache(NAME)
+    await one.create()
+    await two.put("7", b"old")
+    await one.close()
+    worker.held = (c.Listen,)
+    before = client.node.session or ""
+    worker.end_session(before)
+    await until(lambda: client.node.session not in (None, before), clock)
+    await one.delete_cache()
+    await made_anew(one, clock, shards=4)
+    worker.let()
+    writing = asyncio.create_task(two.put("7", b"new"))
+    await until(writing.done, clock)
+    assert await one.get("7") == b"new"
