@@ -9,9 +9,14 @@ from streams.domain.nodes.rejections import node_unknown, not_yours, session_ali
 from streams.domain.nodes.replies import NodeClosed, Reply, SweepRecorded
 
 
-def left(member: Member, cause: EndCause, who: Requester, why: str, context: Context) -> NodeLeft:
-    """Return the end of the live session as the first event of a decision."""
-    return NodeLeft(member.session, cause, context.token(0), context.now, who.principal, why)
+def left(node: Node, member: Member, cause: EndCause, who: Requester, why: str, context: Context) -> NodeLeft:
+    """Return the end of the live session as the first event of a decision.
+
+    Its own client trusts nothing any more. Another one may not have heard, and trusts until its node would be dead.
+    """
+    until = 0 if member.is_of(who) else node.pulse.at + member.registration.timeout_ms
+    trusted_ms = max(0, until - context.now)
+    return NodeLeft(member.session, cause, context.token(0), context.now, who.principal, why, trusted_ms)
 
 
 def deregister(
@@ -27,7 +32,7 @@ def deregister(
     if not member.is_of(who):
         owner = f"client {member.client!r} of {member.principal!r}"
         return Decision((), not_yours(f"session {member.session!r}", owner))
-    return Decision((left(member, "LEFT", who, "", context),), NodeClosed(member.session, ended=True))
+    return Decision((left(node, member, "LEFT", who, "", context),), NodeClosed(member.session, ended=True))
 
 
 def evict(command: EvictNode, who: Requester, node: Node, context: Context) -> Decision[Event, Reply]:
@@ -42,7 +47,7 @@ def evict(command: EvictNode, who: Requester, node: Node, context: Context) -> D
     member = node.member
     if member is None or command.session not in ("", member.session):
         return Decision((), NodeClosed(command.session, ended=False))
-    event = left(member, "EVICTED", who, command.why, context)
+    event = left(node, member, "EVICTED", who, command.why, context)
     return Decision((event,), NodeClosed(member.session, ended=True))
 
 

@@ -132,6 +132,8 @@ class NodeLeft:
     by: str
     """The principal."""
     why: str
+    trusted_ms: int
+    """For how long from now its client, if it still runs, may trust what it holds: so long nobody else gets it."""
 
 
 @value

@@ -15,7 +15,7 @@ from streams.domain.nodes.limits import (
     refuse_text,
 )
 from streams.domain.nodes.names import session_of
-from streams.domain.nodes.node import Member, Node
+from streams.domain.nodes.node import Node
 from streams.domain.nodes.rejections import node_alive, node_flapping, not_yours, sessions_unswept
 from streams.domain.nodes.replies import NodeJoined, Reply
 
@@ -39,7 +39,7 @@ def register(command: RegisterNode, who: Requester, node: Node, context: Context
             _joined(member.session, registration, existed=True),
         )
     refused = _refuse(command, who, node, context)
-    return Decision((), refused) if refused else _begin(command.name, registration, who, member, context)
+    return Decision((), refused) if refused else _begin(command.name, registration, who, node, context)
 
 
 def _refuse(command: RegisterNode, who: Requester, node: Node, context: Context) -> Rejected | None:
@@ -58,11 +58,11 @@ def _refuse(command: RegisterNode, who: Requester, node: Node, context: Context)
 
 
 def _begin(
-    name: str, registration: Registration, who: Requester, replaced: Member | None, context: Context
+    name: str, registration: Registration, who: Requester, node: Node, context: Context
 ) -> Decision[Event, Reply]:
     events = list[Event]()
-    if replaced is not None:
-        events.append(left(replaced, "REPLACED", who, "", context))
+    if node.member is not None:
+        events.append(left(node, node.member, "REPLACED", who, "", context))
     token = context.token(len(events))
     session = session_of(name, token)
     events.append(NodeRegistered(name, session, token, who.principal, who.client, context.now, registration))

@@ -161,7 +161,8 @@ class Sweeper:
         return self.holds and sweep.silent
 
     def _ready_s(self, sweep: Sweep) -> float:
-        return sweep.seen_s if self.leads else max(sweep.seen_s, self._other_s) + HOLD_BACK_S
+        first_s = sweep.seen_s + sweep.trusted_s
+        return first_s if self.leads else max(first_s, self._other_s) + HOLD_BACK_S
 
     def _registered(self, node: str, event: NodeRegistered) -> None:
         self.failures.speak(node)
@@ -173,7 +174,10 @@ class Sweeper:
     def _ended(self, node: str, seen: Seen, event: NodeDied | NodeLeft) -> None:
         live = self._live.pop(node)
         cause, silent = f"{event.cause} {event.cause_id}", isinstance(event, NodeDied)
-        self.sweeps.add(Sweep(event.session, cause, seen.where, seen.now_s, silent, live.principal))
+        trusted_s = trusted_s_of(event)
+        self.sweeps.add(
+            Sweep(event.session, cause, seen.where, seen.now_s, trusted_s, silent, live.principal)
+        )
 
     def _swept(self, seen: Seen, event: SessionSwept) -> None:
         self.sweeps.end(event.session)
@@ -204,3 +208,8 @@ class Sweeper:
     def _last_token(self, home: PartitionId) -> int:
         """Return the greatest token that a partition has given, as far as it is read."""
         return event_token(self._generations.get(home, 0), self.reading.events(home))
+
+
+def trusted_s_of(event: NodeDied | NodeLeft) -> float:
+    """Return for how long a client that has not heard of the end may trust what it holds."""
+    return event.trusted_ms / 1000 if isinstance(event, NodeLeft) else 0.0

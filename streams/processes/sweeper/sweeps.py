@@ -22,6 +22,8 @@ class Sweep:
     home: PartitionId
     """Its node's partition."""
     seen_s: float
+    trusted_s: float = 0.0
+    """For how long from then its client, if it still runs, may trust what it holds."""
     silent: bool = False
     """It ended by silence, and its node has not come back since."""
     principal: str = ""

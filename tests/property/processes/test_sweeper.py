@@ -27,6 +27,7 @@ FORGED = ("n0:3", "n1:40", "x:7")
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follower, "RETRY_S", 0.0)
     monkeypatch.setattr(core, "HOLD_BACK_S", 0.0)
+    monkeypatch.setattr(core, "trusted_s_of", lambda _: 0.0)
     monkeypatch.setattr(shell, "FIRST_PAUSE_S", 0.0)
     monkeypatch.setattr(shell, "LONGEST_PAUSE_S", 0.0)
 

@@ -78,9 +78,8 @@ def _heard_unheard(node: Any, event: Any) -> Any:
     return replace(after, pulse=replace(after.pulse, at=node.pulse.at))
 
 
-def _begin_beside(name: str, asked: Any, who: Any, replaced: Any, context: Any) -> Any:
-    _ = replaced
-    return _begin(name, asked, who, None, context)
+def _begin_beside(name: str, asked: Any, who: Any, node: Any, context: Any) -> Any:
+    return _begin(name, asked, who, replace(node, member=None), context)
 
 
 # ── the client library ──────────────────────────────────────────────────────────────────────────────────────

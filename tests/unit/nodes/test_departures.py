@@ -8,7 +8,7 @@ from streams.domain.nodes import commands as c
 from streams.domain.nodes import events as e
 from streams.domain.nodes.joined import attached
 from streams.domain.nodes.replies import EndedSession, Heard, NodeClosed, NodeDrains, NodeKept, SweepRecorded
-from tests.unit.nodes.spec import NAME, SESSION, beat, join, joined, nobody, node
+from tests.unit.nodes.spec import NAME, SESSION, TIMEOUT, beat, join, joined, nobody, node
 
 LEAVE = c.DeregisterNode(NAME, SESSION)
 EVICT = c.EvictNode(NAME, "", "too slow")
@@ -17,7 +17,7 @@ SWEPT = c.SweepDone(NAME, SESSION, 12, COUNTS)
 
 
 def test_a_clean_end() -> None:
-    left = node().at(8).when(LEAVE).then(e.NodeLeft(SESSION, "LEFT", 2, 8, "alice", "")).due(None)
+    left = node().at(8).when(LEAVE).then(e.NodeLeft(SESSION, "LEFT", 2, 8, "alice", "", 0)).due(None)
     left.answers(NodeClosed(SESSION, ended=True))
     left.when(LEAVE).then().answers(NodeClosed(SESSION, ended=False))
     left.when(join()).then(joined(3, 8))
@@ -33,11 +33,18 @@ def test_only_who_registered_ends_it() -> None:
 
 def test_an_operator_evicts() -> None:
     gone = node().at(8).when(EVICT, "op", principal="root")
-    gone.then(e.NodeLeft(SESSION, "EVICTED", 2, 8, "root", "too slow")).answers(
+    gone.then(e.NodeLeft(SESSION, "EVICTED", 2, 8, "root", "too slow", TIMEOUT - 8)).answers(
         NodeClosed(SESSION, ended=True)
     )
     gone.when(EVICT).then().answers(NodeClosed("", ended=False))
     gone.when(beat()).refuses("SESSION_ENDED", "EVICTED")
+
+
+def test_what_an_evicted_program_may_still_trust_ends_with_its_silence() -> None:
+    heard = node().at(1_000).when(beat()).at(4_000).when(EVICT, "op", principal="root")
+    (left,) = heard.decision.events
+    assert isinstance(left, e.NodeLeft)
+    assert left.trusted_ms == 1_000 + TIMEOUT - 4_000
 
 
 def test_an_operator_may_name_the_session() -> None:
@@ -125,7 +132,7 @@ def test_events_of_a_session_that_is_over_change_nothing() -> None:
     spec = node().when(join(replaces=SESSION), "b")
     late = (
         e.NodeDrained(SESSION, "x", ""),
-        e.NodeLeft(SESSION, "LEFT", 9, 9, "x", ""),
+        e.NodeLeft(SESSION, "LEFT", 9, 9, "x", "", 0),
         e.NodeChecked(SESSION, ()),
     )
     for event in late:

@@ -65,7 +65,7 @@ EVENTS: list[Any] = [
     e.NodeChecked(SESSION, CHECKS),
     e.NodeSuspected(SESSION, EVIDENCE),
     e.NodeDied(SESSION, "SILENT", 1 << 50, 2, EVIDENCE, 3, 4),
-    e.NodeLeft(SESSION, "EVICTED", 1, 2, "p", "why"),
+    e.NodeLeft(SESSION, "EVICTED", 1, 2, "p", "why", 7),
     e.NodeDrained(SESSION, "p", "why"),
     e.NodeUndrained(SESSION, "p"),
     e.SessionSwept(SESSION, 1, 2, COUNTS),

@@ -12,7 +12,19 @@ from streams.domain.nodes import events as e
 from streams.domain.nodes.limits import MAX_UNSWEPT
 from streams.domain.nodes.node import NO_NODE
 from streams.domain.nodes.replies import NodeClosed, NodeJoined
-from tests.unit.nodes.spec import NAME, REGISTRATION, SESSION, Spec, beat, join, joined, nobody, node, who
+from tests.unit.nodes.spec import (
+    NAME,
+    REGISTRATION,
+    SESSION,
+    TIMEOUT,
+    Spec,
+    beat,
+    join,
+    joined,
+    nobody,
+    node,
+    who,
+)
 
 JOINED = NodeJoined(SESSION, 5_000, 1_000, existed=False)
 OTHER = replace(REGISTRATION, zone="z2")
@@ -44,7 +56,7 @@ def test_another_client_is_refused_while_the_node_is_alive(by: str, principal: s
 
 def test_a_restart_ends_the_session_that_it_names() -> None:
     spec = node().at(9).when(join(replaces=SESSION), "b")
-    ended = e.NodeLeft(SESSION, "REPLACED", 2, 9, "alice", "")
+    ended = e.NodeLeft(SESSION, "REPLACED", 2, 9, "alice", "", TIMEOUT - 9)
     spec.then(ended, joined(3, 9, "b")).answers(replace(JOINED, session="n1:3"))
     state = spec.when(c.InspectNode(NAME)).reply
     assert (state.session, state.client, [each.session for each in state.unswept]) == (
@@ -55,7 +67,10 @@ def test_a_restart_ends_the_session_that_it_names() -> None:
 
 
 def test_the_same_client_may_restart_too() -> None:
-    node().when(join(replaces=SESSION)).answers(replace(JOINED, session="n1:3"))
+    """It trusts nothing of before: others need not wait."""
+    spec = node().when(join(replaces=SESSION)).answers(replace(JOINED, session="n1:3"))
+    left = spec.decision.events[0]
+    assert isinstance(left, e.NodeLeft) and left.trusted_ms == 0
 
 
 def test_a_restart_is_of_the_same_principal() -> None:

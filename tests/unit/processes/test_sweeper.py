@@ -88,6 +88,20 @@ def session_end(world: World, name: str) -> int:
     return node.past.last.cause_id
 
 
+async def test_what_an_evicted_node_held_waits_until_its_program_trusts_it_no_more() -> None:
+    world = World()
+    session = world.join("n1")
+    one, news, _ = sweeper(world)
+    async with running(one):
+        world.pass_time(TIMEOUT_MS - 200)
+        await read_on(world, one)
+        began = asyncio.get_running_loop().time()
+        world.do(c.EvictNode("n1", "", "why"), "operator")
+        await until(lambda: bool(news.sweeps))
+        assert asyncio.get_running_loop().time() - began >= 0.2
+    assert world.ended_everywhere(session)
+
+
 async def test_one_death_is_swept_without_waiting_for_anything() -> None:
     world = World()
     sessions = {name: world.join(name) for name in NAMES}

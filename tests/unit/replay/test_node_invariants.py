@@ -50,7 +50,7 @@ class NodeBook(KindBook):
         return self.timer(session.partition(":")[0], replace(event, **changed), at=at)
 
     def leave(self, session: str, cause: e.EndCause = "LEFT", **options: Any) -> NodeBook:
-        event = e.NodeLeft(session, cause, self.number + 1, self._lease_ms, "app", "")
+        event = e.NodeLeft(session, cause, self.number + 1, self._lease_ms, "app", "", 0)
         return self.did(session.partition(":")[0], event, **options)
 
     def sweep(self, session: str, cause_id: int) -> NodeBook:

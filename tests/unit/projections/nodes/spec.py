@@ -63,7 +63,7 @@ def died(session: str = f"{NAME}:1", strikes: int = 1, barred_until: int = 0) ->
 
 
 def left(session: str = f"{NAME}:1", cause: e.EndCause = "EVICTED", why: str = "patch") -> e.NodeLeft:
-    return e.NodeLeft(session, cause, 9, 5_000, "root", why)
+    return e.NodeLeft(session, cause, 9, 5_000, "root", why, 0)
 
 
 def offer(version: int, instance: str = "i1", **changed: Any) -> e.InstanceRegistered:
