@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Sequence
 
 from schemas.catalogue import Catalogue, shipped
@@ -41,8 +42,18 @@ def _check(catalogue: Catalogue, *, release: bool) -> int:
         _say_problem(problem)
     free = unreleased(catalogue, frozen)
     if free:
-        _say("not frozen, so still free to change (python -m schemas freeze): " + ", ".join(map(key, free)))
+        names = map(key, free)
+        told = (
+            names
+            if release
+            else (f"{n} of {space}" for space, n in sorted(Counter(map(_space, names)).items()))
+        )
+        _say("not frozen, so still free to change (python -m schemas freeze): " + ", ".join(told))
     return 1 if found or (release and free) else 0
+
+
+def _space(name: str) -> str:
+    return name.rpartition(".")[0]
 
 
 def _say_problem(problem: SchemaError) -> int:
