@@ -103,15 +103,21 @@ async def test_one_that_is_killed_comes_back_as_itself(stack: LocalStack, client
 
 
 async def test_why_its_session_ended_is_told_through_all_kinds(stack: LocalStack, client: Client) -> None:
-    before = await node(client, "processes-0")
+    """Of one that is frozen: one that runs offers its service anew before what it had is given away."""
+    await until(lambda: is_well(client, "api-0"))
+    before = await node(client, "api-0")
     assert before is not None
-    await client.command("nodes", EvictNode("processes-0", "", "a test"))
+    stack.part("api-0").freeze()
+    await client.command("nodes", EvictNode("api-0", "", "a test"))
 
     async def is_swept() -> bool:
-        state = await node(client, "processes-0")
+        state = await node(client, "api-0")
         return state is not None and before.session not in {each.session for each in state.unswept}
 
-    await until(is_swept)
+    try:
+        await until(is_swept)
+    finally:
+        stack.part("api-0").thaw()
     told = await explained(stack, before.session)
     assert (told["session"], told["over"]) == (before.session, True)
     assert any("was evicted, by dev (a test); EVICTED" in line["text"] for line in told["story"])
@@ -119,7 +125,7 @@ async def test_why_its_session_ended_is_told_through_all_kinds(stack: LocalStack
     causes = {one["cause"] for one in told["lost"]}
     assert len(causes) == 1 and causes.pop().startswith("EVICTED ")
     lost = [each["name"] for one in told["lost"] for each in one["first"]]
-    assert lost == ["service:tidelock-processes"]
+    assert lost == ["service:tidelock-api"]
 
 
 async def explained(stack: LocalStack, name: str) -> Any:
