@@ -9,7 +9,8 @@ from psycopg import errors
 from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 
 from storage.postgres.pool import Pool
-from streams.projections.reads import AsOf, ProjectedRow, ReadsUnavailable, ReadTooSlow, Stand
+from streams.log.positions import Position
+from streams.projections.reads import AsOf, Moment, ProjectedRow, ReadsUnavailable, ReadTooSlow, Stand
 
 STANDS: LiteralString = """
     SELECT string_agg(partition || ':' || next_offset || ':' || time_ms, ' ' ORDER BY partition) AS stands
@@ -91,6 +92,13 @@ class Asking:
             partition, next_offset, time_ms = stand.split(":")
             found.append(Stand(self._kind, int(partition), int(next_offset), int(time_ms)))
         return tuple(found)
+
+
+def moment(at: Moment) -> dict[str, int]:
+    """Return a moment as statements have it: `at`, and of a position its `partition`."""
+    if isinstance(at, Position):
+        return {"partition": at.partition.partition, "at": at.offset}
+    return {"at": at}
 
 
 def above(prefix: str | None) -> str:

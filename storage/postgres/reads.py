@@ -6,9 +6,9 @@ from typing import Any, Final, LiteralString
 from storage.postgres import reads_at as at_sql
 from storage.postgres import reads_rows as rows_of
 from storage.postgres import reads_sql as sql
-from storage.postgres.asking import MAX_LONG, Asking, above, with_stands
+from storage.postgres.asking import MAX_LONG, above, with_stands
 from storage.postgres.pool import Pool, PoolSettings
-from storage.postgres.reads_audit import audit_page
+from storage.postgres.reads_kind import PostgresReads
 from streams.log.positions import Position
 from streams.projections.locks.blockers import waits_of
 from streams.projections.locks.documents import decode_documents
@@ -25,7 +25,7 @@ from streams.projections.locks.reads import (
     free_lock,
     holder_row,
 )
-from streams.projections.reads import AsOf, AuditFilter, AuditRow, Moment, ProjectedRow
+from streams.projections.reads import AsOf, Moment
 
 SETTINGS = PoolSettings(
     application="tidelock-api",
@@ -41,20 +41,11 @@ AUDIT: Final = "audit"
 NEVER = AsOf(())
 
 
-class PostgresLockReads:
+class PostgresLockReads(PostgresReads):
     """Reads of locks. `statements` counts what was asked."""
 
     def __init__(self, pool: Pool) -> None:
-        self._asking = Asking(pool, KIND)
-
-    @property
-    def statements(self) -> int:
-        """How many statements were sent."""
-        return self._asking.statements
-
-    async def projected(self) -> Sequence[ProjectedRow]:
-        """Return how far each partition of each projection is."""
-        return await self._asking.projected()
+        super().__init__(pool, KIND, AUDIT)
 
     async def lock_at(self, tenant: str, name: str, partition: int, at: Moment) -> LockRow:
         """Return the lock as it was, with its waiters."""
@@ -163,12 +154,6 @@ class PostgresLockReads:
         }  # fmt: skip
         rows, when = await self._asking.listed(with_stands(sql.DEADLOCKS, 12), LOCKS, given)
         return [rows_of.deadlock(row) for row in rows], when
-
-    async def audit(
-        self, tenant: str, wanted: AuditFilter, first: int, after: tuple[int, int, int, int] | None
-    ) -> tuple[Sequence[AuditRow], AsOf]:
-        """Return decisions, newest first."""
-        return await audit_page(self._asking, KIND, AUDIT, tenant, wanted, first, after)
 
 
 def _bound(at: Moment) -> int:

@@ -7,9 +7,9 @@ from operator import itemgetter
 from typing import Any, Final
 
 from storage.postgres import reads_caches_sql as sql
-from storage.postgres.asking import MAX_LONG, Asking, above
+from storage.postgres.asking import MAX_LONG, above, moment
 from storage.postgres.pool import Pool
-from storage.postgres.reads_audit import audit_page
+from storage.postgres.reads_kind import PostgresReads
 from streams.log.positions import Position
 from streams.projections.caches.reads import (
     KIND,
@@ -35,7 +35,7 @@ from streams.projections.caches.rows import (
     value_of,
     windows_of,
 )
-from streams.projections.reads import AsOf, AuditFilter, AuditRow, Moment, ProjectedRow
+from streams.projections.reads import AsOf, Moment
 from streams.projections.windows import WINDOW_MS
 
 CACHES: Final = "caches"
@@ -43,20 +43,11 @@ AUDIT: Final = "cache_audit"
 _TO_OFFSET, _TO_MS = VALUE.index("to_offset"), VALUE.index("to_ms")
 
 
-class PostgresCacheReads:
+class PostgresCacheReads(PostgresReads):
     """Reads of caches."""
 
     def __init__(self, pool: Pool) -> None:
-        self._asking = Asking(pool, KIND)
-
-    @property
-    def statements(self) -> int:
-        """How many statements were sent."""
-        return self._asking.statements
-
-    async def projected(self) -> Sequence[ProjectedRow]:
-        """Return how far each partition of each projection is."""
-        return await self._asking.projected()
+        super().__init__(pool, KIND, AUDIT)
 
     async def caches(
         self, tenant: str, wanted: CacheFilter, first: int, after: str | None
@@ -76,7 +67,7 @@ class PostgresCacheReads:
     async def cache_at(self, tenant: str, name: str, at: Moment) -> CacheRow | None:
         """Return the cache as it was."""
         statement = sql.AT_OFFSET if isinstance(at, Position) else sql.AT_TIME
-        given = {"tenant": tenant, "cache": name, **_moment(at)}
+        given = {"tenant": tenant, "cache": name, **moment(at)}
         rows, when = await self._asking.listed(statement, CACHES, given)
         shards = tuple([shard_of(row[:-1]) for row in rows])
         return CacheRow(name, shards, AsOf(when.stands, at)) if shards else None
@@ -102,7 +93,7 @@ class PostgresCacheReads:
     async def entry_at(self, tenant: str, cache: str, name: str, at: Moment) -> EntryRow:
         """Return the entry as it was."""
         statement = sql.ENTRY_AT_OFFSET if isinstance(at, Position) else sql.ENTRY_AT_TIME
-        given = {"tenant": tenant, "cache": cache, "entry": name, **_moment(at)}
+        given = {"tenant": tenant, "cache": cache, "entry": name, **moment(at)}
         ((*row, _),), when = await self._asking.listed(statement, CACHES, given)
         return _entry(cache, name, row, at, AsOf(when.stands, at))
 
@@ -149,21 +140,9 @@ class PostgresCacheReads:
         given = {"tenant": tenant, "caches": list(caches), "from_ms": from_ms, "to_ms": to_ms}
         return windows_of(await self._asking.rows(sql.WINDOWS, given))
 
-    async def audit(
-        self, tenant: str, wanted: AuditFilter, first: int, after: tuple[int, int, int, int] | None
-    ) -> tuple[Sequence[AuditRow], AsOf]:
-        """Return decisions, newest first."""
-        return await audit_page(self._asking, KIND, AUDIT, tenant, wanted, first, after)
-
 
 def _prefix(prefix: str | None) -> dict[str, str]:
     return {"prefix": prefix, "below": above(prefix)} if prefix else {}
-
-
-def _moment(at: Moment) -> dict[str, int]:
-    if isinstance(at, Position):
-        return {"partition": at.partition.partition, "at": at.offset}
-    return {"at": at}
 
 
 def _caches(rows: Iterable[Any], when: AsOf) -> list[CacheRow]:

@@ -7,9 +7,9 @@ from operator import itemgetter
 from typing import Any, Final, LiteralString
 
 from storage.postgres import reads_nodes_sql as sql
-from storage.postgres.asking import MAX_LONG, Asking, above
+from storage.postgres.asking import MAX_LONG, above, moment
 from storage.postgres.pool import Pool
-from storage.postgres.reads_audit import audit_page
+from storage.postgres.reads_kind import PostgresReads
 from streams.log.positions import PartitionId, Position
 from streams.projections.nodes import rows as rows_of
 from streams.projections.nodes.reads import HistoryPage, NodeFilter, ServiceFilter
@@ -23,27 +23,18 @@ from streams.projections.nodes.values import (
     NodeRow,
     ServiceRow,
 )
-from streams.projections.reads import AsOf, AuditFilter, AuditRow, Moment, ProjectedRow
+from streams.projections.reads import AsOf, Moment
 
 NODES: Final = "nodes"
 AUDIT: Final = "node_audit"
 NEWEST: Final = (MAX_LONG, MAX_LONG)
 
 
-class PostgresNodeReads:
+class PostgresNodeReads(PostgresReads):
     """Reads of nodes."""
 
     def __init__(self, pool: Pool) -> None:
-        self._asking = Asking(pool, KIND)
-
-    @property
-    def statements(self) -> int:
-        """How many statements were sent."""
-        return self._asking.statements
-
-    async def projected(self) -> Sequence[ProjectedRow]:
-        """Return how far each partition of each projection is."""
-        return await self._asking.projected()
+        super().__init__(pool, KIND, AUDIT)
 
     async def nodes(
         self, tenant: str, wanted: NodeFilter, first: int, after: str | None
@@ -63,7 +54,7 @@ class PostgresNodeReads:
 
     async def node_at(self, tenant: str, name: str, at: Moment) -> NodeRow | None:
         """Return the node as it was."""
-        given = {"tenant": tenant, "name": name, **_moment(at)}
+        given = {"tenant": tenant, "name": name, **moment(at)}
         statement = sql.NODE_AT_OFFSET if isinstance(at, Position) else sql.NODE_AT_TIME
         rows, when = await self._asking.listed(statement, NODES, given)
         there = [row for row in rows if row[-2] != "FORGOTTEN"]
@@ -101,7 +92,7 @@ class PostgresNodeReads:
 
     async def service_at(self, tenant: str, name: str, at: Moment) -> ServiceRow | None:
         """Return the service as it was."""
-        given = {"tenant": tenant, "service": name, **_moment(at)}
+        given = {"tenant": tenant, "service": name, **moment(at)}
         statement = sql.SERVICE_AT_OFFSET if isinstance(at, Position) else sql.SERVICE_AT_TIME
         rows, when = await self._asking.listed(statement, NODES, given)
         changes = [rows_of.instance_change_of((*row[:-1], None, None)) for row in rows]
@@ -138,7 +129,7 @@ class PostgresNodeReads:
     async def brake_at(self, tenant: str, at: Moment) -> tuple[BrakeRow | None, AsOf]:
         """Return the brake as it was."""
         statement = sql.BRAKE_AT_OFFSET if isinstance(at, Position) else sql.BRAKE_AT_TIME
-        rows, when = await self._asking.listed(statement, NODES, {"tenant": tenant, **_moment(at)})
+        rows, when = await self._asking.listed(statement, NODES, {"tenant": tenant, **moment(at)})
         when = AsOf(when.stands, at)
         return (rows_of.brake_of(rows[0][:-1], when) if rows else None), when
 
@@ -150,18 +141,6 @@ class PostgresNodeReads:
         given = {"tenant": tenant, "offset": offset, "event": event, "limit": first + 1}
         rows, when = await self._asking.listed(sql.BRAKE_HISTORY, NODES, given)
         return [rows_of.brake_change_of(row[:-1]) for row in rows], when
-
-    async def audit(
-        self, tenant: str, wanted: AuditFilter, first: int, after: tuple[int, int, int, int] | None
-    ) -> tuple[Sequence[AuditRow], AsOf]:
-        """Return decisions, newest first."""
-        return await audit_page(self._asking, KIND, AUDIT, tenant, wanted, first, after)
-
-
-def _moment(at: Moment) -> dict[str, Any]:
-    if isinstance(at, Position):
-        return {"partition": at.partition.partition, "at": at.offset}
-    return {"at": at}
 
 
 def _pages(tenant: str, wanted: Sequence[HistoryPage]) -> dict[str, Any]:

@@ -6,9 +6,9 @@ from operator import itemgetter
 from typing import Any, Final, LiteralString
 
 from storage.postgres import reads_queues_sql as sql
-from storage.postgres.asking import Asking, above
+from storage.postgres.asking import above
 from storage.postgres.pool import Pool
-from storage.postgres.reads_audit import audit_page
+from storage.postgres.reads_kind import PostgresReads
 from streams.log.positions import Position
 from streams.projections.queues.reads import (
     KIND,
@@ -24,27 +24,18 @@ from streams.projections.queues.reads import (
 )
 from streams.projections.queues.rows import message_of, shard_of, step_of, windows_of
 from streams.projections.queues.tables import BLOCK
-from streams.projections.reads import AsOf, AuditFilter, AuditRow, Moment, ProjectedRow
+from streams.projections.reads import AsOf, Moment
 from streams.projections.windows import WINDOW_MS
 
 QUEUES: Final = "queues"
 AUDIT: Final = "queue_audit"
 
 
-class PostgresQueueReads:
+class PostgresQueueReads(PostgresReads):
     """Reads of queues."""
 
     def __init__(self, pool: Pool) -> None:
-        self._asking = Asking(pool, KIND)
-
-    @property
-    def statements(self) -> int:
-        """How many statements were sent."""
-        return self._asking.statements
-
-    async def projected(self) -> Sequence[ProjectedRow]:
-        """Return how far each partition of each projection is."""
-        return await self._asking.projected()
+        super().__init__(pool, KIND, AUDIT)
 
     async def queues(
         self, tenant: str, wanted: QueueFilter, first: int, after: str | None, *, whole: bool = True
@@ -124,12 +115,6 @@ class PostgresQueueReads:
         from_ms = max(from_ms, to_ms - MAX_WINDOWS * WINDOW_MS)
         given = {"tenant": tenant, "queues": list(queues), "from_ms": from_ms, "to_ms": to_ms}
         return windows_of(await self._asking.rows(sql.WINDOWS, given))
-
-    async def audit(
-        self, tenant: str, wanted: AuditFilter, first: int, after: tuple[int, int, int, int] | None
-    ) -> tuple[Sequence[AuditRow], AsOf]:
-        """Return decisions, newest first."""
-        return await audit_page(self._asking, KIND, AUDIT, tenant, wanted, first, after)
 
 
 def _queues(rows: Iterable[Any], when: AsOf) -> list[QueueRow]:

@@ -1,10 +1,11 @@
-"""A page of decisions, of any kind: `streams.projections.audit` in SQL."""
+"""What the reads of all kinds share: how far projections are, and pages of decisions (`streams.projections.audit`)."""
 
 from collections.abc import Sequence
 from typing import Any, LiteralString
 
 from storage.postgres.asking import Asking, with_stands
-from streams.projections.reads import AsOf, AuditFilter, AuditRow
+from storage.postgres.pool import Pool
+from streams.projections.reads import AsOf, AuditFilter, AuditRow, ProjectedRow
 
 _COLUMNS: LiteralString = """
     a.partition, a.offset_, a.index_, a.name, a.command, a.principal, a.client, a.handle, a.sequence, a.lane,
@@ -14,24 +15,35 @@ _AFTER: LiteralString = """
         < (%(after_ms)s, %(after_partition)s, %(after_offset)s, %(after_index)s)"""
 
 
-async def audit_page(
-    asking: Asking,
-    kind: str,
-    table: LiteralString,
-    tenant: str,
-    wanted: AuditFilter,
-    first: int,
-    after: tuple[int, int, int, int] | None,
-) -> tuple[Sequence[AuditRow], AsOf]:
-    """Return decisions, newest first, and one more than `first` if there is one.
+class PostgresReads:
+    """Reads of one kind, which has one read model and an audit: what the reads of all kinds share."""
 
-    `table` is also the read model's name. `after`: (time, partition, offset, index).
-    """
-    conditions, given = _conditions(wanted, after)
-    page: LiteralString = f"SELECT {_COLUMNS} FROM tidelock.{table} a WHERE a.tenant = %(tenant)s"
-    given |= {"tenant": tenant, "limit": first + 1}
-    rows, when = await asking.listed(with_stands(page + conditions, 16), table, given)
-    return [AuditRow(kind, *row[:16]) for row in rows], when
+    def __init__(self, pool: Pool, kind: str, audit: LiteralString) -> None:
+        """`audit`: the name of the table, and of its read model."""
+        self._asking = Asking(pool, kind)
+        self._kind, self._audit = kind, audit
+
+    @property
+    def statements(self) -> int:
+        """How many statements were sent."""
+        return self._asking.statements
+
+    async def projected(self) -> Sequence[ProjectedRow]:
+        """Return how far each partition of each projection is."""
+        return await self._asking.projected()
+
+    async def audit(
+        self, tenant: str, wanted: AuditFilter, first: int, after: tuple[int, int, int, int] | None
+    ) -> tuple[Sequence[AuditRow], AsOf]:
+        """Return decisions, newest first, and one more than `first` if there is one.
+
+        `after`: (time, partition, offset, index).
+        """
+        conditions, given = _conditions(wanted, after)
+        page: LiteralString = f"SELECT {_COLUMNS} FROM tidelock.{self._audit} a WHERE a.tenant = %(tenant)s"
+        given |= {"tenant": tenant, "limit": first + 1}
+        rows, when = await self._asking.listed(with_stands(page + conditions, 16), self._audit, given)
+        return [AuditRow(self._kind, *row[:16]) for row in rows], when
 
 
 def _conditions(
