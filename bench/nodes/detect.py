@@ -37,7 +37,9 @@ async def _round(stack: BenchStack, prefix: str) -> list[float]:
     crowd = await role.start(
         "bench.nodes.crowd", stack.workers[0].address, prefix, f"--nodes={A_ROUND}", f"--beats={beats}"
     )
-    await asyncio.sleep(2.0)  # all have sent a heartbeat by then
+    async with asyncio.timeout(LATEST_S):
+        while not all(last_beats(beats)):
+            await asyncio.sleep(0.05)
     crowd.kill()
     await crowd.wait()
     sent = last_beats(beats)
