@@ -1,7 +1,7 @@
 """A sink that minds every rule of `Changes`, and a fold's way into it. Not a test itself."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from streams.log.accepted import AcceptedCommit
 from streams.projections.projection import Fold, PoisonDecision, Projection
@@ -74,3 +74,22 @@ def project(projection: Projection, commits: Sequence[AcceptedCommit]) -> tuple[
         sink.apply(fold.take())
         seen.append(sink.copy())
     return sink, seen
+
+
+def same_in_stretches(
+    new_fold: Callable[[], Fold],
+    projection: Projection,
+    commits: Sequence[AcceptedCommit],
+    cuts: Sequence[str],
+    seen: Sequence[Rows],
+) -> None:
+    """Fold with the cuts `on`, `take`, `restart` behind commits; assert that rows are those `seen` behind each."""
+    sink, fold = Sink(), new_fold()
+    for index, (accepted, cut) in enumerate(zip(commits, cuts, strict=False)):
+        fold_on(fold, accepted)
+        if cut != "on" or accepted is commits[-1]:
+            sink.apply(fold.take())
+            assert sink.copy() == seen[index]
+        if cut == "restart":
+            fold = new_fold()
+            sink.restored(projection, fold)

@@ -31,7 +31,7 @@ from streams.projections.sketch import Sketch
 from streams.projections.table import Row
 from streams.projections.windows import WINDOW_MS
 from tests.property.projections.histories import KEYS, MOVES, History, Move, history
-from tests.property.projections.sink import Sink, fold_on, project
+from tests.property.projections.sink import fold_on, project, same_in_stretches
 from tests.unit.replay.logbook import WHERE, WORDS
 
 EXAMPLES = settings(max_examples=40, deadline=None)
@@ -47,15 +47,7 @@ def test_any_stretches_and_restarts_give_the_same_rows(
 ) -> None:
     commits = history(moves).commits
     _, seen = project(projection, commits)
-    sink, fold = Sink(), projection.fold(WHERE, WORDS)
-    for index, (accepted, cut) in enumerate(zip(commits, cuts, strict=False)):
-        fold_on(fold, accepted)
-        if cut != "on" or accepted is commits[-1]:
-            sink.apply(fold.take())
-            assert sink.copy() == seen[index]
-        if cut == "restart":
-            fold = projection.fold(WHERE, WORDS)
-            sink.restored(projection, fold)
+    same_in_stretches(lambda: projection.fold(WHERE, WORDS), projection, commits, cuts, seen)
 
 
 @given(moves=MOVES)

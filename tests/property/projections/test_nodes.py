@@ -24,7 +24,7 @@ from streams.projections.nodes.projections import AUDIT, NODES
 from streams.projections.nodes.rows import instance_change_of, service_then
 from streams.projections.nodes.values import NEVER
 from streams.projections.projection import Projection
-from tests.property.projections.sink import Rows, Sink, fold_on
+from tests.property.projections.sink import Rows, Sink, fold_on, same_in_stretches
 from tests.unit.nodes.spec import REGISTRATION
 from tests.unit.projections.nodes.spec import WHERE, WORDS, did
 from tests.unit.replay.logbook import Logbook
@@ -158,15 +158,7 @@ def test_any_stretches_and_restarts_give_the_same_rows(
     past = History().play(moves)
     seen = project(projection, past)
     commits = past.commits
-    sink, fold = Sink(), projection.fold(WHERE, WORDS)
-    for index, (accepted, cut) in enumerate(zip(commits, cuts, strict=False)):
-        fold_on(fold, accepted)
-        if cut != "on" or accepted is commits[-1]:
-            sink.apply(fold.take())
-            assert sink.copy() == seen[index]
-        if cut == "restart":
-            fold = projection.fold(WHERE, WORDS)
-            sink.restored(projection, fold)
+    same_in_stretches(lambda: projection.fold(WHERE, WORDS), projection, commits, cuts, seen)
 
 
 def named(rows: Rows, table: Any) -> list[dict[str, Any]]:

@@ -29,7 +29,7 @@ from streams.projections.table import Row, Table
 from streams.projections.windows import WINDOW_MS
 from tests.property.projections.play import History, Move
 from tests.property.projections.queues_histories import KEYS, MOVES, history
-from tests.property.projections.sink import Rows, Sink, fold_on
+from tests.property.projections.sink import Rows, Sink, fold_on, same_in_stretches
 from tests.unit.projections.queues.spec import WHERE, WORDS
 
 EXAMPLES = settings(max_examples=40, deadline=None)
@@ -53,15 +53,7 @@ def test_any_stretches_and_restarts_give_the_same_rows(
 ) -> None:
     past = history(moves)
     seen = project(projection, past)
-    sink, fold = Sink(), projection.fold(WHERE, WORDS)
-    for index, (accepted, cut) in enumerate(zip(past.commits, cuts, strict=False)):
-        fold_on(fold, accepted)
-        if cut != "on" or accepted is past.commits[-1]:
-            sink.apply(fold.take())
-            assert sink.copy() == seen[index]
-        if cut == "restart":
-            fold = projection.fold(WHERE, WORDS)
-            sink.restored(projection, fold)
+    same_in_stretches(lambda: projection.fold(WHERE, WORDS), projection, past.commits, cuts, seen)
 
 
 @given(moves=MOVES)
