@@ -41,8 +41,9 @@ class WarmingStopped(CliProblem):
 
     def __init__(self, error: TidelockError | LineUnreadable, warmed: Warmed, lines: str) -> None:
         self.code, self.exit_code = error.code, exit_code_of(error)
+        told = str(error).removesuffix(".")
         super().__init__(
-            f"{lines}: {error} At least {warmed.warmed:,} entries were put in before, and stay. Mend what it says, "
+            f"{lines}: {told}. At least {warmed.warmed:,} entries were put in before, and stay. Mend what it says, "
             "then warm with the whole file again."
         )
 
@@ -73,7 +74,8 @@ async def _warm_some(cache: Cache[bytes], lines: Lines, asked: Warmup, total: Wa
         done = await cache.warm(entries, ttl=asked.ttl, tags=asked.tags)
     except TidelockError as error:
         last = lines.first + len(lines.texts) - 1
-        raise WarmingStopped(error, total, f"lines {lines.first} to {last}") from error
+        where = f"line {last}" if last == lines.first else f"lines {lines.first} to {last}"
+        raise WarmingStopped(error, total, where) from error
     total.warmed += done.warmed
     total.skipped += done.skipped
     if unreadable is not None:

@@ -11,9 +11,12 @@ LONGEST_S = 1e9
 
 
 def ms_of(seconds: float, what: str) -> int:
-    """Return `seconds` in milliseconds. Raises `BadArgument` if it is no number of seconds."""
+    """Return `seconds` in milliseconds. Raises `BadArgument` if it is no number of seconds.
+
+    What is above 0 is 1 at the least: 0 says "without end" of some times.
+    """
     if isinstance(seconds, int | float) and -LONGEST_S < seconds < LONGEST_S:
-        return round(seconds * 1000)
+        return round(seconds * 1000) or int(seconds > 0)
     raise BadArgument(f"{what} is {str(seconds)[:40]!r}. Give a number of seconds.")
 
 

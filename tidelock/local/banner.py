@@ -16,6 +16,7 @@ COMMANDS = (
     ("tidelock lock acquire orders/42", "take a lock and hold it"),
     ("tidelock explain lock orders/42", "who holds it, and how that came to be"),
     ("tidelock queue create orders", "make a queue; then put, take, peek, history ..."),
+    ("tidelock cache create prices", "make a cache; then put, get, entry, watch, history ..."),
     ("tidelock node list", "which nodes live; then show, watch, drain ..."),
     ("tidelock status", "who owns what, and how it fares"),
 )

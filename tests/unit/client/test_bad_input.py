@@ -8,7 +8,7 @@ from streams.wire.keys import name_problem
 from tidelock.client.errors import BadArgument, ConnectionLost
 from tidelock.client.link import split_address
 from tidelock.client.settings import ask_token, check_identity, token_of
-from tidelock.client.terms import Terms
+from tidelock.client.terms import Terms, ms_of
 
 
 @pytest.mark.parametrize("field", ["ttl", "wait", "lock_delay"])
@@ -52,3 +52,12 @@ def test_a_name_that_is_no_utf8_is_no_name() -> None:
     problem = name_problem("\udcff")
     assert problem is not None
     assert problem.code == "BAD_NAME"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "ms"), [(0, 0), (1e-9, 1), (0.0004, 1), (0.0016, 2), (-0.0001, 0), (5, 5_000)]
+)
+def test_a_time_above_nothing_never_becomes_the_nothing_that_says_without_end(
+    seconds: float, ms: int
+) -> None:
+    assert ms_of(seconds, "ttl") == ms

@@ -52,19 +52,27 @@ class Administered:
         """Make the cache. If it is there with the same settings and shards, that is fine. Raises `CacheExists`.
 
         The first shard is made last: where it is, all are. A call that was broken off is continued by the next one.
+        Nothing is added to a cache of fewer shards: who uses it already would look for entries where others do not.
         """
         check_shards(shards)
         settings, access = settings_of(**options), self._access
+        with suppress(CacheUnknown):
+            await self._refuse_other_than(shards)
         for shard in reversed(range(shards)):
             await access.caches.ask(CreateCache(access.name, shard, settings), CacheOpened)
+        await self._refuse_other_than(shards)
+
+    async def _refuse_other_than(self, shards: int) -> None:
+        access = self._access
         there = len(await inspect_all(access.caches, access.name))
-        if there != shards:
-            error = CacheExists(
-                f"Cache {access.name!r} has {there} shards, not {shards}. Use it as it is, or delete it and create "
-                "it again."
-            )
-            error.cache = access.name
-            raise error
+        if there == shards:
+            return
+        error = CacheExists(
+            f"Cache {access.name!r} has {there} {'shard' if there == 1 else 'shards'}, not {shards}. Use it as it is, "
+            "or delete it and create it again."
+        )
+        error.cache = access.name
+        raise error
 
     async def configure(self, **options: Unpack[CacheOptions]) -> CacheSettings:
         """Change some settings, in all shards; return all. The mode is for good. Raises `EntryConflict`."""

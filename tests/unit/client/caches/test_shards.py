@@ -12,6 +12,7 @@ from tests.unit.client.caches.test_listening import made_anew
 from tests.unit.client.deciding import let_pass
 from tests.unit.client.worker import FakeClock, until
 from tidelock import errors
+from tidelock.client.caches.terms import settings_of
 from tidelock.client.client import Client
 
 NAMES = [str(number) for number in range(40)]
@@ -60,6 +61,26 @@ async def test_creating_again_is_fine_and_otherwise_is_not(client: Client) -> No
         await cache.configure(colour="red")  # type: ignore[call-arg]
     with pytest.raises(errors.BadArgument):
         await cache.create(shards=65)
+
+
+async def test_creating_with_more_shards_adds_none_to_a_cache_that_others_use(
+    client: Client, other: Client, join: Join
+) -> None:
+    one = client.cache(NAME)
+    await one.create()
+    await one.put("7", b"old")
+    assert shard_of("7", 4) != 0
+    with pytest.raises(errors.CacheExists, match="1 shard, not 4"):
+        await other.cache(NAME).create(shards=4)
+    assert await (await join()).cache(NAME).get("7") == b"old"
+
+
+async def test_a_creation_that_was_broken_off_is_continued(client: Client, other: Client) -> None:
+    settings = settings_of()
+    for shard in (3, 2):
+        await client.command("caches", c.CreateCache(NAME, shard, settings))
+    await other.cache(NAME).create(shards=4)
+    assert len((await client.cache(NAME).stats()).shards) == 4
 
 
 async def test_a_part_of_a_cache_is_none(client: Client, other: Client) -> None:
