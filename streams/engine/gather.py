@@ -17,14 +17,17 @@ class Gather:
         self.size = 0
         self.bytes = 0
 
-    def add(self, pending: Pending, now_ms: int) -> None:
-        """Put `pending` with its like."""
-        group = self._groups.setdefault(
-            (type(pending.command), pending.meta.tenant), (now_ms + self._pace_ms, [])
-        )
-        group[1].append(pending)
+    def add(self, pending: Pending, now_ms: int) -> bool:
+        """Put `pending` with its like; return whether it is the first of them, so that there is a time to wait for."""
         self.size += 1
         self.bytes += pending.size
+        key = (type(pending.command), pending.meta.tenant)
+        group = self._groups.get(key)
+        if group is not None:
+            group[1].append(pending)
+            return False
+        self._groups[key] = (now_ms + self._pace_ms, [pending])
+        return True
 
     def next_ms(self, now_ms: int) -> int | None:
         """Return in how many milliseconds the first group is due, or None."""

@@ -96,8 +96,7 @@ class Owner:
         elif not self._waiting.has_room(pending):
             load = f"{len(self._waiting)} commands ({self._waiting.bytes} bytes)"
             self._refuse(pending, "OVERLOADED", f"{self.where} has {load} waiting.", 50)
-        else:
-            self._waiting.add(pending)
+        elif self._waiting.add(pending):
             self._wake()
 
     def activate(self, level: int) -> None:

@@ -33,12 +33,12 @@ class WaitingRoom:
         bounds = self._settings
         return len(self) < bounds.max_queued and self.bytes + pending.size <= bounds.max_queued_bytes
 
-    def add(self, pending: Pending) -> None:
-        """Take `pending` in, behind all others."""
+    def add(self, pending: Pending) -> bool:
+        """Take `pending` in, behind all others; return whether that is news: one more that is gathered is none."""
         if self._is_gathered(pending):
-            self.gather.add(pending, self._clock.monotonic_ms())
-        else:
-            self.queue.append(pending)
+            return self.gather.add(pending, self._clock.monotonic_ms())
+        self.queue.append(pending)
+        return True
 
     def put_back(self, again: Sequence[Pending]) -> None:
         """Take in commands whose decision was taken back, ahead of all others, in their order."""

@@ -9,13 +9,14 @@ def test_groups_are_due_after_the_pace_by_their_first_command() -> None:
     world, gather = World(), Gather(250)
     assert gather.next_ms(0) is None
     first, second = world.pending(Beat("a")), world.pending(Beat("b"))
-    gather.add(first, 1_000)
-    gather.add(second, 1_200)
+    assert gather.add(first, 1_000)
+    assert not gather.add(second, 1_200)  # nothing that whoever waits for the first would have to hear of
     assert (gather.size, gather.next_ms(1_200)) == (2, 50)
     assert gather.bytes == first.size + second.size
     assert gather.due(1_249) == []
     assert gather.due(1_250) == [(first, second)]
     assert (gather.size, gather.bytes, gather.next_ms(1_250)) == (0, 0, None)
+    assert gather.add(first, 1_250)
 
 
 def test_tenants_and_types_do_not_mix() -> None:
