@@ -173,11 +173,9 @@ class CommitDraft:
             first, last, raw = self.source
             source = Source(first, last, sha256(raw).digest())
         head = self.head.copy()
-        bare = Commit(
-            claim.owner, head.head, head.n + 1, self.lease_ms, self.mark_ms, head.active, source, ()
-        )
-        self.record = encode_commit(bare, self._rows)
-        commit = replace(bare, decisions=tuple(self.decisions))
+        begun = (claim.owner, head.head, head.n + 1, self.lease_ms, self.mark_ms, head.active, source)
+        self.record = encode_commit(Commit(*begun, ()), self._rows)
+        commit = Commit(*begun, tuple(self.decisions))
         reason = head.accept(-1, commit, self.record)
         assert reason is None, reason
         self.head = head
