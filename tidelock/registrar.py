@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from streams.domain.nodes.commands import Health
 from streams.domain.nodes.limits import MAX_NODE_NAME
+from streams.domain.nodes.names import PLATFORM
 from tidelock.client.client import Client, connect
 from tidelock.client.errors import BadArgument, NodeAlive, NotAuthenticated, NotAuthorized, TidelockError
 from tidelock.client.nodes.events import NodeEvent
@@ -181,7 +182,7 @@ class Registrar:
             process.node,
             address=process.address,
             zone=self._settings.node_zone,
-            labels={"role": process.role, "version": _version()},
+            labels={"role": process.role, "version": _version(), PLATFORM: "true"},
             capacity=CORE,
             timeout=TIMEOUT_S,
             load=self._load,

@@ -67,6 +67,8 @@ class NodeRegistered:
     client: str
     at: int
     registration: Registration
+    platform: bool = False
+    """One of the platform's own processes: its death is not counted when the brake judges a mass failure."""
 
 
 @value

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+PLATFORM: Final = "tidelock.platform"
+"""The label by which the platform's own processes say that they are its; without the role SYSTEM it says nothing."""
 BRAKE: Final = "brake"
 """The name of the tenant's brake."""
 SERVICE: Final = "service:"

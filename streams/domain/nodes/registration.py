@@ -14,7 +14,7 @@ from streams.domain.nodes.limits import (
     refuse_registration,
     refuse_text,
 )
-from streams.domain.nodes.names import session_of
+from streams.domain.nodes.names import PLATFORM, session_of
 from streams.domain.nodes.node import Node
 from streams.domain.nodes.rejections import node_alive, node_flapping, not_yours, sessions_unswept
 from streams.domain.nodes.replies import NodeJoined, Reply
@@ -65,8 +65,16 @@ def _begin(
         events.append(left(node, node.member, "REPLACED", who, "", context))
     token = context.token(len(events))
     session = session_of(name, token)
-    events.append(NodeRegistered(name, session, token, who.principal, who.client, context.now, registration))
+    platform = _is_platform(registration, who)
+    events.append(
+        NodeRegistered(name, session, token, who.principal, who.client, context.now, registration, platform)
+    )
     return Decision(tuple(events), _joined(session, registration, existed=False))
+
+
+def _is_platform(registration: Registration, who: Requester) -> bool:
+    """Say whether it is one of our own processes: it says so, and has the role that they alone have."""
+    return "SYSTEM" in who.roles and any(label.name == PLATFORM for label in registration.labels)
 
 
 def _joined(session: str, registration: Registration, *, existed: bool) -> NodeJoined:

@@ -6,6 +6,8 @@
   by somebody's wish are; so are those whose node has registered again under the same principal: it has said itself
   that it holds nothing of the old one, and would wait for itself. So a node keeps one held session at the most, and
   the brake never keeps a node from returning.
+* The platform's own processes are swept like all others, and count neither as nodes nor as dead when the brake judges:
+  nobody waits for what they hold, and on a small machine they would be half of all.
 * An instance whose session is not live, and never can be, leaves: the session is ended in that partition.
 * Of several sweepers one leads, whoever recorded the last sweep in the logs; the others begin a moment later.
 """
@@ -93,6 +95,8 @@ class Sweeper:
         self._homes = len(begun)
         self._generations: dict[PartitionId, int] = {}
         self._live: dict[str, _Live] = {}
+        self._counted: dict[str, None] = {}
+        """Of those: the nodes that the brake judges by, so all but the platform's own."""
         self._other_s = float("-inf")
 
     def read(self, where: PartitionId, events: int, generation: int, at_ms: int) -> None:
@@ -108,9 +112,11 @@ class Sweeper:
             case NodeRegistered():
                 self._registered(node, event)
             case NodeSuspected():
-                self.failures.suspect(node, event.evidence, seen.at_ms)
+                if node in self._counted:
+                    self.failures.suspect(node, event.evidence, seen.at_ms)
             case NodeDied():
-                self.failures.die(node, seen.at_ms)
+                if node in self._counted:
+                    self.failures.die(node, seen.at_ms)
                 self._ended(node, seen, event)
             case NodeLeft():
                 self.failures.speak(node)
@@ -126,11 +132,11 @@ class Sweeper:
 
     def judge(self) -> PullBrake | None:
         """Return what to ask the brake, if so many nodes died at once."""
-        return self.failures.judge(self._live) if self.reading.is_settled else None
+        return self.failures.judge(self._counted) if self.reading.is_settled else None
 
     def look(self, now_s: float) -> float | None:
         """Start what may start now; return when to look again if only time is missing."""
-        self.holds = not self.reading.is_settled or self.failures.holds(self._live)
+        self.holds = not self.reading.is_settled or self.failures.holds(self._counted)
         self._judge_claims(now_s)
         later: list[float] = []
         for sweep in list(self.sweeps.waiting):
@@ -167,12 +173,15 @@ class Sweeper:
     def _registered(self, node: str, event: NodeRegistered) -> None:
         self.failures.speak(node)
         self._live[node] = _Live(event.session, event.principal)
+        if not event.platform:
+            self._counted[node] = None
         for sweep in self.sweeps.of(node):
             if sweep.principal == event.principal:
                 sweep.silent = False
 
     def _ended(self, node: str, seen: Seen, event: NodeDied | NodeLeft) -> None:
         live = self._live.pop(node)
+        self._counted.pop(node, None)
         cause, silent = f"{event.cause} {event.cause_id}", isinstance(event, NodeDied)
         trusted_s = trusted_s_of(event)
         self.sweeps.add(

@@ -16,7 +16,7 @@ from schemas.meta import CommandMeta
 from streams.domain.decider import TIMER, Context, Rejected, Requester, Tick
 from streams.domain.nodes import commands as c
 from streams.domain.nodes.kind import NODES
-from streams.domain.nodes.names import node_of
+from streams.domain.nodes.names import PLATFORM, node_of
 from streams.domain.nodes.node import Node
 from streams.domain.session import SESSION_ENDED, SessionGone
 from streams.log.ports import Stored
@@ -81,7 +81,14 @@ class World:
         self.changed = asyncio.Event()
         self._sequence = 0
 
-    def do(self, command: Any, client: str = "app", session: str = "", principal: str = "app") -> Any:
+    def do(
+        self,
+        command: Any,
+        client: str = "app",
+        session: str = "",
+        principal: str = "app",
+        roles: tuple[str, ...] = (),
+    ) -> Any:
         """Decide a command to a key of nodes; return the answer. Raises `LaneRefused`."""
         name = NODES.key_of(command)
         if session in self.ended[home_of(name)]:
@@ -89,7 +96,9 @@ class World:
         if isinstance(command, c.SweepDone):
             missing = [where for where in EVERYWHERE if command.session not in self.ended[where]]
             assert not missing, f"{command.session} is not ended in {missing}"
-        reply = self._decide(name, command, Requester(principal, client, "1", self._sequence + 1, session))
+        reply = self._decide(
+            name, command, Requester(principal, client, "1", self._sequence + 1, session, roles)
+        )
         if isinstance(reply, Rejected):
             raise LaneRefused(reply.message, reply.code)
         return reply
@@ -167,6 +176,12 @@ class World:
         self.changed.set()
 
     # -- what tests do with it -------------------------------------------------------------------------------
+
+    def join_ours(self, name: str) -> str:
+        """Register one of the platform's own processes; return its session."""
+        registration = replace(REGISTRATION, labels=(c.Label(PLATFORM, "true"),))
+        session: str = self.do(c.RegisterNode(name, registration, ""), roles=("SYSTEM",)).session
+        return session
 
     def join(self, name: str, client: str = "app", replaces: str = "", timeout_ms: int = TIMEOUT_MS) -> str:
         """Register a node; return its session."""

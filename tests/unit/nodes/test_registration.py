@@ -10,6 +10,7 @@ from streams.domain.nodes import commands as c
 from streams.domain.nodes import decider
 from streams.domain.nodes import events as e
 from streams.domain.nodes.limits import MAX_UNSWEPT
+from streams.domain.nodes.names import PLATFORM
 from streams.domain.nodes.node import NO_NODE
 from streams.domain.nodes.replies import NodeClosed, NodeJoined
 from tests.unit.nodes.spec import (
@@ -52,6 +53,15 @@ def test_another_client_is_refused_while_the_node_is_alive(by: str, principal: s
     spec.refuses("NODE_ALIVE", "client-a", "700 ms", "replaces")
     assert ("session", SESSION) in spec.reply.details
     node().when(join(replaces="n1:7"), by, principal=principal).refuses("NODE_ALIVE")
+
+
+@pytest.mark.parametrize(("roles", "platform"), [((), False), (("OPERATOR",), False), (("SYSTEM",), True)])
+def test_only_who_has_the_role_of_our_own_processes_is_one(roles: tuple[str, ...], platform: bool) -> None:
+    ours = replace(REGISTRATION, labels=(c.Label(PLATFORM, "true"),))
+    (event,) = nobody().when(join(ours), roles=roles).decision.events
+    assert isinstance(event, e.NodeRegistered) and event.platform is platform
+    (event,) = nobody().when(join(), roles=roles).decision.events
+    assert isinstance(event, e.NodeRegistered) and not event.platform
 
 
 def test_a_restart_ends_the_session_that_it_names() -> None:

@@ -193,6 +193,25 @@ async def test_a_mass_failure_pulls_the_brake_before_anything_is_swept() -> None
     assert len(news.alarms) == 1
 
 
+async def test_our_own_processes_pull_no_brake_and_hide_no_mass_failure() -> None:
+    """Three dead of a machine's own four are no mass failure; nor do they make one of ten nodes' six a smaller part."""
+    world = World()
+    ours = {name: world.join_ours(name) for name in ("worker-0", "worker-1", "projector-0", "api-0")}
+    world.join("n0")
+    one, news, _ = sweeper(world)
+    async with running(one):
+        await dies(world, one, "worker-0", "n0", "api-0")
+        await until(lambda: len(news.sweeps) == 3)
+        assert not world.brake.pulled and world.untouched(ours["api-0"])
+        for name in NAMES[1:]:
+            world.join(name)
+        await dies(world, one, "n1", "n0", "n7", "n8", "n9", "api-0")
+        await until(lambda: bool(news.alarms))
+    assert world.brake.pulled
+    pull, _ = news.alarms[0]
+    assert (pull.dead, pull.of) == (6, 10)
+
+
 async def test_deaths_that_come_one_by_one_wait_while_the_others_are_suspected() -> None:
     """The first of six deaths is not swept before it is known what becomes of the other five."""
     world = World()

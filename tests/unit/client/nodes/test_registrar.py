@@ -7,6 +7,7 @@ import pytest
 from streams.domain.decider import Rejected
 from streams.domain.nodes.commands import Label, RegisterNode
 from streams.domain.nodes.events import InstanceHealthChanged, InstanceRegistered, NodeLeft, NodeRegistered
+from streams.domain.nodes.names import PLATFORM
 from tests.unit.client.nodes.server import NodeWorker
 from tests.unit.client.worker import until
 from tidelock import registrar
@@ -27,6 +28,7 @@ async def test_it_is_a_node_and_offers_its_role_until_it_ends(worker: NodeWorker
     (joined,), (offered,) = worker.happened(NodeRegistered), worker.happened(InstanceRegistered)
     assert (joined.name, joined.registration.address) == ("api-0", "10.0.0.1:80")
     assert Label("role", "api") in joined.registration.labels
+    assert Label(PLATFORM, "true") in joined.registration.labels
     assert (offered.instance.instance, offered.instance.healthy) == ("api-0", True)
     await until(lambda: [left.cause for left in worker.happened(NodeLeft)] == ["LEFT"])
 
