@@ -4,13 +4,14 @@ Order: a new waiter goes behind all of its own and higher priorities, and ahead 
 overtaken fewer than `MAX_OVERTAKEN` times. Only the next in line is ever granted: who would fit but is
 not next, waits. The event carries the position, so the fold knows nothing of this policy.
 
-A handle that holds the lock already gets the same answer again, but not for another session: what an earlier one holds
-is released as its end would have it, and the handle asks like everybody else.
+A handle that holds the lock already gets the same answer again, but not for another session: what an earlier command
+holds for that is released as its end would have it, its wait ends, and the handle asks like everybody else. Earlier goes
+by the sequence of commands: one of the old session that comes late takes nothing from the next one.
 """
 
 from streams.domain.decider import Context, Decision, LeaseMs, Rejected, Requester
 from streams.domain.locks.commands import AcquireLock
-from streams.domain.locks.draft import Draft, release, sweep
+from streams.domain.locks.draft import Draft, release, sweep, withdrawn
 from streams.domain.locks.events import Event, LockGranted, LockTerms, LockWaitStarted
 from streams.domain.locks.limits import MAX_OVERTAKEN, MAX_WAITERS, refuse_acquire
 from streams.domain.locks.rejections import already_waiting, held_in_other_mode, lock_busy, lock_crowded
@@ -37,8 +38,11 @@ def _acquire_taken(
 ) -> Decision[Event, Reply]:
     draft = Draft(lock, context)
     earlier = held_by(lock.holders, who)
-    if earlier is not None and _is_of_another_session(earlier, who):
+    if earlier is not None and _is_of_an_earlier_session(earlier, who):
         release(draft, earlier)
+    waiter = awaited_by(lock.waiters, who)
+    if waiter is not None and _is_of_an_earlier_session(waiter, who):
+        draft.add(withdrawn(waiter, "SESSION_ENDED"))
     settled = sweep(draft)
     lock = draft.lock
     position = _position(lock.waiters, command.priority)
@@ -60,19 +64,20 @@ def _acquire_taken(
 def _known(command: AcquireLock, who: Requester, lock: Lock, now: LeaseMs) -> Reply | Rejected | None:
     """Return the answer to a handle that holds or waits already: its lease, or why it cannot ask twice."""
     holder = held_by(lock.holders, who)
-    if holder is not None and holder.expires_at > now and not _is_of_another_session(holder, who):
+    if holder is not None and holder.expires_at > now and not _is_of_an_earlier_session(holder, who):
         if holder.mode == command.mode:
             return LockHeld(holder.token, holder.mode, holder.expires_at)
         return held_in_other_mode(command.name, holder.mode, holder.token)
     waiter = awaited_by(lock.waiters, who)
-    if waiter is not None and waiter.wait_until > now:
+    if waiter is not None and waiter.wait_until > now and not _is_of_an_earlier_session(waiter, who):
         return already_waiting(command.name, waiter.ticket, waiter.sequence)
     return None
 
 
-def _is_of_another_session(holder: Holder, who: Requester) -> bool:
-    """Say whether the lease will end with a session that the requester does not act for (any more)."""
-    return holder.terms is not None and holder.terms.session not in ("", who.session)
+def _is_of_an_earlier_session(known: Holder | Waiter, who: Requester) -> bool:
+    """Say whether the lease or wait will end with a session that the requester does not act for any more."""
+    terms = known.terms
+    return terms is not None and terms.session not in ("", who.session) and known.sequence < who.sequence
 
 
 def _position(waiters: tuple[Waiter, ...], priority: int) -> int:

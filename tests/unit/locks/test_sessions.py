@@ -6,7 +6,13 @@ import pytest
 
 from streams.domain.decider import TIMER, Requester
 from streams.domain.locks.commands import EXCLUSIVE, SHARED, AcquireLock
-from streams.domain.locks.events import LockExpired, LockReleased, LockTerms, LockWaitWithdrawn
+from streams.domain.locks.events import (
+    LockExpired,
+    LockReleased,
+    LockTerms,
+    LockWaitStarted,
+    LockWaitWithdrawn,
+)
 from streams.domain.locks.limits import MAX_EVENTS
 from streams.domain.locks.replies import LockHeld
 from streams.domain.locks.sessions import sessions_of
@@ -86,6 +92,35 @@ def test_what_an_earlier_session_of_the_handle_holds_is_not_the_next_ones(sessio
     assert over(alone).decision.events == ()
     crowded = given(granted("a", 1, terms=OURS), waiting("b", 2, terms=OTHERS)).when_by(asker, ask)
     crowded.holders("b").queue("a")
+
+
+@pytest.mark.parametrize("session", ["n1:9", ""], ids=["the next one", "none"])
+def test_a_wait_of_an_earlier_session_does_not_keep_the_handle_from_asking(session: str) -> None:
+    """It was told ALREADY_WAITING until the end of the earlier one had come; the wait ends as that would have it."""
+    asker, ask = who("a", 2, session), AcquireLock("orders/42", EXCLUSIVE, 1_000, 60_000)
+    before = given(granted("b", 1), waiting("a", 2, terms=OURS), waiting("c", 3, position=2))
+    spec = before.when_by(asker, ask).queue("c", "a")
+    ended, anew = spec.decision.events
+    assert isinstance(ended, LockWaitWithdrawn) and (ended.ticket, ended.cause) == (2, "SESSION_ENDED")
+    assert isinstance(anew, LockWaitStarted) and anew.position == 2
+    spec.settles(("a", 1, SESSION_ENDED.code))
+    assert over(spec).decision.events == ()
+    spec.when_by(who("a", 3, session), ask).refuses("ALREADY_WAITING")
+
+
+def test_who_cannot_have_it_and_does_not_wait_leaves_the_earlier_wait_to_its_session() -> None:
+    before = given(granted("b", 1), waiting("a", 2, terms=OURS))
+    before.when_by(who("a", 2, "n1:9"), AcquireLock("orders/42", EXCLUSIVE, 1_000)).refuses(
+        "LOCK_BUSY"
+    ).queue("a")
+
+
+def test_a_late_command_of_the_earlier_session_takes_nothing_from_the_next() -> None:
+    ask = AcquireLock("orders/42", EXCLUSIVE, 1_000, 60_000)
+    held = given(granted("a", 1, sequence=5, terms=OURS)).when_by(who("a", 4, "n1:3"), ask)
+    assert held.decision.events == () and isinstance(held.decision.reply, LockHeld)
+    waits = given(granted("b", 1)).when_by(who("a", 5, "n1:7"), ask).when_by(who("a", 4, "n1:3"), ask)
+    waits.refuses("ALREADY_WAITING").queue("a")
 
 
 def test_a_handle_gets_the_same_answer_again_for_its_session_and_what_is_of_none() -> None:
