@@ -79,7 +79,7 @@ class Lives:
 def explain_node(
     kafka: str, kinds: Sequence[KindSpec], tenant: str, node: str, calendar: Calendar, *, json: bool
 ) -> None:
-    """Tell of the node's latest session that has ended, or of one by its name (`worker-7:281474976710657`)."""
+    """Tell of the node's latest session that has ended, or of one by its name (`worker-7:281474976710657.k3f9q2a`)."""
     name, _, token = node.partition(":")
     life, losses = asyncio.run(_read(kafka, kinds, tenant, name, node if token else "", quiet=json))
     if json:

@@ -5,8 +5,8 @@ overtaken fewer than `MAX_OVERTAKEN` times. Only the next in line is ever grante
 not next, waits. The event carries the position, so the fold knows nothing of this policy.
 
 A handle that holds the lock already gets the same answer again, but not for another session: what an earlier command
-holds for that is released as its end would have it, its wait ends, and the handle asks like everybody else. Earlier goes
-by the sequence of commands: one of the old session that comes late takes nothing from the next one.
+holds for that is released as its end would have it, its wait ends, and the handle asks like everybody else. Earlier
+goes by the sequence of commands: one of the old session that comes late takes nothing from the next one.
 """
 
 from streams.domain.decider import Context, Decision, LeaseMs, Rejected, Requester

@@ -1,8 +1,9 @@
 """What nodes, services and the brake are asked. Standard library only.
 
 A session is the text that `RegisterNode` answers. It is no secret: whoever uses it must be the principal (of what only
-the node does: also the client) that registered. Commands of instances act for the session of their meta
-(`Requester.session`), so that they are refused once it has ended; all others name the session that they are about.
+the node does: also the client) that registered, which its seal tells where the node is not known (`names.session_of`).
+Commands of instances act for the session of their meta (`Requester.session`), so that they are refused once it has
+ended; all others name the session that they are about.
 """
 
 from typing import Literal, TypeAlias

@@ -12,7 +12,7 @@ WatchEnd: TypeAlias = Literal["CHANGED", "TIMED_OUT", "WITHDRAWN"]
 
 @value
 class Beat:
-    """One node was heard. Small, for a log has millions: the session is `name`:`token`."""
+    """One node was heard. Small, for a log has millions: the session is the one of `token`."""
 
     name: str
     token: int

@@ -24,7 +24,7 @@ from streams.domain.nodes.limits import (
     refuse_labels,
     refuse_text,
 )
-from streams.domain.nodes.names import node_of, token_of
+from streams.domain.nodes.names import is_sealed_for, node_of, token_of
 from streams.domain.nodes.rejections import (
     instance_taken,
     instance_unknown,
@@ -44,7 +44,11 @@ def register(
 ) -> Decision[Event, Reply]:
     """Return the instance, new or as asked now. Its health is kept while its session goes on."""
     known = service.instances.get(command.instance)
-    refused = refuse_instance(command) or (None if known is None else _refuse_taking(command, who, known))
+    refused = (
+        refuse_instance(command)
+        or _refuse_session(who)
+        or (None if known is None else _refuse_taking(command, who, known))
+    )
     if refused is not None:
         return Decision((), refused)
     draft = Draft(service, context)
@@ -57,6 +61,12 @@ def register(
     draft.add(InstanceRegistered(instance), instance_bytes(instance))
     settle(draft)
     return draft.decision(InstanceKept(instance.version, changed=True))
+
+
+def _refuse_session(who: Requester) -> Rejected | None:
+    if is_sealed_for(who.session, who.principal):
+        return None
+    return not_yours(f"session {who.session!r}", "another principal, or of nobody")
 
 
 def _refuse_taking(command: RegisterInstance, who: Requester, known: Instance) -> Rejected | None:

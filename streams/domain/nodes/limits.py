@@ -156,7 +156,9 @@ def refuse_session(session: str) -> Rejected | None:
     if len(session) <= MAX_NAME and token_of(session):
         return None
     return bad_argument(
-        "meta.session", "must be what RegisterNode answered: the node's name, ':', a token", session
+        "meta.session",
+        "must be what RegisterNode answered: the node's name, ':', a token, '.', a seal",
+        session,
     )
 
 

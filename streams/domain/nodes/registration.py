@@ -64,7 +64,7 @@ def _begin(
     if node.member is not None:
         events.append(left(node, node.member, "REPLACED", who, "", context))
     token = context.token(len(events))
-    session = session_of(name, token)
+    session = session_of(name, token, who.principal)
     platform = _is_platform(registration, who)
     events.append(
         NodeRegistered(name, session, token, who.principal, who.client, context.now, registration, platform)

@@ -19,7 +19,7 @@ from streams.domain.nodes.events import (
     NodeUndrained,
     SessionSwept,
 )
-from streams.domain.nodes.names import session_of
+from streams.domain.nodes.names import token_of
 from streams.projections.nodes.cause import Cause
 from streams.projections.nodes.tables import HEARD_EVERY_MS
 from streams.projections.nodes.values import NodeChangeRow, NodeRow, NodeWhat, UnsweptRow
@@ -41,7 +41,7 @@ OfOneNode: TypeAlias = (
 
 def heard(node: NodeRow | None, beat: Beat, cause: Cause) -> NodeChangeRow | NodeRow | None:
     """Return the change that a heartbeat is, or the node with its load, or None: nothing is to be written down."""
-    if node is None or node.status == "ENDED" or node.session != session_of(beat.name, beat.token):
+    if node is None or node.status == "ENDED" or token_of(node.session) != beat.token:
         return None
     now_ms, suspected = cause.when.time_ms, node.status == "SUSPECTED"
     if suspected or node.health != beat.health:

@@ -8,6 +8,7 @@ from typing import Any
 
 from streams.domain.nodes import events as e
 from streams.domain.nodes.limits import BEATS_A_TIMEOUT, QUIET_MS
+from streams.domain.nodes.names import session_of
 from streams.log.records import LoggedDecision
 from streams.replay.invariants import Complain
 
@@ -95,7 +96,7 @@ class Members:
         complain: Complain,
     ) -> None:
         key, member = decision.key, self._member(decision.key)
-        if event.token != number or event.session != f"{event.name}:{number}":
+        if event.token != number or event.session != session_of(event.name, number, event.principal):
             complain("TOKEN", f"{key}: session {event.session}, token {event.token} instead of {number}")
         if member.live is not None:
             complain("CONFLICT", f"{key}: {event.session} began while {member.live.session} is live")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from streams.domain.nodes import events as e
+from streams.domain.nodes.names import is_sealed_for, node_of, token_of
 from streams.log.records import LoggedDecision
 from streams.replay.invariants import Complain
 from streams.replay.sessions import EndedSessions
@@ -86,7 +87,8 @@ class Services:
 def _registered(
     key: str, service: Service, instance: e.Instance, decision: LoggedDecision, complain: Complain
 ) -> None:
-    if (instance.session, instance.principal) != (decision.meta.session, decision.principal):
+    asked = (instance.session, instance.principal)
+    if asked != (decision.meta.session, decision.principal) or not is_sealed_for(*asked):
         complain(
             "STOLEN", f"{key}: {instance.instance} is offered for {instance.session} by {decision.principal}"
         )
@@ -98,8 +100,9 @@ def _registered(
 
 def _succeeds(instance: e.Instance, known: Offered) -> bool:
     """Say whether the instance's session is a later one of the same node and principal."""
-    old, new = known.session.rpartition(":"), instance.session.rpartition(":")
-    return (old[0], known.principal) == (new[0], instance.principal) and int(old[2]) < int(new[2])
+    old, new = known.session, instance.session
+    same = (node_of(old), known.principal) == (node_of(new), instance.principal)
+    return same and token_of(old) < token_of(new)
 
 
 def _unwatched(key: str, service: Service, event: e.WatchEnded, lease_ms: int, complain: Complain) -> None:

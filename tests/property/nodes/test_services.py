@@ -13,9 +13,9 @@ from streams.domain.nodes.service import NO_SERVICE, Service, instance_bytes
 from streams.domain.session import SessionGone
 from streams.replay.nodes.invariants import NodeInvariants
 from tests.property.verified import Verified
-from tests.unit.nodes.spec import SERVICE, check, offer
+from tests.unit.nodes.spec import SERVICE, check, offer, sealed
 
-sessions = st.sampled_from(["n1:1", "n1:2", "n2:1"])
+sessions = st.sampled_from([sealed(each) for each in ("n1:1", "n1:2", "n2:1")])
 ids = st.sampled_from(["i1", "i2", "i3"])
 spoken = st.one_of(
     st.builds(lambda i, z: offer(i, zone=z), ids, st.sampled_from(["", "z1"])),

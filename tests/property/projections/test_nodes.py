@@ -15,6 +15,7 @@ from streams.domain.nodes import decider, heartbeat
 from streams.domain.nodes import events as e
 from streams.domain.nodes.brake import Brake
 from streams.domain.nodes.inspect import node_state
+from streams.domain.nodes.names import session_of
 from streams.domain.nodes.node import NO_NODE, Node
 from streams.domain.nodes.service import Service
 from streams.log.accepted import AcceptedCommit, CommitReader
@@ -112,7 +113,7 @@ class History:
         elif move.verb == "beats":
             self._beats(move)
         else:
-            who = Requester("p", "c", "", 1, "n1:1", ("OPERATOR", "SYSTEM"))
+            who = Requester("p", "c", "", 1, session_of("n1", 1, "p"), ("OPERATOR", "SYSTEM"))
             self._decide(*told[move.verb], who)
 
     def _beats(self, move: Move) -> None:

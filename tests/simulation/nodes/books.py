@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from streams.domain.nodes import events as e
 from streams.domain.nodes.brake import Brake
-from streams.domain.nodes.names import node_of, session_of
+from streams.domain.nodes.names import node_of, session_of, token_of
 from streams.domain.nodes.node import Node
 from streams.domain.nodes.service import Service
 from streams.log.positions import PartitionId
@@ -107,7 +107,9 @@ class NodeBooks:
         name = event.name
         if name in self._here:
             self._fail(f"{event} while {self._here[name]} lives")
-        if event.session != session_of(name, event.token) or event.token <= self._tokens.get(name, 0):
+        if event.session != session_of(name, event.token, event.principal) or event.token <= self._tokens.get(
+            name, 0
+        ):
             self._fail(f"{event} with number {number}, after token {self._tokens.get(name)}")
         if now < self._barred.get(name, 0):
             self._fail(f"{event} at {now}: the node flaps and may not come back before {self._barred[name]}")
@@ -120,7 +122,7 @@ class NodeBooks:
     def _heard(self, event: e.NodesHeard, now: int, sent_at: float) -> None:
         for beat in event.beats:
             live = self._here.get(beat.name)
-            if live is None or live.session != session_of(beat.name, beat.token):
+            if live is None or token_of(live.session) != beat.token:
                 self._fail(f"{beat} is heard, but live is {live}")
                 continue
             live.heard_ms, live.heard_s, live.suspected = now, sent_at, False

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from streams.domain.locks.commands import AcquireLock
 from streams.domain.nodes import commands as c
 from streams.domain.nodes.brake import RELEASED
+from streams.domain.nodes.names import session_of
+from tests.simulation.network import PRINCIPAL
 from tests.simulation.users import Machine, User
 from tidelock.client.errors import TidelockError
 
@@ -80,7 +82,7 @@ class Operator(User):
         random = self.random
         known = [each for each in self.cast.sessions.over if each.startswith(name)]
         forged = random.choice(
-            (*known, f"{name}:{random.randint(1, 99)}", f"{name}:{(1 << 48) + random.randint(1, 200)}")
+            (*known, *(session_of(name, first + random.randint(1, 200), PRINCIPAL) for first in (0, 1 << 48)))
         )
         if self.cast.sessions.is_live(forged):
             return

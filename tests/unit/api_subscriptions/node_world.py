@@ -19,6 +19,7 @@ from streams.domain.nodes.commands import (
     UpdateInstance,
 )
 from streams.domain.nodes.kind import NODES
+from streams.domain.nodes.names import session_of
 from streams.log.vocabulary import Vocabulary
 from streams.projections.nodes.projections import NODES as MODEL
 from tests.unit.api_subscriptions.model import ReadModel
@@ -29,13 +30,13 @@ REGISTRATION = Registration("h:1", "z", (), 3, (), 5_000)
 
 
 class NodeLogs(Logs):
-    """All partitions of the kind `nodes`. A client acts for the session `<client>:1`."""
+    """All partitions of the kind `nodes`. A client acts for the first session of a node of its name."""
 
     spec = NODES
     words = WORDS
 
     def who(self, client: str) -> Requester:
-        return Requester("app", client, "1", self.sequence, f"{client}:1", ("OPERATOR",))
+        return Requester("app", client, "1", self.sequence, session_of(client, 1, "app"), ("OPERATOR",))
 
     def join(self, name: str, tenant: str = TENANT) -> str:
         self.commit(("a", RegisterNode(name, REGISTRATION, "")), tenant=tenant)

@@ -11,7 +11,7 @@ import streams.domain
 ROOT = Path(streams.domain.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 PURE_MODULES = (
-    *("bisect", "collections", "dataclasses", "enum", "functools", "hashlib", "heapq", "itertools"),
+    *("base64", "bisect", "collections", "dataclasses", "enum", "functools", "hashlib", "heapq", "itertools"),
     *("math", "operator", "types", "typing", "zlib"),
     "immutables",  # persistent maps, as pure as tuples
 )

@@ -13,15 +13,21 @@ from streams.domain.nodes import decider
 from streams.domain.nodes import events as e
 from streams.domain.nodes.heartbeat import Heartbeats
 from streams.domain.nodes.inspect import State
+from streams.domain.nodes.names import node_of, session_of, token_of
 from streams.domain.nodes.replies import Reply
 from streams.domain.session import SessionGone
 
 NAME = "n1"
 SERVICE = "pay"
 TIMEOUT = 5_000
-SESSION = f"{NAME}:1"
+SESSION = session_of(NAME, 1, "alice")
 REGISTRATION = c.Registration("10.0.0.1:80", "z1", (c.Label("role", "db"),), 8, (), TIMEOUT)
 SETTINGS = c.BrakeSettings(fraction=50, min_dead=3, window_ms=10_000, auto_release_ms=0, armed=True)
+
+
+def sealed(text: str, principal: str = "alice") -> str:
+    """Return the session that `node:token` stands for."""
+    return session_of(node_of(text), token_of(text), principal)
 
 
 def who(
@@ -39,7 +45,7 @@ def join(registration: c.Registration = REGISTRATION, replaces: str = "", name: 
 
 
 def joined(token: int = 1, at: int = 0, by: str = "a", principal: str = "alice") -> e.NodeRegistered:
-    session = f"{NAME}:{token}"
+    session = session_of(NAME, token, principal)
     return e.NodeRegistered(NAME, session, token, principal, f"client-{by}", at, REGISTRATION)
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from streams.domain.nodes import commands as c
 from streams.domain.nodes.kind import NODES
+from streams.domain.nodes.names import session_of
 from streams.domain.nodes.replies import Heard, NodeJoined, ServiceInstances, ServiceWatched, Watching
 from streams.engine.batch import Batch
 from streams.log.accept import LogHead
@@ -14,11 +15,14 @@ from streams.log.fold import PartitionState
 from streams.log.records import Commit, Record
 from streams.log.vocabulary import Vocabulary
 from streams.wire.messages import EndSession
-from tests.unit.engine.harness import WALL, World
+from tests.unit.engine.harness import IDENTITY, WALL, World
 from tests.unit.log.records import GENESIS, claim
-from tests.unit.nodes.spec import SERVICE, SESSION, beat, check, join, offer, watch
+from tests.unit.nodes.spec import NAME, SERVICE, beat, check, join, offer, watch
 
 WORDS = Vocabulary(NODES)
+
+
+SESSION = session_of(NAME, 1, IDENTITY.principal)
 
 
 class Bench(World):

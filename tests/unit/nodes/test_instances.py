@@ -13,9 +13,9 @@ from streams.domain.nodes.limits import MAX_INSTANCES, MAX_SERVICE_BYTES
 from streams.domain.nodes.replies import HealthTaken, InstanceClosed, InstanceKept, SessionCleared
 from streams.domain.nodes.service import NO_SERVICE
 from streams.log.vocabulary import Vocabulary
-from tests.unit.nodes.spec import SERVICE, SESSION, Spec, check, node, offer, offered, service, watch
+from tests.unit.nodes.spec import SERVICE, SESSION, Spec, check, node, offer, offered, sealed, service, watch
 
-NEXT = "n1:5"
+NEXT = sealed("n1:5")
 META = (c.Label("v", "2"),)
 
 
@@ -71,9 +71,15 @@ def test_the_node_s_next_session_takes_it_over() -> None:
 
 
 def test_nobody_else_takes_it() -> None:
-    one().when(offer(), session="n2:9").refuses("INSTANCE_TAKEN", SESSION)
-    one().when(offer(), session=NEXT, principal="bob").refuses("INSTANCE_TAKEN")
-    one().when(offer(), principal="bob").refuses("INSTANCE_TAKEN")
+    one().when(offer(), session=sealed("n2:9")).refuses("INSTANCE_TAKEN", SESSION)
+    one().when(offer(), session=sealed("n1:5", "bob"), principal="bob").refuses("INSTANCE_TAKEN")
+
+
+@pytest.mark.parametrize("session", [SESSION, "n1:1", SESSION + "x", SESSION.replace(":1", ":01")])
+def test_nobody_offers_under_another_principal_s_session(session: str) -> None:
+    """The service's partition knows no node: the seal tells it, whichever name the instance has."""
+    service().when(offer(), session=session, principal="bob").refuses("NOT_YOURS", session, "RegisterNode")
+    one().when(offer("i2"), session=session, principal="bob").refuses("NOT_YOURS")
 
 
 def test_an_update_is_of_a_version() -> None:
@@ -89,7 +95,7 @@ def test_an_update_is_of_a_version() -> None:
 @pytest.mark.parametrize("command", [update(), check(False, 3)])
 def test_only_the_session_speaks_of_its_instance(command: Any) -> None:
     service().when(command).refuses("INSTANCE_UNKNOWN", "RegisterInstance")
-    one().when(command, session="n2:9").refuses("NOT_YOURS", SESSION)
+    one().when(command, session=sealed("n2:9")).refuses("NOT_YOURS", SESSION)
     one().when(command, principal="bob").refuses("NOT_YOURS", "alice")
 
 
@@ -120,13 +126,13 @@ def test_an_instance_leaves() -> None:
 
 
 def test_instances_leave_with_their_session() -> None:
-    spec = one().when(offer("i2"), session="n2:9").when(offer("i3"))
-    assert decider.sessions_of(spec.state) == (SESSION, "n2:9")
+    spec = one().when(offer("i2"), session=sealed("n2:9")).when(offer("i3"))
+    assert decider.sessions_of(spec.state) == (SESSION, sealed("n2:9"))
     gone = spec.gone(SESSION).then(e.InstancesLeft(SESSION, "SESSION_ENDED", "SILENT 9", ("i1", "i3"), 4))
     gone.answers(SessionCleared(2))
     assert list(instances(gone)) == ["i2"]
     gone.gone(SESSION).then().answers(SessionCleared(0))
-    assert gone.gone("n2:9").state is NO_SERVICE
+    assert gone.gone(sealed("n2:9")).state is NO_SERVICE
 
 
 def test_a_node_owns_nothing_by_its_own_session() -> None:

@@ -162,7 +162,7 @@ def test_beats_fold_into_the_keys_of_their_nodes() -> None:
 
 
 def test_sessions_are_texts() -> None:
-    session = session_of("n", 1 << 50)
+    session = session_of("n", 1 << 50, "p")
     assert (node_of(session), token_of(session)) == ("n", 1 << 50)
 
 

@@ -24,6 +24,7 @@ from tests.unit.nodes.spec import (
     joined,
     nobody,
     node,
+    sealed,
     who,
 )
 
@@ -44,7 +45,7 @@ def test_who_registers_again_keeps_the_session() -> None:
     spec = node().at(100).when(join()).then().answers(known)
     spec.when(join(OTHER)).then(e.NodeChanged(SESSION, OTHER)).answers(known)
     assert spec.when(join(OTHER)).when(c.InspectNode(NAME)).reply.registration == OTHER
-    spec.when(join(replaces="n1:77")).then().answers(known)
+    spec.when(join(replaces=sealed("n1:77"))).then().answers(known)
 
 
 @pytest.mark.parametrize(("by", "principal"), [("b", "alice"), ("a", "bob")])
@@ -52,7 +53,7 @@ def test_another_client_is_refused_while_the_node_is_alive(by: str, principal: s
     spec = node().at(700).when(join(), by, principal=principal)
     spec.refuses("NODE_ALIVE", "client-a", "700 ms", "replaces")
     assert ("session", SESSION) in spec.reply.details
-    node().when(join(replaces="n1:7"), by, principal=principal).refuses("NODE_ALIVE")
+    node().when(join(replaces=sealed("n1:7")), by, principal=principal).refuses("NODE_ALIVE")
 
 
 @pytest.mark.parametrize(("roles", "platform"), [((), False), (("OPERATOR",), False), (("SYSTEM",), True)])
@@ -67,10 +68,10 @@ def test_only_who_has_the_role_of_our_own_processes_is_one(roles: tuple[str, ...
 def test_a_restart_ends_the_session_that_it_names() -> None:
     spec = node().at(9).when(join(replaces=SESSION), "b")
     ended = e.NodeLeft(SESSION, "REPLACED", 2, 9, "alice", "", TIMEOUT - 9)
-    spec.then(ended, joined(3, 9, "b")).answers(replace(JOINED, session="n1:3"))
+    spec.then(ended, joined(3, 9, "b")).answers(replace(JOINED, session=sealed("n1:3")))
     state = spec.when(c.InspectNode(NAME)).reply
     assert (state.session, state.client, [each.session for each in state.unswept]) == (
-        *("n1:3", "client-b"),
+        *(sealed("n1:3"), "client-b"),
         [SESSION],
     )
     spec.when(beat(), "a").refuses("SESSION_ENDED", "REPLACED")
@@ -78,7 +79,7 @@ def test_a_restart_ends_the_session_that_it_names() -> None:
 
 def test_the_same_client_may_restart_too() -> None:
     """It trusts nothing of before: others need not wait."""
-    spec = node().when(join(replaces=SESSION)).answers(replace(JOINED, session="n1:3"))
+    spec = node().when(join(replaces=SESSION)).answers(replace(JOINED, session=sealed("n1:3")))
     left = spec.decision.events[0]
     assert isinstance(left, e.NodeLeft) and left.trusted_ms == 0
 
@@ -89,7 +90,7 @@ def test_a_restart_is_of_the_same_principal() -> None:
 
 def test_the_session_to_be_replaced_may_have_ended() -> None:
     spec = node().when(c.DeregisterNode(NAME, SESSION)).when(join(replaces=SESSION), "b")
-    spec.answers(replace(JOINED, session="n1:3"))
+    spec.answers(replace(JOINED, session=sealed("n1:3")))
 
 
 def test_sessions_that_nobody_sweeps_are_bounded() -> None:
@@ -103,7 +104,7 @@ def test_sessions_that_nobody_sweeps_are_bounded() -> None:
     refused = spec.when(join()).refuses("SESSIONS_UNSWEPT", "sweeper", "brake")
     assert refused.reply.retry_after_ms == 1_000
     spec.when(c.SweepDone(NAME, SESSION, 9, ())).when(join()).answers(
-        replace(JOINED, session=f"n1:{2 * MAX_UNSWEPT + 2}")
+        replace(JOINED, session=sealed(f"n1:{2 * MAX_UNSWEPT + 2}"))
     )
 
 

@@ -15,7 +15,7 @@ from streams.processes.sweeper import process as shell
 from streams.processes.sweeper import sweeper as core
 from streams.processes.sweeper.process import SweeperProcess
 from tests.property.processes.sweeper_world import EVERYWHERE, HOMES, TIMEOUT_MS, World, home_of, sweeper
-from tests.unit.nodes.spec import SERVICE
+from tests.unit.nodes.spec import SERVICE, sealed
 
 PATIENCE_S = 10.0
 NAMES = tuple(f"n{number}" for number in range(10))
@@ -320,7 +320,7 @@ async def test_an_instance_of_a_session_that_was_never_issued_leaves() -> None:
     world = World()
     live = world.join("n1")
     neighbour = next(name for name in NAMES if name != "n1" and home_of(name) == home_of("n1"))
-    forged = f"{neighbour}:{world.books[home_of('n1')].number}"
+    forged = sealed(f"{neighbour}:{world.books[home_of('n1')].number}", "app")
     one, news, _ = sweeper(world)
     async with running(one):
         world.offer(live)
@@ -339,17 +339,17 @@ async def test_a_session_that_is_yet_to_be_issued_is_not_ended_before_it_cannot_
     next_number = world.books[home_of("n2")].number + 1
     one, news, _ = sweeper(world)
     async with running(one):
-        world.offer(f"n2:{next_number + 5}", service="a service elsewhere")
-        world.offer(f"n2:{next_number + 50}", "i2", service="a service elsewhere")
+        world.offer(sealed(f"n2:{next_number + 5}", "app"), service="a service elsewhere")
+        world.offer(sealed(f"n2:{next_number + 50}", "app"), "i2", service="a service elsewhere")
         await read_on(world, one)
         assert one.state.claims == 2 and not news.sweeps
-        while f"n2:{next_number + 5}" != (session := world.join("n2")):
+        while sealed(f"n2:{next_number + 5}", "app") != (session := world.join("n2")):
             world.do(c.DeregisterNode("n2", session))
             await until(lambda: not world.unswept())
             if world.books[home_of("n2")].number > next_number + 5:
                 break
         await until(lambda: one.state.claims == 1)
-        assert all(f"n2:{next_number + 50}" not in ended for ended in world.ended.values())
+        assert all(sealed(f"n2:{next_number + 50}", "app") not in ended for ended in world.ended.values())
 
 
 async def test_two_sweepers_do_it_once() -> None:

@@ -14,6 +14,7 @@ from streams.domain.nodes.kind import NODES
 from streams.domain.nodes.limits import QUIET_MS
 from streams.domain.nodes.replies import NodeJoined, Watching
 from streams.log.vocabulary import Vocabulary
+from tests.unit.nodes.spec import sealed
 from tests.unit.replay.kind_logbook import KindBook
 
 WORDS = Vocabulary(NODES)
@@ -21,6 +22,13 @@ TIMEOUT = 5_000
 REGISTRATION = c.Registration("10.0.0.1:80", "", (), 8, (), TIMEOUT)
 SERVICE = "service:pay"
 SETTINGS = c.BrakeSettings(50, 3, 10_000, 0, armed=True)
+
+
+def ours(text: str) -> str:
+    return sealed(text, "app")
+
+
+SESSION = ours("n1:1")
 
 
 class NodeBook(KindBook):
@@ -32,8 +40,8 @@ class NodeBook(KindBook):
     def join(self, name: str = "n1", at: int | None = None, client: str = "a", **changed: Any) -> NodeBook:
         now = self._lease_ms if at is None else at
         token = self.number + 1
-        event = e.NodeRegistered(name, f"{name}:{token}", token, "app", client, now, REGISTRATION)
-        joined = NodeJoined(f"{name}:{token}", TIMEOUT, TIMEOUT // 5, existed=False)
+        event = e.NodeRegistered(name, ours(f"{name}:{token}"), token, "app", client, now, REGISTRATION)
+        joined = NodeJoined(ours(f"{name}:{token}"), TIMEOUT, TIMEOUT // 5, existed=False)
         return self.did(name, replace(event, **changed), reply=joined, client=client, at=at)
 
     def beat(self, *beats: tuple[str, int], at: int) -> NodeBook:
@@ -57,7 +65,11 @@ class NodeBook(KindBook):
         return self.did(session.partition(":")[0], e.SessionSwept(session, cause_id, 4, ()), client="sweeper")
 
     def offer(
-        self, instance: str = "i1", session: str = "n1:1", principal: str = "app", **options: Any
+        self,
+        instance: str = "i1",
+        session: str = SESSION,
+        principal: str = "app",
+        **options: Any,
     ) -> NodeBook:
         made = e.Instance(instance, session, principal, "", "", 1, (), 2, 3, True, "", False, self.number + 1)
         options.setdefault("session", session)
@@ -76,7 +88,7 @@ def book() -> NodeBook:
 
 def dead() -> NodeBook:
     """The node `n1` joined (1), was suspected (2), and died (3) at 5,000."""
-    return book().join(at=0).suspect("n1:1", 0, 0, at=2_500).die("n1:1", 0, at=5_000)
+    return book().join(at=0).suspect(SESSION, 0, 0, at=2_500).die(SESSION, 0, at=5_000)
 
 
 def pulled(made: NodeBook, release_at: int = 0) -> NodeBook:
@@ -92,13 +104,15 @@ def watching(made: NodeBook) -> NodeBook:
 def sound() -> NodeBook:
     """Beats that clear a suspicion, a death, a sweep, a restart, an instance taken over, the end of all, and quiet."""
     made = book().join(at=0).join("n2", at=0).beat(("n1", 1), ("n2", 2), at=900)
-    made.suspect("n1:1", 900, 1, at=3_400).beat(("n1", 1), ("n2", 2), at=3_500)
-    made.offer().offer("i2").leave("n2:2", client="a").sweep("n2:2", 8)
-    made.suspect("n1:1", 3_500, 2, at=6_100).die("n1:1", 3_500, 8_500, beats=2).ended("n1:1")
-    made.left("n1:1", "i1").join(at=8_600, client="b").offer("i2", session=f"n1:{made.number}", client="b")
-    made.sweep("n1:1", 11)
+    made.suspect(SESSION, 900, 1, at=3_400).beat(("n1", 1), ("n2", 2), at=3_500)
+    made.offer().offer("i2").leave(ours("n2:2"), client="a").sweep(ours("n2:2"), 8)
+    made.suspect(SESSION, 3_500, 2, at=6_100).die(SESSION, 3_500, 8_500, beats=2).ended(SESSION)
+    made.left(SESSION, "i1").join(at=8_600, client="b").offer(
+        "i2", session=ours(f"n1:{made.number}"), client="b"
+    )
+    made.sweep(SESSION, 11)
     pulled(made).did("brake", e.BrakeReleased("app", "y", 9_000))
-    session = f"n1:{14}"
+    session = ours(f"n1:{14}")
     made.did("n1", e.NodeDrained(session, "op", "")).did("n1", e.NodeUndrained(session, "op"))
     made.leave(session, "EVICTED", client="op").sweep(session, made.number)
     return made.timer("n1", e.NodeForgotten(), at=8_600 + QUIET_MS)
@@ -114,21 +128,21 @@ def test_a_sound_log_holds_and_is_counted() -> None:
 
 def test_who_fell_silent_under_the_brake_is_swept_once_it_is_back_or_the_brake_released() -> None:
     def silent() -> NodeBook:
-        made = pulled(book().join(at=0)).suspect("n1:1", 0, 0, at=2_500)
-        return made.die("n1:1", 0, at=5_000)
+        made = pulled(book().join(at=0)).suspect(SESSION, 0, 0, at=2_500)
+        return made.die(SESSION, 0, at=5_000)
 
-    assert silent().sweep("n1:1", 4).verified().codes == {"BRAKED": 1}
-    assert silent().join(client="b").sweep("n1:1", 4).verified().ok
-    assert silent().did("brake", e.BrakeReleased("app", "y", 0)).sweep("n1:1", 4).verified().ok
-    assert pulled(dead()).sweep("n1:1", 3).verified().ok
+    assert silent().sweep(SESSION, 4).verified().codes == {"BRAKED": 1}
+    assert silent().join(client="b").sweep(SESSION, 4).verified().ok
+    assert silent().did("brake", e.BrakeReleased("app", "y", 0)).sweep(SESSION, 4).verified().ok
+    assert pulled(dead()).sweep(SESSION, 3).verified().ok
 
 
 def test_an_ended_session_that_may_be_forgotten_is_not_held_against_anybody() -> None:
     for deadline_ms, ok in ((500, False), (501, True)):
-        made = book().ended("n1:1", forget_ms=500)
+        made = book().ended(SESSION, forget_ms=500)
         made.offer(deadline_ms=deadline_ms)
         assert made.verified().ok is ok
-    other = book().ended("n1:1", tenant="other").offer()
+    other = book().ended(SESSION, tenant="other").offer()
     assert other.verified().ok
 
 
@@ -148,89 +162,89 @@ PLANTED: dict[str, tuple[str, Callable[[], NodeBook]]] = {
         lambda: book().join(at=0).timer("n1", e.NodesHeard(5, (e.Beat("n1", 1, 0, "PASSING"),)), at=9),
     ),
     "a token is not its number": ("TOKEN", lambda: book().join(token=7)),
-    "a session is not named by its token": ("TOKEN", lambda: book().join(session="n1:7")),
+    "a session is not named by its token": ("TOKEN", lambda: book().join(session=ours("n1:7"))),
     "two sessions of a node": ("CONFLICT", lambda: book().join().join(client="b")),
-    "registered for another": ("STOLEN", lambda: book().join(principal="other")),
+    "registered for another": ("STOLEN", lambda: book().join(principal="other", session=sealed("n1:1", "other"))),
     "registered while it may not": (
         "EARLY",
         lambda: (
-            book().join(at=0).suspect("n1:1", 0, 0, at=2_500).die("n1:1", 0, at=5_000, barred_until=9_000)
+            book().join(at=0).suspect(SESSION, 0, 0, at=2_500).die(SESSION, 0, at=5_000, barred_until=9_000)
             .join(at=8_999)
         ),
     ),
-    "suspected too early": ("EARLY", lambda: book().join(at=0).suspect("n1:1", 0, 0, at=2_499)),
+    "suspected too early": ("EARLY", lambda: book().join(at=0).suspect(SESSION, 0, 0, at=2_499)),
     "dead too early": (
         "EARLY",
-        lambda: book().join(at=0).suspect("n1:1", 0, 0, at=2_500).die("n1:1", 0, at=4_999),
+        lambda: book().join(at=0).suspect(SESSION, 0, 0, at=2_500).die(SESSION, 0, at=4_999),
     ),
-    "dead without suspicion": ("EVIDENCE", lambda: book().join(at=0).die("n1:1", 0, at=5_000)),
+    "dead without suspicion": ("EVIDENCE", lambda: book().join(at=0).die(SESSION, 0, at=5_000)),
     "dead though it was heard": (
         "EVIDENCE",
         lambda: (
-            book().join(at=0).suspect("n1:1", 0, 0, at=2_500).beat(("n1", 1), at=4_000)
-            .suspect("n1:1", 4_000, 1, at=6_500).die("n1:1", 0, at=9_100)
+            book().join(at=0).suspect(SESSION, 0, 0, at=2_500).beat(("n1", 1), at=4_000)
+            .suspect(SESSION, 4_000, 1, at=6_500).die(SESSION, 0, at=9_100)
         ),
     ),
-    "dead twice": ("NO_SUCH_SESSION", lambda: dead().die("n1:1", 0, at=5_000)),
+    "dead twice": ("NO_SUCH_SESSION", lambda: dead().die(SESSION, 0, at=5_000)),
     "an end with another id": (
         "TOKEN",
-        lambda: book().join(at=0).suspect("n1:1", 0, 0, at=2_500).die("n1:1", 0, at=5_000, cause_id=9),
+        lambda: book().join(at=0).suspect(SESSION, 0, 0, at=2_500).die(SESSION, 0, at=5_000, cause_id=9),
     ),
-    "left by another": ("STOLEN", lambda: book().join().leave("n1:1", client="b")),
+    "left by another": ("STOLEN", lambda: book().join().leave(SESSION, client="b")),
     "replaced by another principal": (
         "STOLEN",
-        lambda: book().join().leave("n1:1", "REPLACED", principal="other"),
+        lambda: book().join().leave(SESSION, "REPLACED", principal="other"),
     ),
     "changed by another": (
         "STOLEN",
-        lambda: book().join().did("n1", e.NodeChanged("n1:1", REGISTRATION), client="b"),
+        lambda: book().join().did("n1", e.NodeChanged(SESSION, REGISTRATION), client="b"),
     ),
     "checked for a dead session": (
         "NO_SUCH_SESSION",
-        lambda: dead().did("n1", e.NodeChecked("n1:1", ())),
+        lambda: dead().did("n1", e.NodeChecked(SESSION, ())),
     ),
-    "swept while it is live": ("NO_SUCH_SESSION", lambda: book().join().sweep("n1:1", 1)),
-    "swept twice": ("NO_SUCH_SESSION", lambda: dead().sweep("n1:1", 3).sweep("n1:1", 3)),
-    "swept for another cause": ("EVIDENCE", lambda: dead().sweep("n1:1", 2)),
+    "swept while it is live": ("NO_SUCH_SESSION", lambda: book().join().sweep(SESSION, 1)),
+    "swept twice": ("NO_SUCH_SESSION", lambda: dead().sweep(SESSION, 3).sweep(SESSION, 3)),
+    "swept for another cause": ("EVIDENCE", lambda: dead().sweep(SESSION, 2)),
     "forgotten unswept": ("NO_SUCH_SESSION", lambda: dead().timer("n1", e.NodeForgotten(), at=QUIET_MS * 2)),
     "forgotten too early": (
         "EARLY",
-        lambda: dead().sweep("n1:1", 3).timer("n1", e.NodeForgotten(), at=4_999 + QUIET_MS),
+        lambda: dead().sweep(SESSION, 3).timer("n1", e.NodeForgotten(), at=4_999 + QUIET_MS),
     ),
     "a session that is not there is answered": (
         "REPLY",
-        lambda: book().did("n1", reply=NodeJoined("n1:1", TIMEOUT, 1_000, existed=True)),
+        lambda: book().did("n1", reply=NodeJoined(SESSION, TIMEOUT, 1_000, existed=True)),
     ),
-    "an instance of an ended session": ("SESSION_OVER", lambda: book().ended("n1:1").offer()),
-    "an instance for another's session": ("STOLEN", lambda: book().offer(session="n1:1", principal="x")),
+    "an instance of an ended session": ("SESSION_OVER", lambda: book().ended(SESSION).offer()),
+    "an instance for another's session": ("STOLEN", lambda: book().offer(session=SESSION, principal="x")),
     "an instance is taken by another node": (
         "CONFLICT",
-        lambda: book().offer().offer(session="n2:9"),
+        lambda: book().offer().offer(session=ours("n2:9")),
     ),
     "an instance is taken back by an earlier session": (
         "CONFLICT",
-        lambda: book().offer(session="n1:9").offer(session="n1:1"),
+        lambda: book().offer(session=ours("n1:9")).offer(session=SESSION),
     ),
-    "instances leave with a live session": ("EARLY", lambda: book().offer().left("n1:1", "i1")),
+    "instances leave with a live session": ("EARLY", lambda: book().offer().left(SESSION, "i1")),
     "instances leave that are another's": (
         "NO_SUCH_INSTANCE",
-        lambda: book().offer(session="n2:9").ended("n1:1").left("n1:1", "i1"),
+        lambda: book().offer(session=ours("n2:9")).ended(SESSION).left(SESSION, "i1"),
     ),
     "an instance is withdrawn by another": (
         "STOLEN",
-        lambda: book().offer().left("n1:1", "i1", cause="DEREGISTERED", client="b", session="n2:2"),
+        lambda: book().offer().left(SESSION, "i1", cause="DEREGISTERED", client="b", session=ours("n2:2")),
     ),
     "an instance that is not there changes": (
         "NO_SUCH_INSTANCE",
-        lambda: book().did(SERVICE, e.InstanceHealthChanged("i1", False, "", 1), session="n1:1"),
+        lambda: book().did(SERVICE, e.InstanceHealthChanged("i1", False, "", 1), session=SESSION),
     ),
     "another's instance changes": (
         "STOLEN",
-        lambda: book().offer().did(SERVICE, e.InstanceHealthChanged("i1", False, "", 2), session="n2:9"),
+        lambda: book().offer().did(SERVICE, e.InstanceHealthChanged("i1", False, "", 2), session=ours("n2:9")),
     ),
     "a version is not its number": (
         "TOKEN",
-        lambda: book().offer().did(SERVICE, e.InstanceHealthChanged("i1", False, "", 9), session="n1:1"),
+        lambda: book().offer().did(SERVICE, e.InstanceHealthChanged("i1", False, "", 9), session=SESSION),
     ),
     "a watch ends twice": (
         "NO_SUCH_WAIT",

@@ -10,7 +10,7 @@ from streams.domain.nodes import commands as c
 from streams.log.ports import Stored
 from streams.log.positions import PartitionId
 from tests.unit.cli.conftest import Cli
-from tests.unit.nodes.spec import REGISTRATION, SERVICE, TIMEOUT, beat, offer
+from tests.unit.nodes.spec import REGISTRATION, SERVICE, TIMEOUT, beat, offer, sealed
 from tests.unit.replay.node_logbook import EPOCH_MS, WHERE, WORDS, NodeBook, Topic
 from tidelock.cli import exits
 from tidelock.cli.following import follow
@@ -24,10 +24,10 @@ BEFORE = "2020-09-13T12:26:41.500Z"
 def night() -> NodeBook:
     """`n2` falls silent and dies while `n1` goes on; later `n1` leaves."""
     book = NodeBook().do(c.RegisterNode("n1", REGISTRATION, "")).do(c.RegisterNode("n2", REGISTRATION, ""))
-    book.do(offer(), 10, session="n1:1")
-    book.hear(beat("n1:1", name="n1"), beat("n2:2", name="n2"), lease_ms=1_000)
-    book.tick("n2", 3_500).hear(beat("n1:1", name="n1"), lease_ms=4_000).tick("n2", 1_000 + TIMEOUT)
-    return book.do(c.DeregisterNode("n1", "n1:1"), 9_000)
+    book.do(offer(), 10, session=sealed("n1:1"))
+    book.hear(beat(sealed("n1:1"), name="n1"), beat(sealed("n2:2"), name="n2"), lease_ms=1_000)
+    book.tick("n2", 3_500).hear(beat(sealed("n1:1"), name="n1"), lease_ms=4_000).tick("n2", 1_000 + TIMEOUT)
+    return book.do(c.DeregisterNode("n1", sealed("n1:1")), 9_000)
 
 
 @pytest.fixture(autouse=True)

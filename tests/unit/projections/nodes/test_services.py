@@ -6,6 +6,7 @@ from streams.domain.nodes import commands as c
 from streams.domain.nodes import events as e
 from streams.projections.nodes.tables import INSTANCE_HISTORY, SERVICE_INSTANCES, SERVICES
 from streams.projections.projection import PoisonDecision
+from tests.unit.nodes.spec import sealed
 from tests.unit.projections.nodes.spec import SERVICE, at, commits, did, given, gone, offer, spec
 
 BEGUN = at(1_000, did(offer(1), key=SERVICE))
@@ -18,7 +19,7 @@ def test_an_instance_is_offered() -> None:
     told.shows(
         SERVICE_INSTANCES,
         "service instance session zone weight healthy draining event since_ms",
-        ("pay", "i1", "n1:1", "z1", 100, True, False, 1, 1_000),
+        ("pay", "i1", sealed("n1:1"), "z1", 100, True, False, 1, 1_000),
     )
     told.shows(
         INSTANCE_HISTORY, "event part instance what spell keyframe", (1, 0, "i1", "REGISTERED", 1, None)
