@@ -5,6 +5,7 @@ begins when the workers answer, is tried again quietly, and never delays or ends
 """
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -111,12 +112,17 @@ class CpuLoad:
 
 
 @asynccontextmanager
-async def registered(process: OwnProcess, settings: RegistrarSettings | None) -> AsyncIterator[None]:
-    """Be a node inside, as far as that can be had; leave at the end. Without settings, or switched off: nothing."""
+async def registered(
+    process: OwnProcess, settings: RegistrarSettings | None, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[None]:
+    """Be a node inside, as far as that can be had; leave at the end. Without settings, or switched off: nothing.
+
+    `tls`: what to connect to the workers with; None: plain TCP.
+    """
     if settings is None or not settings.register_self:
         yield
         return
-    task = asyncio.create_task(Registrar(process, settings).run(), name="registrar")
+    task = asyncio.create_task(Registrar(process, settings, tls).run(), name="registrar")
     try:
         yield
     finally:
@@ -129,9 +135,10 @@ async def registered(process: OwnProcess, settings: RegistrarSettings | None) ->
 class Registrar:
     """Keeps the process a node."""
 
-    def __init__(self, process: OwnProcess, settings: RegistrarSettings) -> None:
+    def __init__(self, process: OwnProcess, settings: RegistrarSettings, tls: ssl.SSLContext | None) -> None:
         self._process = process
         self._settings = settings
+        self._tls = tls
         self._load = CpuLoad()
         self._restart = True
         """The first session takes the place of one that this process left when it was killed."""
@@ -164,7 +171,11 @@ class Registrar:
         gauge = REGISTERED.labels(self._process.role)
         try:
             async with connect(
-                *settings.addresses, token=settings.shown_token, connect_timeout=CONNECT_S, node=node
+                *settings.addresses,
+                token=settings.shown_token,
+                connect_timeout=CONNECT_S,
+                node=node,
+                tls=self._tls,
             ) as client:
                 self._restart = False
                 gauge.set(1)

@@ -51,6 +51,11 @@ class NodeMutation:
         resolver=nodes.deregister_instance,
         description="Offer an instance no longer: one that this session of a node of your principal offers.",
     )
+    evict_instance: CloseInstanceResult = strawberry.mutation(
+        resolver=nodes.evict_instance,
+        description="An operator's: take an instance out of discovery, whoever offers it. Its program keeps its "
+        "session, and may offer it anew: then evict its node.",
+    )
     configure_brake: ChangeBrakeResult = strawberry.mutation(
         resolver=nodes.configure_brake, description="An operator's: replace the settings of the brake."
     )

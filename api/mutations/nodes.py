@@ -123,11 +123,22 @@ async def deregister_instance(
     info: Info, node_session: str, service: str, instance: str, session: str | None = None
 ) -> CloseInstanceResult:
     """Offer an instance no longer."""
+    command = commands.DeregisterInstance(service, instance)
+    return await _asked(info, session, command, _withdrawn(service, instance), node_session)
 
-    def told(reply: replies.InstanceClosed, at: At) -> ClosedInstance:
-        return ClosedInstance(service=service, instance=instance, ended=reply.ended, position=at)
 
-    return await _asked(info, session, commands.DeregisterInstance(service, instance), told, node_session)
+def _withdrawn(service: str, instance: str) -> Callable[[replies.InstanceClosed, At], ClosedInstance]:
+    return lambda reply, at: ClosedInstance(
+        service=service, instance=instance, ended=reply.ended, position=at
+    )
+
+
+async def evict_instance(
+    info: Info, service: str, instance: str, why: str = "", session: str | None = None
+) -> CloseInstanceResult:
+    """Take an instance out of discovery."""
+    command = commands.EvictInstance(service, instance, why)
+    return await _asked(info, session, command, _withdrawn(service, instance))
 
 
 async def configure_brake(

@@ -122,7 +122,7 @@ class InstanceChange:
     """A change. Comes as `values.InstanceChangeRow`."""
 
     what: InstanceWhat
-    cause: str | None = strawberry.field(description="LEFT: DEREGISTERED or SESSION_ENDED.")
+    cause: str | None = strawberry.field(description="LEFT: DEREGISTERED, EVICTED or SESSION_ENDED.")
     why: str | None = strawberry.field(description="LEFT: what ended the session.")
     instance: ServiceInstance
     until: Position | None = strawberry.field(

@@ -50,6 +50,10 @@ class WorkerSettings(BaseSettings):
     tls_client_ca: str | None = Field(
         None, description="PEM file of CAs: clients must show a certificate that one of them signed."
     )
+    tls_ca: str | None = Field(
+        None,
+        description="PEM file of the CA of all workers' certificates, or `system`, for the worker's own registration.",
+    )
     worker_metrics: str = Field(
         "127.0.0.1:7401", description="Where /metrics, /status and /ready are served, host:port."
     )
@@ -103,7 +107,9 @@ class WorkerSettings(BaseSettings):
         host_port(address)
         return address
 
-    @field_validator("tls_cert", "tls_key", "tls_client_ca", "operator_token", "system_token", mode="before")
+    @field_validator(
+        "tls_cert", "tls_key", "tls_client_ca", "tls_ca", "operator_token", "system_token", mode="before"
+    )
     @classmethod
     def _empty_is_none(cls, text: str | None) -> str | None:
         """Orchestrators set a variable that is not meant to an empty text."""

@@ -1,8 +1,12 @@
 """TLS on the direct lane: the listener's context, from the files that the settings name."""
 
 import ssl
+from typing import Final
 
 from streams.engine.configuration import WorkerSettings
+
+SYSTEM: Final = "system"
+"""TIDELOCK_TLS_CA: the CAs of the machine."""
 
 
 class TlsUnusable(Exception):
@@ -40,6 +44,26 @@ def listener_tls(settings: WorkerSettings) -> ssl.SSLContext | None:
             cure = "Give a PEM file with the CA's certificates."
             raise TlsUnusable("TIDELOCK_TLS_CLIENT_CA", client_ca, str(error), cure) from error
         context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def own_lane_tls(settings: WorkerSettings) -> ssl.SSLContext | None:
+    """Return what the worker itself connects with, to lanes like its own; None: plain TCP. Raises `TlsUnusable`.
+
+    It trusts the CA of TIDELOCK_TLS_CA, else no more than the certificates that it shows itself: its own lane, and
+    those of workers that share its certificate or the intermediate CA in that file. It shows its own certificate.
+    """
+    cert, key, ca = settings.tls_cert, settings.tls_key, settings.tls_ca
+    if cert is None or key is None:
+        return None
+    try:
+        context = ssl.create_default_context(cafile=(ca if ca != SYSTEM else None) if ca else cert)
+        context.load_cert_chain(cert, key, password="")
+    except (OSError, ssl.SSLError, ValueError) as error:
+        cure = f"Name a PEM file with the certificates of the CA, or '{SYSTEM}'."
+        raise TlsUnusable("TIDELOCK_TLS_CA", ca or cert, str(error), cure) from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     return context
 
 

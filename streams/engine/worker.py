@@ -38,7 +38,7 @@ from streams.engine.roster import Access, Roster
 from streams.engine.settings import OwnerSettings
 from streams.engine.status import serve_status
 from streams.engine.telemetry import WorkerWatch
-from streams.engine.tls import TlsUnusable, listener_tls
+from streams.engine.tls import TlsUnusable, listener_tls, own_lane_tls
 from streams.engine.world import SystemClock, SystemEntropy
 from streams.log.assignment import Member
 from streams.log.ports import PortError
@@ -83,7 +83,7 @@ async def run(
 ) -> int:
     """Run a worker of `kinds` until SIGTERM or SIGINT, or until its group is lost. Return the exit code.
 
-    `own`: how it becomes a node itself, by the plain lane; None: it does not.
+    `own`: how it becomes a node itself; None: it does not.
     """
     log = structlog.get_logger("tidelock.worker")
     ending = WorkerEnding(log)
@@ -91,14 +91,15 @@ async def run(
     async with AsyncExitStack() as opened:
         try:
             roster = await _start(settings, kinds, opened, ending)
+            own_tls = _tls(settings, own_lane_tls)
         except CannotStart as error:
             log.error(error.event, code=error.code, error=str(error))
             return error.exit_code
         tls = settings.tls_cert is not None
         name, address = settings.worker_name, settings.advertised
         me = OwnProcess("worker", name, address, lambda: roster.ready, LEAVE_S)
-        own = None if own is None or settings.tls_cert is not None else own.beginning_at(settings.advertised)
-        await opened.enter_async_context(registered(me, own))
+        own = None if own is None else own.beginning_at(settings.advertised)
+        await opened.enter_async_context(registered(me, own, own_tls))
         log.info("started", direct_lane=settings.advertised, tls=tls, metrics=settings.worker_metrics)
         await ending.asked.wait()
         log.info("stopping")
@@ -109,7 +110,7 @@ async def _start(
     settings: WorkerSettings, kinds: Sequence[KindSpec], opened: AsyncExitStack, ending: WorkerEnding
 ) -> Roster:
     """Open everything, in the reverse of the order in which it is closed again. Raises `CannotStart`."""
-    tls = _tls(settings)
+    tls = _tls(settings, listener_tls)
     vocabularies = {kind.name: Vocabulary(kind).ready() for kind in kinds}
     _kinds_are_known(settings, vocabularies)
     clock = SystemClock()
@@ -226,9 +227,11 @@ def _kinds_are_known(settings: WorkerSettings, kinds: Mapping[str, Vocabulary]) 
         raise CannotStart(EXIT_CONFIGURATION, "settings are not usable", "NO_SUCH_KIND", told)
 
 
-def _tls(settings: WorkerSettings) -> ssl.SSLContext | None:
+def _tls(
+    settings: WorkerSettings, context_of: Callable[[WorkerSettings], ssl.SSLContext | None]
+) -> ssl.SSLContext | None:
     try:
-        return listener_tls(settings)
+        return context_of(settings)
     except TlsUnusable as error:
         raise CannotStart(EXIT_CONFIGURATION, "settings are not usable", error.code, str(error)) from error
 

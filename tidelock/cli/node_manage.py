@@ -10,7 +10,7 @@ from streams.domain.nodes.replies import NodeClosed, NodeKept, NodeState
 from tidelock.cli import exits, options, show
 from tidelock.cli.connected import as_operator, make_sure, on_client
 from tidelock.cli.discovery import Running, find
-from tidelock.cli.node_options import KIND, Node, Why
+from tidelock.cli.node_options import KIND, Node, Why, Yes
 from tidelock.cli.stand_in import stand_in_for
 
 Session = Annotated[
@@ -43,7 +43,7 @@ def evict(
     node: Node,
     why: Why = "",
     session: Session = "",
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     home: options.Home = options.HOME,
     json: options.AsJson = False,
 ) -> None:

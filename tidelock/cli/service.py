@@ -35,3 +35,9 @@ defer(
     "tidelock.cli.service_watch:watch",
     "Show the instances of a service now, and each change of them, until Ctrl-C.",
 )
+defer(
+    service_app,
+    "evict",
+    "tidelock.cli.service_manage:evict",
+    "Take an instance out of discovery, whoever offers it. Exit code 1 if it is not offered.",
+)

@@ -216,6 +216,18 @@ class DeregisterInstance:
 
 
 @value
+class EvictInstance:
+    """An operator's: the service is not offered by this instance any more. One that is not there is fine.
+
+    Its program is not asked, and keeps its session: if it offers the instance anew, evict its node.
+    """
+
+    service: str
+    instance: str
+    why: str
+
+
+@value
 class WatchService:
     """Get the instances as soon as the service's version is not `known_version` any more; -1: at once."""
 
@@ -283,6 +295,6 @@ OfNode: TypeAlias = (
     | InspectNode
 )
 OfInstance: TypeAlias = RegisterInstance | UpdateInstance | ReportHealth | DeregisterInstance
-OfService: TypeAlias = OfInstance | WatchService | WithdrawWatch | DiscoverInstances
+OfService: TypeAlias = OfInstance | EvictInstance | WatchService | WithdrawWatch | DiscoverInstances
 OfBrake: TypeAlias = PullBrake | ReleaseBrake | ConfigureBrake | InspectBrake
 Command: TypeAlias = OfNode | OfService | OfBrake

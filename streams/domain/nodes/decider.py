@@ -36,6 +36,7 @@ from streams.domain.nodes.commands import (
     DeregisterNode,
     DiscoverInstances,
     DrainNode,
+    EvictInstance,
     EvictNode,
     Heartbeat,
     InspectBrake,
@@ -155,6 +156,8 @@ def _of_service(
             return instances.report(command, who, service, context)
         case DeregisterInstance():
             return instances.deregister(command, who, service, context)
+        case EvictInstance():
+            return instances.evict(command, who, service, context)
         case WatchService():
             return watches.watch(command, who, service, context)
         case WithdrawWatch():

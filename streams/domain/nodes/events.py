@@ -6,7 +6,7 @@ from streams.domain.nodes.commands import BrakeSettings, Check, Health, Label, R
 from streams.domain.value import value
 
 EndCause: TypeAlias = Literal["SILENT", "LEFT", "REPLACED", "EVICTED"]
-LeaveCause: TypeAlias = Literal["DEREGISTERED", "SESSION_ENDED"]
+LeaveCause: TypeAlias = Literal["DEREGISTERED", "SESSION_ENDED", "EVICTED"]
 WatchEnd: TypeAlias = Literal["CHANGED", "TIMED_OUT", "WITHDRAWN"]
 
 
@@ -204,10 +204,12 @@ class InstancesLeft:
     session: str
     cause: LeaveCause
     why: str
-    """Of an ended session: what ended it."""
+    """Of an ended session: what ended it; of an eviction: what the operator said."""
     instances: tuple[str, ...]
     version: int
     """The service's from now on, unless it has no instances: then that is 0."""
+    by: str = ""
+    """The principal, if somebody asked for it."""
 
 
 @value

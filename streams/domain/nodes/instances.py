@@ -4,7 +4,13 @@ from dataclasses import replace
 
 from streams.domain.arguments import within
 from streams.domain.decider import Context, Decision, Rejected, Requester
-from streams.domain.nodes.commands import DeregisterInstance, RegisterInstance, ReportHealth, UpdateInstance
+from streams.domain.nodes.commands import (
+    DeregisterInstance,
+    EvictInstance,
+    RegisterInstance,
+    ReportHealth,
+    UpdateInstance,
+)
 from streams.domain.nodes.events import (
     Event,
     Instance,
@@ -19,6 +25,7 @@ from streams.domain.nodes.limits import (
     MAX_NUMBER,
     MAX_OUTPUT,
     MAX_SERVICE_BYTES,
+    MAX_TEXT,
     MAX_WEIGHT,
     refuse_instance,
     refuse_labels,
@@ -180,7 +187,22 @@ def deregister(
     if known.principal != who.principal:
         return Decision((), not_yours(f"instance {known.instance!r}", f"principal {known.principal!r}"))
     draft = Draft(service, context)
-    _leave(draft, who.session, "DEREGISTERED", "", (known.instance,))
+    _leave(draft, who.session, "DEREGISTERED", "", (known.instance,), who.principal)
+    return draft.decision(InstanceClosed(draft.service.version, ended=True))
+
+
+def evict(
+    command: EvictInstance, who: Requester, service: Service, context: Context
+) -> Decision[Event, Reply]:
+    """Return that nobody offers the instance any longer, by an operator's wish. One that is not there is fine."""
+    refused = refuse_text("instance", command.instance) or refuse_text("why", command.why, 0, MAX_TEXT)
+    if refused is not None:
+        return Decision((), refused)
+    known = service.instances.get(command.instance)
+    if known is None:
+        return Decision((), InstanceClosed(service.version, ended=False))
+    draft = Draft(service, context)
+    _leave(draft, known.session, "EVICTED", command.why, (known.instance,), who.principal)
     return draft.decision(InstanceClosed(draft.service.version, ended=True))
 
 
@@ -193,8 +215,10 @@ def session_gone(command: SessionGone, service: Service, context: Context) -> De
     return draft.decision(SessionCleared(len(mine)))
 
 
-def _leave(draft: Draft, session: str, cause: LeaveCause, why: str, names: tuple[str, ...]) -> None:
+def _leave(
+    draft: Draft, session: str, cause: LeaveCause, why: str, names: tuple[str, ...], by: str = ""
+) -> None:
     """Add one event: names of at most 500 instances, 512 bytes each, fit a decision."""
     size = ROOM_FOR_ONE + sum([len(name.encode()) + 2 for name in names])
-    draft.add(InstancesLeft(session, cause, why, names, draft.next_token), size)
+    draft.add(InstancesLeft(session, cause, why, names, draft.next_token, by), size)
     settle(draft)

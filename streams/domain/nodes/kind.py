@@ -8,6 +8,7 @@ from streams.domain.nodes.commands import (
     Command,
     ConfigureBrake,
     DiscoverInstances,
+    EvictInstance,
     EvictNode,
     Heartbeat,
     InspectBrake,
@@ -31,6 +32,7 @@ _ROLES: Final[dict[type, tuple[Role, ...]]] = {
     SweepDone: ("SYSTEM",),
     PullBrake: ("SYSTEM", "OPERATOR"),
     EvictNode: ("OPERATOR",),
+    EvictInstance: ("OPERATOR",),
     ReleaseBrake: ("OPERATOR",),
     ConfigureBrake: ("OPERATOR",),
 }

@@ -104,7 +104,7 @@ class InstanceKept:
 
 @value
 class InstanceClosed:
-    """Answer to DeregisterInstance: the session has no such instance. `ended`: by this command."""
+    """Answer to DeregisterInstance and EvictInstance: it is not offered (by this session). `ended`: by this command."""
 
     version: int
     ended: bool

@@ -83,7 +83,7 @@ INSTANCE_HISTORY = Table(
         "part",               # its place in its event, which may be about several instances
         "tenant", "service", "instance",
         "what",               # see `values.InstanceWhat`
-        "cause", "why",       # LEFT: DEREGISTERED or SESSION_ENDED, and what ended the session
+        "cause", "why",       # LEFT: DEREGISTERED, EVICTED or SESSION_ENDED, and what ended it
         "spell",              # its place among the rows since the service was last without instances, from 1
         "keyframe",           # on every 64th: `event` of all instances that were there after its event; else null
         *[name for name in INSTANCE_STATE.names if name != "event"],

@@ -169,9 +169,9 @@ class InstanceChangeRow:
     """Its place in its event."""
     what: InstanceWhat
     cause: str | None
-    """LEFT: DEREGISTERED or SESSION_ENDED."""
+    """LEFT: DEREGISTERED, EVICTED or SESSION_ENDED."""
     why: str | None
-    """LEFT: what ended the session."""
+    """LEFT: what ended the session, or what the operator said who evicted it."""
     spell: int
     """Its place among the changes since the service was last without instances, from 1."""
     keyframe: tuple[int, ...] | None

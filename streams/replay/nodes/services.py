@@ -78,6 +78,8 @@ class Services:
                 )
         if event.cause == "SESSION_ENDED" and not self._ended.was_told(decision.tenant, event.session):
             complain("EARLY", f"{key}: instances left with {event.session}, which has not ended here")
+        if event.by not in ("", decision.principal):
+            complain("STOLEN", f"{key}: instances left by {event.by}, but {decision.principal} asked for it")
         if event.cause == "DEREGISTERED" and event.session != decision.meta.session:
             complain(
                 "STOLEN", f"{key}: instances of {event.session} left by a command for {decision.meta.session}"

@@ -11,7 +11,7 @@ import pytest
 
 import tidelock
 from streams.domain.decider import Rejected
-from streams.domain.nodes.commands import DrainNode, EvictNode
+from streams.domain.nodes.commands import DrainNode, EvictInstance, EvictNode
 from streams.domain.nodes.events import BrakeConfigured, BrakePulled, NodeLeft
 from tests.unit.api.world import World
 from tests.unit.client.nodes.server import NodeWorker
@@ -41,6 +41,8 @@ OFFER = f"""mutation ($session: String!, $node: String!, $offer: OfferInput) {{
 WITHDRAW = f"""mutation ($node: String!) {{
     it: deregisterInstance(nodeSession: $node, service: "pay", instance: "i1") {{
     {REFUSAL} ... on ClosedInstance {{ ended position }} }} }}"""
+EVICT_INSTANCE = f"""mutation {{ it: evictInstance(service: "pay", instance: "i1", why: "x") {{
+    {REFUSAL} ... on ClosedInstance {{ ended }} }} }}"""
 BRAKED = f"{REFUSAL} ... on ChangedBrake {{ pulled cause settings {{ fraction minDead armed }} position }}"
 
 
@@ -127,7 +129,9 @@ async def test_a_node_is_drained_and_undrained(desk: Desk) -> None:
     assert (await desk.do(DRAIN, name="n9"))["code"] == "NODE_UNKNOWN"
 
 
-@pytest.mark.parametrize(("mutation", "command"), [(DRAIN, DrainNode), (EVICT, EvictNode)])
+@pytest.mark.parametrize(
+    ("mutation", "command"), [(DRAIN, DrainNode), (EVICT, EvictNode), (EVICT_INSTANCE, EvictInstance)]
+)
 async def test_who_may_not_is_told_as_data(desk: Desk, mutation: str, command: type) -> None:
     await desk.joined()
     desk.worker.refuse = {command: Rejected("FORBIDDEN", "Show an operator's token.")}

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 import tidelock
 from streams.engine import worker
 from streams.engine.configuration import WorkerSettings
-from streams.engine.tls import TlsUnusable, listener_tls
+from streams.engine.tls import TlsUnusable, listener_tls, own_lane_tls
 from streams.ops.starting import EXIT_CONFIGURATION
 from tests.unit.engine.lane import TOKEN, Lane, serving
 from tidelock.cli.tls import client_tls
@@ -47,6 +47,27 @@ async def fencing_token(one: Lane, tls: ssl.SSLContext | None) -> int:
     connecting = tidelock.connect(address, token=TOKEN, tls=tls, connect_timeout=1.0, timeout=5.0)
     async with connecting as client, client.lock("orders/42", ttl=5.0) as held:
         return held.token
+
+
+@pytest.mark.parametrize(
+    "has", [OURS, OURS | {"tls_ca": pem("authority")}, MUTUAL], ids=["own", "CA", "mutual"]
+)
+async def test_a_worker_trusts_lanes_like_its_own_and_is_trusted(has: dict[str, str]) -> None:
+    """So that it registers itself as a node."""
+    async with lane(**has) as one:
+        assert await fencing_token(one, own_lane_tls(settings(**has))) > 0
+
+
+async def test_a_worker_trusts_no_other_lane() -> None:
+    async with lane(**OURS) as one:
+        with pytest.raises(ConnectionLost):
+            await fencing_token(one, own_lane_tls(settings(**OURS, tls_ca=pem("client"))))
+
+
+def test_without_a_certificate_it_connects_plainly_and_an_unusable_ca_is_named() -> None:
+    assert own_lane_tls(settings()) is None
+    with pytest.raises(TlsUnusable, match="TIDELOCK_TLS_CA=/nowhere"):
+        own_lane_tls(settings(**OURS, tls_ca="/nowhere"))
 
 
 @pytest.mark.parametrize(("worker_has", "client_has"), [(OURS, TRUSTS), (MUTUAL, TRUSTS | SHOWS)])

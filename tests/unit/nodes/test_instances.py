@@ -118,11 +118,31 @@ def test_an_instance_may_have_to_prove_its_health_first() -> None:
 
 
 def test_an_instance_leaves() -> None:
-    left = one().when(withdraw()).then(e.InstancesLeft(SESSION, "DEREGISTERED", "", ("i1",), 2))
+    left = one().when(withdraw()).then(e.InstancesLeft(SESSION, "DEREGISTERED", "", ("i1",), 2, "alice"))
     left.answers(InstanceClosed(0, ended=True))
     assert left.state is NO_SERVICE
     left.when(withdraw()).then().answers(InstanceClosed(0, ended=False))
     one().when(withdraw(), principal="bob").refuses("NOT_YOURS")
+
+
+def test_an_operator_takes_an_instance_out_of_discovery_whoever_offers_it() -> None:
+    spec = (
+        one()
+        .when(watch(1), "w", 9)
+        .when(
+            c.EvictInstance(SERVICE, "i1", "nonsense"),
+            "op",
+            principal="root",
+            session="",
+            roles=("OPERATOR",),
+        )
+    )
+    left = e.InstancesLeft(SESSION, "EVICTED", "nonsense", ("i1",), 3, "root")
+    spec.then(left, e.WatchEnded("alice", "client-w", "w", 9, 2, "CHANGED", 0))
+    spec.answers(InstanceClosed(0, ended=True)).when(check(False, 3)).refuses("INSTANCE_UNKNOWN")
+    spec.when(c.EvictInstance(SERVICE, "i1", "")).then().answers(InstanceClosed(0, ended=False))
+    one().when(c.EvictInstance(SERVICE, "i1", "x" * 501)).refuses("BAD_ARGUMENT", "why")
+    one().when(c.EvictInstance(SERVICE, "", "")).refuses("BAD_ARGUMENT", "instance")
 
 
 def test_instances_leave_with_their_session() -> None:

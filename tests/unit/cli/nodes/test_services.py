@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from streams.domain.nodes.commands import Label, RegisterInstance
+from streams.domain.nodes.events import InstancesLeft
 from tests.unit.cli.conftest import Cli
 from tests.unit.cli.nodes.conftest import StandingNodes
 from tidelock.cli import exits
@@ -56,6 +57,18 @@ def test_a_service_in_numbers_zone_by_zone(cli: Cli, standing: StandingNodes) ->
 @pytest.mark.parametrize("command", ["show", "instances"])
 def test_a_service_that_nobody_offers_is_a_no(cli: Cli, standing: StandingNodes, command: str) -> None:
     assert cli("service", command, "nothing").code == exits.NO
+
+
+def test_an_instance_is_evicted_with_who_and_why(cli: Cli, standing: StandingNodes) -> None:
+    offer(standing, standing.register("n1"), "a")
+    ran = cli("service", "evict", "api", "a", "--why", "nonsense", "--yes", "--json")
+    assert (ran.code, json.loads(ran.out)["evicted"]) == (exits.OK, True)
+    (left,) = standing.worker.happened(InstancesLeft)
+    assert (left.cause, left.why, left.instances, left.by) == (
+        "EVICTED", "nonsense", ("a",), standing.worker.principal,
+    )  # fmt: skip
+    assert cli("service", "instances", "api").code == exits.NO
+    assert cli("service", "evict", "api", "a", "--yes").code == exits.NO
 
 
 @pytest.mark.parametrize("other", [{"healthy": False}, {"draining": True}], ids=str)

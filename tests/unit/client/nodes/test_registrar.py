@@ -1,6 +1,7 @@
 """A process of ours as a node: quietly, as far as it can be had, and never in the way of what the process is for."""
 
 import asyncio
+import ssl
 
 import pytest
 
@@ -11,6 +12,7 @@ from streams.domain.nodes.names import PLATFORM
 from tests.unit.client.nodes.server import NodeWorker
 from tests.unit.client.worker import until
 from tidelock import registrar
+from tidelock.client.errors import BadArgument
 from tidelock.registrar import CpuLoad, OwnProcess, RegistrarSettings, registered
 
 
@@ -65,6 +67,18 @@ async def test_who_may_be_no_node_stops_trying(worker: NodeWorker) -> None:
         await asyncio.wait([task], timeout=10)
         assert task.done() and task.exception() is None
     assert worker.happened(NodeRegistered) == []
+
+
+async def test_it_connects_as_it_is_told(worker: NodeWorker, monkeypatch: pytest.MonkeyPatch) -> None:
+    used, tls = list[object](), ssl.create_default_context()
+
+    def connect(*addresses: str, **options: object) -> None:
+        used.append(options["tls"])
+        raise BadArgument("enough")
+
+    monkeypatch.setattr(registrar, "connect", connect)
+    async with registered(own(), told(worker), tls):
+        await until(lambda: used == [tls])
 
 
 async def test_of_two_by_one_name_the_later_has_it(
