@@ -15,15 +15,23 @@ from streams.domain.structures.heap import rising
 
 
 def sweep(draft: Draft) -> None:
-    """Add all that is due, as far as the decision has room."""
+    """Add all that is due, as far as the decision has room.
+
+    Who waits comes before what may be many decisions' work: lines of those who are gone, ends of entries, tags.
+    """
     if draft.cache.closing:
         _close(draft)
     _end_leases(draft)
-    _clear_leaving(draft)
     _end_fills(draft)
     _end_waits(draft)
+    _advance_ready(draft)
+    _clear_leaving(draft)
     _expire(draft)
     _invalidate(draft)
+    _advance_ready(draft)
+
+
+def _advance_ready(draft: Draft) -> None:
     for _, name in list(islice(rising(draft.cache.ready.heap), MAX_EVENTS)):
         if draft.full:
             return

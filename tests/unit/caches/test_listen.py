@@ -111,8 +111,8 @@ def test_a_session_that_is_gone_owns_nothing() -> None:
     spec = spec.write("x", b"1", keep="EXCLUSIVE").write("y", b"1", "b", keep="MODIFIED")
     assert sessions_of(spec.state) == ("s1", "s2")
     spec = spec.write("x", b"2", "w").waits().gone("s1")
-    spec.then(e.ListenerGone, e.ListenerGone, e.LineLost, e.EntryWritten)
-    lost, gone = spec.decision.events[2], spec.decision.events[0]
+    spec.then(e.ListenerGone, e.ListenerGone, e.EntryWritten, e.LineLost)
+    lost, gone = spec.decision.events[3], spec.decision.events[0]
     assert isinstance(lost, e.LineLost)
     assert isinstance(gone, e.ListenerGone)
     assert (lost.session, lost.cause, gone.why) == ("s1", "SESSION_ENDED", "node 7 died")
@@ -141,6 +141,26 @@ def lines_left(monkeypatch: pytest.MonkeyPatch) -> Spec:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("streams.domain.caches.draft.MAX_EVENTS", 1)
         return spec.when(c.StopListening(NAME, 0, spec.of["a"])).then(e.ListenerGone)
+
+
+def test_who_waits_for_one_that_is_gone_does_not_wait_until_all_its_lines_are_cleared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spec = cache().join("a")
+    for number in range(30):
+        spec = spec.write(f"x{number}", b"1", keep="MODIFIED")
+    spec = (
+        spec.at(5_000)
+        .join("b")
+        .read("x29", "b", wait_ms=LEASE)
+        .waits()
+        .read("x28", "w", wait_ms=LEASE)
+        .waits()
+    )
+    monkeypatch.setattr("streams.domain.caches.draft.MAX_EVENTS", 10)
+    spec = spec.at(LEASE).tick()
+    spec.settles(("w", 1, "EntryRead"), ("b", 2, "EntryRead"))
+    assert spec.state.modified > 10
 
 
 def test_listeners_and_what_they_say_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
