@@ -16,6 +16,7 @@ from tidelock.local.journal import Journal, tail
 from tidelock.local.parts.part import Launch, Part
 
 _POLL_S = 0.05
+_MOST_PATIENCE = 32
 _PORT_SIGNS = ("Address already in use", "BindException", "could not bind", "address already in use")
 
 
@@ -139,18 +140,19 @@ class SupervisedPart:
         if status != 0:
             raise PartFailed(self.name, f"could not be set up ({_how(status)})", self.log, tail(self.log))
 
-    async def _launch(self) -> None:
+    async def _launch(self, patience: int = 1) -> None:
+        patience_s = self._around.start_timeout_s * patience
         mark = self.log.stat().st_size if self.log.exists() else 0
         child = self.child = await self._spawn(self.part.launch())
         self._around.changed()
         ended = asyncio.create_task(child.wait())
-        deadline = time.monotonic() + self._around.start_timeout_s
+        deadline = time.monotonic() + patience_s
         try:
             while not await self.part.ready():
                 if ended.done():
                     raise self._failure(child.returncode or 0, mark)
                 if time.monotonic() > deadline:
-                    waited = f"was not ready after {self._around.start_timeout_s:.0f} s"
+                    waited = f"was not ready after {patience_s:.0f} s"
                     raise PartTimedOut(self.name, waited, self.log, tail(self.log))
                 await asyncio.wait({ended}, timeout=_POLL_S)
             if ended.done():  # something else answers on our port
@@ -197,15 +199,19 @@ class SupervisedPart:
             )
 
     async def _revive(self, attempt: int) -> int:
+        """Start it until it serves. One that is not ready in time has twice the time next: it may have much to read."""
+        patience = 1
         while True:
             delay_s = self._around.backoff.delay_s(attempt)
             attempt += 1
             self.restarts += 1
             await asyncio.sleep(delay_s)
             try:
-                await self._launch()
+                await self._launch(patience)
             except PartFailed as failure:
                 await self._end_child()
+                if isinstance(failure, PartTimedOut):
+                    patience = min(2 * patience, _MOST_PATIENCE)
                 pause = self._around.backoff.delay_s(attempt)
                 self._tell(f"{failure} (next try in {pause:.1f} s)", "restart_failed", code=failure.code)
             else:

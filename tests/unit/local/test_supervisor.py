@@ -6,6 +6,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped, unused-ignore]
@@ -163,6 +164,32 @@ async def test_a_part_that_never_gets_ready_is_given_up(tmp_path: Path, around: 
     with pytest.raises(PartTimedOut):
         await part.start()
     assert part.child is None
+
+
+class SlowToReturn(Script):
+    """A part that is ready at once the first time; later only when it was looked at often."""
+
+    starts = looks = 0
+
+    def launch(self) -> Launch:
+        self.starts, self.looks = self.starts + 1, 0
+        return super().launch()
+
+    async def ready(self) -> bool:
+        self.looks += 1
+        return self.starts == 1 or self.looks > 20
+
+
+async def test_a_part_that_needs_longer_to_come_back_is_given_longer_each_time(
+    tmp_path: Path, around: Surroundings, heard: Heard
+) -> None:
+    hasty = replace(around, start_timeout_s=0.2)
+    part = SupervisedPart(SlowToReturn(tmp_path, SERVE), hasty)
+    await part.start()
+    part.kill(signal.SIGKILL)
+    await part.wait_restarted(1, TIMEOUT_S)
+    assert "not ready after" in await heard.until("next try")
+    await part.stop()
 
 
 async def test_a_program_that_does_not_exist_is_a_failed_part(tmp_path: Path, around: Surroundings) -> None:
