@@ -13,7 +13,7 @@ from streams.wire.shards import MAX_SHARDS, shard_of
 from tidelock.client.caches.desk import Desk
 from tidelock.client.caches.hits import Hits
 from tidelock.client.caches.lines import Line, Lines
-from tidelock.client.caches.lost import LostLine
+from tidelock.client.caches.lost import LossLog, LostLine
 from tidelock.client.caches.terms import Terms
 from tidelock.client.caches.tiering import Tiering
 from tidelock.client.caches.transport import Caches, failure
@@ -54,6 +54,7 @@ class Access:
         self._finding: asyncio.Task[None] | None = None
         self._known = False
         self._lost: deque[LostLine] = deque(maxlen=MAX_LOST)
+        self._on_lost = LossLog(name, caches.clock).lost if terms.on_lost is None else terms.on_lost
 
     # -- shards ----------------------------------------------------------------------------------------------
 
@@ -196,10 +197,7 @@ class Access:
     def lost(self, line: LostLine) -> None:
         """Tell of a lost line: the callback now, `flush` later."""
         self._lost.append(line)
-        if self.terms.on_lost is None:
-            log.warning("cache %r: entry %r was lost: %s", self.name, line.entry, line.why)
-        else:
-            self._tell("on_lost", self.terms.on_lost, line)
+        self._tell("on_lost", self._on_lost, line)
 
     def invalidated(self, entry: str) -> None:
         """The line of an entry is gone, as somebody else changed it: tell the callback."""

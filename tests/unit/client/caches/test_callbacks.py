@@ -5,7 +5,10 @@ import logging
 import pytest
 
 from tests.unit.client.caches.conftest import NAME
+from tests.unit.client.deciding import let_pass
+from tests.unit.client.worker import FakeClock
 from tidelock.client.caches.cache import Cache
+from tidelock.client.caches.lost import LOGGED, WINDOW_S, LossLog, LostLine
 from tidelock.client.client import Client
 
 
@@ -36,3 +39,16 @@ async def test_a_callback_that_fails_is_logged_and_harms_nobody(
         await cache.put("a", b"2")
     assert "on_invalidated failed" in caplog.text
     assert await there.get("a") == b"2"
+
+
+async def test_of_many_lost_lines_the_first_are_logged_and_the_others_counted(
+    client: Client, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    losses = LossLog(NAME, clock)
+    for number in range(2_000):
+        losses.lost(LostLine(f"x{number}", b"", "the client froze"))
+    assert len(caplog.records) == LOGGED + 1
+    await let_pass(clock, WINDOW_S + 1)
+    assert "1,990 more entries were lost" in caplog.records[-1].message
+    losses.lost(LostLine("later", b"", "the client froze"))
+    assert "'later' was lost: the client froze" in caplog.records[-1].message
