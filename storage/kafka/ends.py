@@ -19,41 +19,13 @@ WITHIN_S = 5.0
 _T = TypeVar("_T")
 
 
-class KafkaLogEnds:
-    """Looks up; connects when first asked, and anew after a failure."""
+class KafkaLookUps:
+    """A consumer that answers for offsets; connects when first asked, and anew after a failure."""
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
         self._consumer: AIOKafkaConsumer | None = None
         self._starting = asyncio.Lock()
-
-    async def partitions(self, kind: str) -> int:
-        """Return how many partitions `kind` has. Raises `LogUnavailable`."""
-        topic = PartitionId(kind, 0).log_topic
-        found = len(await ends_of(self._bootstrap, [topic]))
-        if not found:
-            raise LogUnavailable(f"{topic} is not there. Start a worker: it makes the topics.")
-        return found
-
-    async def end(self, where: PartitionId) -> int:
-        """Return the offset that the next record will have. Raises `LogUnavailable`."""
-        return (await self.ends([where]))[where]
-
-    async def ends(self, several: Collection[PartitionId]) -> dict[PartitionId, int]:
-        """Return the offsets that the next records will have. Raises `LogUnavailable`."""
-        at = {where: TopicPartition(where.log_topic, where.partition) for where in several}
-        found = await self._asked(lambda lookups: lookups.end_offsets(list(at.values())))
-        return {where: found[each] for where, each in at.items()}
-
-    async def genesis(self, where: PartitionId) -> Genesis | None:
-        """Return what a log is, by its first record; waits for one. Raises `LogUnavailable`."""
-        return await genesis_of(KafkaTopicReader(self._bootstrap, where.log_topic, where.partition))
-
-    async def after(self, where: PartitionId, time_ms: int) -> int:
-        """Return the offset of the first record after a time; the end if there is none. Raises `LogUnavailable`."""
-        at = TopicPartition(where.log_topic, where.partition)
-        found = (await self._asked(lambda lookups: lookups.offsets_for_times({at: time_ms + 1})))[at]
-        return await self.end(where) if found is None else found.offset
 
     async def close(self) -> None:
         """Disconnect."""
@@ -61,7 +33,8 @@ class KafkaLogEnds:
         if lookups is not None:
             await finish(lookups.stop())
 
-    async def _asked(self, ask: Callable[[AIOKafkaConsumer], Awaitable[_T]]) -> _T:
+    async def asked(self, ask: Callable[[AIOKafkaConsumer], Awaitable[_T]]) -> _T:
+        """Return what it answers. Raises `LogUnavailable`."""
         try:
             async with asyncio.timeout(WITHIN_S):
                 return await ask(await self._started())
@@ -80,3 +53,43 @@ class KafkaLogEnds:
                     raise
                 self._consumer = lookups
             return self._consumer
+
+
+class KafkaLogEnds:
+    """Looks up what there is to know of logs."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self._look_ups = KafkaLookUps(bootstrap)
+
+    async def partitions(self, kind: str) -> int:
+        """Return how many partitions `kind` has. Raises `LogUnavailable`."""
+        topic = PartitionId(kind, 0).log_topic
+        found = len(await ends_of(self._bootstrap, [topic]))
+        if not found:
+            raise LogUnavailable(f"{topic} is not there. Start a worker: it makes the topics.")
+        return found
+
+    async def end(self, where: PartitionId) -> int:
+        """Return the offset that the next record will have. Raises `LogUnavailable`."""
+        return (await self.ends([where]))[where]
+
+    async def ends(self, several: Collection[PartitionId]) -> dict[PartitionId, int]:
+        """Return the offsets that the next records will have. Raises `LogUnavailable`."""
+        at = {where: TopicPartition(where.log_topic, where.partition) for where in several}
+        found = await self._look_ups.asked(lambda lookups: lookups.end_offsets(list(at.values())))
+        return {where: found[each] for where, each in at.items()}
+
+    async def genesis(self, where: PartitionId) -> Genesis | None:
+        """Return what a log is, by its first record; waits for one. Raises `LogUnavailable`."""
+        return await genesis_of(KafkaTopicReader(self._bootstrap, where.log_topic, where.partition))
+
+    async def after(self, where: PartitionId, time_ms: int) -> int:
+        """Return the offset of the first record after a time; the end if there is none. Raises `LogUnavailable`."""
+        at = TopicPartition(where.log_topic, where.partition)
+        found = (await self._look_ups.asked(lambda lookups: lookups.offsets_for_times({at: time_ms + 1})))[at]
+        return await self.end(where) if found is None else found.offset
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await self._look_ups.close()

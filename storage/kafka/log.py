@@ -33,7 +33,7 @@ class KafkaTopicReader:
     async def bounds(self) -> tuple[int, int]:
         """Return (first retained offset, end offset)."""
         if self._lookups is None:
-            async with _opened(self._bootstrap, self._at) as reading:
+            async with opened(self._bootstrap, self._at) as reading:
                 return await self._bounds(reading)
         try:
             return await self._bounds(self._lookups)
@@ -49,7 +49,7 @@ class KafkaTopicReader:
         """Yield batches in order from `start`, up to `end` (exclusive), or for ever."""
         if end is not None and start >= end:
             return
-        async with _opened(self._bootstrap, self._at) as reading:
+        async with opened(self._bootstrap, self._at) as reading:
             reading.seek(self._at, start)
             idle = 0
             while True:
@@ -68,7 +68,7 @@ class KafkaTopicReader:
                     raise LogUnavailable(f"{name_of(self._at)}: nothing comes up to offset {end}.")
 
 
-class _opened:  # noqa: N801 - reads as a verb at its place of use
+class opened:  # noqa: N801 - reads as a verb at its place of use
     """A consumer of one partition, started and stopped; Kafka's errors become `LogUnavailable`."""
 
     def __init__(self, bootstrap: str, at: TopicPartition) -> None:

@@ -8,7 +8,7 @@ Errors:
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -119,6 +119,11 @@ async def create_topics(admin: AIOKafkaAdminClient, kinds: tuple[str, ...], sett
         for topic in _topics_of(kind)
     ]
     new.append(NewTopic(DEAD_LETTERS, 1, settings.replication, topic_configs=settings.of_letters()))
+    await create_missing(admin, new)
+
+
+async def create_missing(admin: AIOKafkaAdminClient, new: Collection[NewTopic]) -> None:
+    """Create those of `new` that are not there, and wait until they can be used. Raises `TopicProblem`."""
     present = set(await admin.list_topics())
     missing = [topic for topic in new if topic.name not in present]
     if not missing:

@@ -7,14 +7,16 @@ first append that fails, because the chain says the rest (docs/adr/0008).
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 
 from aiokafka import TopicPartition
+from aiokafka.client import AIOKafkaClient, CoordinationType
 from aiokafka.errors import (
     KafkaConnectionError,
     KafkaError,
     MessageSizeTooLargeError,
+    NodeNotReadyError,
     RequestTimedOutError,
     for_code,
 )
@@ -31,7 +33,11 @@ MAX_SEQUENCE = 2**31 - 1
 """The largest sequence number of an epoch; behind it comes 0 again."""
 APPEND_TIMEOUT_MS = 30_000
 """How long an append may go unacknowledged before its ownership ends: a broker that pauses comes back sooner."""
+MAX_BATCH_BYTES = 8 * MAX_RECORD_BYTES
+"""What a topic takes in one batch at most; a topic may be told to take less."""
 
+Entry: TypeAlias = tuple[bytes | None, bytes | None]
+"""(key, value)"""
 Connect: TypeAlias = Callable[[Producing], Awaitable[ProduceConnection]]
 
 
@@ -54,6 +60,13 @@ class KafkaLogWriter:
 
         It has left when this returns: what its owner decides next, for milliseconds perhaps, does not hold it up.
         """
+        return await self.append_batch([(None, record)])
+
+    async def append_batch(self, entries: Sequence[Entry]) -> "asyncio.Future[Appended]":
+        """Send all of `entries` as one batch: the log has them all, or none. The future tells the first's offset.
+
+        Raises `RecordTooLarge`, and the future fails, as `append` does.
+        """
         connected = self._connection
         if not self._unanswered and (connected is None or not connected.is_fit):
             connected = await self._connected()
@@ -61,10 +74,12 @@ class KafkaLogWriter:
             raise AppendUnknown(f"{name_of(self._at)}: it ended: {self._broken!r}")
         builder = DefaultRecordBatchBuilder(
             magic=2, compression_type=0, is_transactional=0, producer_id=self._producer[0],
-            producer_epoch=self._producer[1], base_sequence=self._sequence, batch_size=MAX_RECORD_BYTES,
+            producer_epoch=self._producer[1], base_sequence=self._sequence, batch_size=MAX_BATCH_BYTES,
         )  # fmt: skip
-        self._sequence = (self._sequence + 1) & MAX_SEQUENCE
-        builder.append(0, None, key=None, value=record, headers=[])
+        for place, (key, data) in enumerate(entries):
+            if builder.append(place, None, key=key, value=data, headers=[]) is None:
+                raise RecordTooLarge(f"{name_of(self._at)}: {len(entries)} records do not fit one batch.")
+        self._sequence = (self._sequence + len(entries)) & MAX_SEQUENCE
         appending = asyncio.get_running_loop().create_future()
         self._unanswered.append(appending)
         if self._late is None:
@@ -153,8 +168,12 @@ class KafkaLogWriter:
         self._hang_up(ended)
 
 
-async def open_writer(bootstrap: str, topic: str, partition: int) -> KafkaLogWriter:
-    """Return a new writer, with a producer id of its own. Raises `LogUnavailable`."""
+async def open_writer(bootstrap: str, topic: str, partition: int, fence: str | None = None) -> KafkaLogWriter:
+    """Return a new writer. Raises `LogUnavailable`.
+
+    Without `fence` it has a producer id of its own. With one it takes the next epoch of that transactional id: once its
+    first record has landed, the broker refuses what any earlier writer behind the same fence sends (docs/adr/0027).
+    """
     at, client = TopicPartition(topic, partition), connection(bootstrap, APPEND_TIMEOUT_MS)
     try:
         await client.bootstrap()
@@ -162,7 +181,8 @@ async def open_writer(bootstrap: str, topic: str, partition: int) -> KafkaLogWri
         leader = client.cluster.leader_for_partition(at)
         if leader is None or leader < 0:
             raise LogUnavailable(f"{name_of(at)} has no leader now.")
-        answer = await client.send(leader, InitProducerIdRequest(None, APPEND_TIMEOUT_MS))
+        asked = leader if fence is None else await _coordinator(client, fence)
+        answer = await client.send(asked, InitProducerIdRequest(fence, APPEND_TIMEOUT_MS))
         if answer.error_code:
             raise for_code(answer.error_code)()
         broker = client.cluster.broker_metadata(leader)
@@ -187,3 +207,11 @@ def connected_to(host: str, port: int, at: TopicPartition) -> Connect:
         return made
 
     return connect
+
+
+async def _coordinator(client: AIOKafkaClient, fence: str) -> int:
+    """Return the broker that keeps the fence's epoch."""
+    node: int = await client.coordinator_lookup(CoordinationType.TRANSACTION, fence)
+    if not await client.ready(node):
+        raise NodeNotReadyError(f"broker {node}, which keeps {fence}")
+    return node

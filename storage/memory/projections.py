@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
+from storage.refused import refuse
 from streams.domain.value import value
 from streams.log.checkpoint import START, Checkpoint
 from streams.log.positions import PartitionId
@@ -10,7 +11,6 @@ from streams.projections.ports import BuiltByNewer, CheckpointMoved, Loaded, Row
 from streams.projections.projection import Projection
 from streams.projections.table import Changes, Key, Row, Table
 
-_INT64 = 1 << 63
 MARK_EVERY = 4096
 """Offsets between two marks, about."""
 
@@ -88,6 +88,9 @@ class MemoryProjectionStore:
             for (name, where), stored in self._checkpoints.items()
             if name == projection.name and stored.version == projection.version
         }
+
+    async def release(self, projection: Projection, where: PartitionId) -> None:
+        """Do nothing: all is kept anyway."""
 
     def _checkpoint(self, projection: Projection, where: PartitionId) -> Checkpoint:
         stored = self._checkpoints.get((projection.name, where))
@@ -218,41 +221,6 @@ class MemoryTurn:
         mine.sort(key=lambda row: int(row[self._changed]))
         last = mine[limit - 1][self._changed] if len(mine) > limit else None
         return [row for row in mine if last is None or row[self._changed] <= last]
-
-
-def refuse(table: Table, row: Row, also: type | None = None) -> None:
-    """Raise `RowRefused` for what no database takes: NUL, half a character, more than 64 bits.
-
-    Values may be of the type `also`, beside those of rows.
-    """
-    for column, each in zip(table.columns, row, strict=True):
-        problem = None if type(each) is also else _problem(each)
-        if problem:
-            raise RowRefused(f"{table.name}.{column}: {problem}")
-
-
-def _problem(each: object) -> str | None:
-    match each:
-        case str():
-            if "\x00" in each:
-                return "text with a NUL."
-            return None if _encodes(each) else "text with half a surrogate pair."
-        case bool() | None | bytes():
-            return None
-        case int():
-            return None if -_INT64 <= each < _INT64 else f"{each} takes more than 64 bits."
-        case tuple():
-            return next((problem for one in each if (problem := _problem(one))), None)
-        case _:
-            return f"{type(each).__name__} is no value of a row."
-
-
-def _encodes(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 class MemoryHotStore:

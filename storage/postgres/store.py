@@ -135,6 +135,9 @@ class PostgresProjectionStore:
                     for kind, partition, stored in await found.fetchall()
                 }
 
+    async def release(self, projection: Projection, where: PartitionId) -> None:
+        """Do nothing: nothing is kept between calls."""
+
 
 async def _begin(cursor: Cursor, projection: Projection, where: PartitionId, expected: Checkpoint) -> None:
     """Take the checkpoint; a first write finds the place empty of rows."""

@@ -78,7 +78,7 @@ class Loaded:
 
 
 class ProjectionStore(Protocol):
-    """Rows and checkpoints of read models, written together (PostgreSQL)."""
+    """Rows and checkpoints of read models, written together (PostgreSQL; tables: Kafka)."""
 
     async def load(self, projection: Projection, where: PartitionId) -> Loaded:
         """Return the checkpoint (`START` if there is none, or of another version) and the rows to restore."""
@@ -106,6 +106,9 @@ class ProjectionStore(Protocol):
 
     async def positions(self, projection: Projection) -> Mapping[PartitionId, Checkpoint]:
         """Return how far each partition is."""
+
+    async def release(self, projection: Projection, where: PartitionId) -> None:
+        """Nobody here goes on from what was loaded: forget it."""
 
 
 class LogMarks(Protocol):

@@ -1,7 +1,7 @@
 """What a read model is to the platform: a name, its tables, and a pure fold. The projector knows nothing else of it."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 from streams.domain.value import value
 from streams.log.accepted import AcceptedCommit
@@ -71,4 +71,7 @@ class Projection:
     hot: Table | None = None
     """The one of `tables` that is mirrored in Redis."""
     points: Points | None = None
-    """What goes to InfluxDB."""
+    """What goes to InfluxDB. Only of what is kept in rows."""
+    kept: Literal["rows", "table"] = "rows"
+    """Where: in PostgreSQL, or in a table, for what changes so often that rows would cost too much (open windows). All
+    rows of a table are in the memory of the process that has the partition, so they are bounded."""

@@ -165,6 +165,7 @@ class Lane:
                     await self._wake.wait()
         finally:
             await self._let_go()
+            await self._model.release()
             self._enter("stopped")
 
     async def _attempt(self) -> None:

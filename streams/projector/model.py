@@ -51,6 +51,10 @@ class ReadModel:
         loaded = await self.store.load(self.projection, self.where)
         return Begun(loaded, restored(self.projection, self.where, self.vocabulary, loaded))
 
+    async def release(self) -> None:
+        """Have the store forget it: nobody here goes on from it."""
+        await self.store.release(self.projection, self.where)
+
     async def fold(self, fold: Fold, accepted: AcceptedCommit, without: Collection[int] = ()) -> None:
         """Fold a commit; decisions that do not fit what came before are put aside.
 

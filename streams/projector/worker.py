@@ -1,11 +1,12 @@
 """The projector process: `python -m streams.projector.worker`. The composition root of the read side.
 
-Joins the group, folds the logs that it is assigned into PostgreSQL, keeps hot copies in Redis and publishes windows to
-InfluxDB if it is told where those are; serves /metrics, /status and /ready.
+Joins the group, folds the logs that it is assigned into PostgreSQL and into tables, keeps hot copies in Redis and
+publishes windows to InfluxDB if it is told where those are; serves /metrics, /status and /ready.
 
 It exits with 0 after SIGTERM or SIGINT; 2: its settings are not usable, or a port that they name is taken; 3: there
-are no logs, or Kafka cannot be reached; 4: the database is not fit; 5: its place in the group is lost; 6: it stood
-still. After 5 and 6 its supervisor should start it again. PostgreSQL, Redis and InfluxDB are waited for.
+are no logs, a table's changelog is not fit, or Kafka cannot be reached; 4: the database is not fit; 5: its place in
+the group is lost; 6: it stood still. After 5 and 6 its supervisor should start it again. PostgreSQL, Redis and
+InfluxDB are waited for.
 """
 
 import asyncio
@@ -18,22 +19,13 @@ from typing import Any
 
 import structlog
 
-from storage.influx.points import InfluxPointStore, InfluxSettings
-from storage.kafka.client import producer
 from storage.kafka.ends import KafkaLogEnds
-from storage.kafka.log import KafkaDeadLetters, KafkaTopicReader
 from storage.kafka.topic_facts import ends_of
-from storage.postgres.migrations import MigrationError, migrate
-from storage.postgres.pool import Pool, PoolSettings, pool
-from storage.postgres.publications import PostgresPublications
-from storage.postgres.store import PostgresProjectionStore
-from storage.redis.hot import RedisHotStore, client
 from streams.catalog import KINDS
 from streams.domain.kind import KindSpec
 from streams.log.ports import LogUnavailable
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
-from streams.ops.backoff import Backoff
 from streams.ops.logs import configure_logs
 from streams.ops.starting import (
     EXIT_CONFIGURATION,
@@ -43,23 +35,19 @@ from streams.ops.starting import (
     run_process,
     settings_of,
 )
-from streams.projections.ports import HotStore, SinkUnavailable
 from streams.projections.projection import Projection
+from streams.projector import sinks
 from streams.projector.app import GroupSettings, ProjectorApp
-from streams.projector.configuration import ProjectorSettings, influx_parts
+from streams.projector.configuration import ProjectorSettings
 from streams.projector.ends import Ends
-from streams.projector.lane import LanePorts
 from streams.projector.projector import Projector
-from streams.projector.publisher import Publisher
 from streams.projector.settings import LaneSettings
+from streams.projector.sinks import EXIT_LOGS
 from streams.projector.status import Shown, serve_status
-from streams.projector.telemetry import ProjectorWatch
 from streams.projector.watchdog import LoopGuard, Watchdog
 from streams.read_models import PROJECTIONS
 from tidelock.registrar import OwnProcess, RegistrarSettings, registered
 
-EXIT_LOGS = 3
-EXIT_DATABASE = 4
 EXIT_GROUP = 5
 EXIT_STALLED = 6
 END_S = 10.0
@@ -146,18 +134,19 @@ async def _start(
     _serve(settings, shown, opened)
     firsts = [PartitionId(name, 0) for name in sorted({projection.kind for projection in projections})]
     await _logs_are_there(settings, [first.log_topic for first in firsts])
-    connections = await _database(settings, shown, opened)
+    connections = await sinks.database(settings, shown, opened)
+    tables = await sinks.tables(settings, projections, opened)
     projector = Projector(
         projections,
         {kind.name: Vocabulary(kind) for kind in kinds},
-        _ports(settings, connections, opened),
+        sinks.ports(settings, connections, tables, opened),
         LaneSettings(ring_bytes=settings.projector_buffer_bytes),
-        _hot(settings, opened),
+        sinks.hot(settings, opened),
     )
     look_ups = KafkaLogEnds(settings.kafka)
     opened.push_async_callback(look_ups.close)
     ends = Ends(look_ups.ends, lambda: projector.tails or firsts)
-    shown.publishers = _publishers(settings, connections, projections, opened)
+    shown.publishers = sinks.publishers(settings, connections, projections, opened)
     app = ProjectorApp(GroupSettings(settings.kafka, settings.session_timeout_ms), projector)
     shown.projector, shown.ends, shown.waits_for = projector, ends, None
     await opened.enter_async_context(_beside("ends of the logs", ends.run()))
@@ -188,64 +177,6 @@ async def _logs_are_there(settings: ProjectorSettings, topics: list[str]) -> Non
         raise CannotStart(EXIT_LOGS, "there are no logs", "NO_LOGS", told)
 
 
-async def _database(settings: ProjectorSettings, shown: Shown, opened: AsyncExitStack) -> Pool:
-    """Wait for PostgreSQL, however long it takes, and bring it to this release."""
-    log, backoff = structlog.get_logger("tidelock.projector"), Backoff(0.2, 5.0)
-    while True:
-        try:
-            for name in await migrate(settings.postgres):
-                log.info("migrated", migration=name)
-            break
-        except MigrationError as error:
-            raise CannotStart(EXIT_DATABASE, "the database is not fit", error.code, str(error)) from error
-        except SinkUnavailable as error:
-            if not backoff.attempts:
-                log.warning("PostgreSQL is waited for", error=str(error))
-            shown.waits_for = f"PostgreSQL: {error}"
-            await backoff.pause()
-    # rows go with their checkpoint, and the log has them: nothing is lost that is not written again
-    made = pool(settings.postgres, PoolSettings(f"tidelock {settings.projector_name}", durable=False))
-    return await opened.enter_async_context(made)
-
-
-def _ports(settings: ProjectorSettings, connections: Pool, opened: AsyncExitStack) -> LanePorts:
-    letters = KafkaDeadLetters(lambda: producer(settings.kafka))
-    opened.push_async_callback(letters.close)
-
-    def log(where: PartitionId) -> KafkaTopicReader:
-        return KafkaTopicReader(settings.kafka, where.log_topic, where.partition)
-
-    return LanePorts(PostgresProjectionStore(connections), letters, log, ProjectorWatch())
-
-
-def _hot(settings: ProjectorSettings, opened: AsyncExitStack) -> HotStore | None:
-    if settings.redis is None:
-        structlog.get_logger("tidelock.projector").info("no Redis is named: there are no hot copies")
-        return None
-    redis = client(settings.redis)
-    opened.push_async_callback(redis.aclose)
-    return RedisHotStore(redis)
-
-
-def _publishers(
-    settings: ProjectorSettings,
-    connections: Pool,
-    projections: Sequence[Projection],
-    opened: AsyncExitStack,
-) -> tuple[Publisher, ...]:
-    if settings.influx is None:
-        structlog.get_logger("tidelock.projector").info("no InfluxDB is named: there are no points")
-        return ()
-    store = InfluxPointStore(InfluxSettings(*influx_parts(settings.influx)))
-    opened.push_async_callback(store.close)
-    publications = PostgresPublications(connections)
-    made = tuple(Publisher(one, publications, store) for one in projections if one.points is not None)
-    for publisher in made:
-        task = asyncio.create_task(publisher.run(), name=f"publish {publisher.projection.name}")
-        opened.push_async_callback(_end, task)
-    return made
-
-
 @asynccontextmanager
 async def _in_group(app: ProjectorApp, projector: Projector, ending: ProjectorEnding) -> AsyncIterator[None]:
     """Take a place in the group. The lanes end before it is given back."""
@@ -257,7 +188,7 @@ async def _in_group(app: ProjectorApp, projector: Projector, ending: ProjectorEn
         await projector.close()
         with suppress(TimeoutError):
             await app.stop()
-        await _end(living)
+        await sinks.ended(living)
 
 
 async def _live(app: ProjectorApp, ending: ProjectorEnding) -> None:
@@ -287,12 +218,7 @@ async def _beside(name: str, work: Coroutine[Any, Any, None]) -> AsyncIterator[N
     try:
         yield
     finally:
-        await _end(task)
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.wait([task])
+        await sinks.ended(task)
 
 
 def main() -> int:

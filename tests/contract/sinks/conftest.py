@@ -1,13 +1,19 @@
 """The sinks in memory, and on real servers."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from psycopg import AsyncConnection, sql
 
+from storage.kafka.changelog import KafkaChangelogs
+from storage.kafka.changelog_topics import SAFE, SENSIBLE
+from storage.kafka.topics import create_missing
 from storage.memory.projections import MemoryLogMarks, MemoryProjectionStore, MemoryPublications
 from storage.postgres.marks import PostgresLogMarks
 from storage.postgres.migrations import migrate
@@ -17,9 +23,13 @@ from storage.postgres.rows import as_row
 from storage.postgres.statements import named
 from storage.postgres.store import FEW, PostgresProjectionStore
 from storage.redis.hot import RedisHotStore, client
-from streams.projections.ports import LogMarks, ProjectionStore, Publications
+from storage.tables.contents import read_contents
+from storage.tables.store import TableProjectionStore
+from streams.log.positions import PartitionId
+from streams.projections.changelog import ChangelogId, Changelogs, topic_of
+from streams.projections.ports import LogMarks, ProjectionStore, Publications, SinkUnavailable
 from streams.projections.table import Row, Table
-from tests.contract.sinks.toys import SQL
+from tests.contract.sinks.toys import OTHER, SQL, TABLES, TOY, in_version
 from tidelock.local.addresses import InfluxAddress
 from tidelock.local.parts.influx import find_binary
 from tidelock.local.stack import LocalStack
@@ -50,6 +60,28 @@ class MemoryDatabase:
 
     async def rows(self, table: Table) -> list[Row]:
         return sorted(self.store.rows.get(table, {}).values(), key=table.key_of)
+
+
+class TableDatabase:
+    """Read models in tables. They leave no marks in the log, and publish nothing."""
+
+    def __init__(self, changelogs: Changelogs) -> None:
+        self.changelogs = changelogs
+        self.store = TableProjectionStore(changelogs)
+        self.marks = MemoryLogMarks(MemoryProjectionStore())
+        self.publications = MemoryPublications(MemoryProjectionStore())
+
+    async def rows(self, table: Table) -> list[Row]:
+        """Return what any reader of the changelogs finds."""
+        found: list[Row] = []
+        for projection in (TOY, in_version(2), OTHER):
+            ids = await self.changelogs.partitions(projection.name, projection.kind)
+            for changelog, end in (await self.changelogs.ends(ids)).items():
+                contents = await read_contents(
+                    self.changelogs, changelog, end, replace(projection, tables=TABLES)
+                )
+                found += contents.rows[table].values()
+        return sorted(found, key=table.key_of)
 
 
 class PostgresDatabase:
@@ -92,6 +124,41 @@ async def empty_database(
             names = sql.SQL(", ").join([named(name) for (name,) in await found.fetchall()])
             await connection.execute(sql.SQL("TRUNCATE {}").format(names))
         yield PostgresDatabase(connections, few)
+
+
+@asynccontextmanager
+async def kafka_tables(stack: LocalStack) -> AsyncIterator[TableDatabase]:
+    """Connect to the stack's Kafka, and make the toys' changelogs anew."""
+    address = stack.addresses.kafka
+    admin = AIOKafkaAdminClient(bootstrap_servers=address)
+    await admin.start()
+    topics = [topic_of(each.name, each.kind) for each in (TOY, OTHER)]
+    await admin.delete_topics(topics)
+    await gone(admin, topics)
+    await create_missing(admin, [NewTopic(topic, 5, 1, topic_configs=SAFE | SENSIBLE) for topic in topics])
+    await admin.close()
+    changelogs = KafkaChangelogs(address, "a test")
+    await fences_are_given(changelogs)
+    database = TableDatabase(changelogs)
+    yield database
+    await database.store.close()
+    await changelogs.close()
+
+
+async def fences_are_given(changelogs: Changelogs) -> None:
+    """A fresh broker takes a moment until it keeps epochs."""
+    async with asyncio.timeout(60):
+        while True:
+            with suppress(SinkUnavailable):
+                await (await changelogs.claim(ChangelogId(TOY.name, PartitionId("toys", 0)))).close()
+                return
+            await asyncio.sleep(0.2)
+
+
+async def gone(admin: AIOKafkaAdminClient, topics: list[str]) -> None:
+    async with asyncio.timeout(30):
+        while set(topics) & set(await admin.list_topics()):
+            await asyncio.sleep(0.05)
 
 
 @asynccontextmanager

@@ -12,13 +12,21 @@ from typing import TypeAlias
 import pytest
 import pytest_asyncio
 
+from storage.memory.changelog import MemoryChangelogs
 from storage.postgres.store import FEW
 from streams.log.checkpoint import START
 from streams.log.positions import PartitionId
 from streams.projections.ports import BuiltByNewer, CheckpointMoved, Loaded, ProjectionStore, RowRefused
 from streams.projections.projection import Projection
 from streams.projections.table import Changes
-from tests.contract.sinks.conftest import Database, MemoryDatabase, empty_database, postgres_for_tests
+from tests.contract.sinks.conftest import (
+    Database,
+    MemoryDatabase,
+    TableDatabase,
+    empty_database,
+    kafka_tables,
+    postgres_for_tests,
+)
 from tests.contract.sinks.toys import (
     HERE,
     ITEMS,
@@ -35,6 +43,7 @@ from tests.contract.sinks.toys import (
     spell,
     window,
 )
+from tidelock.local.testing import kafka_for_tests
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -49,6 +58,11 @@ async def in_memory() -> AsyncIterator[Database]:
     yield MemoryDatabase()
 
 
+@asynccontextmanager
+async def in_tables() -> AsyncIterator[Database]:
+    yield TableDatabase(MemoryChangelogs())
+
+
 Opens: TypeAlias = Callable[[], AbstractAsyncContextManager[Database]]
 REAL = [pytest.mark.integration, pytest.mark.xdist_group("sinks")]
 
@@ -56,14 +70,24 @@ REAL = [pytest.mark.integration, pytest.mark.xdist_group("sinks")]
 @pytest_asyncio.fixture(
     scope="module",
     loop_scope="module",
-    params=["memory", pytest.param("postgres", marks=REAL), pytest.param("postgres-in-bulk", marks=REAL)],
+    params=[
+        "memory",
+        "tables",
+        pytest.param("tables-on-kafka", marks=REAL),
+        pytest.param("postgres", marks=REAL),
+        pytest.param("postgres-in-bulk", marks=REAL),
+    ],
 )
 async def opens(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Opens]:
-    """Each way to have a database: in memory, a real one, and a real one that takes all rows by COPY."""
-    if request.param == "memory":
-        yield in_memory
+    """Each way to have a database: in memory, in changelogs, a real one, and a real one that takes all rows by COPY."""
+    if request.param in ("memory", "tables"):
+        yield in_memory if request.param == "memory" else in_tables
+        return
+    if request.param == "tables-on-kafka":
+        async with kafka_for_tests(tmp_path_factory.mktemp("kafka")) as stack:
+            yield partial(kafka_tables, stack)
         return
     few = FEW if request.param == "postgres" else -1
     async with postgres_for_tests(tmp_path_factory.mktemp("postgres")) as stack:
@@ -75,6 +99,13 @@ async def database(opens: Opens) -> AsyncIterator[Database]:
     """A database without rows."""
     async with opens() as found:
         yield found
+
+
+@pytest.fixture
+def beside_rows(database: Database) -> None:
+    """What goes with a store of rows, and not with tables."""
+    if isinstance(database, TableDatabase):
+        pytest.skip("tables leave no marks in the log, and publish nothing")
 
 
 async def test_a_new_read_model_stands_at_the_start(database: Database) -> None:
@@ -352,6 +383,7 @@ async def test_any_history_of_writes_gives_the_rows_of_a_dictionary(database: Da
         assert await database.rows(ITEMS) == [model[key] for key in sorted(model, key=str)]
 
 
+@pytest.mark.usefixtures("beside_rows")
 class TestMarks:
     async def test_the_first_write_leaves_one_and_every_stretch_of_the_log(self, database: Database) -> None:
         assert list(await database.marks.marks(HERE)) == []
@@ -405,6 +437,7 @@ class TestMarks:
         assert await database.marks.mark_before(PartitionId("queues", 3), 10) == START
 
 
+@pytest.mark.usefixtures("beside_rows")
 class TestPublications:
     async def test_what_changed_comes_with_all_partitions_rows_until_it_is_out(
         self, database: Database

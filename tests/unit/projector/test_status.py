@@ -16,6 +16,7 @@ from streams.projections.ports import SinkUnavailable
 from streams.projector import worker
 from streams.projector.configuration import ProjectorSettings, influx_parts
 from streams.projector.ends import Ends
+from streams.projector.sinks import EXIT_LOGS
 from streams.projector.status import Shown, serve_status
 from tests.unit.projector.test_projector import RECORDS, Rig, rig
 from tests.unit.projector.toy import until
@@ -98,7 +99,7 @@ async def test_a_kafka_that_is_not_there_is_told() -> None:
     settings = ProjectorSettings(
         kafka=free_address(), postgres="postgresql://x", projector_metrics=free_address()
     )
-    assert await worker.run(settings) == worker.EXIT_LOGS
+    assert await worker.run(settings) == EXIT_LOGS
 
 
 def test_settings_that_are_not_usable_are_told(

@@ -1,0 +1,220 @@
+"""Projectors that are killed, stopped, frozen and thawed, one plain pass to compare with, and witnesses."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import sys
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from storage.kafka.changelog import KafkaChangelogs
+from storage.kafka.changelog_topics import SAFE
+from storage.kafka.client import consumer
+from storage.kafka.topics import TopicSettings, create_missing, create_topics
+from storage.tables.codec import CHECKPOINT, decode_marker
+from storage.tables.contents import read_contents
+from streams.log.positions import PartitionId
+from streams.projections.changelog import ChangelogId, topic_of
+from tests.chaos.tables.producing import LogProducer, one_pass
+from tests.chaos.tables.windows import TUMBLING
+from tests.integration.engine.cluster import free_port
+from tidelock.local.stack import LocalStack
+
+PARTITIONS = [PartitionId("locks", number) for number in range(4)]
+TABLES = [ChangelogId(TUMBLING.name, where) for where in PARTITIONS]
+TOPIC = topic_of(TUMBLING.name, "locks")
+SESSION_MS = 3000
+FROZEN_S = 1.5 * SESSION_MS / 1000
+COMPACTED = SAFE | {
+    "segment.ms": "1000",
+    "segment.bytes": str(1024 * 1024),
+    "min.cleanable.dirty.ratio": "0.001",
+    "max.compaction.lag.ms": "1000",
+}
+"""A changelog that is compacted all the time."""
+FAULTS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP)
+PATIENCE_S = 120.0
+
+
+@dataclass
+class Stage:
+    """What happens, and what is seen of it."""
+
+    stack: LocalStack
+    logs: Path
+    seed: int = 1
+    faults: Counter[str] = field(default_factory=Counter)
+    backward: list[str] = field(default_factory=list)
+    """Batches in a changelog that stand for less of the log than one before."""
+    batches: int = 0
+    young: int = 0
+    """Faults that hit a projector soon after its start: while it joined or loaded."""
+
+    @property
+    def kafka(self) -> str:
+        return self.stack.addresses.kafka
+
+    async def prepare(self, replication: int = 1) -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka)
+        await admin.start()
+        try:
+            settings = TopicSettings(len(PARTITIONS), replication, max(1, replication - 1))
+            await create_topics(admin, ("locks",), settings)
+            table = NewTopic(TOPIC, len(PARTITIONS), replication, topic_configs=COMPACTED)
+            await create_missing(admin, [table])
+        finally:
+            await admin.close()
+
+    async def run(self, faults: int, projectors: int = 3) -> dict[PartitionId, str]:
+        """Produce, hurt `projectors` until there were `faults`, heal, and compare. Return what differs."""
+        producers = [LogProducer(self.kafka, where, len(PARTITIONS)) for where in PARTITIONS]
+        producing = [asyncio.create_task(each.run()) for each in producers]
+        watching = asyncio.create_task(self._watch())
+        slots = [ProjectorProcess(number, self) for number in range(projectors)]
+        try:
+            await asyncio.gather(*(self._hurt(slot, faults) for slot in slots))
+            for each in producers:
+                each.stop()
+            await asyncio.gather(*producing)
+            return await self.compare()
+        finally:
+            for task in (watching, *producing):
+                task.cancel()
+            await asyncio.gather(watching, *producing, return_exceptions=True)
+            for slot in slots:
+                await slot.end()
+
+    async def _hurt(self, slot: ProjectorProcess, faults: int) -> None:
+        rng = random.Random(self.seed * 1000 + slot.number)
+        await slot.start()
+        while self.faults.total() < faults:
+            young = rng.random() < 0.3
+            if not young:
+                await self._more_batches(20)
+            await asyncio.sleep(rng.uniform(0.2, 4.0))
+            fault = rng.choice(FAULTS)
+            self.faults[fault.name] += 1
+            self.young += young
+            await slot.suffer(fault)
+
+    async def _more_batches(self, count: int) -> None:
+        """Wait until somebody has written so many."""
+        wanted = self.batches + count
+        async with asyncio.timeout(PATIENCE_S):
+            while self.batches < wanted:
+                await asyncio.sleep(0.05)
+
+    async def compare(self) -> dict[PartitionId, str]:
+        """Wait until the tables have all of the logs, and compare every row with one plain pass."""
+        changelogs = KafkaChangelogs(self.kafka, "a witness")
+        try:
+            return {
+                each.where: difference
+                for each in TABLES
+                if (difference := await self._difference(changelogs, each)) is not None
+            }
+        finally:
+            await changelogs.close()
+
+    async def _difference(self, changelogs: KafkaChangelogs, table: ChangelogId) -> str | None:
+        end, wanted = await one_pass(self.kafka, table.where)
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                stored = (await changelogs.ends([table]))[table]
+                contents = await read_contents(changelogs, table, stored, TUMBLING)
+                if contents.checkpoint.next_offset >= end:
+                    break
+                await asyncio.sleep(0.5)
+        for each, rows in wanted.items():
+            if contents.rows[each] != rows:
+                found = contents.rows[each]
+                wrong = [key for key in rows.keys() | found.keys() if rows.get(key) != found.get(key)]
+                return f"{each.name}: " + ", ".join(
+                    f"{key}: {found.get(key)} stored, {rows.get(key)} in the log" for key in sorted(wrong)[:5]
+                )
+        return None
+
+    async def _watch(self) -> None:
+        """Read the changelogs as they grow: a batch that goes backward would be a frozen writer's."""
+        reading, reached = consumer(self.kafka), dict.fromkeys(range(len(PARTITIONS)), (0, 0))
+        await reading.start()
+        try:
+            at = [TopicPartition(TOPIC, number) for number in range(len(PARTITIONS))]
+            reading.assign(at)
+            await reading.seek_to_beginning(*at)
+            while True:
+                for partition, records in (await reading.getmany(timeout_ms=500)).items():
+                    for record in records:
+                        if record.key == CHECKPOINT and record.value is not None:
+                            marker = decode_marker(record.value)
+                            here = (marker.build, marker.checkpoint.next_offset)
+                            self.batches += 1
+                            if here <= reached[partition.partition]:
+                                self.backward.append(f"{partition}@{record.offset}: {here}")
+                            reached[partition.partition] = here
+        finally:
+            await reading.stop()
+
+    async def compacted(self) -> int:
+        """Return how many records compaction took."""
+        changelogs, taken = KafkaChangelogs(self.kafka, "a witness"), 0
+        try:
+            for table, end in (await changelogs.ends(TABLES)).items():
+                taken += end
+                async for entries in changelogs.read(table, 0, end):
+                    taken -= len(entries)
+        finally:
+            await changelogs.close()
+        return taken
+
+
+class ProjectorProcess:
+    """One `python -m tests.chaos.tables.projector`."""
+
+    def __init__(self, number: int, stage: Stage) -> None:
+        self.number = number
+        self._stage = stage
+        self._process: asyncio.subprocess.Process | None = None
+        self._environment = {
+            "TIDELOCK_KAFKA": stage.kafka,
+            "TIDELOCK_POSTGRES": str(stage.stack.addresses.postgres),
+            "TIDELOCK_PROJECTOR_NAME": f"chaos-{number}",
+            "TIDELOCK_PROJECTOR_METRICS": f"127.0.0.1:{free_port()}",
+            "TIDELOCK_SESSION_TIMEOUT_MS": str(SESSION_MS),
+        }
+
+    async def start(self) -> None:
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("TIDELOCK_")}
+        with (self._stage.logs / f"projector-{self.number}.log").open("ab") as out:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "tests.chaos.tables.projector",
+                env=inherited | self._environment, stdout=out, stderr=out,
+            )  # fmt: skip
+
+    async def suffer(self, fault: signal.Signals) -> None:
+        """Have it go through `fault`, and run again."""
+        process = self._process
+        assert process is not None
+        if process.returncode is None:
+            process.send_signal(fault)
+        if fault is signal.SIGSTOP:
+            await asyncio.sleep(FROZEN_S)
+            with suppress(ProcessLookupError):
+                process.send_signal(signal.SIGCONT)
+            if process.returncode is None:
+                return
+        await process.wait()
+        await self.start()
+
+    async def end(self) -> None:
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
