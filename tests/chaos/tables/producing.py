@@ -22,7 +22,7 @@ from tests.chaos.tables.windows import TOTALS, TUMBLING, WINDOWS
 from tests.unit.replay.logbook import WORDS, decision
 
 TENANTS = 25
-PAUSE_S = 0.01
+PAUSE_S = 0.03
 
 
 class LogProducer:

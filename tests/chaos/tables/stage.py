@@ -7,11 +7,13 @@ import os
 import random
 import signal
 import sys
+import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
@@ -41,7 +43,8 @@ COMPACTED = SAFE | {
 }
 """A changelog that is compacted all the time."""
 FAULTS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP)
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0
+"""A machine that is shared takes a minute to start a projector."""
 
 
 @dataclass
@@ -57,6 +60,7 @@ class Stage:
     batches: int = 0
     young: int = 0
     """Faults that hit a projector soon after its start: while it joined or loaded."""
+    slots: list[ProjectorProcess] = field(default_factory=list)
 
     @property
     def kafka(self) -> str:
@@ -73,14 +77,15 @@ class Stage:
         finally:
             await admin.close()
 
-    async def run(self, faults: int, projectors: int = 3) -> dict[PartitionId, str]:
+    async def run(self, faults: int, projectors: int = 2) -> dict[PartitionId, str]:
         """Produce, hurt `projectors` until there were `faults`, heal, and compare. Return what differs."""
+        self.slots = [ProjectorProcess(number, self) for number in range(projectors)]
         producers = [LogProducer(self.kafka, where, len(PARTITIONS)) for where in PARTITIONS]
         producing = [asyncio.create_task(each.run()) for each in producers]
         watching = asyncio.create_task(self._watch())
-        slots = [ProjectorProcess(number, self) for number in range(projectors)]
         try:
-            await asyncio.gather(*(self._hurt(slot, faults) for slot in slots))
+            await asyncio.gather(*(self._hurt(slot, faults) for slot in self.slots))
+            assert not watching.done(), watching.exception()
             for each in producers:
                 each.stop()
             await asyncio.gather(*producing)
@@ -89,7 +94,7 @@ class Stage:
             for task in (watching, *producing):
                 task.cancel()
             await asyncio.gather(watching, *producing, return_exceptions=True)
-            for slot in slots:
+            for slot in self.slots:
                 await slot.end()
 
     async def _hurt(self, slot: ProjectorProcess, faults: int) -> None:
@@ -107,10 +112,11 @@ class Stage:
 
     async def _more_batches(self, count: int) -> None:
         """Wait until somebody has written so many."""
-        wanted = self.batches + count
-        async with asyncio.timeout(PATIENCE_S):
-            while self.batches < wanted:
-                await asyncio.sleep(0.05)
+        wanted, end_s = self.batches + count, time.monotonic() + PATIENCE_S
+        while self.batches < wanted:
+            told = [await slot.told() for slot in self.slots] if time.monotonic() > end_s else []
+            assert not told, f"nothing is written: {told}; faults: {self.faults}"
+            await asyncio.sleep(0.05)
 
     async def compare(self) -> dict[PartitionId, str]:
         """Wait until the tables have all of the logs, and compare every row with one plain pass."""
@@ -213,6 +219,15 @@ class ProjectorProcess:
                 return
         await process.wait()
         await self.start()
+
+    async def told(self) -> str:
+        """Return what it says of itself."""
+        try:
+            async with httpx.AsyncClient(timeout=2.0, trust_env=False) as http:
+                address = self._environment["TIDELOCK_PROJECTOR_METRICS"]
+                return f"{self.number}: {(await http.get(f'http://{address}/status')).text}"
+        except httpx.HTTPError as error:
+            return f"{self.number}: {error!r}, {self._process}"
 
     async def end(self) -> None:
         if self._process is not None and self._process.returncode is None:
