@@ -91,7 +91,7 @@ async def test_a_lane_that_ends_lets_go_of_its_table(world: Make) -> None:
 
 async def test_open_windows_are_looked_up_in_the_hot_copy(world: Make) -> None:
     one, hot = world(logbook(*keys(30, 10))), MemoryHotStore()
-    mirror = Mirror(hot, TALLY, WHERE, QUICK)
+    mirror = Mirror(hot, TALLY, WHERE, QUICK, at_once()[0])
     one.tasks.append(asyncio.create_task(mirror.run()))
     keeping = Keeping(one, MoodyChangelogs(), mirror)
     await one.feed()
