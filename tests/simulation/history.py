@@ -6,13 +6,13 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from random import Random
 from typing import Any
 from unittest.mock import patch
 
-from streams.log import answers
+from streams.log import answers, envelope
 from streams.log.reader import PartitionReader
 from streams.wire.keys import key_of
 from tests.simulation.clients import Client
@@ -25,6 +25,9 @@ from tests.simulation.network import TENANT
 from tests.simulation.partition import Partition
 from tests.simulation.subject import Subject
 from tests.simulation.world import World
+
+REMEMBERED = 1024
+"""So many records of a history's logs are decoded only once, though many read them: they are values."""
 
 
 @dataclass(slots=True)
@@ -70,7 +73,11 @@ def _history(seed: int, subjects: Sequence[Subject], without: Sequence[str], tra
     outer = module_random.getstate()
     module_random.seed(seed)  # the client library draws its pauses there
     try:
-        with patch.object(answers, "MAX_FAR_CLIENTS", MAX_FAR_CLIENTS):
+        records = envelope._records()
+        with (
+            patch.object(answers, "MAX_FAR_CLIENTS", MAX_FAR_CLIENTS),
+            patch.object(records, "decode", lru_cache(REMEMBERED)(records.decode)),
+        ):
             return _world(seed, subjects, without, trace)
     finally:
         module_random.setstate(outer)

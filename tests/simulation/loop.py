@@ -151,8 +151,7 @@ class SimLoop(asyncio.AbstractEventLoop):
     ) -> _Handle:
         if context is None:
             context = copy_context()
-        process = context.get(_PROCESS, self.world)
-        handle = _Handle(self.now, callback, args, context, process)
+        handle = _Handle(self.now, callback, args, context, context.get(_PROCESS, self.world))
         self._enqueue(handle)
         return handle
 
@@ -163,7 +162,7 @@ class SimLoop(asyncio.AbstractEventLoop):
         *args: *_Ts,
         context: Context | None = None,
     ) -> _Handle:
-        return self.call_at(self.now + delay, callback, *args, context=context)
+        return self._at(self.now + delay, callback, args, context)
 
     def call_at(
         self,
@@ -172,17 +171,22 @@ class SimLoop(asyncio.AbstractEventLoop):
         *args: *_Ts,
         context: Context | None = None,
     ) -> _Handle:
-        if context is None:
-            context = copy_context()
-        self._order += 1
-        when = max(when, self.now)
-        handle = _Handle(when, callback, args, context, context.get(_PROCESS, self.world))
-        heappush(self._timers, (when, self._order, handle))
-        return handle
+        return self._at(when, callback, args, context)
 
     def later(self, delay: float, callback: Callable[[Unpack[_Ts]], object], *args: *_Ts) -> _Handle:
         """Run `callback` as part of the world (broker, network), whoever asks."""
-        return self.call_at(self.now + delay, callback, *args, context=self.world.context)
+        return self._at(self.now + delay, callback, args, self.world.context)
+
+    def _at(
+        self, when: float, callback: Callable[..., object], args: tuple[Any, ...], context: Context | None
+    ) -> _Handle:
+        if context is None:
+            context = copy_context()
+        when = max(when, self.now)
+        self._order += 1
+        handle = _Handle(when, callback, args, context, context.get(_PROCESS, self.world))
+        heappush(self._timers, (when, self._order, handle))
+        return handle
 
     async def create_connection(  # type: ignore[override]
         self, protocol_factory: Callable[[], asyncio.Protocol], host: str, port: int, **_: object
@@ -229,28 +233,31 @@ class SimLoop(asyncio.AbstractEventLoop):
                 handle = process.queue.popleft()
                 if not process.queue:
                     ready.remove(process)
-                if not handle._cancelled:
-                    self._run(process, handle)
+                if handle._cancelled or self._dies(process):
+                    continue
+                try:
+                    handle._context.run(handle._callback, *handle._args)
+                except (Livelock, KeyboardInterrupt):
+                    raise
+                except BaseException as error:
+                    self.errors.append(f"callback of {process.name}: {error!r}")
         finally:
             events._set_running_loop(outer)
         self.now = max(self.now, until)
 
-    def _run(self, process: Process, handle: _Handle) -> None:
+    def _dies(self, process: Process) -> bool:
+        """Count a step of `process`; say whether it was killed before it."""
         self.steps += 1
         process.steps += 1
         if self.steps > self.max_steps:
             raise Livelock(f"over {self.max_steps} callbacks by {self.now:.3f} s, last of {process.name}")
+        if process.crash_after < 0:
+            return False
+        process.crash_after -= 1
         if process.crash_after >= 0:
-            process.crash_after -= 1
-            if process.crash_after < 0:
-                process.kill()
-                return
-        try:
-            handle._context.run(handle._callback, *handle._args)
-        except (Livelock, KeyboardInterrupt):
-            raise
-        except BaseException as error:
-            self.errors.append(f"callback of {process.name}: {error!r}")
+            return False
+        process.kill()
+        return True
 
     def _advance(self, until: float) -> bool:
         timers = self._timers

@@ -5,6 +5,7 @@ Vocabularies are kept by level; one whose code fails at random is made anew for 
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 
 HUGE = "!" * (MAX_COMMIT_BYTES + 1)
+REMEMBERED = 1024
+"""So many events, and replies, of each version are decoded only once: they are values."""
 
 
 class CodeFailure(Exception):
@@ -82,7 +85,12 @@ class Releases:
 
     def _made(self, level: int) -> Vocabulary:
         events = tuple(event for event in self.kind.events if level > 1 or event is not self.newest)
-        return Vocabulary(replace(self.kind, decider=Versioned(self, level, lambda: False), events=events))
+        decider = Versioned(self, level, lambda: False)
+        vocabulary = Vocabulary(replace(self.kind, decider=decider, events=events))
+        # each is read again by the judge, the owners that take over, and whoever tails the log
+        vocabulary.decode_event = lru_cache(REMEMBERED)(vocabulary.decode_event)
+        vocabulary.decode_reply = lru_cache(REMEMBERED)(vocabulary.decode_reply)
+        return vocabulary
 
     def vocabulary(self, level: int, world: "World | None" = None) -> Vocabulary:
         """Return the vocabulary of code version `level`; in a `world`, one whose decider suffers its faults."""

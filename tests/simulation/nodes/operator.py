@@ -104,13 +104,13 @@ class Operator(User):
     async def _mass_failure(self) -> None:
         """Most nodes die at once."""
         world, cast, waited_s = self.world, self.cast, 0.0
-        crew = [cast.start_node(f"m{i}", stays=True) for i in range(CREW)]
-        while any(user.session is None for user in crew):
-            await asyncio.sleep(0.2)
         while self._is_pulled() or waited_s == 0.0:  # what died before must not count
             await self._release()
             waited_s = RELEASED.settings.window_ms / 1000 + 1.0
             await asyncio.sleep(waited_s)
+        crew = [cast.start_node(f"m{i}", stays=True) for i in range(CREW)]
+        while any(user.session is None for user in crew):
+            await asyncio.sleep(0.2)
         lost = [user.session for user in crew]
         alive = len(cast.sessions.live)
         world.trace("mass failure", *lost)

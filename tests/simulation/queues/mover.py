@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from streams.log.accepted import CommitReader
 from streams.processes.direct_lane import ClientQueueLane
@@ -20,6 +20,9 @@ from tidelock.client.queues.consumer import Consumer
 from tidelock.client.queues.queue import Queue
 from tidelock.client.queues.reading import Readable
 
+if TYPE_CHECKING:
+    from tests.simulation.queues.subject import QueueSubject
+
 _T = TypeVar("_T")
 FULL_S = 10.0
 """After so long a queue that still holds up others is full of the dead."""
@@ -30,11 +33,17 @@ QUIET_S = 1.0
 class Mover(User):
     """A process that moves dead letters; after a crash another one begins at the start of the log."""
 
+    @property
+    def subject(self) -> "QueueSubject":
+        """What the history is about."""
+        return cast("QueueSubject", self.partition.subject)
+
     async def _live(self) -> None:
         world = self.world
         words = self.partition.vocabulary
         reader = CommitReader(self.partition.where, words, max_level=2)
-        tail = VirtualTail(world.broker, world.random, world.random.choice((0.0, 0.5, 3.0)))
+        lag_s, pace_s = world.random.choice((0.0, 0.5, 3.0)), self.subject.mover_pace_s
+        tail = VirtualTail(world.broker, world.random, lag_s, pace_s)
         lane = ClientQueueLane(self.client)
         await MoverProcess(Identity(TENANT, self.name), words, [reader], tail, lane, self).run()
 

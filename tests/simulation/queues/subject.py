@@ -71,6 +71,8 @@ class QueueSubject:
     def __init__(self, *, alone: bool = True) -> None:
         """`alone`: nobody else brings users of queues."""
         self.alone = alone
+        self.mover_pace_s = 0.01 if alone else 0.1
+        """How long a mover pauses at the most before it looks at the log again; shorter finds more, and costs more."""
 
     def names(self, random: Random) -> list[str]:
         """Return the names of the queues, and draw how they behave."""
