@@ -1,9 +1,13 @@
 """Many deaths at once: whether that is a mass failure, and whether the brake holds. Pure.
 
-Time is that of the logs (`LogTime`), about the same for all partitions. Deaths come one by one, so the first half of
-a mass failure would be swept before it can be told from ordinary deaths. Therefore suspicions count, too: while so
-many nodes are dead or about to be, the brake is not pulled, but sessions that ended by silence wait. That lasts until
-the suspects have died, or should have.
+Deaths come one by one, so the first half of a mass failure would be swept before it can be told from ordinary deaths.
+Therefore suspicions count, too: while so many nodes are dead or about to be, the brake is not pulled, but sessions
+that ended by silence wait. That lasts until the suspects have died, or should have.
+
+How long ago that was is told by the time of its own partition's log (`LogTime`), and by this process's clock since it
+was read. The logs' times are not compared with each other: one that a broker's clock put ahead once stays ahead, and
+all that happens in the others would be long ago. Only of what is read while catching up nothing but the logs' times
+tell the age: there the newest counts.
 """
 
 from collections.abc import Collection
@@ -12,9 +16,22 @@ from streams.domain.nodes.brake import RELEASED, Brake, evolve
 from streams.domain.nodes.commands import PullBrake
 from streams.domain.nodes.events import BrakePulled, BrakeReleased, Evidence, OfBrakeEvent
 from streams.domain.nodes.limits import BEATS_A_TIMEOUT
+from streams.domain.value import value
+from streams.log.positions import PartitionId
 
 GRACE_MS = 500
 """How much later than it is due a verdict may stand in the log."""
+
+
+@value
+class Told:
+    """When something happened to a node."""
+
+    where: PartitionId
+    at_ms: int
+    """By the log of its partition."""
+    read_s: float | None
+    """When it was read, by this process's clock; None: in catching up."""
 
 
 class MassFailures:
@@ -25,15 +42,18 @@ class MassFailures:
         self.asked: PullBrake | None = None
         """Asked for, and not seen in the log yet."""
         self._refused: PullBrake | None = None
-        self._now_ms = 0
-        self._deaths: dict[str, int] = {}
+        self.now_s = 0.0
+        """This process's clock, as it is told."""
+        self._now_ms: dict[PartitionId, int] = {}
+        """To which time each log is read."""
+        self._deaths: dict[str, Told] = {}
         """When each node died last."""
-        self._suspects: dict[str, int] = {}
-        """Until when each has to have died, or it was heard."""
+        self._suspects: dict[str, tuple[Told, int]] = {}
+        """When each was suspected, and within so many ms it has to have died, or it was heard."""
 
-    def pass_time(self, at_ms: int) -> None:
-        """The logs have come to this time."""
-        self._now_ms = max(self._now_ms, at_ms)
+    def pass_time(self, where: PartitionId, at_ms: int) -> None:
+        """The log of a partition has come to this time."""
+        self._now_ms[where] = at_ms
 
     def fold(self, event: OfBrakeEvent) -> None:
         """Fold an event of the brake. The deaths that it was pulled for do not count again after its release."""
@@ -43,15 +63,15 @@ class MassFailures:
         if isinstance(event, BrakeReleased):
             self._deaths.clear()
 
-    def suspect(self, node: str, evidence: Evidence, at_ms: int) -> None:
+    def suspect(self, node: str, evidence: Evidence, told: Told) -> None:
         """The node is silent for half its timeout."""
         left_ms = evidence.interval_ms * BEATS_A_TIMEOUT - evidence.silent_ms + GRACE_MS
-        self._suspects[node] = at_ms + min(left_ms, self.brake.settings.window_ms)
+        self._suspects[node] = told, min(left_ms, self.brake.settings.window_ms)
 
-    def die(self, node: str, at_ms: int) -> None:
+    def die(self, node: str, told: Told) -> None:
         """The node died of silence."""
         self._suspects.pop(node, None)
-        self._deaths[node] = at_ms
+        self._deaths[node] = told
 
     def speak(self, node: str) -> None:
         """The node registered, or left."""
@@ -86,7 +106,7 @@ class MassFailures:
     @property
     def suspected(self) -> int:
         """How many nodes were silent for half their timeout, and have not died, left or had time to speak since."""
-        return sum(until > self._now_ms for until in self._suspects.values())
+        return sum(self._is_within(told, left_ms) for told, left_ms in self._suspects.values())
 
     def holds(self, live: Collection[str]) -> bool:
         """Say whether sessions that ended by silence have to wait."""
@@ -95,17 +115,26 @@ class MassFailures:
         return self.brake.settings.armed and (self.asked is not None or self._looms(live))
 
     def _looms(self, live: Collection[str]) -> bool:
-        now_ms = self._now_ms
-        self._suspects = {node: until for node, until in self._suspects.items() if until > now_ms}
+        self._suspects = {
+            node: (told, left_ms)
+            for node, (told, left_ms) in self._suspects.items()
+            if self._is_within(told, left_ms)
+        }
         if not self._suspects:
             return False
         dead = self._dead()
         return self._are_many(len(dead.union(self._suspects)), _of(dead, live))
 
     def _dead(self) -> set[str]:
-        since_ms = self._now_ms - self.brake.settings.window_ms
-        self._deaths = {node: at_ms for node, at_ms in self._deaths.items() if at_ms > since_ms}
+        window_ms = self.brake.settings.window_ms
+        self._deaths = {node: told for node, told in self._deaths.items() if self._is_within(told, window_ms)}
         return set(self._deaths)
+
+    def _is_within(self, told: Told, ms: int) -> bool:
+        """Say whether it is less than so long ago."""
+        if told.read_s is None:
+            return max(self._now_ms.values()) - told.at_ms < ms
+        return self._now_ms[told.where] - told.at_ms < ms and (self.now_s - told.read_s) * 1000 < ms
 
     def _are_many(self, count: int, of: int) -> bool:
         settings = self.brake.settings

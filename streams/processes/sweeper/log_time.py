@@ -1,4 +1,4 @@
-"""Time as the logs tell it, for windows over several partitions. Pure."""
+"""Time as each partition's log tells it. Pure."""
 
 from streams.log.positions import PartitionId
 
@@ -8,6 +8,7 @@ class LogTime:
 
     Append timestamps are the brokers' clocks. After one has stepped back (another broker leads), the greatest so far
     stands still for as long as the step was; lease time goes on meanwhile, and stands still where nobody decides.
+    A partition whose broker's clock was ahead once stays ahead: how long ago something was its own time alone tells.
     """
 
     def __init__(self) -> None:

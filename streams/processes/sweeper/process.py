@@ -144,11 +144,11 @@ class SweeperProcess(Follower):
 
     def _act(self, group: asyncio.TaskGroup) -> float | None:
         """Do what follows from all that is known by now; return when to look again, if only time is missing."""
-        sweeper = self.sweeper
-        pull = sweeper.judge()
+        sweeper, now_s = self.sweeper, asyncio.get_running_loop().time()
+        pull = sweeper.judge(now_s)
         if pull is not None:
             group.create_task(self._pull(pull))
-        next_s = sweeper.look(asyncio.get_running_loop().time())
+        next_s = sweeper.look(now_s)
         self._ring()
         self._stand()
         return next_s

@@ -34,7 +34,7 @@ from streams.log.accepted import token_of as event_token
 from streams.log.positions import PartitionId
 from streams.processes.identity import Identity
 from streams.processes.sweeper.claims import Claim, Claims
-from streams.processes.sweeper.failures import MassFailures
+from streams.processes.sweeper.failures import MassFailures, Told
 from streams.processes.sweeper.reading import Reading
 from streams.processes.sweeper.sweeps import Sweep, Sweeps
 from streams.wire.keys import place
@@ -102,7 +102,7 @@ class Sweeper:
     def read(self, where: PartitionId, events: int, generation: int, at_ms: int) -> None:
         """So many events of a partition are folded now."""
         self._generations[where] = generation
-        self.failures.pass_time(at_ms)
+        self.failures.pass_time(where, at_ms)
         self.reading.read(where, events)
 
     def fold(self, seen: Seen, event: Any) -> None:
@@ -113,10 +113,10 @@ class Sweeper:
                 self._registered(node, event)
             case NodeSuspected():
                 if node in self._counted:
-                    self.failures.suspect(node, event.evidence, seen.at_ms)
+                    self.failures.suspect(node, event.evidence, self._told(seen))
             case NodeDied():
                 if node in self._counted:
-                    self.failures.die(node, seen.at_ms)
+                    self.failures.die(node, self._told(seen))
                 self._ended(node, seen, event)
             case NodeLeft():
                 self.failures.speak(node)
@@ -130,12 +130,14 @@ class Sweeper:
             case MassFailureAlarmed() | BrakePulled() | BrakeReleased() | BrakeConfigured():
                 self.failures.fold(event)
 
-    def judge(self) -> PullBrake | None:
+    def judge(self, now_s: float) -> PullBrake | None:
         """Return what to ask the brake, if so many nodes died at once."""
+        self.failures.now_s = now_s
         return self.failures.judge(self._counted) if self.reading.is_settled else None
 
     def look(self, now_s: float) -> float | None:
         """Start what may start now; return when to look again if only time is missing."""
+        self.failures.now_s = now_s
         self.holds = not self.reading.is_settled or self.failures.holds(self._counted)
         self._judge_claims(now_s)
         later: list[float] = []
@@ -169,6 +171,9 @@ class Sweeper:
     def _ready_s(self, sweep: Sweep) -> float:
         first_s = sweep.seen_s + sweep.trusted_s
         return first_s if self.leads else max(first_s, self._other_s) + HOLD_BACK_S
+
+    def _told(self, seen: Seen) -> Told:
+        return Told(seen.where, seen.at_ms, seen.now_s if self.reading.is_current(seen.where) else None)
 
     def _registered(self, node: str, event: NodeRegistered) -> None:
         self.failures.speak(node)
