@@ -160,6 +160,11 @@ class Cast:
         """Return the sessions that ended and are not swept, and what else is left of any that ended."""
         return [over.session for over in self.sessions.over.values() if not over.swept]
 
+    def deserted(self) -> list[str]:
+        """Return the live sessions that nobody at work has: they will fall silent, which may pull the brake."""
+        kept = {user.session for user in self.nodes() if user.is_at_work}
+        return [live.session for live in self.sessions.live.values() if live.session not in kept]
+
     def left(self) -> list[str]:
         """Return what is still held for sessions that are swept."""
         swept = [over.session for over in self.sessions.over.values() if over.swept]

@@ -46,7 +46,7 @@ class Operator(User):
             await self._release()
         if self.random.random() < 0.3:
             await self._mass_failure()
-        while self.cast.unswept():
+        while self.cast.unswept() or self.cast.deserted():
             await asyncio.sleep(0.5)
             await self._release()
 
