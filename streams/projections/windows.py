@@ -6,8 +6,8 @@ seen. A table of windows has the columns `partition`, key, `start_ms`, what was 
 
 from typing import Final, Generic, Protocol, Self, TypeVar
 
-from streams.projections.sketch import Sketch
 from streams.projections.table import Changes, Row, Table
+from streams.windows.sketch import Sketch
 
 WINDOW_MS: Final = 10_000
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Final, Self
 
 from streams.projections.caches.tables import CACHE_WINDOWS, COUNTERS
-from streams.projections.sketch import Sketch, loads
 from streams.projections.table import Row
 from streams.projections.windows import percentiles
+from streams.windows.sketch import Sketch, loads
 
 _FIRST: Final = CACHE_WINDOWS.key
 _LAST: Final = CACHE_WINDOWS.columns.index("changed_offset")

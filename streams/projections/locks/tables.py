@@ -92,7 +92,7 @@ LOCK_WINDOWS = Table(
     (
         "partition", "tenant", "start_ms",
         "grants", "refusals",
-        "waits", "holds",     # JSON sketches of what ended in the window, ms: see `streams.projections.sketch`
+        "waits", "holds",     # JSON sketches of what ended in the window, ms: see `streams.windows.sketch`
         "changed_offset",
         "closed",             # true; null while the partition's event time is inside it
     ),

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Self
 
-from streams.projections.sketch import Sketch, loads
 from streams.projections.table import Row
 from streams.projections.windows import percentiles
+from streams.windows.sketch import Sketch, loads
 
 
 class LockCounts:

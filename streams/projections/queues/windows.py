@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from typing import Final, Self
 
 from streams.projections.queues.tables import QUEUE_WINDOWS
-from streams.projections.sketch import Sketch, loads
 from streams.projections.table import Row
 from streams.projections.windows import percentiles
+from streams.windows.sketch import Sketch, loads
 
 _FIRST: Final = QUEUE_WINDOWS.key
 _LAST: Final = QUEUE_WINDOWS.columns.index("changed_offset")

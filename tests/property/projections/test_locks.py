@@ -27,9 +27,9 @@ from streams.projections.locks.standing import restored_locks
 from streams.projections.locks.tables import LOCK_HISTORY, LOCK_WAITERS, LOCK_WINDOWS
 from streams.projections.locks.windows import merged
 from streams.projections.projection import Projection
-from streams.projections.sketch import Sketch
 from streams.projections.table import Row
 from streams.projections.windows import WINDOW_MS
+from streams.windows.sketch import Sketch
 from tests.property.projections.histories import KEYS, MOVES, History, Move, history
 from tests.property.projections.sink import fold_on, project, same_in_stretches
 from tests.unit.replay.logbook import WHERE, WORDS

@@ -19,7 +19,7 @@ from streams.log.records import LoggedDecision
 from streams.projections.locks import tables
 from streams.projections.locks.projections import LOCKS
 from streams.projections.projection import PoisonDecision
-from streams.projections.sketch import Sketch
+from streams.windows.sketch import Sketch
 from streams.wire.messages import SessionEnded, TimerFailed
 from tests.unit.locks.spec import (
     CYCLE,

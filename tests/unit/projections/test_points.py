@@ -2,8 +2,8 @@
 
 from streams.projections.locks.tables import LOCK_POINTS, LOCK_WINDOWS
 from streams.projections.locks.windows import merged
-from streams.projections.sketch import Sketch
 from streams.projections.table import Row
+from streams.windows.sketch import Sketch
 
 
 def window(partition: int, grants: int, refusals: int, waits: list[int], holds: list[int]) -> Row:

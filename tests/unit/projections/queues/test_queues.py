@@ -26,7 +26,7 @@ from streams.domain.queues.events import (
 from streams.domain.queues.settings import QueueRoute
 from streams.projections.projection import PoisonDecision
 from streams.projections.queues import tables
-from streams.projections.sketch import Sketch
+from streams.windows.sketch import Sketch
 from streams.wire.messages import SessionEnded, TimerFailed
 from tests.unit.projections.queues.spec import (
     KEY,

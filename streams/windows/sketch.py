@@ -7,7 +7,7 @@ same one. Up to 50 ms each millisecond has a bucket of its own.
 
 import json
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 _LIMIT_MS = 1 << 42
 """140 years: whatever lasts longer counts as this."""
@@ -27,6 +27,11 @@ BOUNDS: tuple[int, ...] = tuple(_bounds())
 """Bucket i counts what is above bound i - 1, up to bound i."""
 
 
+def bucket_of(duration_ms: int) -> int:
+    """Return the bucket that counts `duration_ms`."""
+    return bisect_left(BOUNDS, duration_ms) if duration_ms < _LIMIT_MS else len(BOUNDS) - 1
+
+
 class Sketch:
     """How many values fell into each bucket."""
 
@@ -37,7 +42,7 @@ class Sketch:
 
     def add(self, duration_ms: int, times: int = 1) -> None:
         """Count a duration so many times; one below 0 counts as 0."""
-        bucket = bisect_left(BOUNDS, min(duration_ms, _LIMIT_MS))
+        bucket = bucket_of(duration_ms)
         self.buckets[bucket] = self.buckets.get(bucket, 0) + times
 
     def merge(self, other: "Sketch") -> None:
@@ -55,12 +60,13 @@ class Sketch:
 
         It stands for the value of rank `per_mille * (count - 1) // 1000` among the sorted, from 0.
         """
-        left = per_mille * (self.count - 1) // 1000
-        for bucket in sorted(self.buckets):
-            left -= self.buckets[bucket]
-            if left < 0:
-                return _middle(bucket)
-        return None
+        (told,) = self.quantiles(per_mille)
+        return told
+
+    def quantiles(self, *per_mille: int) -> tuple[float | None, ...]:
+        """Return `quantile` of each, in one go."""
+        count, buckets = self.count, sorted(self.buckets.items())
+        return tuple(_at(each * (count - 1) // 1000, buckets) for each in per_mille)
 
     def dumps(self) -> str:
         """Return it as JSON: a list of [bucket, count], by bucket."""
@@ -70,6 +76,15 @@ class Sketch:
 def loads(text: str) -> Sketch:
     """Return the sketch that `Sketch.dumps` wrote."""
     return Sketch(dict(json.loads(text)))
+
+
+def _at(rank: int, buckets: Sequence[tuple[int, int]]) -> float | None:
+    """The value of a rank, from 0."""
+    for bucket, count in buckets:
+        rank -= count
+        if rank < 0:
+            return _middle(bucket)
+    return None
 
 
 def _middle(bucket: int) -> float:

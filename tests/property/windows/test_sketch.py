@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.projections.sketch import BOUNDS, Sketch, loads
+from streams.windows.sketch import BOUNDS, Sketch, loads
 
 DURATIONS = st.lists(
     st.one_of(st.integers(0, 200), st.integers(0, 10**6), st.integers(0, 1 << 42)), max_size=60
