@@ -31,7 +31,7 @@ fmt: $(READY)    ## Format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(READY)  ## Measure: BENCH=locks, queues, caches, nodes or reads
+bench: $(READY)  ## Measure: BENCH=locks, queues, caches, nodes, reads or windows
 	@$(BIN)/python -m bench.$(BENCH)
 
 lock: $(READY)   ## Resolve the requirements anew (hashes, no index addresses)

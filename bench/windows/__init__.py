@@ -1,0 +1,1 @@
+"""Figures of windows: the pure core, and what runs on it."""

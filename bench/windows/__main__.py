@@ -1,0 +1,26 @@
+"""`python -m bench.windows`: all figures of windows, as a table and as `build/bench/windows.json`."""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from bench.plan import Plan
+from bench.run import Benchmark, main
+from bench.windows import core
+from bench.windows.figures import FIGURES
+
+SECTIONS = ("core",)
+
+
+async def measure(plan: Plan, only: Sequence[str]) -> dict[str, Any]:
+    """Run the sections named by `only`."""
+    results: dict[str, Any] = {}
+    if "core" in only:
+        results |= core.measure(plan)
+    return results
+
+
+WINDOWS = Benchmark("windows", "Windows of event time", SECTIONS, FIGURES, measure)
+
+if __name__ == "__main__":
+    sys.exit(main(WINDOWS))

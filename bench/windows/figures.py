@@ -1,0 +1,7 @@
+"""The figures of windows, and what is to be reached."""
+
+from bench.report import Figure
+
+FIGURES: tuple[Figure, ...] = (
+    Figure("windows, pure core, one core", ("window_events_per_s",), "events/s", least=200_000),
+)
