@@ -149,6 +149,8 @@ class WriteBack:
     """None: nothing was written since the directory got it."""
     keep: LineState
     """The line to keep; not more than Shared if somebody waits for it."""
+    age_ms: int = 0
+    """How long ago the client wrote the value: its time to live runs from then."""
 
 
 @value

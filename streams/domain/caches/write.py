@@ -5,7 +5,7 @@ from streams.domain.caches import events as e
 from streams.domain.caches.changes import carry_out, conflicts, must_recall, own_line, waits_for_lines
 from streams.domain.caches.commands import DeleteEntry, NewEntry, WarmEntries, WriteBack, WriteEntry
 from streams.domain.caches.draft import Draft
-from streams.domain.caches.limits import MAX_BATCH, MAX_BATCH_BYTES, MAX_WAIT_MS, refuse_value
+from streams.domain.caches.limits import MAX_BATCH, MAX_BATCH_BYTES, MAX_TTL_MS, MAX_WAIT_MS, refuse_value
 from streams.domain.caches.read import refuse_attachment, request, settle_entry, start_wait
 from streams.domain.caches.rejections import (
     batch_too_large,
@@ -20,8 +20,9 @@ from streams.domain.caches.replies import EntriesTaken, EntryGone, EntryStored, 
 from streams.domain.caches.room import make_room
 from streams.domain.caches.settings import CacheSettings
 from streams.domain.caches.settle import outcome
+from streams.domain.caches.state import Entry
 from streams.domain.caches.sweep import sweep
-from streams.domain.decider import Decision, Rejected, Requester
+from streams.domain.decider import Decision, LeaseMs, Rejected, Requester
 
 
 def write(command: WriteEntry, who: Requester, draft: Draft) -> Decision[e.Event, Reply]:
@@ -117,8 +118,11 @@ def _change(draft: Draft, wait: e.WaitStarted, who: Requester, wait_ms: int) -> 
 def write_back(command: WriteBack, who: Requester, draft: Draft) -> Decision[e.Event, Reply]:
     """Return the value that the owner of a Modified line brings."""
     settings = draft.settings
-    if command.value is not None and len(command.value) > settings.max_value_bytes:
-        return Decision((), value_too_large(len(command.value), settings.max_value_bytes))
+    refused = within("age_ms", command.age_ms, 0, MAX_TTL_MS)
+    if refused is None and command.value is not None and len(command.value) > settings.max_value_bytes:
+        refused = value_too_large(len(command.value), settings.max_value_bytes)
+    if refused is not None:
+        return Decision((), refused)
     settle_entry(draft, command.entry)
     entry = draft.entry(command.entry)
     line, listener = entry.lines.get(command.attachment), draft.cache.listeners.get(command.attachment)
@@ -132,7 +136,7 @@ def write_back(command: WriteBack, who: Requester, draft: Draft) -> Decision[e.E
     wanted = entry.change is not None or (listener.reset and command.keep != "INVALID")
     state = "SHARED" if wanted and command.keep in ("EXCLUSIVE", "MODIFIED") else command.keep
     token = draft.next_token
-    expires_at = draft.now + entry.ttl_ms if entry.ttl_ms else 0
+    expires_at = _renewed(entry, command, draft.now)
     draft.add(
         e.EntryWrittenBack(command.attachment, command.entry, token, state, command.value, expires_at),
         command.entry,
@@ -150,6 +154,13 @@ def write_back(command: WriteBack, who: Requester, draft: Draft) -> Decision[e.E
         listener.posted,
     )
     return draft.decision(stored)
+
+
+def _renewed(entry: Entry, command: WriteBack, now: LeaseMs) -> LeaseMs:
+    """Return when the entry ends: its time runs from when the owner wrote it, if it did."""
+    if command.value is None or not entry.ttl_ms:
+        return entry.expires_at
+    return max(entry.expires_at, now + entry.ttl_ms - command.age_ms)
 
 
 def warm(command: WarmEntries, draft: Draft) -> Decision[e.Event, Reply]:

@@ -119,9 +119,16 @@ class Desk:
             self.listener.listen()
 
     def write_here(self, line: Line, value: Any, coded: bytes) -> None:
-        """Write to a line held Modified, which `hit` has just returned."""
-        line.value, line.changed = value, coded
+        """Write to a line held Modified, which `hit` has just returned.
+
+        What has a time to live is written back when half of what is left of it has passed, so that this write renews it.
+        """
+        now = self._clock.now()
+        line.value, line.changed, line.written_s = value, coded, now
         line.local += 1
+        if line.renewal is None and line.ends_s != EVER:
+            when = now + (line.ends_s - now) / 2
+            line.renewal = self._clock.call_at(when, partial(self.write_back, line, "MODIFIED"))
         self.lines.resize(line, len(coded))
         self.hits.local_writes += 1
         for each in self.lines.surplus():
@@ -130,6 +137,7 @@ class Desk:
     def _remove(self, entry: str) -> Line | None:
         line = self.lines.pop(entry)
         if line is not None:
+            line.renew_no_more()
             line.ends_s = NEVER
             self.memory.gave_up(entry, line.token)
         return line
@@ -145,11 +153,13 @@ class Desk:
         """Bring what was written to a Modified line; it is not used until the answer. Twice is once."""
         if line.settling is not None:
             return
+        line.renew_no_more()
         line.settling = asyncio.get_running_loop().create_future()
         line.ends_s = NEVER
         listener = self.listener
+        age_ms = 0 if line.changed is None else int(1000 * (self._clock.now() - line.written_s))
         command = WriteBack(
-            self.cache, self.shard, line.entry, listener.attachment, line.token, line.changed, keep
+            self.cache, self.shard, line.entry, listener.attachment, line.token, line.changed, keep, age_ms
         )
         self.memory.opened(line.entry)
         told = partial(self._written_back, line, listener.attachment)
@@ -199,6 +209,7 @@ class Desk:
     def _tell_lost(self, line: Line, why: str) -> None:
         if line.changed is None:
             return
+        line.renew_no_more()
         line.changed = None
         self.hits.lost += 1
         self._owner.lost(LostLine(line.entry, line.value, why))

@@ -9,6 +9,7 @@ from collections import OrderedDict, deque
 from typing import Any, Final
 
 from streams.domain.caches.commands import LineState
+from tidelock.client.clock import Timer
 
 NEVER: Final = float("-inf")
 EVER: Final = float("inf")
@@ -20,8 +21,8 @@ class Line:
     """One entry as this client may use it."""
 
     __slots__ = (
-        "changed", "ends_s", "entry", "local", "settling", "size", "state", "tags", "token", "ttl_ms", "value",
-        "version",
+        "changed", "ends_s", "entry", "local", "renewal", "settling", "size", "state", "tags", "token", "ttl_ms",
+        "value", "version", "written_s",
     )  # fmt: skip
 
     def __init__(
@@ -54,8 +55,18 @@ class Line:
         """How often it was written here since the directory got its value."""
         self.changed: bytes | None = None
         """What was written to it and the directory has not got."""
+        self.written_s = 0.0
+        """When."""
+        self.renewal: Timer | None = None
+        """Writes it back in time: what is only here ends with the entry."""
         self.settling: asyncio.Future[None] | None = None
         """Done when the write-back that is under way is."""
+
+    def renew_no_more(self) -> None:
+        """It is being written back, or lost."""
+        if self.renewal is not None:
+            self.renewal.cancel()
+            self.renewal = None
 
 
 class Lines:

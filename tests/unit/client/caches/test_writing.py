@@ -253,14 +253,51 @@ async def test_relaxed_writes_wait_for_nobody(join: Join, worker: CacheWorker) -
     assert [type(event) for _, event in worker.events].count(e.ChangeStarted) == 0
 
 
+async def test_a_local_write_renews_the_time_of_its_entry(
+    client: Client, other: Client, worker: CacheWorker, clock: FakeClock
+) -> None:
+    lost: list[LostLine] = []
+    cache = client.cache(NAME, keep="MODIFIED", on_lost=lost.append)
+    await cache.create(ttl=10)
+    await cache.put("x", b"1")
+    await let_pass(clock, 6)
+    assert await cache.put("x", b"2") == 0
+    await let_pass(clock, 6)
+    assert cache.hit("x") == b"2"
+    there = other.cache(NAME, max_entries=0)
+    assert await there.get("x") == b"2"
+    await let_pass(clock, 3.5)
+    assert await there.get("x") == b"2"
+    await let_pass(clock, 1)
+    assert await there.get("x") is None
+    assert (cache.hit("x"), lost) == (None, [])
+
+
+async def test_what_is_not_written_here_again_is_not_renewed(
+    client: Client, worker: CacheWorker, clock: FakeClock
+) -> None:
+    cache = client.cache(NAME, keep="MODIFIED")
+    await cache.create(ttl=10)
+    await cache.put("x", b"1")
+    await cache.put("x", b"2")
+    await cache.flush()
+    before = len(worker.of(c.WriteBack))
+    await let_pass(clock, 9)
+    await cache.get_versioned("x")
+    await let_pass(clock, 1.5)
+    assert cache.hit("x") is None
+    assert len(worker.of(c.WriteBack)) == before
+
+
 async def test_what_expired_here_unwritten_is_told_when_another_value_takes_its_place(
-    client: Client, other: Client, clock: FakeClock
+    client: Client, other: Client, worker: CacheWorker, clock: FakeClock
 ) -> None:
     lost: list[LostLine] = []
     cache = client.cache(NAME, keep="MODIFIED", on_lost=lost.append)
     await cache.create()
     await cache.put("x", b"1", ttl=5)
     assert await cache.put("x", b"2", ttl=5) == 0
+    worker.held = (c.WriteBack,)
     await let_pass(clock, 6)
     assert cache.hit("x") is None
     await other.cache(NAME).put("x", b"3", keep="INVALID")
