@@ -64,6 +64,7 @@ OF_CACHES: Final[dict[str, type[errors.TidelockError]]] = {
     "CACHE_DELETED": errors.CacheUnknown,
     "CACHE_EXISTS": errors.CacheExists,
     "CACHE_FULL": errors.CacheFull,
+    "CACHE_REPLACED": errors.CacheUnknown,
     "CACHE_UNKNOWN": errors.CacheUnknown,
     "ENTRY_BUSY": errors.EntryBusy,
     "FILL_LOST": errors.CacheError,

@@ -98,6 +98,8 @@ class ReadEntry:
     """If there is none: load it, or wait for whoever does."""
     wait_ms: int
     """For a change under way, or for whoever loads it; up to 60 s; 0: do not wait."""
+    incarnation: int = 0
+    """Of the shard that is meant; 0: whichever is there."""
 
 
 @value
@@ -120,6 +122,8 @@ class WriteEntry:
     """Token of the client's own line of the entry, which it has dropped (or, to upgrade it, stopped using); 0: none."""
     wait_ms: int
     """For earlier changes; up to 60 s. Once it has begun, it is carried out."""
+    incarnation: int = 0
+    """Of the shard that is meant; 0: whichever is there."""
 
 
 @value
@@ -134,6 +138,8 @@ class DeleteEntry:
     attachment: int
     line: int
     wait_ms: int
+    incarnation: int = 0
+    """Of the shard that is meant; 0: whichever is there."""
 
 
 @value
@@ -189,6 +195,8 @@ class InvalidateTag:
     cache: str
     shard: int
     tag: str
+    incarnation: int = 0
+    """Of the shard that is meant; 0: whichever is there."""
 
 
 @value
@@ -198,6 +206,8 @@ class WarmEntries:
     cache: str
     shard: int
     entries: tuple[NewEntry, ...]
+    incarnation: int = 0
+    """Of the shard that is meant; 0: whichever is there."""
 
 
 @value
@@ -216,6 +226,8 @@ class InspectEntry:
     cache: str
     shard: int
     entry: str
+    incarnation: int = 0
+    """Of the shard that is meant; 0: whichever is there."""
 
 
 @value

@@ -78,7 +78,8 @@ def decide(
             return listen.stop(command, who, draft)
         case Listen() if state.closing:
             return listen.listen(command, who, draft)
-    refused = operate.unknown(command.cache, command.shard, draft)
+    meant = command.incarnation if isinstance(command, Meant) else 0
+    refused = operate.unknown(command.cache, command.shard, meant, draft)
     if refused is not None:
         return Decision((), refused)
     if isinstance(command, OfEntry):
@@ -86,6 +87,8 @@ def decide(
     return _of_cache(command, who, draft)
 
 
+Meant: TypeAlias = ReadEntry | WriteEntry | DeleteEntry | InvalidateTag | WarmEntries | InspectEntry
+"""Commands that may name the incarnation of the shard."""
 OfEntry: TypeAlias = ReadEntry | WriteEntry | DeleteEntry | WriteBack | FillEntry | FailFill
 OfCache: TypeAlias = (
     Listen | ConfigureCache | InvalidateTag | WarmEntries | WithdrawWait | InspectEntry | InspectCache

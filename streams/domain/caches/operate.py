@@ -5,7 +5,13 @@ from streams.domain.caches.commands import ConfigureCache, CreateCache
 from streams.domain.caches.draft import Draft
 from streams.domain.caches.events import CacheClosing, CacheConfigured, CacheCreated, Event
 from streams.domain.caches.limits import refuse_settings
-from streams.domain.caches.rejections import cache_closing, cache_exists, cache_unknown, settings_conflict
+from streams.domain.caches.rejections import (
+    cache_closing,
+    cache_exists,
+    cache_replaced,
+    cache_unknown,
+    settings_conflict,
+)
 from streams.domain.caches.replies import CacheChanged, CacheOpened, CacheRemoved, Reply
 from streams.domain.caches.room import make_room
 from streams.domain.caches.sweep import sweep
@@ -63,8 +69,11 @@ def delete(draft: Draft) -> Decision[Event, Reply]:
     return draft.decision(CacheRemoved(stored))
 
 
-def unknown(name: str, shard: int, draft: Draft) -> Rejected | None:
-    """Return why nothing can be asked of the shard, or None."""
-    if draft.cache.settings is None:
+def unknown(name: str, shard: int, incarnation: int, draft: Draft) -> Rejected | None:
+    """Return why nothing can be asked of the shard, or None. `incarnation`: of the one that is meant; 0: any."""
+    cache = draft.cache
+    if cache.settings is None:
         return cache_unknown(name, shard)
-    return closing(name, draft) if draft.cache.closing else None
+    if incarnation not in (0, cache.incarnation):
+        return cache_replaced(name)
+    return closing(name, draft) if cache.closing else None

@@ -3,6 +3,7 @@
     BAD_ARGUMENT          an argument is out of bounds; `field` says which
     CACHE_UNKNOWN         there is no such cache, or no such shard of it
     CACHE_EXISTS          it is there already, with other settings
+    CACHE_REPLACED        another cache of that name has taken the place of the one that is meant
     CACHE_CLOSING         it was deleted, and some client may not know it yet
     CACHE_DELETED         the wait is over, and so are the client's lines: the cache was deleted
     CACHE_FULL            nothing can be evicted: all is Modified, or being changed
@@ -62,6 +63,15 @@ def cache_exists(cache: str) -> Rejected:
         "but the mode: delete it first), or choose another name"
     )
     return Rejected("CACHE_EXISTS", message, (("cache", cache),))
+
+
+def cache_replaced(cache: str) -> Rejected:
+    """It was deleted, and made anew."""
+    message = (
+        f"cache {cache!r} was deleted and created again since you looked; it may have other shards: count them, and "
+        "ask again"
+    )
+    return Rejected("CACHE_REPLACED", message, (("cache", cache),))
 
 
 def cache_closing(cache: str, retry_after_ms: int) -> Rejected:

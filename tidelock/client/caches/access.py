@@ -3,10 +3,12 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
+from itertools import islice
 from typing import Any, Final, TypeAlias, TypeVar
 
+from streams.domain.caches.commands import LineState
 from streams.domain.caches.replies import CacheStats, FillGranted
 from streams.domain.decider import Rejected
 from streams.wire.shards import MAX_SHARDS, shard_of
@@ -29,6 +31,11 @@ from tidelock.client.errors import (
 from tidelock.client.membership import Membership
 from tidelock.client.pending import Outcome, Pending
 
+REPLACED: Final = frozenset({"CACHE_REPLACED", "CACHE_UNKNOWN"})
+"""Codes that say that the shards have to be counted again."""
+RECOUNTS: Final = 3
+MAX_BRINGING: Final = 100
+"""Lines that a flush or close writes back at once."""
 MAX_LOST: Final = 1_000
 """Lost lines that are kept for `flush` to tell."""
 _T = TypeVar("_T")
@@ -89,10 +96,13 @@ class Access:
             done.exception()  # whoever asked may be gone: then nobody else looks at it
 
     async def _find(self) -> None:
-        shards = len(await inspect_all(self.caches, self.name))
+        found = await inspect_all(self.caches, self.name)
+        shards = len(found)
         if shards != len(self.desks):
             self.stop()
             self._use(tuple([self._desk(number, shards) for number in range(shards)]))
+        for desk, stats in zip(self.desks, found, strict=True):
+            desk.incarnation = stats.incarnation
         self._known = True
 
     def _use(self, desks: tuple[Desk, ...]) -> None:
@@ -162,11 +172,28 @@ class Access:
         return failure(outcome, self.name, pending)
 
     def again(self, desk: Desk, outcome: Outcome, attachment: int) -> bool:
-        """Say whether a command is to be sent again, as it was refused for an attachment that is over."""
-        if isinstance(outcome, Rejected) and outcome.code == "NOT_LISTENING":
+        """Say whether a command is to be sent again: its attachment is over, or the shards are others by now."""
+        if not isinstance(outcome, Rejected):
+            return False
+        if outcome.code == "NOT_LISTENING":
             desk.listener.doubt(attachment)
-            return True
-        return False
+        elif outcome.code in REPLACED:
+            self.gone()
+        else:
+            return False
+        return True
+
+    async def counted(self, does: Callable[[tuple[Desk, ...]], Awaitable[_T]]) -> _T:
+        """Do what concerns several shards; again, if the cache was made anew since they were counted."""
+        for left in reversed(range(RECOUNTS)):
+            desks = await self.found()
+            try:
+                return await does(desks)
+            except CacheUnknown:
+                self.gone()
+                if not left:
+                    raise
+        raise AssertionError
 
     # -- values ----------------------------------------------------------------------------------------------
 
@@ -243,11 +270,20 @@ class Access:
         """Return the lines that are held Modified, or are on their way back."""
         return [(desk, line) for desk in self.desks for line in desk.lines.modified()]
 
+    async def bring_back(self, lines: Iterable[tuple[Desk, Line]], keep: LineState) -> None:
+        """Write back lines, some at a time: else the Listen that renews the lease waits behind all of them."""
+        left = iter(lines)
+        while some := tuple(islice(left, MAX_BRINGING)):
+            for desk, line in some:
+                if line.state == "MODIFIED" and desk.lines.by_entry.get(line.entry) is line:
+                    desk.write_back(line, keep)
+            await asyncio.gather(*(desk.settled(line) for desk, line in some))
+
     async def close(self) -> None:
         """Write back what is Modified, and leave the directory."""
-        for desk, line in self.modified():
-            desk.write_back(line, "INVALID")
-        await asyncio.gather(*(desk.settled(line) for desk, line in self.modified()))
+        await self.bring_back(self.modified(), "INVALID")
+        for desk in self.desks:
+            await desk.quiet()
         for pending in self.stop():
             await self.caches.session.outcome(pending, keep=True)
 

@@ -10,6 +10,7 @@ from streams.domain.caches.replies import CacheChanged, CacheOpened, CacheRemove
 from streams.domain.caches.settings import CacheSettings
 from streams.wire.shards import MAX_SHARDS
 from tidelock.client.caches.access import Access, inspect_all
+from tidelock.client.caches.desk import Desk
 from tidelock.client.caches.terms import CacheOptions, settings_of
 from tidelock.client.errors import CacheExists, CacheUnknown, EntryConflict
 from tidelock.client.names import check_shards
@@ -126,5 +127,11 @@ class Administered:
 
     async def inspect(self, entry: str) -> EntryView:
         """Return an entry as the directory has it: version, size, tags, and who has lines of it."""
-        desk = await self._access.desk(entry)
-        return await self._access.caches.ask(InspectEntry(desk.cache, desk.shard, entry), EntryView)
+        access = self._access
+
+        async def ask(_: tuple[Desk, ...]) -> EntryView:
+            desk = await access.desk(entry)
+            command = InspectEntry(desk.cache, desk.shard, entry, desk.incarnation)
+            return await access.caches.ask(command, EntryView)
+
+        return await access.counted(ask)

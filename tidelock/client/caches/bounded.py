@@ -1,9 +1,10 @@
-"""Waiting for a source of values no longer than allowed, whatever it does."""
+"""Waiting for what the user supplies, or a source of values, no longer than allowed, whatever it does."""
 
 import asyncio
 from collections.abc import Coroutine
 from typing import Any, Final, TypeVar
 
+from tidelock.client.clock import Clock
 from tidelock.client.errors import SourceTimedOut
 
 _T = TypeVar("_T")
@@ -24,6 +25,25 @@ async def bounded(work: Coroutine[Any, Any, _T], within: float, what: str) -> _T
         if not task.done():
             await _end(task)
     raise SourceTimedOut(f"{what} took longer than {within:g} s. Make it faster, or raise `within`.")
+
+
+async def ended(work: Coroutine[Any, Any, _T], clock: Clock, until_s: float) -> "asyncio.Task[_T]":
+    """Run `work` until `until_s` of the client's clock at the latest; return it, done or cancelled.
+
+    What does not end when it is cancelled is not waited for: then it is not done.
+    """
+    loop, over = asyncio.get_running_loop(), asyncio.Event()
+    task = loop.create_task(work, name="tidelock-cache-supplied")
+    task.add_done_callback(heed)
+    timer = clock.call_at(until_s, over.set)
+    late = loop.create_task(over.wait(), name="tidelock-cache-supplied-late")
+    try:
+        await asyncio.wait((task, late), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        timer.cancel()
+        late.cancel()
+        task.cancel()
+    return task
 
 
 async def _end(task: "asyncio.Task[Any]") -> None:

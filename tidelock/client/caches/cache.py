@@ -8,6 +8,7 @@ from streams.domain.caches.commands import InvalidateTag
 from streams.domain.caches.replies import TagGone
 from tidelock.client.caches.access import Access
 from tidelock.client.caches.administration import Administered
+from tidelock.client.caches.desk import Desk
 from tidelock.client.caches.found import Found, found_here
 from tidelock.client.caches.hits import Hits
 from tidelock.client.caches.lines import Line
@@ -191,11 +192,13 @@ class Cache(Administered, Generic[_T]):
     async def invalidate_tag(self, tag: str) -> int:
         """Remove all entries that have the tag; return how many. Strict: nobody reads one of them any more."""
         access = self._access
-        each = (
-            access.caches.ask(InvalidateTag(desk.cache, desk.shard, tag), TagGone, wait_s=access.terms.wait)
-            for desk in await access.found()
-        )
-        return sum([gone.entries for gone in await _all(each)])
+
+        def ask(desk: Desk) -> Awaitable[TagGone]:
+            command = InvalidateTag(desk.cache, desk.shard, tag, desk.incarnation)
+            return access.caches.ask(command, TagGone, wait_s=access.terms.wait)
+
+        gone = await access.counted(lambda desks: _all(map(ask, desks)))
+        return sum([each.entries for each in gone])
 
     async def warm(
         self,
@@ -215,10 +218,7 @@ class Cache(Administered, Generic[_T]):
         It tells of all lines that were lost since the last flush.
         """
         lines = [(desk, line) for desk, line in self._access.modified() if line.changed is not None]
-        for desk, line in lines:
-            desk.write_back(line, "MODIFIED")
-        for desk, line in lines:
-            await desk.settled(line)
+        await self._access.bring_back(lines, "MODIFIED")
         if self._writing.behind is not None:
             await self._writing.behind.done()
         self._access.raise_lost()

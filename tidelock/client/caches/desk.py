@@ -35,6 +35,8 @@ class Desk:
         self, caches: Caches, cache: str, shard: int, lines: Lines, hits: Hits, owner: Owner
     ) -> None:
         self.cache, self.shard, self.lines, self.hits = cache, shard, lines, hits
+        self.incarnation = 0
+        """Of the shard as it was when the shards were counted: a later one may be in another place."""
         self.listener = Listener(caches, cache, shard, self)
         self._caches, self._clock = caches, caches.clock
         self._by_entry = lines.by_entry
@@ -43,6 +45,8 @@ class Desk:
         self._due: dict[int, str] = {}
         """Calls by number whose write-back is under way."""
         self._dropped: deque[LineRef] = deque()
+        self._bringing: set[Line] = set()
+        """Lines whose write-back is under way, may they be called away meanwhile."""
 
     # -- lines -----------------------------------------------------------------------------------------------
 
@@ -121,7 +125,7 @@ class Desk:
     def write_here(self, line: Line, value: Any, coded: bytes) -> None:
         """Write to a line held Modified, which `hit` has just returned.
 
-        What has a time to live is written back when half of what is left of it has passed, so that this write renews it.
+        What has a time to live is written back when half of what is left of it has passed: this write renews it.
         """
         now = self._clock.now()
         line.value, line.changed, line.written_s = value, coded, now
@@ -161,6 +165,7 @@ class Desk:
         command = WriteBack(
             self.cache, self.shard, line.entry, listener.attachment, line.token, line.changed, keep, age_ms
         )
+        self._bringing.add(line)
         self.memory.opened(line.entry)
         told = partial(self._written_back, line, listener.attachment)
         try:
@@ -179,6 +184,7 @@ class Desk:
                 self._remove(entry)
                 self.gave_up_in_vain(entry, attachment, line.token)
             self._tell_lost(line, str(error))
+        self._bringing.discard(line)
         self.memory.closed(entry)
         settling, line.settling = line.settling, None
         if settling is not None and not settling.done():
@@ -218,6 +224,11 @@ class Desk:
         """Write a Modified line back, and return when it is done."""
         self.write_back(line, keep)
         await self.settled(line)
+
+    async def quiet(self) -> None:
+        """Return when no write-back is under way."""
+        while self._bringing:
+            await self.settled(next(iter(self._bringing)))
 
     async def settled(self, line: Line) -> None:
         """Return when the write-back that is under way is done."""

@@ -1,19 +1,22 @@
 """Loading what is missing, under the fill lease: one client loads an entry, the others wait for its value."""
 
 import asyncio
-from typing import Any
+from typing import Any, Final
 
 from streams.domain.caches.commands import FailFill, FillEntry
 from streams.domain.caches.limits import MAX_REASON
 from streams.domain.caches.replies import EntryStored, FillDropped, FillGranted
 from streams.domain.decider import Rejected
 from tidelock.client.caches.access import Access
-from tidelock.client.caches.bounded import heed
+from tidelock.client.caches.bounded import ended
 from tidelock.client.caches.desk import Desk
 from tidelock.client.caches.ports import Loaded, Loader
 from tidelock.client.caches.terms import ttl_ms_of
 from tidelock.client.errors import LoadFailed, LoadTimedOut
 from tidelock.client.pending import Outcome, Pending
+
+LOST: Final = frozenset({"FILL_LOST", "CACHE_UNKNOWN"})
+"""Codes of a fill that somebody else's change, or the end of the cache, has overtaken: read again, and see."""
 
 
 class Filling:
@@ -41,19 +44,9 @@ class Filling:
             raise
 
     async def _load(self, desk: Desk, granted: FillGranted, loader: Loader[Any]) -> Loaded[Any] | None:
-        """Run the loader until the fill lease may be over; who does not end when cancelled is not waited for."""
-        loop, clock = asyncio.get_running_loop(), self._access.caches.clock
-        task = loop.create_task(loader.load(granted.entry), name="tidelock-cache-load")
-        task.add_done_callback(heed)
-        over = asyncio.Event()
-        timer = clock.call_at(desk.listener.partition.trusted_until(granted.expires_at), over.set)
-        late = loop.create_task(over.wait(), name="tidelock-cache-load-late")
-        try:
-            await asyncio.wait((task, late), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            timer.cancel()
-            late.cancel()
-            task.cancel()
+        """Run the loader until the fill lease may be over."""
+        until_s = desk.listener.partition.trusted_until(granted.expires_at)
+        task = await ended(loader.load(granted.entry), self._access.caches.clock, until_s)
         self._access.hits.loads += 1
         if not task.done() or task.cancelled():
             raise self._failed(LoadTimedOut, granted.entry, "did not end while the fill lease lasted")
@@ -93,7 +86,7 @@ class Filling:
                 return loaded.value, outcome.version
             if isinstance(outcome, FillDropped):
                 return True
-            if isinstance(outcome, Rejected) and outcome.code == "FILL_LOST":
+            if isinstance(outcome, Rejected) and outcome.code in LOST:
                 return True
             if isinstance(outcome, Rejected) and outcome.code == "CACHE_FULL":
                 self.give_back(desk, granted, "the cache is full")

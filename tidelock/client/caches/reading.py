@@ -91,7 +91,13 @@ class Reading:
         if await access.desk(entry) is not desk:
             return AGAIN  # the cache was made anew meanwhile
         command = ReadEntry(
-            desk.cache, desk.shard, entry, attachment, loader is not None, access.terms.wait_ms
+            desk.cache,
+            desk.shard,
+            entry,
+            attachment,
+            loader is not None,
+            access.terms.wait_ms,
+            desk.incarnation,
         )
         pending, outcome = await access.ask(desk, command, self._taker(desk))
         match outcome:

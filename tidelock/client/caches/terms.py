@@ -86,6 +86,8 @@ class CacheUse(TypedDict, total=False):
     """Is given what is put and deleted."""
     writer_order: WriterOrder
     """The writer comes FIRST (default), AFTER the directory, or BEHIND: later, in order."""
+    writer_timeout: float
+    """How long the writer may take, default 10; then it is cancelled."""
     tier: SecondTier | None
     """Copies that clients share, of a RELAXED cache."""
     on_invalidated: Callable[[str], None] | None
@@ -106,6 +108,7 @@ class Terms:
     loader: Loader[Any] | None = None
     writer: Writer[Any] | None = None
     writer_order: WriterOrder = "FIRST"
+    writer_timeout: float = 10.0
     tier: SecondTier | None = None
     on_invalidated: Callable[[str], None] | None = None
     on_lost: Callable[[LostLine], None] | None = None
@@ -128,6 +131,8 @@ def terms_of(**use: Unpack[CacheUse]) -> Terms:
     terms = Terms(**use)
     if not 0 <= terms.wait_ms <= 60_000:
         raise BadArgument(f"wait is {terms.wait} s, 0 to 60 are possible.")
+    if not 1 <= ms_of(terms.writer_timeout, "writer_timeout") <= 600_000:
+        raise BadArgument(f"writer_timeout is {terms.writer_timeout} s, 0.001 to 600 are possible.")
     if terms.max_entries < 0 or terms.max_bytes < 0:
         raise BadArgument("max_entries and max_bytes must be 0 or more.")
     if terms.keep not in ("INVALID", "EXCLUSIVE", "MODIFIED"):

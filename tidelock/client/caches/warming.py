@@ -70,15 +70,26 @@ class Warming:
             return
         while len(self._under_way) >= AT_ONCE:
             await self._wait()
-        command = WarmEntries(desk.cache, desk.shard, batch)
-        self._under_way.add(asyncio.create_task(self._sent(command), name="tidelock-cache-warm"))
+        self._under_way.add(asyncio.create_task(self._sent(batch), name="tidelock-cache-warm"))
 
-    async def _sent(self, command: WarmEntries) -> None:
-        taken = await self._access.caches.ask(command, EntriesTaken)
-        self._done.warmed += taken.warmed
-        self._done.skipped += taken.skipped
+    async def _sent(self, batch: tuple[NewEntry, ...]) -> None:
+        access = self._access
+
+        async def send(_: tuple[Desk, ...]) -> None:
+            by_desk: dict[Desk, list[NewEntry]] = {}
+            for new in batch:
+                by_desk.setdefault(await access.desk(new.entry), []).append(new)
+            for desk, some in by_desk.items():
+                command = WarmEntries(desk.cache, desk.shard, tuple(some), desk.incarnation)
+                self._count(await access.caches.ask(command, EntriesTaken))
+
+        await access.counted(send)
         if self._progress is not None:
             self._progress(self._done)
+
+    def _count(self, taken: EntriesTaken) -> None:
+        self._done.warmed += taken.warmed
+        self._done.skipped += taken.skipped
 
     async def _wait(self) -> None:
         done, self._under_way = await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)

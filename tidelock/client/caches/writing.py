@@ -1,6 +1,6 @@
 """Writes and deletions: here, if the line is held Modified; else in the directory, with the writer before or after."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -10,8 +10,9 @@ from tidelock.client.caches.access import Access
 from tidelock.client.caches.behind import Behind
 from tidelock.client.caches.desk import Desk
 from tidelock.client.caches.lines import Line
+from tidelock.client.caches.prompt import Late, PromptWriter
 from tidelock.client.caches.terms import Keep, ttl_ms_of
-from tidelock.client.errors import EntryBusy, ValueTooLarge, WriterFailed
+from tidelock.client.errors import EntryBusy, ValueTooLarge, WriterFailed, WriterTimedOut
 from tidelock.client.pending import Outcome, Pending
 
 _R = TypeVar("_R")
@@ -56,9 +57,11 @@ class Writing:
     def __init__(self, access: Access) -> None:
         self._access = access
         terms = access.terms
-        self.behind = None
-        if terms.writer is not None and terms.writer_order == "BEHIND":
-            self.behind = Behind(access.name, terms.writer, access.caches.clock)
+        self.behind = self._writer = None
+        if terms.writer is not None:
+            self._writer = PromptWriter(terms.writer, access.caches.clock, terms.writer_timeout)
+            if terms.writer_order == "BEHIND":
+                self.behind = Behind(access.name, self._writer, access.caches.clock)
 
     # -- putting ---------------------------------------------------------------------------------------------
 
@@ -71,22 +74,21 @@ class Writing:
             if self._write_here(put):
                 return 0
             order = "AFTER" if put.if_version >= 0 else access.terms.writer_order
-            if access.terms.writer is None:
+            if self._writer is None:
                 return await self._put(put)
             if order == "BEHIND":
                 return await self._put_and_later(put)
             if order == "FIRST":
                 await self._write(entry, put.value, "the cache was not changed")
                 return await self._put(put)
-            if self.behind is not None:
-                await self.behind.done(entry)  # else it would bring an older value after this one
+            await self._caught_up(entry)
             version = await self._put(put)
             await self._write(entry, put.value, "the cache has the value already")
             return version
 
     async def _put_and_later(self, put: Put) -> int:
         assert self.behind is not None
-        await self.behind.room()
+        await self._supplied(put.entry, self.behind.room(), "the cache was not changed")
         version = await self._put(put)
         self.behind.write(put.entry, put.value)
         return version
@@ -124,6 +126,7 @@ class Writing:
                 put.keep if attachment else "INVALID",
                 line,
                 self._access.terms.wait_ms,
+                desk.incarnation,
             )
 
         def stored(desk: Desk, reply: EntryStored) -> None:
@@ -181,9 +184,8 @@ class Writing:
         """Remove a value; return whether there was one. A writer comes first, whatever its order."""
         access = self._access
         async with access.writing.of(entry):
-            if access.terms.writer is not None:
-                if self.behind is not None:
-                    await self.behind.done(entry)
+            if self._writer is not None:
+                await self._caught_up(entry)
                 await self._write(entry, None, "the cache was not changed")
             return await self._delete(entry, -1 if if_version is None else if_version)
 
@@ -191,8 +193,8 @@ class Writing:
         access = self._access
 
         def command(desk: Desk, attachment: int, line: int) -> DeleteEntry:
-            wait_ms = access.terms.wait_ms
-            return DeleteEntry(desk.cache, desk.shard, entry, if_version, attachment, line, wait_ms)
+            wait_ms, meant = access.terms.wait_ms, desk.incarnation
+            return DeleteEntry(desk.cache, desk.shard, entry, if_version, attachment, line, wait_ms, meant)
 
         def gone(desk: Desk, reply: EntryGone) -> None:
             if access.tier is not None:
@@ -205,14 +207,28 @@ class Writing:
     async def _write(self, entry: str, value: Any, cache_has: str) -> None:
         writer = self._access.terms.writer
         assert writer is not None
+        await self._supplied(entry, writer.write(entry, value), cache_has)
+
+    async def _caught_up(self, entry: str) -> None:
+        """Return when the writer has what was put before: else it would bring an older value afterwards."""
+        if self.behind is not None:
+            await self._supplied(entry, self.behind.done(entry), "the cache was not changed")
+
+    async def _supplied(self, entry: str, work: Coroutine[Any, Any, None], cache_has: str) -> None:
+        assert self._writer is not None
         try:
-            await writer.write(entry, value)
+            await self._writer.within(work)
+        except Late as error:
+            raise self._failed(
+                WriterTimedOut, entry, str(error), f"{cache_has}, the source may be"
+            ) from error
         except Exception as error:
-            told = WriterFailed(
-                f"The writer of entry {entry!r} failed ({error!r:.200}); {cache_has}. Mend it, and write again."
-            )
-            told.cache = self._access.name
-            raise told from error
+            raise self._failed(WriterFailed, entry, f"it failed ({error!r:.200})", cache_has) from error
+
+    def _failed(self, cls: type[WriterFailed], entry: str, what: str, so: str) -> WriterFailed:
+        error = cls(f"The writer of entry {entry!r}: {what}; {so}. Mend it, and write again.")
+        error.cache = self._access.name
+        return error
 
 
 def _take(

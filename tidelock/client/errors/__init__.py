@@ -49,6 +49,7 @@ TidelockError
 │   ├── LoadFailed           the loader failed, or was overtaken again and again
 │   │   └── LoadTimedOut     it took longer than the fill lease
 │   └── WriterFailed         the writer failed
+│       └── WriterTimedOut   ... or took too long
 ├── SourceError              about where a cache's values live: the cause of LoadFailed or WriterFailed
 │   ├── SourceUnavailable    it cannot be reached, or not now
 │   ├── SourceTimedOut       it took too long
@@ -112,6 +113,7 @@ from tidelock.client.errors.caches import (
     ValueTooLarge,
     ValueUnreadable,
     WriterFailed,
+    WriterTimedOut,
 )
 from tidelock.client.errors.locks import (
     Deadlock,
@@ -222,5 +224,6 @@ __all__ = [
     "WaitTimedOut",
     "WaitWithdrawn",
     "WriterFailed",
+    "WriterTimedOut",
     "WrongDelivery",
 ]

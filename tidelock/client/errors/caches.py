@@ -109,6 +109,12 @@ class WriterFailed(CacheError):
     code = "WRITER_FAILED"
 
 
+class WriterTimedOut(WriterFailed, TimeoutError):
+    """The writer took longer than `writer_timeout`, and was cancelled. It may have written: write again."""
+
+    code = "WRITER_TIMED_OUT"
+
+
 class SourceError(TidelockError):
     """Something about where a cache's values live (PostgreSQL, Redis). Its `__cause__` is the source's own error."""
 

@@ -131,6 +131,50 @@ async def test_who_was_cut_off_while_it_was_made_anew_looks_anew_before_it_asks_
     assert len(two._access.desks) == 4
 
 
+@pytest.mark.parametrize(("before", "after"), [(1, 4), (4, 1), (4, 2)])
+async def test_who_keeps_no_lines_finds_the_shards_of_a_cache_that_was_made_anew(
+    join: Join, clock: FakeClock, before: int, after: int
+) -> None:
+    one, two = (await join()).cache(NAME), (await join()).cache(NAME, max_entries=0)
+    await one.create(shards=before)
+    assert await two.get_many(NAMES) == {}
+    await one.delete_cache()
+    await made_anew(one, clock, shards=after)
+    for name in NAMES[:20]:
+        await two.put(name, b"new", tags=("t",))
+    assert await one.get_many(NAMES) == dict.fromkeys(NAMES[:20], b"new")
+
+
+@pytest.mark.parametrize("first", ["get", "put", "delete", "warm", "invalidate_tag", "inspect"])
+async def test_whatever_is_asked_first_of_a_cache_that_was_made_anew_concerns_the_new_one(
+    join: Join, clock: FakeClock, first: str
+) -> None:
+    one, two = (await join()).cache(NAME, max_entries=0), (await join()).cache(NAME, max_entries=0)
+    await one.create()
+    assert await two.get("7") is None
+    await one.delete_cache()
+    await made_anew(one, clock, shards=4)
+    for name in NAMES:
+        await one.put(name, b"1", tags=("t",))
+    match first:
+        case "get":
+            assert await two.get_many(NAMES) == dict.fromkeys(NAMES, b"1")
+        case "put":
+            for name in NAMES:
+                await two.put(name, b"2")
+            assert await one.get_many(NAMES) == dict.fromkeys(NAMES, b"2")
+        case "delete":
+            assert [await two.delete(name) for name in NAMES] == [True] * len(NAMES)
+        case "warm":
+            assert (await two.warm(dict.fromkeys(NAMES, b"2"))).skipped == len(NAMES)
+        case "invalidate_tag":
+            going = asyncio.create_task(two.invalidate_tag("t"))
+            await until(going.done, clock)
+            assert going.result() == len(NAMES)
+        case "inspect":
+            assert [(await two.inspect(name)).found for name in NAMES] == [True] * len(NAMES)
+
+
 async def test_whose_session_ended_while_it_was_made_anew_looks_anew_too(
     join: Join, worker: CacheWorker, clock: FakeClock
 ) -> None:

@@ -1,14 +1,18 @@
 """Writers: before the directory, after it, or behind; each entry in order."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
 from streams.domain.caches import commands as c
 from tests.unit.client.caches.conftest import NAME, Join
 from tests.unit.client.caches.server import CacheWorker
+from tests.unit.client.deciding import let_pass
 from tests.unit.client.worker import FakeClock, until
 from tidelock import errors
+from tidelock.client.caches import behind
+from tidelock.client.caches.terms import WriterOrder
 from tidelock.client.client import Client
 
 
@@ -145,6 +149,81 @@ async def test_closing_lets_the_writer_have_what_waits_and_tells_what_it_did_not
     await until(closing.done, clock)
     await closing
     assert "closed before the writer had 1 entries" in caplog.text
+
+
+@pytest.mark.parametrize("order", ["FIRST", "AFTER"])
+async def test_a_writer_that_hangs_holds_up_later_writes_for_its_time_only(
+    client: Client, clock: FakeClock, order: WriterOrder
+) -> None:
+    table = Table()
+    cache = client.cache(NAME, writer=table, writer_order=order, writer_timeout=3.0)
+    await cache.create()
+    await cache.put("x", b"1")
+    table.go.clear()
+    hung = asyncio.create_task(cache.put("x", b"2"))
+    later = asyncio.create_task(cache.put("x", b"3"))
+    await until(lambda: table.calls == 2)
+    await let_pass(clock, 2.9)
+    assert not hung.done()
+    await let_pass(clock, 0.2)
+    with pytest.raises(errors.WriterTimedOut, match="within 3 s") as caught:
+        await hung
+    assert (caught.value.code, caught.value.cache) == ("WRITER_TIMED_OUT", NAME)
+    assert await cache.get("x") in ((b"1",) if order == "FIRST" else (b"2", b"3"))
+    table.go.set()
+    await later
+    assert (await cache.get("x"), table.took[-1]) == (b"3", ("x", b"3"))
+
+
+async def test_a_writer_that_cannot_be_cancelled_is_not_waited_for(client: Client, clock: FakeClock) -> None:
+    end = asyncio.Event()
+
+    class Deaf:
+        async def write(self, entry: str, value: bytes | None) -> None:
+            while not end.is_set():
+                with suppress(asyncio.CancelledError):
+                    await end.wait()
+
+    cache = client.cache(NAME, writer=Deaf())
+    await cache.create()
+    putting = asyncio.create_task(cache.put("x", b"1"))
+    await until(putting.done, clock)
+    assert isinstance(putting.exception(), errors.WriterTimedOut)
+    end.set()
+
+
+async def test_behind_a_writer_that_hangs_is_tried_again(client: Client, clock: FakeClock) -> None:
+    table = Table()
+    table.go.clear()
+    cache = client.cache(NAME, writer=table, writer_order="BEHIND", writer_timeout=1.0)
+    await cache.create()
+    await cache.put("x", b"1")
+    deleting = asyncio.create_task(cache.delete("x"))
+    await until(deleting.done, clock)
+    assert isinstance(deleting.exception(), errors.WriterTimedOut)
+    assert await cache.get("x") == b"1"
+    await until(lambda: table.calls >= 2, clock)
+    table.go.set()
+    await until(lambda: table.took != [], clock)
+    assert table.took == [("x", b"1")]
+    assert await cache.delete("x")
+
+
+async def test_puts_wait_for_room_behind_a_writer_for_its_time_only(
+    client: Client, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(behind, "MAX_WAITING", 1)
+    table = Table()
+    table.go.clear()
+    cache = client.cache(NAME, writer=table, writer_order="BEHIND", writer_timeout=60.0)
+    await cache.create()
+    for number in range(behind.AT_ONCE + 1):
+        await cache.put(str(number), b"1")
+        await asyncio.sleep(0)
+    putting = asyncio.create_task(cache.put("x", b"1"))
+    await until(putting.done, clock)
+    assert isinstance(putting.exception(), errors.WriterTimedOut)
+    assert await cache.get("x") is None
 
 
 def test_a_cache_with_a_writer_keeps_nothing_modified() -> None:
