@@ -55,7 +55,7 @@ class MemoryProjectionStore:
                 self._forget(table, where)
             if any(mark.genesis != reached.genesis for mark in self.marks.get(where, {}).values()):
                 del self.marks[where]  # of a log that was made anew
-        for table in (*changes.inserted, *changes.put):
+        for table in (*changes.inserted, *changes.put, *changes.closed):
             self._change(table, changes)
         self._checkpoints[projection.name, where] = _Stored(projection.version, reached)
         stretch = reached.next_offset // MARK_EVERY
@@ -104,9 +104,7 @@ class MemoryProjectionStore:
         mine = [row for row in self.rows.get(table, {}).values() if row[0] == where.partition]
         if table.restores:
             return mine
-        assert table.open_column is not None
-        opened = table.columns.index(table.open_column)
-        return [row for row in mine if row[opened] is None]
+        return [row for row in mine if row[table.opened] is None]
 
     def _refuse(self, changes: Changes, where: PartitionId, *, begins: bool) -> None:
         """Refuse, before anything is changed, what a database would."""
@@ -129,7 +127,7 @@ class MemoryProjectionStore:
 
     def _change(self, table: Table, changes: Changes) -> None:
         rows = self.rows.setdefault(table, {})
-        for key, row in changes.rows(table):
+        for key, row in changes.onto(table, rows).items():
             if row is None:
                 rows.pop(key, None)
             else:

@@ -1,5 +1,7 @@
 """The SQL of one table, made from its description alone: PostgreSQL's side knows no lock either."""
 
+from functools import lru_cache
+
 from psycopg import sql
 
 from streams.domain.value import value
@@ -69,6 +71,22 @@ def statements(table: Table) -> Statements:
         truncate=sql.SQL("TRUNCATE {}").format(at).as_bytes(),
         share=sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(at).as_bytes(),
         restore=_restore(table),
+    )
+
+
+@lru_cache(maxsize=64)
+def closing(table: Table, columns: tuple[str, ...]) -> bytes:
+    """Return the statement that closes the open rows with given `columns`: first how they end, then the columns."""
+    opened, these = table.columns[table.opened :], sql.SQL("{} = %s")
+    return (
+        sql.SQL("UPDATE {} SET {} WHERE {} AND {} IS NULL")
+        .format(
+            named(table.name),
+            sql.SQL(", ").join(these.format(sql.Identifier(each)) for each in opened),
+            sql.SQL(" AND ").join(these.format(sql.Identifier(each)) for each in columns),
+            sql.Identifier(opened[0]),
+        )
+        .as_bytes()
     )
 
 

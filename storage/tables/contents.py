@@ -66,7 +66,7 @@ class Contents:
         """Return the batch that brings `changes`; its last record is the marker. Raises `RowRefused`."""
         found: list[Entry] = []
         for table, stored in self.rows.items():
-            for key, row in changes.rows(table):
+            for key, row in changes.onto(table, stored).items():
                 if row is not None:
                     found.append((encode_key(table, key), _encoded(table, row, marker.build)))
                 elif key in stored:
@@ -77,7 +77,7 @@ class Contents:
     def apply(self, changes: Changes, marker: Marker) -> None:
         """The batch of `entries` is in the changelog."""
         for table, rows in self.rows.items():
-            for key, row in changes.rows(table):
+            for key, row in changes.onto(table, rows).items():
                 if row is None:
                     rows.pop(key, None)
                 else:

@@ -13,6 +13,8 @@ from streams.domain.value import value
 Row: TypeAlias = tuple[Any, ...]
 """Values are str, int, bool, bytes, None, tuples of int, and JSON as text."""
 Key: TypeAlias = tuple[Any, ...]
+Where: TypeAlias = tuple[tuple[str, Any], ...]
+"""Columns and their values; `partition` is the first."""
 
 
 @value
@@ -28,6 +30,11 @@ class Table:
     restores: bool = field(default=False, hash=False)
     """True: all rows of the partition come back to the fold after a restart."""
 
+    @property
+    def opened(self) -> int:
+        """Index of `open_column`. Raises `ValueError` if there is none."""
+        return self.columns.index(self.open_column or "")
+
     def key_of(self, row: Row) -> Key:
         """Return the primary key of `row`."""
         return row[: self.key]
@@ -36,13 +43,15 @@ class Table:
 class Changes:
     """The row changes of one stretch of log; of several to one row, the last counts."""
 
-    __slots__ = ("inserted", "put")
+    __slots__ = ("closed", "inserted", "put")
 
     def __init__(self) -> None:
         self.inserted: dict[Table, dict[Key, Row]] = {}
         """Rows under keys that have no row now, so that a sink may copy them in."""
         self.put: dict[Table, dict[Key, Row | None]] = {}
         """Rows to be inserted or replaced; None: to be deleted if there."""
+        self.closed: dict[Table, dict[Where, Row]] = {}
+        """Where rows are open still, after all the other changes: what their columns from `open_column` on become."""
 
     def insert(self, table: Table, row: Row) -> None:
         """Add a row under a key that has none."""
@@ -68,11 +77,28 @@ class Changes:
         else:
             self.put.setdefault(table, {})[key] = None
 
+    def close(self, table: Table, where: Where, end: Row) -> None:
+        """Close all open rows that have these values, however many: `end` are the columns from `open_column` on.
+
+        No such row may be opened afterwards.
+        """
+        self.closed.setdefault(table, {})[where] = end
+
     def rows(self, table: Table) -> Iterator[tuple[Key, Row | None]]:
         """Yield every (key, row or None for deleted) of `table`."""
         empty: Mapping[Key, Row | None] = {}
         yield from self.inserted.get(table, empty).items()
         yield from self.put.get(table, empty).items()
 
+    def onto(self, table: Table, stored: Mapping[Key, Row]) -> dict[Key, Row | None]:
+        """Return all rows of `table` that change (None: deleted), of those that are `stored` and others."""
+        changed = dict(self.rows(table))
+        for where, end in self.closed.get(table, {}).items():
+            wanted, opened = [(table.columns.index(column), each) for column, each in where], table.opened
+            for key, row in {**stored, **changed}.items():
+                if row and row[opened] is None and all(row[index] == each for index, each in wanted):
+                    changed[key] = row[:opened] + end
+        return changed
+
     def __bool__(self) -> bool:
-        return any(self.inserted.values()) or any(self.put.values())
+        return any(self.inserted.values()) or any(self.put.values()) or any(self.closed.values())

@@ -8,7 +8,18 @@ from typing import Final
 
 from immutables import Map
 
-from streams.domain.caches.state import BLANK, Cache, Change, Entry, Job, Line, Listener, changed, has_work
+from streams.domain.caches.state import (
+    BLANK,
+    Cache,
+    Change,
+    Entry,
+    Job,
+    Line,
+    Listener,
+    asker_of,
+    changed,
+    has_work,
+)
 
 _COUNTED: Final = {"MODIFIED": "modified", "EXCLUSIVE": "exclusive", "SHARED": "shared"}
 
@@ -166,8 +177,11 @@ class Desk:
     def begin_wait(self, ticket: int) -> None:
         """Take a wait out of its entry's line: it has begun, or is over."""
         c = self.c
-        name = c.waits[ticket].entry
+        wait = c.waits[ticket]
+        name, asker = wait.entry, asker_of(wait)
         c.timeouts, entry = c.timeouts.drop((ticket,)), self.entry(name)
+        if c.withdrawable.get(asker) == ticket:
+            c.withdrawable = c.withdrawable.delete(asker)
         if ticket in entry.reads:
             self.put(name, changed(entry, reads=_but(entry.reads, ticket)))
         elif ticket in entry.writes:

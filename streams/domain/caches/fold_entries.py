@@ -11,7 +11,7 @@ from streams.domain.caches import events as e
 from streams.domain.caches.desk import Desk
 from streams.domain.caches.fold_listeners import without_recall
 from streams.domain.caches.limits import MAX_SWEPT
-from streams.domain.caches.state import Cache, Change, Entry, Fill, Job, Line, changed
+from streams.domain.caches.state import Cache, Change, Entry, Fill, Job, Line, asker_of, changed
 
 OfEntry: TypeAlias = (
     e.WaitStarted
@@ -70,6 +70,7 @@ def _wait(desk: Desk, event: e.WaitStarted) -> None:
     c.waits = c.waits.set(event.ticket, event)
     c.wait_bytes += len(event.value or b"")
     c.timeouts = c.timeouts.put(event.ticket, event.wait_until)
+    c.withdrawable = c.withdrawable.set(asker_of(event), event.ticket)
     if event.request == "READ":
         entry = changed(entry, reads=(*entry.reads, event.ticket))
     else:

@@ -68,13 +68,11 @@ def _done(draft: Draft, reply: Reply | Rejected) -> Decision[e.Event, Reply]:
 
 def withdraw(command: WithdrawWait, who: Requester, draft: Draft) -> Decision[e.Event, Reply]:
     """Return the end of the requester's wait, if there is one that has not begun."""
-    asked = (who.principal, who.client, command.wait_sequence)
-    for ticket in draft.cache.timeouts.times:
-        wait = draft.cache.waits[ticket]
-        if (wait.principal, wait.client, wait.sequence) == asked:
-            end_wait(draft, wait, "WITHDRAWN", 0)
-            return draft.decision(WaitWithdrawn(True))
-    return draft.decision(WaitWithdrawn(False))
+    ticket = draft.cache.withdrawable.get((who.principal, who.client, command.wait_sequence))
+    if ticket is None:
+        return draft.decision(WaitWithdrawn(False))
+    end_wait(draft, draft.cache.waits[ticket], "WITHDRAWN", 0)
+    return draft.decision(WaitWithdrawn(True))
 
 
 # ── what reads and writes share ─────────────────────────────────────────────────────────────────────────

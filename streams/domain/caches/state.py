@@ -154,6 +154,8 @@ class Cache:
     leaving: Agenda[int]
     """Listeners that are gone, with lines to be cleared."""
     waits: Map[int, WaitStarted]
+    withdrawable: Map[tuple[str, str, int], int]
+    """Tickets of waits that have not begun, by principal, client and sequence."""
     wait_bytes: int
     timeouts: Agenda[int]
     """Of waits that have not begun."""
@@ -203,6 +205,7 @@ ABSENT: Final = Cache(
     sessions=Map(),
     leaving=NOTHING_DUE,
     waits=Map(),
+    withdrawable=Map(),
     wait_bytes=0,
     timeouts=NOTHING_DUE,
     ready=NOTHING_DUE,
@@ -219,6 +222,11 @@ def owner_of(entry: Entry) -> int:
         for attachment, line in entry.lines.items():
             return attachment if line.state == "MODIFIED" else 0
     return 0
+
+
+def asker_of(wait: WaitStarted) -> tuple[str, str, int]:
+    """Return whose command waits, and which."""
+    return wait.principal, wait.client, wait.sequence
 
 
 def uncalled(entry: Entry, own: int) -> bool:

@@ -44,10 +44,7 @@ def _configured(draft: Draft, event: e.CacheConfigured, _: Cause) -> None:
 
 def _closing(draft: Draft, _: e.CacheClosing, __: Cause) -> None:
     shard = draft.shard
-    for name in list(shard.entries):
-        draft.end_value(name, "CLOSED")
-    for token in list(shard.lines):
-        draft.end_line(token, "CLOSED")
+    draft.end_all("CLOSED")
     for event in [*shard.change_of.values(), *shard.fill_of.values()]:
         draft.end_pending(event)
     draft.assign("head", replace(shard.there, closing=True))

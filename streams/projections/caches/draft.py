@@ -1,7 +1,8 @@
 """What one decision does to one shard, in steps that are taken back if it turns out not to fit."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, Literal
 
 from streams.log.undo import Undo
 from streams.projections.caches.reads import Beginning, Ending, LineEnding, Pending
@@ -133,6 +134,22 @@ class Draft:
     def _tally(self, state: str, by: int) -> None:
         field = _STATES[state]
         self.assign(field, getattr(self.shard, field) + by)
+
+    def end_all(self, ended: Literal["CLOSED"]) -> None:
+        """All values and lines end: one change, however many there are."""
+        shard = self.shard
+        head, event = shard.there, self.event
+        which = (("partition", head.partition), ("incarnation", head.incarnation))
+        end = (event, self.when.offset, self.when.time_ms, ended)
+        for table in (CACHE_ENTRIES, CACHE_LINES):
+            self._writes.append(partial(Changes.close, table=table, where=which, end=end))
+        for attachment in list(shard.held):
+            if shard.listeners[attachment][LISTENER["gone"]] is not None:
+                self.forget_listener(attachment)
+        for name in ("entries", "lines", "of_entry", "held"):
+            self.assign(name, {})
+        for name in ("bytes", "modified", "exclusive", "shared"):
+            self.assign(name, 0)
 
     # ── listeners ───────────────────────────────────────────────────────────────────────────────────────
 

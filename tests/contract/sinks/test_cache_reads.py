@@ -14,11 +14,13 @@ from storage.memory.projections import MemoryProjectionStore
 from storage.postgres.pool import pool
 from storage.postgres.reads import SETTINGS as READ_SETTINGS
 from storage.postgres.reads_caches import PostgresCacheReads
+from storage.postgres.reads_caches_sql import entries
 from streams.domain.caches import commands as c
 from streams.log.accepted import AcceptedCommit
 from streams.log.positions import PartitionId, Position
 from streams.projections.caches.projections import AUDIT, CACHES
 from streams.projections.caches.reads import CacheFilter, CacheReads, Counts, EntryFilter, EntryRow
+from streams.projections.caches.tables import CACHE_ENTRIES, CACHE_LINES
 from streams.projections.ports import ProjectionStore
 from streams.projections.reads import AuditFilter
 from tests.contract.sinks.conftest import Database, MemoryDatabase, empty_database, postgres_for_tests
@@ -210,6 +212,42 @@ async def test_entries_come_by_name_with_the_values_that_they_have(world: World)
     assert await page(EntryFilter("a")) == [("a", 3), ("ab", 2)]
     assert await page(EntryFilter(tag="t")) == [("ab", 2)]
     assert await page(EntryFilter("a", "u")) == [("a", 3), ("ab", 2)]
+
+
+async def test_the_end_of_a_cache_ends_all_that_is_in_it_and_nothing_else(world: World) -> None:
+    told = Told("dev/other").joins("a").writes("x", b"1", keep="EXCLUSIVE").writes("y", b"1").at(6_000)
+    told.asks(c.WriteEntry("other", 0, "x", b"1", (), -1, -1, 0, "INVALID", 0, 0), key="dev/other")
+    told.asks(c.WriteEntry(NAME, 0, "z", b"1", (), -1, -1, 0, "INVALID", 0, 0))
+    told.asks(c.DeleteCache(NAME, 0))
+    await world.told(told.at(7_000))
+    left, _ = await world.reads.entries("dev", NAME, EntryFilter(), 9, None)
+    found, _ = await world.reads.entries("dev", "other", EntryFilter(), 9, None)
+    assert ([*left], [one.entry for one in found]) == ([], ["x"])
+    values = await world.database.rows(CACHE_ENTRIES)
+    mine = [dict(zip(CACHE_ENTRIES.columns, row, strict=True)) for row in values if row[5] == NAME]
+    assert [(one["entry"], one["ended"]) for one in mine if one["to_ms"] == 7_000] == [
+        (name, "CLOSED") for name in "xyz"
+    ]
+    lines = [
+        dict(zip(CACHE_LINES.columns, row, strict=True)) for row in await world.database.rows(CACHE_LINES)
+    ]
+    assert {one["ended"] for one in lines if one["to_ms"] == 7_000} == {"CLOSED"}
+    assert all(one["to_ms"] is not None for one in lines)
+
+
+async def test_entries_with_a_tag_are_looked_up(stack: LocalStack) -> None:
+    async with empty_database(stack) as found, found.pool.connection() as connection:
+        await connection.execute("""
+            INSERT INTO tidelock.cache_entries
+            SELECT 0, 1, n::text, n, 'dev', 'prices', 0, n, 'WRITTEN', 1, '', 1, 1, jsonb_build_array('t/' || n), 0,
+                NULL, NULL, 'dev', 'a', 1, 1
+            FROM generate_series(1, 5000) AS n
+        """)
+        await connection.execute("ANALYZE tidelock.cache_entries")
+        wanted = {"tenant": "dev", "cache": NAME, "after": "", "tag": "t/7", "limit": 10}
+        wanted |= {"kind": "caches", "projection": "caches"}
+        plan = await connection.execute(b"EXPLAIN " + entries(False, True).encode(), wanted)
+        assert "cache_entries_tagged" in str(await plan.fetchall())
 
 
 async def test_the_history_of_an_entry_is_one_value_after_the_other(world: World) -> None:

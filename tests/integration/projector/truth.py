@@ -46,9 +46,9 @@ class Told:
     """Decisions that a fold refused: (projection, partition, offset, index)."""
 
     def keep(self, changes: Changes) -> None:
-        for table in (*changes.inserted, *changes.put):
+        for table in (*changes.inserted, *changes.put, *changes.closed):
             rows = self.rows.setdefault(table, {})
-            for key, row in changes.rows(table):
+            for key, row in changes.onto(table, rows).items():
                 if row is None:
                     rows.pop(key, None)
                 else:

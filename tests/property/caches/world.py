@@ -7,7 +7,7 @@ from typing import Any
 from streams.domain.caches import commands as c
 from streams.domain.caches import decider
 from streams.domain.caches.settings import CacheSettings
-from streams.domain.caches.state import ABSENT
+from streams.domain.caches.state import ABSENT, asker_of
 from tests.property.caches.client import GOOD, Client, Flaws
 from tests.property.caches.directory import Answer, Directory
 from tests.property.caches.history import History, Judge
@@ -196,6 +196,10 @@ class World:
             assert have.items() <= known.items()
             assert have == known or client.lost_track
         counted = [line.state for entry in cache.entries.values() for line in entry.lines.values()]
+        begun = {each.change.ticket for each in cache.entries.values() if each.change is not None}
+        assert dict(cache.withdrawable) == {
+            asker_of(wait): ticket for ticket, wait in cache.waits.items() if ticket not in begun
+        }
         assert (cache.modified, cache.exclusive, cache.shared) == tuple(
             counted.count(state) for state in ("MODIFIED", "EXCLUSIVE", "SHARED")
         )

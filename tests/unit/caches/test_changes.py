@@ -147,6 +147,7 @@ def test_a_wait_is_withdrawn_unless_it_has_begun() -> None:
     spec = spec.when(c.WithdrawWait(NAME, 0, 1), "r").then(e.WaitEnded)
     assert spec.reply.ended
     assert not spec.when(c.WithdrawWait(NAME, 0, 3), "w").then().reply.ended
+    assert not spec.state.withdrawable
 
 
 def test_waits_and_their_bytes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,14 +4,14 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
-from functools import partial
 from itertools import islice
 from typing import Any, Final, TypeAlias, TypeVar
 
 from streams.domain.caches.commands import LineState
-from streams.domain.caches.replies import CacheStats, FillGranted
+from streams.domain.caches.replies import FillGranted
 from streams.domain.decider import Rejected
-from streams.wire.shards import MAX_SHARDS, shard_of
+from streams.wire.shards import shard_of
+from tidelock.client.caches.counting import inspect_all
 from tidelock.client.caches.desk import Desk
 from tidelock.client.caches.hits import Hits
 from tidelock.client.caches.lines import Line, Lines
@@ -22,7 +22,6 @@ from tidelock.client.caches.transport import Caches, failure
 from tidelock.client.caches.turns import Turns
 from tidelock.client.errors import (
     BadArgument,
-    CacheIncomplete,
     CacheUnknown,
     LineLost,
     TidelockError,
@@ -299,36 +298,3 @@ class Access:
 
 def _nothing(entry: str) -> None:
     """Answer for a cache of which no shard is known yet."""
-
-
-async def inspect_all(caches: Caches, name: str) -> tuple[CacheStats, ...]:
-    """Return the shards of a cache in numbers, home first. Raises `CacheUnknown`, `CacheIncomplete`.
-
-    A cache does not say how many shards it has; they are made from the last to the first and removed from the first to
-    the last, so where the first one is, all are.
-    """
-    look = partial(_inspect, caches, name)
-    home, *others = await asyncio.gather(caches.inspect(name), look(1), look(2))
-    if others[1] is not None:
-        others += await asyncio.gather(*map(look, range(3, MAX_SHARDS)))
-    found = [each for each in others if each is not None]
-    if None in others[: len(found)]:
-        raise incomplete(name)
-    return (home, *found)
-
-
-async def _inspect(caches: Caches, name: str, shard: int) -> CacheStats | None:
-    try:
-        return await caches.inspect(name, shard)
-    except CacheUnknown:
-        return None
-
-
-def incomplete(name: str) -> CacheIncomplete:
-    """Return the error for a cache of which shards are missing."""
-    error = CacheIncomplete(
-        f"Cache {name!r} lacks some of its shards: a create or delete was broken off, or is under way. Delete it, and "
-        "create it again."
-    )
-    error.cache = name
-    return error

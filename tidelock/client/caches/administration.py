@@ -9,7 +9,8 @@ from streams.domain.caches.commands import ConfigureCache, CreateCache, DeleteCa
 from streams.domain.caches.replies import CacheChanged, CacheOpened, CacheRemoved, CacheStats, EntryView
 from streams.domain.caches.settings import CacheSettings
 from streams.wire.shards import MAX_SHARDS
-from tidelock.client.caches.access import Access, inspect_all
+from tidelock.client.caches.access import Access
+from tidelock.client.caches.counting import inspect_all
 from tidelock.client.caches.desk import Desk
 from tidelock.client.caches.terms import CacheOptions, settings_of
 from tidelock.client.errors import CacheExists, CacheUnknown, EntryConflict

@@ -5,14 +5,13 @@ synchronous but for `settled`: between two awaits of anybody a line is either go
 """
 
 import asyncio
-from collections import deque
 from functools import partial
-from itertools import islice
-from typing import Any, Final
+from typing import Any
 
-from streams.domain.caches.commands import LineRef, LineState, WriteBack
+from streams.domain.caches.commands import LineState, WriteBack
 from streams.domain.caches.events import LineCall
 from streams.domain.caches.replies import EntryRead, EntryStored
+from tidelock.client.caches.dropped import Dropped
 from tidelock.client.caches.hits import Hits
 from tidelock.client.caches.lines import EVER, NEVER, Line, Lines
 from tidelock.client.caches.listener import Listener
@@ -23,9 +22,6 @@ from tidelock.client.caches.transport import KIND, Caches
 from tidelock.client.errors import TidelockError
 from tidelock.client.pending import Outcome
 from tidelock.client.rejections import problem
-
-TELL_AT: Final = 100
-"""So many evicted lines are told at once, fewer with the next Listen."""
 
 
 class Desk:
@@ -44,7 +40,8 @@ class Desk:
         self.memory = Memory()
         self._due: dict[int, str] = {}
         """Calls by number whose write-back is under way."""
-        self._dropped: deque[LineRef] = deque()
+        self.dropped = Dropped()
+        """Lines that were evicted and the directory does not know of."""
         self._bringing: set[Line] = set()
         """Lines whose write-back is under way, may they be called away meanwhile."""
 
@@ -118,7 +115,7 @@ class Desk:
     def disown(self, entry: str, token: int) -> None:
         """The directory has a line that this client does not keep: tell it soon, and take no late grant of it."""
         self.memory.gave_up(entry, token)
-        self._dropped.append(LineRef(entry, token))
+        self.dropped.add(entry, token)
         if self.listener.attachment:
             self.listener.listen()
 
@@ -147,8 +144,7 @@ class Desk:
         return line
 
     def _tell_dropped(self, entry: str, token: int) -> None:
-        self._dropped.append(LineRef(entry, token))
-        if len(self._dropped) % TELL_AT == 0 and self.listener.attachment:
+        if self.dropped.add(entry, token) and self.listener.attachment:
             self.listener.listen()
 
     # -- writing back ----------------------------------------------------------------------------------------
@@ -270,17 +266,6 @@ class Desk:
         """Return the number of the first call that was begun and is not done."""
         return min(self._due, default=None)
 
-    def take_dropped(self, most: int) -> tuple[LineRef, ...]:
-        """Return, and forget, lines that were evicted and the directory does not know of."""
-        taken = tuple(islice(self._dropped, most))
-        for _ in taken:
-            self._dropped.popleft()
-        return taken
-
-    def put_dropped(self, lines: tuple[LineRef, ...]) -> None:
-        """They were not told after all."""
-        self._dropped.extend(lines)
-
     def reset(self) -> None:
         """Write back what is Modified, drop all else, then join anew."""
         self.hits.rejoins += 1
@@ -307,4 +292,4 @@ class Desk:
                 self._tell_lost(line, why)
         self.memory.forget()
         self._due.clear()
-        self._dropped.clear()
+        self.dropped.clear()

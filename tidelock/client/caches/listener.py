@@ -135,7 +135,7 @@ class Listener:
         if self._stopped:
             return
         self._again(None)
-        dropped = self._desk.take_dropped(MAX_TOLD) if self.attachment else ()
+        dropped = self._desk.dropped.take(MAX_TOLD) if self.attachment else ()
         command = Listen(self._cache, self._shard, self.attachment, self._done_to(), dropped, self._gave_up)
         before, self._asked = self._asked, None
         try:
@@ -197,7 +197,7 @@ class Listener:
         elif current:
             self._failed(asked.command, problem(outcome, self._cache, KIND))
         else:
-            self._desk.put_dropped(asked.command.dropped)
+            self._desk.dropped.put(asked.command.dropped)
 
     # -- calls -----------------------------------------------------------------------------------------------
 
@@ -261,7 +261,7 @@ class Listener:
             return None
 
     def _failed(self, command: Listen, error: TidelockError) -> None:
-        self._desk.put_dropped(command.dropped)
+        self._desk.dropped.put(command.dropped)
         self.error = error
         self._tried.set()
         if not isinstance(error, ClientClosed):

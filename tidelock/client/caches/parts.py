@@ -2,25 +2,21 @@
 
 from typing import Protocol
 
-from streams.domain.caches.commands import LineRef
 from streams.domain.caches.events import LineCall
+from tidelock.client.caches.dropped import Dropped
 from tidelock.client.caches.lost import LostLine
 
 
 class Obedient(Protocol):
     """Whoever has the lines."""
 
+    dropped: Dropped
+
     def obey(self, call: LineCall) -> None:
         """Do what a call says, or begin to."""
 
     def owed(self) -> int | None:
         """Return the number of the first call that was begun and is not done."""
-
-    def take_dropped(self, most: int) -> tuple[LineRef, ...]:
-        """Return, and forget, lines that were evicted and the directory does not know of."""
-
-    def put_dropped(self, lines: tuple[LineRef, ...]) -> None:
-        """They were not told after all."""
 
     def reset(self) -> None:
         """Write back what is Modified, drop all else, then call `Listener.rejoin`."""

@@ -92,7 +92,7 @@ async def test_what_is_not_written_here_again_is_not_renewed(
     assert len(worker.of(c.WriteBack)) == before
 
 
-async def test_what_expired_here_unwritten_is_told_when_another_value_takes_its_place(
+async def test_what_expired_before_it_could_be_written_back_is_told(
     client: Client, other: Client, worker: CacheWorker, clock: FakeClock
 ) -> None:
     lost: list[LostLine] = []
@@ -104,6 +104,7 @@ async def test_what_expired_here_unwritten_is_told_when_another_value_takes_its_
     await let_pass(clock, 6)
     assert cache.hit("x") is None
     await other.cache(NAME).put("x", b"3", keep="INVALID")
+    worker.let()
     assert await cache.get("x") == b"3"
     assert [(each.entry, each.value) for each in lost] == [("x", b"2")]
     with pytest.raises(errors.LineLost):

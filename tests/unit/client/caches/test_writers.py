@@ -224,6 +224,10 @@ async def test_puts_wait_for_room_behind_a_writer_for_its_time_only(
     await until(putting.done, clock)
     assert isinstance(putting.exception(), errors.WriterTimedOut)
     assert await cache.get("x") is None
+    table.go.set()
+    closing = asyncio.create_task(cache.close())
+    await until(closing.done, clock)
+    assert len(table.took) == behind.AT_ONCE + 1
 
 
 def test_a_cache_with_a_writer_keeps_nothing_modified() -> None:
