@@ -39,7 +39,9 @@ class PartitionState:
         self.keys: dict[str, Any] = {}
         self.answers = Answers(self.undo)
         self.ended_sessions: dict[str, SessionEnded] = {}
-        """By tenant and session; until the mark has passed its `forget_after_ms`, each stays ended."""
+        """By tenant and session; each stays ended until mark and lease time have passed what it says."""
+        self.ended_of: dict[str, int] = {}
+        """How many of those each tenant has."""
         self.parked: dict[str, str] = {}
         """Keys whose timer failed, with the error; commanded again, they are tried again."""
         self.events = 0
@@ -70,9 +72,26 @@ class PartitionState:
         self.undo.assign(self, "events", self.events)
         self.answers.sweep(mark_ms)
         for session in self._sessions.take_before(mark_ms // 1000):
-            ended = self.ended_sessions.get(session)
-            if ended is not None and ended.forget_after_ms <= mark_ms:
-                self.undo.drop(self.ended_sessions, session)
+            self._remember(session)
+
+    def _remember(self, session: str) -> None:
+        """Forget that the session ended, or look again when that may be: lease time is never faster than the mark."""
+        ended = self.ended_sessions.get(session)
+        if ended is None:
+            return
+        left_ms = max(ended.forget_after_ms - self.mark_ms, ended.forget_after_lease_ms - self.lease_ms)
+        if left_ms > 0:
+            self._sessions.put((self.mark_ms + left_ms - 1) // 1000, session)
+            return
+        self.undo.drop(self.ended_sessions, session)
+        self._count_ended(tenant_of(session), -1)
+
+    def _count_ended(self, tenant: str, more: int) -> None:
+        count = self.ended_of.get(tenant, 0) + more
+        if count:
+            self.undo.put(self.ended_of, tenant, count)
+        else:
+            self.undo.drop(self.ended_of, tenant)
 
     def commit(self, commit: Commit) -> None:
         """Fold an accepted commit as read from the log. Raises `UnknownSchema` on an event it does not know."""
@@ -117,6 +136,8 @@ class PartitionState:
             kind = type(event)
             if kind is SessionEnded:
                 session = key_of(decision.tenant, event.session)
+                if session not in self.ended_sessions:
+                    self._count_ended(decision.tenant, 1)
                 self.undo.put(self.ended_sessions, session, event)
                 self.holdings.end(session, event)
                 self._sessions.put((event.forget_after_ms - 1) // 1000, session)

@@ -125,11 +125,15 @@ class EndSession:
 
 @value
 class SessionEnded:
-    """Event of `EndSession`; past the wall mark `forget_after_ms` the token may be forgotten."""
+    """Event of `EndSession`; past the wall mark and the lease time that it names the token may be forgotten.
+
+    Past both: leases run by lease time, which an outage stretches by as long as it takes; commands by the wall mark.
+    """
 
     session: str
     forget_after_ms: int
     cause: str
+    forget_after_lease_ms: int = 0
 
 
 @value

@@ -3,6 +3,7 @@
 import pytest
 
 from streams.domain.decider import Rejected
+from streams.engine import own_commands
 from streams.wire.messages import NO_COMMIT, Barrier, BarrierPassed, Done, EndSession
 from tests.unit.engine.harness import WALL, World, running, until
 from tests.unit.engine.toy import Add, Arm, Counted
@@ -115,11 +116,24 @@ async def test_an_ended_session_stays_ended_and_ending_it_again_is_nothing() -> 
 
 
 async def test_commands_of_a_dead_node_are_refused_past_the_longest_lease() -> None:
+    """However far an outage stretches lease time: here it stands almost still for days."""
     async with running(World()) as world:
         await world.ask(EndSession("toys", 0, "s1", "why"))
         day = 24 * 3_600_000
-        world.clock.now += day
-        await world.ask(Arm("k", 5))
+        for _ in range(3):
+            world.clock.now += day + 600_001
+            await world.ask(Arm("k", 5))
+            assert (await world.ask(Add("k", 1), session="s1")).code == "SESSION_ENDED"
+        assert world.owner.reader.state.lease_ms < day
+
+
+async def test_no_more_sessions_are_ended_than_can_be_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own_commands, "MAX_ENDED_SESSIONS", 2)
+    async with running(World()) as world:
+        for session in ("s1", "s2"):
+            assert await world.ask(EndSession("toys", 0, session, "why")) == Done()
+        refused = await world.ask(EndSession("toys", 0, "s3", "why"))
+        assert (refused.code, refused.retry_after_ms) == ("TOO_MANY_ENDED_SESSIONS", 5_000)
+        assert "leases" in refused.message
+        assert await world.ask(EndSession("toys", 0, "s1", "why")) == Done(), "it is ended already"
         assert (await world.ask(Add("k", 1), session="s1")).code == "SESSION_ENDED"
-        world.clock.now += 600_001
-        assert await world.ask(Add("k", 1), session="s1") == Counted(1, (1 << 48) | 4)

@@ -112,6 +112,28 @@ def test_a_session_stays_ended_until_the_mark_passes() -> None:
     assert state.ended_sessions == {}
 
 
+def test_a_session_stays_ended_until_lease_time_passes_too_however_it_is_stretched() -> None:
+    state = state_after(commit(logged(SessionEnded("s1", MARK + 10_000, "why", 60_000), key="")))
+    assert state.ended_of == {"dev": 1}
+    for day in range(1, 4):
+        state.begin(10_000 * day, MARK + 86_400_000 * day)
+        assert state.ended_sessions
+    state.begin(59_999, MARK + 86_400_000 * 5)
+    assert state.ended_sessions
+    state.begin(60_000, MARK + 86_400_000 * 5 + 2_000)
+    assert (state.ended_sessions, state.ended_of) == ({}, {})
+
+
+def test_ended_sessions_are_counted_by_tenant_also_when_they_are_taken_back() -> None:
+    state = state_after(commit(logged(SessionEnded("s1", MARK + 10_000, "why", 60_000), key="")))
+    state.undo.recording = True
+    savepoint = state.undo.mark()
+    state.decided(logged(key=""), [SessionEnded("s1", MARK + 9, "why"), SessionEnded("s2", MARK + 9, "why")])
+    assert state.ended_of == {"dev": 2}
+    state.undo.back_to(savepoint)
+    assert state.ended_of == {"dev": 1}
+
+
 def test_a_parked_key_is_tried_again_once_something_happens_to_it() -> None:
     state = state_after(commit(logged(toy.Armed(5, "explode"))), commit(logged(TimerFailed("boom"))))
     assert state.parked == {"dev/k": "boom"}
