@@ -4,7 +4,7 @@ import pytest
 
 from streams.log.positions import PartitionId
 from streams.replay.moment import AtEnd, Walk
-from tests.unit.replay.test_node_invariants import NodeBook, book, dead
+from tests.unit.replay.test_node_invariants import NodeBook, book, dead, ours
 from tidelock.cli.exits import WrongUse
 from tidelock.cli.explain_node import Lives, _chosen
 
@@ -18,9 +18,9 @@ def lives(made: NodeBook, tenant: str = "dev", node: str = "n1") -> Lives:
 
 
 def test_the_latest_session_that_ended_is_told_from_its_beginning_to_its_sweep() -> None:
-    made = dead().join("n2", at=5_050).join(at=5_100, client="b").sweep("n1:1", 3)
+    made = dead().join("n2", at=5_050).join(at=5_100, client="b").sweep(ours("n1:1"), 3)
     life = _chosen(lives(made), "n1", "")
-    assert (life.session, life.is_over, life.ended_ms) == ("n1:1", True, 1004)
+    assert (life.session, life.is_over, life.ended_ms) == (ours("n1:1"), True, 1004)
     assert [line.text.split(":")[0].split(" ")[0] for line in life.lines] == [
         "registered", "is", "died", "session",
     ]  # fmt: skip
@@ -29,12 +29,12 @@ def test_the_latest_session_that_ended_is_told_from_its_beginning_to_its_sweep()
 
 def test_one_session_by_its_name_and_one_that_is_live() -> None:
     made = dead().join(at=5_100, client="b")
-    assert not _chosen(lives(made), "n1", "n1:4").is_over
+    assert not _chosen(lives(made), "n1", ours("n1:4")).is_over
     assert not _chosen(lives(book().join(at=0)), "n1", "").is_over
 
 
 @pytest.mark.parametrize(
-    ("tenant", "node", "session"), [("dev", "n1", "n1:9"), ("dev", "n9", ""), ("x", "n1", "")]
+    ("tenant", "node", "session"), [("dev", "n1", ours("n1:9")), ("dev", "n9", ""), ("x", "n1", "")]
 )
 def test_what_the_log_does_not_know_is_said(tenant: str, node: str, session: str) -> None:
     with pytest.raises(WrongUse, match="node list"):
