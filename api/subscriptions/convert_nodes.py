@@ -70,8 +70,6 @@ def _told(event: Any) -> dict[str, Any]:
             told |= {"cause": event.cause, "barred_until_lease_ms": event.barred_until or None}
         case of.NodeLeft():
             told |= {"cause": event.cause}
-        case of.SessionSwept():
-            told |= {"swept": event.counts}
         case of.MassFailureAlarmed() | of.BrakePulled():
             told |= {"why": event.cause}
     return told

@@ -7,7 +7,7 @@ from typing import Any
 import strawberry
 
 from api.subscriptions.types import Party
-from api.types.nodes import Health, Label, NodeCheck, SessionEnd, SilenceEvidence, SweptCount
+from api.types.nodes import Health, Label, NodeCheck, SessionEnd, SilenceEvidence
 from api.types.scalars import DateTime, Long, Position
 from api.types.services import InstanceWhat
 
@@ -82,7 +82,6 @@ class NodeEvent:
     barred_until_lease_ms: Long | None = strawberry.field(
         default=None, description="DIED: it flaps and may not register earlier."
     )
-    swept: list[SweptCount] | None = None
     dead: int | None = strawberry.field(default=None, description="ALARMED: so many died at once.")
     of: int | None = strawberry.field(default=None, description="ALARMED: of so many.")
     why: str | None = None

@@ -97,14 +97,6 @@ class UnsweptSession:
     ended_ms: DateTime = strawberry.field(name="endedAt")
 
 
-@strawberry.type(description="What a sweep ended of one kind.")
-class SweptCount:
-    """A count. Comes as `commands.SweptCount`."""
-
-    kind: str
-    ended: Long
-
-
 async def _history(
     root: Parent[NodeRow], info: Info, first: int, after: str | None = None
 ) -> "NodeChangeConnection":
@@ -178,7 +170,6 @@ class NodeChange:
     what: NodeWhat
     by: str = strawberry.field(description="The principal; empty: time did it.")
     why: str
-    swept: list[SweptCount] = strawberry.field(description="SWEPT: what was ended.")
     node: Node
     until: Position | None = strawberry.field(description="The commit of the next change; null: none yet.")
     until_ms: DateTime | None = strawberry.field(name="untilTime")

@@ -80,7 +80,7 @@ class MemoryNodeReads(MemoryReads):
         return [self._of_node(tenant, each) for each in wanted], await self._as_of()
 
     def _of_node(self, tenant: str, wanted: HistoryPage) -> list[NodeChangeRow]:
-        told = ("what", "by_", "why", "swept", *_NODE)
+        told = ("what", "by_", "why", *_NODE)
         rows = self._of(NODE_HISTORY, tenant, name=wanted.name)
         page = _page(rows, _order, wanted.first, wanted.after)
         return [rows_of.node_change_of(_with_until(row, told, rows)) for row in page]

@@ -85,7 +85,7 @@ _PAGES: Final[LiteralString] = """unnest(
 
 NODE_HISTORIES: Final = with_stands(
     f"""
-    SELECT k.place, h.what, h.by_, h.why, h.swept::text, {NODE}, u.until_offset, u.until_ms
+    SELECT k.place, h.what, h.by_, h.why, {NODE}, u.until_offset, u.until_ms
     FROM {_PAGES} CROSS JOIN LATERAL (
         SELECT * FROM tidelock.node_history x
         WHERE x.tenant = %(tenant)s AND x.name = k.name
@@ -93,7 +93,7 @@ NODE_HISTORIES: Final = with_stands(
         ORDER BY x.changed_offset DESC, x.event DESC LIMIT k.most
     ) h {_until("tidelock.node_history", "n.tenant = h.tenant AND n.name = h.name")}
     ORDER BY k.place, {_NEWEST}""",
-    1 + 4 + NODE_COLUMNS + 2,
+    1 + 3 + NODE_COLUMNS + 2,
 )
 
 

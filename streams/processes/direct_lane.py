@@ -60,7 +60,7 @@ class ClientSessionLane(_ClientCommands):
 
     async def swept(self, session: str, partitions: int) -> bool:
         """Tell the session's node that so many partitions know; False: it knew that."""
-        reply = await self._asked("nodes", SweepDone(node_of(session), session, partitions, ()))
+        reply = await self._asked("nodes", SweepDone(node_of(session), session, partitions))
         recorded: bool = reply.recorded
         return recorded
 

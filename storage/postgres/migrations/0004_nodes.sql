@@ -48,7 +48,6 @@ CREATE TABLE tidelock.node_history (
     what              text    NOT NULL,
     by_               text    NOT NULL,
     why               text    NOT NULL,
-    swept             jsonb   NOT NULL,
     status            text    NOT NULL,
     since_ms          bigint  NOT NULL,
     session           text    NOT NULL COLLATE "C",

@@ -50,14 +50,6 @@ class Check:
 
 
 @value
-class SweptCount:
-    """What a sweep ended of one kind."""
-
-    kind: str
-    ended: int
-
-
-@value
 class BrakeSettings:
     """When many deaths at once are a mass failure, and what is done then."""
 
@@ -143,15 +135,15 @@ class UndrainNode:
 
 @value
 class SweepDone:
-    """The sweeper's: what the ended session owned is given back, everywhere. Idempotent."""
+    """The sweeper's: every partition refuses the ended session from now on and lets go of what it owned. Idempotent.
+
+    How much that was nobody knows yet, for keys let go one by one: `tidelock explain node` counts it from the logs.
+    """
 
     name: str
     session: str
     partitions: int
     """How many of all kinds were told."""
-    counts: tuple[SweptCount, ...]
-    """What was ended there, as far as the sweeper knows; up to 16. Ours knows nothing, as keys let go after it was
-    answered: `tidelock explain node` counts from the logs."""
 
 
 @value

@@ -1,9 +1,10 @@
 """Deciding how sessions end by wish, and that what they owned is given back. Standard library only."""
 
+from streams.domain.arguments import within
 from streams.domain.decider import Context, Decision, Requester
 from streams.domain.nodes.commands import DeregisterNode, EvictNode, SweepDone
 from streams.domain.nodes.events import EndCause, Event, NodeLeft, SessionSwept
-from streams.domain.nodes.limits import MAX_NAME, MAX_TEXT, refuse_counts, refuse_text
+from streams.domain.nodes.limits import MAX_NAME, MAX_NUMBER, MAX_TEXT, refuse_text
 from streams.domain.nodes.node import NO_NODE, Member, Node
 from streams.domain.nodes.rejections import node_unknown, not_yours, session_alive
 from streams.domain.nodes.replies import NodeClosed, Reply, SweepRecorded
@@ -53,8 +54,8 @@ def evict(command: EvictNode, who: Requester, node: Node, context: Context) -> D
 
 def sweep_done(command: SweepDone, node: Node) -> Decision[Event, Reply]:
     """Return that the ended session owns nothing any more. One that is swept already, or never was, is fine."""
-    refused = refuse_text("session", command.session, 1, MAX_NAME) or refuse_counts(
-        command.partitions, command.counts
+    refused = refuse_text("session", command.session, 1, MAX_NAME) or within(
+        "partitions", command.partitions, 0, MAX_NUMBER
     )
     if refused is None and node.member is not None and node.member.session == command.session:
         refused = session_alive(command.session)
@@ -62,6 +63,6 @@ def sweep_done(command: SweepDone, node: Node) -> Decision[Event, Reply]:
         return Decision((), refused)
     for ended in node.past.unswept:
         if ended.session == command.session:
-            swept = SessionSwept(ended.session, ended.cause_id, command.partitions, command.counts)
+            swept = SessionSwept(ended.session, ended.cause_id, command.partitions)
             return Decision((swept,), SweepRecorded(ended.session, recorded=True))
     return Decision((), SweepRecorded(command.session, recorded=False))

@@ -2,7 +2,7 @@
 
 from typing import Literal, TypeAlias
 
-from streams.domain.nodes.commands import BrakeSettings, Check, Health, Label, Registration, SweptCount
+from streams.domain.nodes.commands import BrakeSettings, Check, Health, Label, Registration
 from streams.domain.value import value
 
 EndCause: TypeAlias = Literal["SILENT", "LEFT", "REPLACED", "EVICTED"]
@@ -162,7 +162,6 @@ class SessionSwept:
     session: str
     cause_id: int
     partitions: int
-    counts: tuple[SweptCount, ...]
 
 
 @value

@@ -11,7 +11,6 @@ from streams.domain.nodes.commands import (
     PullBrake,
     RegisterInstance,
     Registration,
-    SweptCount,
 )
 from streams.domain.nodes.names import BRAKE, token_of
 from streams.domain.nodes.rejections import no_session
@@ -25,7 +24,6 @@ MAX_OUTPUT: Final = 200
 MAX_LABELS: Final = 32
 MAX_LABELS_BYTES: Final = 4_096
 MAX_CHECKS: Final = 32
-MAX_KINDS: Final = 16
 MAX_NUMBER: Final = (1 << 31) - 1
 MIN_TIMEOUT_MS: Final = 1_000
 MAX_TIMEOUT_MS: Final = 600_000
@@ -123,17 +121,6 @@ def refuse_checks(checks: tuple[Check, ...]) -> Rejected | None:
         if refused is not None:
             return refused
     return None
-
-
-def refuse_counts(partitions: int, counts: tuple[SweptCount, ...]) -> Rejected | None:
-    """Return why no sweep can have counted so, or None."""
-    if len(counts) > MAX_KINDS:
-        return bad_argument("counts", f"must be {MAX_KINDS} at the most", len(counts))
-    for count in counts:
-        refused = refuse_text("counts.kind", count.kind) or within("counts.ended", count.ended, 0, 1 << 62)
-        if refused is not None:
-            return refused
-    return within("partitions", partitions, 0, MAX_NUMBER)
 
 
 def refuse_instance(i: RegisterInstance) -> Rejected | None:

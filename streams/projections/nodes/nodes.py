@@ -50,7 +50,7 @@ def heard(node: NodeRow | None, beat: Beat, cause: Cause) -> NodeChangeRow | Nod
             node, status="ALIVE", since_ms=since_ms, evidence=None, load=beat.load, health=beat.health,
             heard_ms=now_ms, **cause.stamp,
         )  # fmt: skip
-        return NodeChangeRow("HEARD", "", "", (), after)
+        return NodeChangeRow("HEARD", "", "", after)
     return (
         replace(node, load=beat.load, heard_ms=now_ms) if now_ms - node.heard_ms >= HEARD_EVERY_MS else None
     )
@@ -59,7 +59,7 @@ def heard(node: NodeRow | None, beat: Beat, cause: Cause) -> NodeChangeRow | Nod
 def changed(node: NodeRow | None, event: OfOneNode, cause: Cause) -> NodeChangeRow | None:
     """Return the change that `event` is; None: it changes nothing. Raises `LookupError`: there is no such node."""
     if isinstance(event, NodeRegistered):
-        return NodeChangeRow("REGISTERED", cause.principal, "", (), _registered(node, event, cause))
+        return NodeChangeRow("REGISTERED", cause.principal, "", _registered(node, event, cause))
     if node is None:
         raise LookupError(f"{type(event).__name__} of a node that is not there")
     match event:
@@ -68,7 +68,7 @@ def changed(node: NodeRow | None, event: OfOneNode, cause: Cause) -> NodeChangeR
         case SessionSwept():
             left = tuple([each for each in node.unswept if each.session != event.session])
             by, after = cause.principal, replace(node, unswept=left, **cause.stamp)
-            return NodeChangeRow("SWEPT", by, event.session, event.counts, after)
+            return NodeChangeRow("SWEPT", by, event.session, after)
     if node.status == "ENDED" or node.session != event.session:
         return None
     now_ms, by, why = cause.when.time_ms, cause.principal, ""
@@ -105,7 +105,7 @@ NOT_DRAINED: Final[dict[str, Any]] = {"draining": False, "drained_by": None, "dr
 def _step(
     what: NodeWhat, node: NodeRow, cause: Cause, to: Mapping[str, Any], by: str, why: str = ""
 ) -> NodeChangeRow:
-    return NodeChangeRow(what, by, why, (), replace(node, **to, **cause.stamp))
+    return NodeChangeRow(what, by, why, replace(node, **to, **cause.stamp))
 
 
 def _said(event: NodeRegistered | NodeChanged) -> dict[str, Any]:

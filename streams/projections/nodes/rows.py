@@ -9,7 +9,7 @@ from typing import Any
 
 from streams.log.positions import PartitionId, Position
 from streams.projections.nodes.services import Standing
-from streams.projections.nodes.tables import BRAKE_STATE, INSTANCE_STATE, NODE_STATE, SWEPT
+from streams.projections.nodes.tables import BRAKE_STATE, INSTANCE_STATE, NODE_STATE
 from streams.projections.nodes.values import (
     KIND,
     NEVER,
@@ -42,7 +42,7 @@ def node_history_row(tenant: str, change: NodeChangeRow) -> Row:
     """Return the row of `NODE_HISTORY`."""
     node = change.node
     state = _bare(NODE_STATE.row(node), _NODE_EVENT)
-    told = (change.what, change.by, change.why, SWEPT.text(change.swept))
+    told = (change.what, change.by, change.why)
     return (node.partition, tenant, node.name, node.event, *told, *state)
 
 
@@ -92,10 +92,9 @@ def node_of(row: Row, as_of: AsOf) -> NodeRow:
 
 
 def node_change_of(row: Row) -> NodeChangeRow:
-    """Return a change of (what, by, why, swept), partition, name and state, and where and when the next one is."""
-    swept, until = SWEPT.back(row[3]), row[-2:]
-    node = node_of(row[4:-2], NEVER)
-    return NodeChangeRow(*(*row[:3], swept, replace(node, as_of=_as_of(node)), *until))
+    """Return a change of (what, by, why), partition, name and state, and where and when the next one is."""
+    node = node_of(row[3:-2], NEVER)
+    return NodeChangeRow(*(*row[:3], replace(node, as_of=_as_of(node)), *row[-2:]))
 
 
 def instance_of(row: Row) -> InstanceRow:

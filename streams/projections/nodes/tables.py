@@ -9,7 +9,7 @@ as in `values`. A row of history is how it was from its event on, up to the next
 
 from typing import Final
 
-from streams.domain.nodes.commands import BrakeSettings, Check, Label, SweptCount
+from streams.domain.nodes.commands import BrakeSettings, Check, Label
 from streams.domain.nodes.events import Evidence
 from streams.projections.columns import Columns, named, one, several
 from streams.projections.nodes.values import AlarmRow, BrakeRow, InstanceRow, NodeRow, UnsweptRow
@@ -31,7 +31,6 @@ INSTANCE_STATE: Final = Columns(InstanceRow, {"metadata": named(Label)}, first=3
 BRAKE_STATE: Final = Columns(
     BrakeRow, {"settings": one(BrakeSettings), "alarm": one(AlarmRow)}, first=1, last=1
 )
-SWEPT: Final = several(SweptCount)
 
 NODES = Table("nodes", ("partition", "tenant", "name", *NODE_STATE.names), key=3, restores=True)
 """One row a node, until it is forgotten."""
@@ -43,7 +42,6 @@ NODE_HISTORY = Table(
         "what",               # see `values.NodeWhat`
         "by_",                # the principal; empty: time did it
         "why",
-        "swept",              # JSON list of objects: kind, ended
         *[name for name in NODE_STATE.names if name != "event"],
     ),
     key=4,

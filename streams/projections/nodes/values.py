@@ -2,7 +2,7 @@
 
 from typing import Final, Literal, TypeAlias
 
-from streams.domain.nodes.commands import BrakeSettings, Check, Health, Label, SweptCount
+from streams.domain.nodes.commands import BrakeSettings, Check, Health, Label
 from streams.domain.nodes.events import EndCause, Evidence
 from streams.domain.nodes.names import node_of
 from streams.domain.nodes.replies import NodeStatus
@@ -102,8 +102,6 @@ class NodeChangeRow:
     by: str
     """The principal; empty: time did it."""
     why: str
-    swept: tuple[SweptCount, ...]
-    """SWEPT: what was ended."""
     node: NodeRow
     until_offset: int | None = None
     """The next change; None: none yet."""

@@ -49,7 +49,7 @@ def node_phrase(event: OfNodeEvent) -> str:
         case NodeUndrained():
             return f"gets work again, by {event.by}"
         case SessionSwept():
-            return f"session {event.session} is swept: {event.partitions} partitions know{_counted(event)}"
+            return f"session {event.session} is swept: {event.partitions} partitions know"
         case NodeForgotten():
             return "is forgotten"
 
@@ -84,10 +84,6 @@ def _flapping(event: NodeDied) -> str:
     if not event.barred_until:
         return ""
     return f"; strike {event.strikes}: it may not register for {duration(event.barred_until - event.at)}"
-
-
-def _counted(event: SessionSwept) -> str:
-    return "".join(f", {count.ended} of {count.kind} ended" for count in event.counts)
 
 
 def _why(why: str) -> str:

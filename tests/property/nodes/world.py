@@ -129,7 +129,7 @@ class Nodes:
 
     def sweep(self, name: str, index: int) -> None:
         session = self.sessions[name][index % len(self.sessions[name])]
-        reply = self.decide(name, c.SweepDone(name, session, 1, ()), TIMER)
+        reply = self.decide(name, c.SweepDone(name, session, 1), TIMER)
         known = self.alive.get(name)
         if known is not None and known.session == session:
             assert _code(reply) == "SESSION_ALIVE"

@@ -272,7 +272,7 @@ class WorldLane:
         await self._do(where, lambda: self._world.end(command, self._client))
 
     async def swept(self, session: str, partitions: int) -> bool:
-        command = c.SweepDone(node_of(session), session, partitions, ())
+        command = c.SweepDone(node_of(session), session, partitions)
         home = home_of(node_of(session))
         reply = await self._do(home, lambda: self._world.do(command, self._client, principal="sweeper"))
         return bool(reply.recorded)

@@ -96,7 +96,7 @@ class History:
             "evict": (key, c.EvictNode(name, "", "why")),
             "drain": (key, c.DrainNode(name, "why")),
             "undrain": (key, c.UndrainNode(name)),
-            "sweep": (key, c.SweepDone(name, session, 3, ())),
+            "sweep": (key, c.SweepDone(name, session, 3)),
             "offer": ("dev/service:s", c.RegisterInstance("s", instance, "h", "z", 1, (), True, 1, 1, move.pick > 3)),
             "update": ("dev/service:s", c.UpdateInstance("s", instance, move.later_ms % 9, (), 0)),
             "fail": ("dev/service:s", c.ReportHealth("s", instance, move.later_ms > 99, 1, "r")),

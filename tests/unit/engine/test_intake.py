@@ -54,7 +54,7 @@ def test_the_engines_own_commands_name_their_partition() -> None:
         (AbortWait("k", 1, ()), ("SYSTEM",)),
         (EndSession("locks", 0, "n1:7", "why"), ("SYSTEM",)),
         (ConfirmMoves("q", 0, "", 1, (), ()), ("SYSTEM",)),
-        (c.SweepDone("n", "n:1", 1, ()), ("SYSTEM",)),
+        (c.SweepDone("n", "n:1", 1), ("SYSTEM",)),
         (c.PullBrake(0, 0, 0, "x"), ("SYSTEM", "OPERATOR")),
         (c.EvictNode("n", "", "x"), ("OPERATOR",)),
         (c.EvictInstance("s", "i", "x"), ("OPERATOR",)),

@@ -12,8 +12,7 @@ from tests.unit.nodes.spec import NAME, SESSION, TIMEOUT, beat, join, joined, no
 
 LEAVE = c.DeregisterNode(NAME, SESSION)
 EVICT = c.EvictNode(NAME, "", "too slow")
-COUNTS = (c.SweptCount("locks", 3),)
-SWEPT = c.SweepDone(NAME, SESSION, 12, COUNTS)
+SWEPT = c.SweepDone(NAME, SESSION, 12)
 
 
 def test_a_clean_end() -> None:
@@ -93,7 +92,7 @@ def test_an_ended_session_is_kept_until_it_is_swept() -> None:
     left = node().at(8).when(LEAVE)
     ended = EndedSession(SESSION, "LEFT", 2, 8)
     assert left.when(c.InspectNode(NAME)).reply.unswept == (ended,)
-    swept = left.when(SWEPT).then(e.SessionSwept(SESSION, 2, 12, COUNTS))
+    swept = left.when(SWEPT).then(e.SessionSwept(SESSION, 2, 12))
     swept.answers(SweepRecorded(SESSION, recorded=True))
     state = swept.when(c.InspectNode(NAME)).reply
     assert (state.unswept, state.last) == ((), ended)
@@ -119,9 +118,6 @@ def test_a_live_session_cannot_have_been_swept() -> None:
     [
         replace(SWEPT, session=""),
         replace(SWEPT, partitions=-1),
-        replace(SWEPT, counts=COUNTS * 17),
-        replace(SWEPT, counts=(c.SweptCount("", 1),)),
-        replace(SWEPT, counts=(c.SweptCount("x", -1),)),
     ],
 )
 def test_what_a_sweep_tells_has_bounds(bad: c.SweepDone) -> None:

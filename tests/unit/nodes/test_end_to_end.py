@@ -81,7 +81,7 @@ def test_silence_ends_a_session_and_the_node_is_forgotten() -> None:
     bench.commit(tick="dev/n1", lease_ms=2_500)
     bench.commit(tick="dev/n1", lease_ms=5_000)
     assert bench.state.keys["dev/n1"].member is None
-    bench.commit(c.SweepDone("n1", joined.session, 1, ()), lease_ms=5_001)
+    bench.commit(c.SweepDone("n1", joined.session, 1), lease_ms=5_001)
     bench.commit(tick="dev/n1", lease_ms=605_000)
     assert bench.state.keys == {}
 

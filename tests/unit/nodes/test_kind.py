@@ -33,7 +33,6 @@ from tests.unit.nodes.spec import (
 
 META = CommandMeta(1, "dev", "client", 2, "h", 3, 4, None, SESSION)
 CHECKS = (c.Check("disk", "CRITICAL", "full"),)
-COUNTS = (c.SweptCount("locks", 1),)
 EVIDENCE = e.Evidence(1, 2, 3, 4)
 ENDED = r.EndedSession(SESSION, "REPLACED", 1 << 50, 9)
 COMMANDS: list[Any] = [
@@ -44,7 +43,7 @@ COMMANDS: list[Any] = [
     c.EvictNode(NAME, "", "why"),
     c.DrainNode(NAME, "why"),
     c.UndrainNode(NAME),
-    c.SweepDone(NAME, SESSION, 4, COUNTS),
+    c.SweepDone(NAME, SESSION, 4),
     c.InspectNode(NAME),
     offer(metadata=(c.Label("a", "b"),)),
     c.UpdateInstance("pay", "i1", 1, (), 2),
@@ -69,7 +68,7 @@ EVENTS: list[Any] = [
     e.NodeLeft(SESSION, "EVICTED", 1, 2, "p", "why", 7),
     e.NodeDrained(SESSION, "p", "why"),
     e.NodeUndrained(SESSION, "p"),
-    e.SessionSwept(SESSION, 1, 2, COUNTS),
+    e.SessionSwept(SESSION, 1, 2),
     e.NodeForgotten(),
     e.InstanceRegistered(offered(1)),
     e.InstanceUpdated("i1", 1, (c.Label("a", "b"),), 2),

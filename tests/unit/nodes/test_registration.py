@@ -103,7 +103,7 @@ def test_sessions_that_nobody_sweeps_are_bounded() -> None:
     last_but_one.when(join(replaces=session), "b").refuses("SESSIONS_UNSWEPT")
     refused = spec.when(join()).refuses("SESSIONS_UNSWEPT", "sweeper", "brake")
     assert refused.reply.retry_after_ms == 1_000
-    spec.when(c.SweepDone(NAME, SESSION, 9, ())).when(join()).answers(
+    spec.when(c.SweepDone(NAME, SESSION, 9)).when(join()).answers(
         replace(JOINED, session=sealed(f"n1:{2 * MAX_UNSWEPT + 2}"))
     )
 

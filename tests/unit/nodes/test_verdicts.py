@@ -52,7 +52,7 @@ def flap(spec: Spec, pause_ms: int = 0) -> Spec:
     spec = spec.at(max(spec.now, state.barred_until) + pause_ms).when(join())
     session = spec.reply.session
     spec = spec.at(spec.now + 5_000).tick()
-    return spec.when(c.SweepDone(NAME, session, 1, ()))
+    return spec.when(c.SweepDone(NAME, session, 1))
 
 
 def pause(spec: Spec) -> Any:
@@ -90,7 +90,7 @@ def test_leaving_is_no_strike() -> None:
 
 def test_a_node_that_is_gone_and_swept_is_forgotten() -> None:
     dead = node().at(5_000).tick().due(None)
-    swept = dead.at(6_000).when(c.SweepDone(NAME, SESSION, 1, ())).due(5_000 + QUIET_MS)
+    swept = dead.at(6_000).when(c.SweepDone(NAME, SESSION, 1)).due(5_000 + QUIET_MS)
     swept.at(4_999 + QUIET_MS).tick().then()
     gone = swept.at(5_000 + QUIET_MS).tick().then(e.NodeForgotten())
     assert gone.state is NO_NODE
@@ -98,5 +98,5 @@ def test_a_node_that_is_gone_and_swept_is_forgotten() -> None:
 
 
 def test_a_late_sweep_does_not_keep_it() -> None:
-    swept = node().at(5_000).tick().at(9 * QUIET_MS).when(c.SweepDone(NAME, SESSION, 1, ()))
+    swept = node().at(5_000).tick().at(9 * QUIET_MS).when(c.SweepDone(NAME, SESSION, 1))
     assert swept.due(5_000 + QUIET_MS).tick().state is NO_NODE

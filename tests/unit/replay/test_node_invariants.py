@@ -62,7 +62,7 @@ class NodeBook(KindBook):
         return self.did(session.partition(":")[0], event, **options)
 
     def sweep(self, session: str, cause_id: int) -> NodeBook:
-        return self.did(session.partition(":")[0], e.SessionSwept(session, cause_id, 4, ()), client="sweeper")
+        return self.did(session.partition(":")[0], e.SessionSwept(session, cause_id, 4), client="sweeper")
 
     def offer(
         self,

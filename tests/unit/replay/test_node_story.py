@@ -50,7 +50,7 @@ async def test_a_census_of_before_knows_nothing_of_later(target: Target) -> None
 async def test_a_census_leaves_other_tenants_and_the_forgotten_out() -> None:
     assert await counted(silent(), AtEnd(), tenant="other") == {}
     book = NodeBook().do(c.RegisterNode("n1", REGISTRATION, "")).do(c.DeregisterNode("n1", sealed("n1:1")), 5)
-    book.do(c.SweepDone("n1", sealed("n1:1"), 4, ()), 6).tick("n1", 600_005)
+    book.do(c.SweepDone("n1", sealed("n1:1"), 4), 6).tick("n1", 600_005)
     assert await counted(book, AtEnd()) == {}
 
 
@@ -80,14 +80,14 @@ def test_of_heartbeats_only_those_are_told_that_clear_a_suspicion() -> None:
 def test_what_operators_and_the_sweeper_do_is_told_with_who_and_why() -> None:
     book = NodeBook().do(c.RegisterNode("n1", REGISTRATION, ""))
     book.do(c.DrainNode("n1", "new disk")).do(c.UndrainNode("n1")).do(c.EvictNode("n1", "", "it hangs"))
-    book.do(c.SweepDone("n1", sealed("n1:1"), 16, (c.SweptCount("locks", 3),)))
+    book.do(c.SweepDone("n1", sealed("n1:1"), 16))
     book.do(c.PullBrake(0, 0, 0, "switch")).do(c.ReleaseBrake("done"))
     book.do(c.ConfigureBrake(c.BrakeSettings(30, 3, 10_000, 0, armed=True)))
     assert told(book)[1:] == [
         "n1 gets no new work, by alice (new disk)",
         "n1 gets work again, by alice",
         "n1 was evicted, by alice (it hangs); EVICTED 4",
-        f"n1 session {sealed('n1:1')} is swept: 16 partitions know, 3 of locks ended",
+        f"n1 session {sealed('n1:1')} is swept: 16 partitions know",
         "brake pulled by alice (switch)",
         "brake released by alice (done)",
         "brake has other settings",
