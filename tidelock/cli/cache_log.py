@@ -82,8 +82,8 @@ async def read_entry(
     steps = sorted([step for steps, _, _ in parts for step in steps.kept], key=_order)[-limit:]
     count = sum(steps.count for steps, _, _ in parts)
     shards = {number: (each, moment) for _, made, moment in parts for number, each in made.shards.items()}
-    home = shards.get(shard_of(asked.entry, len(shards))) if shards else None
-    shard, moment = (None, parts[0][2]) if home is None else home
+    spread = shards[0][0].shards if 0 in shards else 1
+    shard, moment = shards.get(shard_of(asked.entry, spread), (None, parts[0][2]))
     return Found(tuple(steps), count - len(steps), shard, moment)
 
 

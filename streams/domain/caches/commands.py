@@ -33,11 +33,16 @@ class NewEntry:
 
 @value
 class CreateCache:
-    """Make the shard. If it is there with the same settings, that is fine."""
+    """Make the shard. If it is there with the same settings and number of shards, that is fine.
+
+    The first shard is asked first: how many shards the cache has is what that one was made with.
+    """
 
     cache: str
     shard: int
     settings: CacheSettings
+    shards: int = 1
+    """Of the cache, 1 to 64."""
 
 
 @value

@@ -92,6 +92,8 @@ class CacheCreated:
 
     incarnation: int
     settings: CacheSettings
+    shards: int = 1
+    """Of the cache; of the first shard it holds for all."""
 
 
 @value

@@ -18,7 +18,9 @@ def evolve(cache: Cache, event: Event) -> Cache:
         return fold_listeners.evolve(cache, event)
     match event:
         case CacheCreated():
-            return changed(ABSENT, incarnation=event.incarnation, version=1, settings=event.settings)
+            made = changed(ABSENT, incarnation=event.incarnation, version=1)
+            made.settings, made.shards = event.settings, event.shards
+            return made
         case CacheConfigured():
             return changed(cache, version=event.version, settings=event.settings)
         case CacheClosing():
@@ -41,6 +43,7 @@ def _closing(cache: Cache) -> Cache:
         incarnation=cache.incarnation,
         version=cache.version,
         settings=cache.settings,
+        shards=cache.shards,
         closing=True,
         listeners=Map(stay),
         attached=cache.attached,

@@ -84,6 +84,7 @@ def shown(cache: Cache) -> CacheStats | None:
         len(cache.waits),
         len(cache.fills),
         len(cache.changing),
+        cache.shards,
     )
 
 

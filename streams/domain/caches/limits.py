@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from streams.domain.arguments import bad_argument, refuse_text, within
+from streams.domain.caches.commands import CreateCache
 from streams.domain.caches.rejections import value_too_large
 from streams.domain.caches.settings import CacheSettings
 from streams.domain.decider import Rejected
@@ -60,6 +61,12 @@ def refuse_place(cache: str, shard: int) -> Rejected | None:
     if "#" in cache:
         return bad_argument("cache", "must be without '#', which stands before the number of a shard", cache)
     return within("shard", shard, 0, MAX_SHARDS - 1)
+
+
+def refuse_shards(command: CreateCache) -> Rejected | None:
+    """Return why a cache has no such shard, or cannot have so many, or None."""
+    refused = within("shards", command.shards, 1, MAX_SHARDS)
+    return refused or within("shard", command.shard, 0, command.shards - 1)
 
 
 def refuse_settings(settings: CacheSettings) -> Rejected | None:

@@ -4,12 +4,13 @@ from streams.domain.arguments import bad_argument
 from streams.domain.caches.commands import ConfigureCache, CreateCache
 from streams.domain.caches.draft import Draft
 from streams.domain.caches.events import CacheClosing, CacheConfigured, CacheCreated, Event
-from streams.domain.caches.limits import refuse_settings
+from streams.domain.caches.limits import refuse_settings, refuse_shards
 from streams.domain.caches.rejections import (
     cache_closing,
     cache_exists,
     cache_replaced,
     cache_unknown,
+    other_shards,
     settings_conflict,
 )
 from streams.domain.caches.replies import CacheChanged, CacheOpened, CacheRemoved, Reply
@@ -20,15 +21,17 @@ from streams.domain.decider import Decision, Rejected
 
 def create(command: CreateCache, draft: Draft) -> Decision[Event, Reply]:
     """Return the new shard, or the one that is there and just so."""
-    refused, cache = refuse_settings(command.settings), draft.cache
+    refused, cache = refuse_settings(command.settings) or refuse_shards(command), draft.cache
     if refused is not None:
         return Decision((), refused)
     if cache.closing:
         return Decision((), closing(command.cache, draft))
     if cache.settings is None:
         incarnation = draft.next_token
-        draft.add(CacheCreated(incarnation, command.settings))
+        draft.add(CacheCreated(incarnation, command.settings, command.shards))
         return draft.decision(CacheOpened(incarnation, 1, existed=False))
+    if cache.shards != command.shards:
+        return Decision((), other_shards(command.cache, command.shard, cache.shards, command.shards))
     if cache.settings == command.settings:
         return draft.decision(CacheOpened(cache.incarnation, cache.version, existed=True))
     return Decision((), cache_exists(command.cache))

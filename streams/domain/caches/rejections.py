@@ -2,7 +2,7 @@
 
     BAD_ARGUMENT          an argument is out of bounds; `field` says which
     CACHE_UNKNOWN         there is no such cache, or no such shard of it
-    CACHE_EXISTS          it is there already, with other settings
+    CACHE_EXISTS          it is there already, with other settings or another number of shards
     CACHE_REPLACED        another cache of that name has taken the place of the one that is meant
     CACHE_CLOSING         it was deleted, and some client may not know it yet
     CACHE_DELETED         the wait is over, and so are the client's lines: the cache was deleted
@@ -72,6 +72,21 @@ def cache_replaced(cache: str) -> Rejected:
         "ask again"
     )
     return Rejected("CACHE_REPLACED", message, (("cache", cache),))
+
+
+def other_shards(cache: str, shard: int, known: int, given: int) -> Rejected:
+    """It is spread otherwise; or this shard is left of a cache of the name that was."""
+    counted = "1 shard" if known == 1 else f"{known} shards"
+    if shard == 0:
+        message = (
+            f"cache {cache!r} has {counted}, not {given}; use it as it is, or delete it and create it again"
+        )
+    else:
+        message = (
+            f"shard {shard} of cache {cache!r} is left of one that had {counted}, not {given}; delete the cache (it "
+            "is under way, or was broken off), and create it again"
+        )
+    return Rejected("CACHE_EXISTS", message, (("cache", cache), ("shards", str(known))))
 
 
 def cache_closing(cache: str, retry_after_ms: int) -> Rejected:

@@ -201,6 +201,8 @@ class CacheStats:
     waiting: int
     filling: int
     changing: int
+    shards: int = 1
+    """Of the cache, as this shard was made; what the first one says holds."""
 
 
 @value

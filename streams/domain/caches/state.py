@@ -126,6 +126,8 @@ class Cache:
     incarnation: int
     version: int
     settings: CacheSettings | None
+    shards: int
+    """Of the cache."""
     closing: bool
     entries: Map[str, Entry]
     stored: int
@@ -184,6 +186,7 @@ ABSENT: Final = Cache(
     incarnation=0,
     version=0,
     settings=None,
+    shards=1,
     closing=False,
     entries=Map(),
     stored=0,

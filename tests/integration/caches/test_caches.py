@@ -18,6 +18,7 @@ from tests.integration.engine.cluster import PATIENCE_S, Cluster, WorkerProcess,
 from tests.integration.engine.conftest import broker
 from tidelock.client.caches.cache import Cache
 from tidelock.client.client import Client
+from tidelock.client.errors import CacheError
 from tidelock.client.queues.codecs import Json
 from tidelock.local.stack import LocalStack
 
@@ -96,6 +97,22 @@ async def test_two_processes_see_each_others_writes(cluster: Cluster, client: Cl
             assert await cache.get(name) == number
             await cache.put(name, -number)
             assert await there("get", name) == -number
+
+
+async def test_who_create_it_at_once_with_other_shards_end_up_with_one_cache(cluster: Cluster) -> None:
+    """The number is the first shard's: whoever was refused, and whoever comes later, finds entries where all do."""
+    async with cluster.connect() as one, cluster.connect() as two, cluster.connect() as late:
+        for name in (f"race{number}" for number in range(20)):
+            caches = (one.cache(name, codec=Json()), two.cache(name, codec=Json()))
+            asked = [cache.create(shards=number) for cache, number in zip(caches, (5, 3), strict=True)]
+            told = await asyncio.gather(*asked, return_exceptions=True)
+            assert [each.code for each in told if isinstance(each, CacheError)] == ["CACHE_EXISTS"]
+            assert len((await caches[0].stats()).shards) == (5, 3)[told.index(True)]
+            for number in range(9):
+                await caches[number % 2].put(f"e{number}", number)
+            assert [await late.cache(name, codec=Json()).get(f"e{number}") for number in range(9)] == [
+                *range(9)
+            ]
 
 
 async def test_a_frozen_client_holds_up_a_write_for_its_lease_and_wakes_to_the_new_value(

@@ -34,6 +34,26 @@ def test_create_is_idempotent_for_the_same_settings() -> None:
     spec.when(c.CreateCache(NAME, 0, replace(SETTINGS, ttl_ms=5))).refuses("CACHE_EXISTS", "ConfigureCache")
 
 
+def test_a_cache_has_as_many_shards_as_its_first_one_was_made_with() -> None:
+    spec = Spec(ABSENT, 0, 1, None, {}, {}).when(c.CreateCache(NAME, 0, SETTINGS, 4)).then(e.CacheCreated)
+    spec.when(c.CreateCache(NAME, 0, SETTINGS, 4)).then().answers(r.CacheOpened(1, 1, existed=True))
+    spec.when(c.CreateCache(NAME, 0, SETTINGS, 2)).refuses("CACHE_EXISTS", "has 4 shards, not 2")
+    spec.when(c.CreateCache(NAME, 1, SETTINGS, 2)).refuses(
+        "CACHE_EXISTS", "shard 1 of", "is left of one that had 4"
+    )
+    assert (stats := shown(spec.state)) is not None
+    assert stats.shards == 4
+    closing = spec.join("a").when(c.DeleteCache(NAME, 0))
+    assert (stats := shown(closing.state)) is not None
+    assert (stats.closing, stats.shards) == (True, 4)
+
+
+@pytest.mark.parametrize(("shard", "shards"), [(0, 0), (1, 1), (0, 65), (2, 2)])
+def test_a_shard_that_the_cache_has_not_is_not_made(shard: int, shards: int) -> None:
+    absent = Spec(ABSENT, 0, 1, None, {}, {})
+    absent.when(c.CreateCache(NAME, shard, SETTINGS, shards)).refuses("BAD_ARGUMENT", "shard")
+
+
 @pytest.mark.parametrize(
     "field", ["max_entries", "max_bytes", "max_value_bytes", "read_lease_ms", "fill_lease_ms"]
 )
@@ -220,7 +240,7 @@ def test_an_entry_is_shown_with_who_has_it() -> None:
     assert spec.when(c.InspectEntry(NAME, 0, "y")).reply.found is False
     spec.when(c.InspectEntry(NAME, 0, "")).refuses("BAD_ARGUMENT", "entry")
     spec.read("y", "b", fill=True).when(c.InspectEntry(NAME, 0, "y"))
-    stats = r.CacheStats(1, 1, SETTINGS, False, 1, 2, 1, 0, 0, 1, 1, 0, 1)
+    stats = r.CacheStats(1, 1, SETTINGS, False, 1, 2, 1, 0, 0, 1, 1, 0, 1, 1)
     spec.when(c.InspectCache(NAME, 0)).answers(stats)
     assert (shown(spec.state), shown(ABSENT)) == (stats, None)
 

@@ -13,7 +13,7 @@ from tidelock.client.caches.access import Access
 from tidelock.client.caches.counting import inspect_all
 from tidelock.client.caches.desk import Desk
 from tidelock.client.caches.terms import CacheOptions, settings_of
-from tidelock.client.errors import CacheExists, CacheUnknown, EntryConflict
+from tidelock.client.errors import CacheClosing, CacheUnknown, EntryConflict
 from tidelock.client.names import check_shards
 
 MAX_TRIES = 10
@@ -50,31 +50,32 @@ class Administered:
     def __init__(self, access: Access) -> None:
         self._access = access
 
-    async def create(self, *, shards: int = 1, **options: Unpack[CacheOptions]) -> None:
-        """Make the cache. If it is there with the same settings and shards, that is fine. Raises `CacheExists`.
+    async def create(self, *, shards: int = 1, **options: Unpack[CacheOptions]) -> bool:
+        """Make the cache; return whether this call did. One with the same settings and shards is fine.
 
-        The first shard is made last: where it is, all are. A call that was broken off is continued by the next one.
-        Nothing is added to a cache of fewer shards: who uses it already would look for entries where others do not.
+        The first shard decides: of several who create at once with other shards or settings one is right, whatever
+        the order. A call that was broken off is continued by the next one. Raises `CacheExists`.
         """
         check_shards(shards)
         settings, access = settings_of(**options), self._access
-        with suppress(CacheUnknown):
-            await self._refuse_other_than(shards)
-        for shard in reversed(range(shards)):
-            await access.caches.ask(CreateCache(access.name, shard, settings), CacheOpened)
-        await self._refuse_other_than(shards)
+        home = await access.caches.ask(CreateCache(access.name, 0, settings, shards), CacheOpened)
+        if not home.existed:
+            await self._remove(range(shards, MAX_SHARDS))
+        others = [CreateCache(access.name, shard, settings, shards) for shard in range(1, shards)]
+        await asyncio.gather(*[access.caches.ask(each, CacheOpened) for each in others])
+        await inspect_all(access.caches, access.name)
+        return not home.existed
 
-    async def _refuse_other_than(self, shards: int) -> None:
+    async def _remove(self, shards: range) -> int:
+        """Remove those of the shards that there are, also what a deletion that was broken off has left."""
+        return sum(await asyncio.gather(*[self._remove_shard(each) for each in shards]))
+
+    async def _remove_shard(self, shard: int) -> int:
         access = self._access
-        there = len(await inspect_all(access.caches, access.name))
-        if there == shards:
-            return
-        error = CacheExists(
-            f"Cache {access.name!r} has {there} {'shard' if there == 1 else 'shards'}, not {shards}. Use it as it is, "
-            "or delete it and create it again."
-        )
-        error.cache = access.name
-        raise error
+        with suppress(CacheUnknown, CacheClosing):
+            await access.caches.inspect(access.name, shard)  # most are not there, which is not worth a commit
+            return (await access.caches.ask(DeleteCache(access.name, shard), CacheRemoved)).entries
+        return 0
 
     async def configure(self, **options: Unpack[CacheOptions]) -> CacheSettings:
         """Change some settings, in all shards; return all. The mode is for good. Raises `EntryConflict`."""
@@ -99,13 +100,8 @@ class Administered:
         The first shard goes first, so that nobody takes what is left for a smaller cache.
         """
         access = self._access
-        try:
-            shards = len(await inspect_all(access.caches, access.name))
-        except CacheUnknown:
-            shards = MAX_SHARDS  # what an earlier call may have left
         home = await access.caches.ask(DeleteCache(access.name, 0), CacheRemoved)
-        rest = [access.caches.ask(DeleteCache(access.name, each), CacheRemoved) for each in range(1, shards)]
-        return home.entries + sum([each.entries for each in await asyncio.gather(*rest)])
+        return home.entries + await self._remove(range(1, MAX_SHARDS))
 
     async def stats(self) -> CacheReport:
         """Return the cache in numbers, never stale. Raises `CacheUnknown`."""

@@ -121,9 +121,9 @@ class Cache(Generic[_T]):
         """Write back what is held Modified, and let the writer have what waits for it. Raises `LineLost`."""
         self._loop.run(self._cache.flush())
 
-    def create(self, *, shards: int = 1, **options: Unpack[CacheOptions]) -> None:
+    def create(self, *, shards: int = 1, **options: Unpack[CacheOptions]) -> bool:
         """Make the cache. If it is there with the same settings and shards, that is fine."""
-        self._loop.run(self._cache.create(shards=shards, **options))
+        return self._loop.run(self._cache.create(shards=shards, **options))
 
     def configure(self, **options: Unpack[CacheOptions]) -> CacheSettings:
         """Change some settings; return all."""

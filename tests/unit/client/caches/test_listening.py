@@ -160,7 +160,7 @@ async def test_a_join_that_was_never_heard_of_is_given_up_for_another(
     assert cache.hit("x") == b"1"
 
 
-async def made_anew(cache: Cache[bytes], clock: FakeClock, **options: Any) -> None:
+async def made_anew(cache: Cache[bytes], clock: FakeClock, **options: Any) -> bool:
     """Create it as soon as all have left."""
     while True:
         try:

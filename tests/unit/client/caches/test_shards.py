@@ -75,12 +75,54 @@ async def test_creating_with_more_shards_adds_none_to_a_cache_that_others_use(
     assert await (await join()).cache(NAME).get("7") == b"old"
 
 
+@pytest.mark.parametrize("shards", [(4, 2), (2, 4), (1, 3), (3, 1)])
+async def test_of_two_who_create_at_once_with_other_shards_the_first_shard_takes_one(
+    client: Client, other: Client, join: Join, worker: CacheWorker, shards: tuple[int, int]
+) -> None:
+    one, two = client.cache(NAME), other.cache(NAME)
+    worker.held = (c.CreateCache,)
+    pairs = zip((one, two), shards, strict=True)
+    creating = [asyncio.create_task(cache.create(shards=number)) for cache, number in pairs]
+    await until(lambda: len(worker.of(c.CreateCache)) == 2)
+    worker.let()
+    told = await asyncio.gather(*creating, return_exceptions=True)
+    refused = [each for each in told if isinstance(each, errors.CacheExists)]
+    assert (len(refused), told.count(True)) == (1, 1)
+    right = shards[told.index(True)]
+    for each in (one, two, (await join()).cache(NAME)):
+        assert len((await each.stats()).shards) == right
+
+
 async def test_a_creation_that_was_broken_off_is_continued(client: Client, other: Client) -> None:
     settings = settings_of()
-    for shard in (3, 2):
-        await client.command("caches", c.CreateCache(NAME, shard, settings))
-    await other.cache(NAME).create(shards=4)
+    for shard in (0, 2):
+        await client.command("caches", c.CreateCache(NAME, shard, settings, 4))
+    with pytest.raises(errors.CacheIncomplete, match="some of its 4 shards"):
+        await other.cache(NAME).get("x")
+    with pytest.raises(errors.CacheExists, match="4 shards, not 2"):
+        await other.cache(NAME).create(shards=2)
+    assert not await other.cache(NAME).create(shards=4)
     assert len((await client.cache(NAME).stats()).shards) == 4
+
+
+async def test_what_a_deletion_that_was_broken_off_has_left_is_not_taken_for_a_part_of_the_next_one(
+    client: Client, other: Client, join: Join
+) -> None:
+    there = other.cache(NAME, max_entries=0)
+    await client.cache(NAME).create(shards=4)
+    for name in NAMES:
+        await there.put(name, b"old")
+    await client.command("caches", c.DeleteCache(NAME, 0))
+    with pytest.raises(errors.CacheExists, match=r"[Ss]hard 1 .* is left of one that had 4 shards, not 2"):
+        await client.cache(NAME).create(shards=2)
+    with pytest.raises(errors.CacheIncomplete):
+        await (await join()).cache(NAME).get("7")
+    for shard in (2, 3):
+        with pytest.raises(errors.CacheUnknown):
+            await client.command("caches", c.InspectCache(NAME, shard))
+    assert await client.cache(NAME).delete_cache() > 0
+    assert await client.cache(NAME).create(shards=2)
+    assert await (await join()).cache(NAME).get_many(NAMES) == {}
 
 
 async def test_a_part_of_a_cache_is_none(client: Client, other: Client) -> None:
