@@ -101,7 +101,6 @@ MUTANTS = (
         "sweep of the node",
         "the sweep ends whatever session the node has by now",
         lambda: [(SweeperProcess, "_tell", _tell_of_the_node)],
-        first_history=1,
     ),
     Mutant(
         "swept after one answer",
@@ -122,7 +121,7 @@ MUTANTS = (
         "brake by deaths alone",
         "the first half of a mass failure is swept before it is seen as one",
         lambda: [(MassFailures, "_looms", lambda self, live: False)],
-        first_history=14,
+        first_history=16,
     ),
     Mutant(
         "ended session admitted",
@@ -153,7 +152,7 @@ MUTANTS = (
         "no backoff",
         "a node that dies again and again may come back at once",
         lambda: [(verdicts, "_barred_until", lambda strikes, now: 0)],
-        first_history=5,
+        first_history=34,
     ),
     Mutant(
         "two sessions of a node",
@@ -164,13 +163,13 @@ MUTANTS = (
         "waits outlive the session",
         "an ended session's waiters are not withdrawn from locks",
         lambda: [(lock_sessions, "_end_waits", lambda draft, command: True)],
-        first_history=2,
+        first_history=5,
     ),
     Mutant(
         "messages outlive the session",
         "an ended session's messages stay leased",
         lambda: [(queue_sessions, "_end_in", _leases_stay)],
-        first_history=6,
+        first_history=42,
     ),
     Mutant(
         "instance outlives the session",
@@ -187,6 +186,6 @@ MUTANTS = (
         "heard at the answer",
         "the client counts its session from when a heartbeat was answered, not from before it was sent",
         lambda: [(Heart, "_answered", _heard_at_the_answer)],
-        first_history=5,
+        first_history=15,
     ),
 )
