@@ -11,7 +11,7 @@ from api.spans import closed_span, open_span
 from api.types.asof import AsOf
 from api.types.scalars import DateTime, Long, Position
 from streams.projections.caches.reads import CacheRow
-from streams.projections.caches.tables import COUNTERS
+from streams.projections.caches.windows import COUNTERS
 
 
 @strawberry.enum
@@ -83,8 +83,11 @@ class CacheShard:
 
 @strawberry.type
 class CacheNumbers:
-    """Counters: `tables.COUNTERS`. What clients read from their own lines is not seen there."""
+    """Counters: `windows.COUNTERS`. What clients read from their own lines is not seen there."""
 
+    reads: int = strawberry.field(
+        description="Reads that the directory answered with a value: misses of clients' own copies."
+    )
     granted_exclusive: int = strawberry.field(description="Lines granted Exclusive.")
     granted_shared: int
     granted_modified: int

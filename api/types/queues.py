@@ -140,11 +140,13 @@ class QueueWindow:
     start_ms: DateTime = strawberry.field(name="start")
     enqueued: int
     delivered: int
+    retried: int = strawberry.field(description="Deliveries of messages that had been delivered before.")
     acked: int
     returned: int
     expired: int
     dead: int
     redriven: int
+    purged: int
     wait_p50_ms: float | None = strawberry.field(description="From being ready to being delivered.")
     wait_p95_ms: float | None
     wait_p99_ms: float | None
@@ -161,14 +163,18 @@ class QueueRates:
     until: DateTime
     enqueued: float
     delivered: float
+    retried: float = strawberry.field(description="Deliveries of messages that had been delivered before.")
     acked: float
     returned: float
     expired: float
     dead: float
     redriven: float
+    purged: float
 
 
-COUNTED = ("enqueued", "delivered", "acked", "returned", "expired", "dead", "redriven")
+COUNTED = (
+    "enqueued", "delivered", "retried", "acked", "returned", "expired", "dead", "redriven", "purged",
+)  # fmt: skip
 
 
 async def _windows(root: Parent[QueueRow], info: Info, last_s: int = 600) -> list[QueueWindow]:

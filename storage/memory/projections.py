@@ -7,8 +7,18 @@ from storage.refused import refuse
 from streams.domain.value import value
 from streams.log.checkpoint import START, Checkpoint
 from streams.log.positions import PartitionId
-from streams.projections.ports import BuiltByNewer, CheckpointMoved, Loaded, RowRefused, Unpublished
-from streams.projections.projection import Projection
+from streams.projections.ports import (
+    NAME_KEPT_MS,
+    NAMES,
+    OTHER,
+    BuiltByNewer,
+    CheckpointMoved,
+    Forgotten,
+    Loaded,
+    RowRefused,
+    Unpublished,
+)
+from streams.projections.projection import Points, Projection
 from streams.projections.table import Changes, Key, Row, Table
 
 MARK_EVERY = 4096
@@ -162,8 +172,10 @@ def _offset(mark: Checkpoint) -> int:
 class MemoryPublications:
     """What is left to publish of a `MemoryProjectionStore`."""
 
-    def __init__(self, store: MemoryProjectionStore) -> None:
+    def __init__(self, store: MemoryProjectionStore, names: int = NAMES) -> None:
         self._store = store
+        self._names = names
+        self._series: dict[tuple[str, str], dict[str, int]] = {}
         self._taken: set[Table] = set()
 
     @asynccontextmanager
@@ -176,18 +188,39 @@ class MemoryPublications:
             return
         self._taken.add(windows)
         try:
-            yield MemoryTurn(self._store, windows)
+            yield MemoryTurn(self._store, projection.points, self._series, self._names)
         finally:
             self._taken.discard(windows)
+
+    async def forget(self, projection: Projection, before_ms: int, limit: int) -> Forgotten:
+        """Delete up to `limit` closed windows that began before `before_ms`, published or not."""
+        assert projection.points is not None, f"{projection.name} has no points"
+        windows = projection.points.windows
+        rows, columns = self._store.rows.get(windows, {}), windows.columns
+        start, closed, changed = map(columns.index, ("start_ms", "closed", "changed_offset"))
+        gone = [key for key, row in rows.items() if row[start] < before_ms and row[closed]][:limit]
+        unpublished = [
+            key for key in gone if rows[key][changed] > self._store.published.get((windows, key[0]), -1)
+        ]
+        for key in gone:
+            del rows[key]
+        return Forgotten(len(gone), len(unpublished))
 
 
 class MemoryTurn:
     """The right to publish one read model's windows."""
 
-    def __init__(self, store: MemoryProjectionStore, windows: Table) -> None:
+    def __init__(
+        self,
+        store: MemoryProjectionStore,
+        points: Points,
+        series: dict[tuple[str, str], dict[str, int]],
+        names: int,
+    ) -> None:
         self._store = store
-        self._windows = windows
-        self._changed = windows.columns.index("changed_offset")
+        self._windows, self._bounded = points.windows, points.bounded
+        self._series, self._names = series, names
+        self._changed = self._windows.columns.index("changed_offset")
 
     async def unpublished(self, limit: int) -> Unpublished:
         """Return about `limit` windows a partition that changed since, oldest change first."""
@@ -196,17 +229,39 @@ class MemoryTurn:
         reached: dict[int, int] = {}
         for row in fresh:
             reached[row[0]] = max(row[self._changed], reached.get(row[0], 0))
-        touched = {row[1 : self._windows.key] for row in fresh}
+        self._admit(sorted((row[1 : self._windows.key] for row in fresh), key=lambda key: (key[-1], key)))
+        touched = {self._told(row)[1 : self._windows.key] for row in fresh}
         whole = sorted(
-            (row for row in rows if row[1 : self._windows.key] in touched), key=self._windows.key_of
+            (told for row in rows if (told := self._told(row))[1 : self._windows.key] in touched),
+            key=self._windows.key_of,
         )
-        return Unpublished(
-            tuple(
-                tuple(row for row in whole if row[1 : self._windows.key] == window)
-                for window in sorted(touched)
-            ),
-            reached,
+        windows = tuple(
+            tuple(row for row in whole if row[1 : self._windows.key] == window) for window in sorted(touched)
         )
+        others = {row[1 : self._windows.key - 1] for row in fresh if self._told(row) != row}
+        return Unpublished(windows, reached, len(others))
+
+    def _admit(self, keys: Sequence[Row]) -> None:
+        """Give names series as long as their tenant has some left."""
+        if self._bounded is None or not keys:
+            return
+        newest = max(key[-1] for key in keys)
+        for tenant, name, start_ms in keys:
+            had = self._series.setdefault((self._windows.name, tenant), {})
+            if name not in had:
+                for old in [old for old, last_ms in had.items() if last_ms < newest - NAME_KEPT_MS]:
+                    del had[old]
+            if name in had or len(had) < self._names:
+                had[name] = start_ms
+
+    def _told(self, row: Row) -> Row:
+        """Return a row under the name that has a series."""
+        if self._bounded is None:
+            return row
+        place = self._windows.columns.index(self._bounded)
+        if row[place] in self._series.get((self._windows.name, row[1]), {}):
+            return row
+        return (*row[:place], OTHER, *row[place + 1 :])
 
     async def published(self, what: Unpublished) -> None:
         """Move the marks: `what` is out."""

@@ -164,9 +164,11 @@ LISTENERS: Final = with_stands(
 )
 
 WINDOWS: Final[LiteralString] = """
-    SELECT w.partition, w.tenant, w.cache, w.start_ms, w.granted_exclusive, w.granted_shared, w.granted_modified,
-        w.uncached, w.writes, w.deletes, w.write_backs, w.fills, w.fills_failed, w.warmed, w.invalidations, w.recalls,
-        w.resets, w.evicted, w.expired, w.tagged, w.lost, w.waits::text, w.changed_offset, w.closed
+    SELECT w.partition, w.tenant, w.cache, w.start_ms, w.commands, w.rejected, w.reads, w.granted_exclusive,
+        w.granted_shared, w.granted_modified, w.uncached, w.writes, w.deletes, w.write_backs, w.fills, w.fills_failed,
+        w.warmed, w.invalidations, w.recalls, w.resets, w.evicted, w.expired, w.tagged, w.lost, w.entries, w.bytes,
+        w.modified, w.exclusive, w.shared, w.listeners, w.waiting, w.filling, w.changing, w.waits::text,
+        w.changed_offset, w.closed
     FROM tidelock.cache_windows w
     WHERE w.tenant = %(tenant)s AND w.cache = ANY (%(caches)s::text[])
         AND w.start_ms >= %(from_ms)s AND w.start_ms < %(to_ms)s

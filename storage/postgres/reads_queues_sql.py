@@ -186,8 +186,9 @@ STEP_AT_OFFSET: Final = _last_step("t.offset_ <= %(at)s")
 STEP_AT_TIME: Final = _last_step("t.at_ms <= %(at)s")
 
 WINDOWS: Final[LiteralString] = """
-    SELECT w.partition, w.tenant, w.queue, w.start_ms, w.enqueued, w.delivered, w.acked, w.returned, w.expired,
-        w.dead, w.redriven, w.waits::text, w.works::text, w.changed_offset, w.closed
+    SELECT w.partition, w.tenant, w.queue, w.start_ms, w.commands, w.rejected, w.enqueued, w.delivered, w.retried,
+        w.acked, w.returned, w.expired, w.dead, w.redriven, w.purged, w.ready, w.delayed, w.leased, w.dead_letters,
+        w.moving, w.bytes, w.waiting, w.oldest_ms, w.waits::text, w.works::text, w.changed_offset, w.closed
     FROM tidelock.queue_windows w
     WHERE w.tenant = %(tenant)s AND w.queue = ANY (%(queues)s::text[])
         AND w.start_ms >= %(from_ms)s AND w.start_ms < %(to_ms)s

@@ -10,7 +10,7 @@ Errors:
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Final, Protocol
 
 from streams.domain.value import value
 from streams.log.checkpoint import Checkpoint
@@ -132,6 +132,17 @@ class Unpublished:
     """Of each window, all partitions' rows."""
     reached: Mapping[int, int]
     """By partition, the `changed_offset` up to which that is everything."""
+    others: int = 0
+    """How many names are told together as `OTHER`, as their tenants have too many."""
+
+
+@value
+class Forgotten:
+    """Windows that were deleted."""
+
+    rows: int
+    unpublished: int
+    """Of those, how many nobody had published yet: they are in no time series."""
 
 
 class Turn(Protocol):
@@ -144,11 +155,26 @@ class Turn(Protocol):
         """Remember that `what` is out."""
 
 
+OTHER: Final = "__other__"
+"""The name under which are told together those that have no series of their own."""
+NAMES: Final = 1_000
+"""How many names of a tenant have series of their own, first come, first served (`Points.bounded`)."""
+NAME_KEPT_MS: Final = 7 * 86_400_000
+"""How long a name keeps its series after it was last heard of, so that not even names that come and go make more."""
+
+
 class Publications(Protocol):
     """What is left to publish of `Projection.points` (PostgreSQL)."""
 
     def turn(self, projection: Projection) -> AbstractAsyncContextManager[Turn | None]:
         """Take the turn for as long as the context lasts; None: another has it. One has it at a time."""
+
+
+class AgedWindows(Protocol):
+    """Windows that nobody needs any more (PostgreSQL)."""
+
+    async def forget(self, projection: Projection, before_ms: int, limit: int) -> Forgotten:
+        """Delete up to `limit` closed windows that began before `before_ms`, published or not."""
 
 
 class HotStore(Protocol):

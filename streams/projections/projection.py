@@ -7,6 +7,7 @@ from streams.domain.value import value
 from streams.log.accepted import AcceptedCommit
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
+from streams.projections.measures import Counts
 from streams.projections.table import Changes, Row, Table
 
 
@@ -47,15 +48,36 @@ class Fold(Protocol):
 
 
 @value
+class Series:
+    """One measurement."""
+
+    table: Table
+    """Its key columns are `start_ms`, the point's time, and the point's tags; the rest are fields."""
+    of: Callable[[Sequence[Row]], Sequence[Row]]
+    """All partitions' rows of one window (at least one) -> rows of `table`."""
+    largest: tuple[str, ...] = ()
+    """Fields of which the largest and the mean stand for a longer time."""
+    latest: tuple[str, ...] = ()
+    """Fields of which the latest and the largest do. All others add up."""
+
+
+@value
 class Points:
     """Windows that all partitions keep for themselves, and the time series that they make together."""
 
     windows: Table
-    """One of the projection's tables. Its key is (partition, and what `table` has as its key in any order)."""
-    table: Table
-    """Its key columns are `start_ms`, the point's time, and the point's tags; the rest are fields."""
-    merge: Callable[[Sequence[Row]], Row]
-    """All partitions' rows of one window (at least one) -> the row of `table`."""
+    """One of the projection's tables. Its key is (partition, tags, `start_ms`); it has `changed_offset`, `closed`."""
+    series: tuple[Series, ...]
+    bounded: str | None = None
+    """The tag whose values anybody may invent: a tenant gets series for so many of them, the others share one."""
+
+
+def points_of(counts: type[Counts]) -> Points:
+    """Return the points of what `counts` measures: a series over all partitions, and its gauges."""
+    measures = counts.measures
+    added = Series(measures.points, lambda rows: (counts.merged(rows),), largest=measures.percentiles)
+    stood = Series(measures.gauge_points, counts.standing, latest=measures.gauges)
+    return Points(measures.windows, (added, stood), measures.tags[1] if measures.tags[1:] else None)
 
 
 @value

@@ -4,13 +4,16 @@ A shard is told by its row, as it stands behind a stretch, and by a row of histo
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Generic, Protocol, TypeVar
 
 from streams.log.accepted import AcceptedCommit, Decided
-from streams.log.vocabulary import ENGINE_EVENTS
-from streams.projections.causes import Cause, When, cause_of
+from streams.log.positions import PartitionId
+from streams.log.vocabulary import ENGINE_EVENTS, Vocabulary
+from streams.projections.asked import Asked
+from streams.projections.causes import Cause, When, cause_of, place_of
+from streams.projections.measures import Measures
 from streams.projections.projection import PoisonDecision
 from streams.projections.table import Changes, Row, Table
 from streams.projections.windows import C, Windows
@@ -33,13 +36,44 @@ class Shard(Protocol):
 S = TypeVar("S", bound=Shard)
 
 
+class Places(Generic[S]):
+    """The shards of one partition by tenant and name, for the gauges of windows."""
+
+    def __init__(self, measures: Measures, gauges: Callable[[S], Row]) -> None:
+        self._measures, self._gauges = measures, gauges
+        self._shards: dict[Row, dict[str, S]] = {}
+
+    def put(self, key: str, shard: S) -> None:
+        """A shard is there, or gone."""
+        tenant, name, _ = place_of(key)
+        there = self._shards.setdefault((tenant, name), {})
+        if shard.deleted:
+            there.pop(key, None)
+        else:
+            there[key] = shard
+        if not there:
+            del self._shards[tenant, name]
+
+    def gauges(self, key: Row) -> Row:
+        """Return the gauges of all shards of a name."""
+        return self._measures.together(map(self._gauges, self._shards.get(key, {}).values()))
+
+    def always(self) -> Iterable[Row]:
+        """Return nothing: there may be any number of names, most of which stand still."""
+        return ()
+
+
 class ShardedFold(ABC, Generic[S, C]):
     """One partition of a read model whose keys are shards."""
 
-    def __init__(self, partition: int, shards: Table, history: Table, windows: tuple[Table, type[C]]) -> None:
-        self._partition, self._shard_table, self._history_table = partition, shards, history
-        self._window_table, counted = windows
-        self._windows: Windows[C] = Windows(partition, self._window_table, counted)
+    def __init__(
+        self, where: PartitionId, vocabulary: Vocabulary, shards: Table, history: Table, counted: type[C]
+    ) -> None:
+        self._partition, self._shard_table, self._history_table = where.partition, shards, history
+        self._asked = Asked(vocabulary)
+        self._places: Places[S] = Places(counted.measures, self._gauges)
+        self._window_table = counted.measures.windows
+        self._windows: Windows[C] = Windows(self._partition, self._window_table, counted, self._places)
         self._restoring: dict[Table, list[Row]] = {}
         self._shards: dict[str, S] = {}
         self._touched: dict[str, S] = {}
@@ -50,7 +84,7 @@ class ShardedFold(ABC, Generic[S, C]):
 
     def restore(self, table: Table, rows: Iterable[Row]) -> None:
         """Take back what stands, and open windows, in any order."""
-        if table is self._window_table:
+        if table == self._window_table:
             for row in rows:
                 self._windows.restore(row)
         else:
@@ -60,13 +94,20 @@ class ShardedFold(ABC, Generic[S, C]):
         """Fold one accepted commit but for the decisions `without`. Raises `PoisonDecision`."""
         if self._restoring:
             self._shards, self._restoring = self._restored(self._restoring), {}
+            for key, shard in self._shards.items():
+                self._places.put(key, shard)
         if accepted.offset != self._when.offset:
             self._note_down()
         self._when = When(accepted.offset, accepted.time_ms, accepted.commit.lease_ms)
         self._windows.reach(accepted.offset, accepted.time_ms)
         for decided in accepted.decided:
-            if decided.events and decided.index not in without:
+            if decided.index in without:
+                continue
+            if decided.events:
                 self._decided(accepted, decided)
+            if self._asked.is_command(decided.decision) and decided.decision.key in self._shards:
+                tenant, name, _ = place_of(decided.decision.key)
+                self._asked.count(self._windows.of(tenant, name), decided.decision)
 
     def take(self) -> Changes:
         """Return what changed since the last call."""
@@ -91,6 +132,10 @@ class ShardedFold(ABC, Generic[S, C]):
         Raises `LookupError` if one does not fit, and has then changed nothing.
         """
 
+    @abstractmethod
+    def _gauges(self, shard: S) -> Row:
+        """Return what a shard adds to the gauges."""
+
     def _put_more(self, changes: Changes, shard: S) -> None:
         """Put further rows of a shard that changed, which are not written at every event."""
 
@@ -113,6 +158,9 @@ class ShardedFold(ABC, Generic[S, C]):
         _, before = self._of_commit.get(key, (shard, False))
         self._of_commit[key] = (shard, configured or before)
         self._touched[key] = shard
+        self._places.put(key, shard)
+        tenant, name, _ = place_of(key)
+        self._windows.of(tenant, name)
         if shard.deleted:
             self._shards.pop(key, None)
         else:

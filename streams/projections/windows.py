@@ -4,26 +4,25 @@ Event time never goes back within a partition, so nothing comes late: a window i
 seen. A table of windows has the columns `partition`, key, `start_ms`, what was counted, `changed_offset`, `closed`.
 """
 
-from typing import Final, Generic, Protocol, Self, TypeVar
+from collections.abc import Iterable
+from typing import Final, Generic, Protocol, TypeVar
 
+from streams.projections.measures import Counts
 from streams.projections.table import Changes, Row, Table
-from streams.windows.sketch import Sketch
 
 WINDOW_MS: Final = 10_000
 
-
-class Counted(Protocol):
-    """What is counted in one window."""
-
-    def row(self) -> Row:
-        """Return the columns between `start_ms` and `changed_offset`."""
-
-    @classmethod
-    def of_row(cls, counted: Row) -> Self:
-        """Return what `row` made these columns of."""
+C = TypeVar("C", bound=Counts)
 
 
-C = TypeVar("C", bound=Counted)
+class Standing(Protocol):
+    """How things stand now, as a fold keeps them."""
+
+    def gauges(self, key: Row) -> Row:
+        """Return the gauges of a key."""
+
+    def always(self) -> Iterable[Row]:
+        """Return the keys that have a window whether anything happens to them or not: few, as tenants are."""
 
 
 class _Window(Generic[C]):
@@ -39,10 +38,10 @@ class _Window(Generic[C]):
 class Windows(Generic[C]):
     """The windows of one partition: one a key is open at a time."""
 
-    __slots__ = ("_closed", "_counted", "_open", "_partition", "_start_ms", "_table", "offset")
+    __slots__ = ("_closed", "_counted", "_open", "_partition", "_standing", "_start_ms", "_table", "offset")
 
-    def __init__(self, partition: int, table: Table, counted: type[C]) -> None:
-        self._partition, self._table, self._counted = partition, table, counted
+    def __init__(self, partition: int, table: Table, counted: type[C], standing: Standing) -> None:
+        self._partition, self._table, self._counted, self._standing = partition, table, counted, standing
         self._open: dict[Row, _Window[C]] = {}
         self._closed: list[tuple[Row, int, _Window[C]]] = []
         self._start_ms = 0
@@ -56,18 +55,21 @@ class Windows(Generic[C]):
         self._open[tuple(row[1 : key - 1])] = _Window(counted, row[-2], stored=True)
 
     def reach(self, offset: int, time_ms: int) -> None:
-        """Move on to a commit; what it leaves behind is closed."""
+        """Move on to a commit, before anything of it is folded; what it leaves behind is closed."""
         self.offset = offset
         if time_ms < self._start_ms + WINDOW_MS and self._open:
             return
         for key, window in self._open.items():
             window.changed_offset = offset
+            window.counted.gauges = self._standing.gauges(key)
             self._closed.append((key, self._start_ms, window))
         self._open = {}
         self._start_ms = time_ms - time_ms % WINDOW_MS
+        for key in self._standing.always():
+            self.of(*key)
 
     def of(self, *key: str) -> C:
-        """Return the open window of a key, to be changed."""
+        """Return the open window of a key, to be changed; also if only how it stands changes."""
         window = self._open.get(key)
         if window is None:
             window = self._open[key] = _Window(self._counted())
@@ -81,6 +83,7 @@ class Windows(Generic[C]):
             self._put(changes, key, start_ms, window, closed=True)
         for key, window in self._open.items():
             if window.touched:
+                window.counted.gauges = self._standing.gauges(key)
                 self._put(changes, key, self._start_ms, window, closed=None)
                 window.touched, window.stored = False, True
         self._closed = []
@@ -91,8 +94,3 @@ class Windows(Generic[C]):
         counted = window.counted.row()
         put = changes.upsert if window.stored else changes.insert
         put(self._table, (self._partition, *key, start_ms, *counted, window.changed_offset, closed))
-
-
-def percentiles(sketch: Sketch) -> Row:
-    """Return the median, the 95th and the 99th percentile; of nothing None."""
-    return (sketch.quantile(500), sketch.quantile(950), sketch.quantile(990))

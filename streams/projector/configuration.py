@@ -25,6 +25,15 @@ class ProjectorSettings(BaseSettings):
     influx: str | None = Field(
         None, description="URL of InfluxDB: http://host:port?org=..&bucket=..&token=..; default: no points."
     )
+    influx_bucket_per_tenant: bool = Field(
+        False, description="Whether points of a tenant go to buckets of its own, BUCKET.TENANT."
+    )
+    influx_raw_days: int = Field(7, ge=0, description="How long points of ten seconds are kept; 0: for ever.")
+    influx_minutes_days: int = Field(90, ge=0, description="How long points of a minute are kept.")
+    influx_hours_days: int = Field(730, ge=0, description="How long points of an hour are kept.")
+    windows_days: int = Field(
+        7, ge=1, description="How long windows are rows, published or not: so long InfluxDB may be away."
+    )
     projector_name: str = Field(
         default_factory=socket.gethostname, description="Stable name of this projector."
     )

@@ -5,17 +5,28 @@ whenever they are written, so writing them twice changes nothing.
 """
 
 import asyncio
+import time
+from collections.abc import Callable, Sequence
 
 import structlog
 
 from streams.ops.backoff import Backoff, Pause
-from streams.projections.ports import PointStore, Publications, RowRefused, SinkUnavailable, Turn, Unpublished
+from streams.projections.ports import (
+    OTHER,
+    PointStore,
+    Publications,
+    RowRefused,
+    SinkUnavailable,
+    Turn,
+    Unpublished,
+)
 from streams.projections.projection import Points, Projection
-from streams.projections.table import Row
+from streams.projections.table import Row, Table
 
 WINDOWS = 500
 PACE_S = 1.0
 """Between two looks for changed windows."""
+SLACK_S = 300
 TURN_S = 5.0
 """Between two attempts to take the turn that another has."""
 
@@ -31,6 +42,8 @@ class Publisher:
         publications: Publications,
         store: PointStore,
         pause: Pause = asyncio.sleep,
+        kept_s: int = 0,
+        now_s: Callable[[], float] = time.time,
     ) -> None:
         assert projection.points is not None, f"{projection.name} has no points"
         self.projection = projection
@@ -39,7 +52,12 @@ class Publisher:
         """Points written since the process started."""
         self.refused = 0
         """Points that InfluxDB does not take."""
+        self.too_old = 0
+        """Windows that began longer ago than points are kept: InfluxDB would refuse the whole batch for them."""
+        self.others = 0
+        """Names in the newest windows that are told together, as their tenants have too many."""
         self.trouble: Exception | None = None
+        self._kept_s, self._now_s = kept_s, now_s
         self._points: Points = projection.points
         self._publications, self._store, self._pause = publications, store, pause
         self._backoff = Backoff(0.5, 30.0, pause)
@@ -76,19 +94,39 @@ class Publisher:
                 await self._pause(PACE_S)
 
     async def _write(self, what: Unpublished) -> None:
-        rows = [self._points.merge(window) for window in what.windows]
-        try:
-            await self._store.write(self._points.table, rows)
-        except RowRefused:
-            for row in rows:
-                await self._write_one(row)
-        else:
-            self.published += len(rows)
+        fresh = self._fresh(what.windows)
+        self._tell_others(what.others)
+        for series in self._points.series:
+            rows = [row for window in fresh for row in series.of(window)]
+            try:
+                await self._store.write(series.table, rows)
+            except RowRefused:
+                for row in rows:
+                    await self._write_one(series.table, row)
+            else:
+                self.published += len(rows)
 
-    async def _write_one(self, row: Row) -> None:
+    def _fresh(self, windows: Sequence[Sequence[Row]]) -> Sequence[Sequence[Row]]:
+        """Return the windows whose points are still kept, `kept_s` (0: for ever) less some minutes for the way."""
+        if not self._kept_s:
+            return windows
+        start, oldest_ms = self._points.windows.key - 1, (self._now_s() - self._kept_s + SLACK_S) * 1000
+        fresh = [window for window in windows if window[0][start] >= oldest_ms]
+        self.too_old += len(windows) - len(fresh)
+        return fresh
+
+    def _tell_others(self, others: int) -> None:
+        if others and not self.others:
+            _log.warning(
+                "names share one series, as their tenant has too many",
+                projection=self.projection.name, series=OTHER, names=others,
+            )  # fmt: skip
+        self.others = others
+
+    async def _write_one(self, table: Table, row: Row) -> None:
         """Write one of the points of which some are refused; nobody will ever be able to write those."""
         try:
-            await self._store.write(self._points.table, [row])
+            await self._store.write(table, [row])
         except RowRefused as error:
             self.refused += 1
             _log.error(

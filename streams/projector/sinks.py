@@ -1,12 +1,16 @@
 """What the projector's lanes write to, opened for one process: a part of its composition root."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
+from typing import Any
 
 import structlog
 
-from storage.influx.points import InfluxPointStore, InfluxSettings
+from storage.influx.api import DAY_S, InfluxSettings, Retention
+from storage.influx.buckets import InfluxBuckets
+from storage.influx.downsampled import DownsampledPoints
+from storage.influx.points import InfluxPointStore
 from storage.kafka.changelog import KafkaChangelogs
 from storage.kafka.changelog_topics import ready_changelogs
 from storage.kafka.client import producer
@@ -25,6 +29,7 @@ from streams.ops.starting import CannotStart
 from streams.projections.ports import HotStore, SinkUnavailable
 from streams.projections.projection import Projection
 from streams.projector.configuration import ProjectorSettings, influx_parts
+from streams.projector.keeper import WindowKeeper
 from streams.projector.kept import KeptWhereItSays
 from streams.projector.lane import LanePorts
 from streams.projector.publisher import Publisher
@@ -106,14 +111,45 @@ def publishers(
     if settings.influx is None:
         structlog.get_logger("tidelock.projector").info("no InfluxDB is named: there are no points")
         return ()
-    store = InfluxPointStore(InfluxSettings(*influx_parts(settings.influx)))
-    opened.push_async_callback(store.close)
-    publications = PostgresPublications(connections)
-    made = tuple(Publisher(one, publications, store) for one in projections if one.points is not None)
+    influx = influx_of(settings, projections)
+    opened.push_async_callback(influx.close)
+    publications, kept_s = PostgresPublications(connections), settings.influx_raw_days * DAY_S
+    made = tuple(
+        Publisher(one, publications, influx, kept_s=kept_s) for one in projections if one.points is not None
+    )
     for publisher in made:
         task = asyncio.create_task(publisher.run(), name=f"publish {publisher.projection.name}")
         opened.push_async_callback(ended, task)
+    _beside("downsampling", influx.run(), opened)
     return made
+
+
+def keeper(
+    settings: ProjectorSettings, connections: Pool, projections: Sequence[Projection], opened: AsyncExitStack
+) -> WindowKeeper:
+    """Start to forget old windows."""
+    made = WindowKeeper(projections, PostgresPublications(connections), settings.windows_days * DAY_S)
+    _beside("old windows", made.run(), opened)
+    return made
+
+
+def influx_of(settings: ProjectorSettings, projections: Sequence[Projection]) -> DownsampledPoints:
+    """Return the points' store that the settings name."""
+    assert settings.influx is not None, "without an address there are no points"
+    keeps = Retention(
+        settings.influx_raw_days * DAY_S,
+        settings.influx_minutes_days * DAY_S,
+        settings.influx_hours_days * DAY_S,
+    )
+    found = InfluxSettings(
+        *influx_parts(settings.influx), bucket_per_tenant=settings.influx_bucket_per_tenant, retention=keeps
+    )
+    series = [each for one in projections if one.points is not None for each in one.points.series]
+    return DownsampledPoints(InfluxPointStore(found), InfluxBuckets(found, series), found)
+
+
+def _beside(name: str, work: Coroutine[Any, Any, None], opened: AsyncExitStack) -> None:
+    opened.push_async_callback(ended, asyncio.create_task(work, name=name))
 
 
 async def ended(task: asyncio.Task[None]) -> None:

@@ -7,9 +7,10 @@ from wsgiref.simple_server import WSGIServer
 
 from streams.ops.http import OK, UNAVAILABLE, pages, serve
 from streams.projector.ends import Ends
+from streams.projector.keeper import WindowKeeper
 from streams.projector.projector import Projector
 from streams.projector.publisher import Publisher
-from streams.projector.telemetry import Standing, observe, standings
+from streams.projector.telemetry import Standing, observe, observe_points, standings
 
 
 class Shown:
@@ -22,6 +23,7 @@ class Shown:
         self.projector: Projector | None = None
         self.ends: Ends | None = None
         self.publishers: Sequence[Publisher] = ()
+        self.keeper: WindowKeeper | None = None
 
     @property
     def ready(self) -> bool:
@@ -40,6 +42,12 @@ class Shown:
             "logs_seen_s": self._logs_seen_s(),
             "lanes": [self._lane(standing) for standing in self._standings()],
             "publishers": [_publisher(one) for one in self.publishers],
+            "windows": {}
+            if self.keeper is None
+            else {
+                name: {"forgotten": gone.rows, "dropped": gone.unpublished}
+                for name, gone in self.keeper.forgotten.items()
+            },
         }
 
     def _logs_seen_s(self) -> float | None:
@@ -74,6 +82,7 @@ class Shown:
         """Set the gauges."""
         if self.projector is not None and self.ends is not None:
             observe(self.projector, self.ends)
+        observe_points(self.publishers, self.keeper)
 
 
 def serve_status(address: str, shown: Shown) -> WSGIServer:
@@ -100,5 +109,7 @@ def _publisher(one: Publisher) -> dict[str, Any]:
         "has_turn": one.has_turn,
         "published": one.published,
         "refused": one.refused,
+        "too_old": one.too_old,
+        "others": one.others,
         "trouble": _trouble(one.trouble),
     }

@@ -1,6 +1,7 @@
 """Logs and Prometheus metrics of a projector."""
 
 import time
+from collections.abc import Sequence
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
@@ -8,8 +9,10 @@ from prometheus_client import Counter, Gauge, Histogram
 from streams.domain.value import value
 from streams.log.positions import Position
 from streams.projector.ends import Ends
+from streams.projector.keeper import WindowKeeper
 from streams.projector.lane import Lane
 from streams.projector.projector import Projector
+from streams.projector.publisher import Publisher
 from streams.projector.watch import LaneName
 
 _LABELS = ("projection", "kind", "partition")
@@ -27,6 +30,14 @@ WRITE_SECONDS = Histogram(
 )  # fmt: skip
 TROUBLES = Counter("tidelock_projection_troubles_total", "What kept a lane from going on", (*_LABELS, "code"))
 POISON = Counter("tidelock_projection_poison_total", "Decisions put aside", _LABELS)
+_OF_POINTS = ("projection",)
+POINTS = Gauge("tidelock_points_written", "Points in InfluxDB since the process started", _OF_POINTS)
+POINTS_REFUSED = Gauge("tidelock_points_refused", "Points that InfluxDB will never take", _OF_POINTS)
+POINTS_TOO_OLD = Gauge("tidelock_points_too_old", "Windows older than points are kept", _OF_POINTS)
+POINTS_WAIT = Gauge("tidelock_points_wait", "1 while points wait for InfluxDB", _OF_POINTS)
+NAMES_TOGETHER = Gauge("tidelock_points_names_together", "Names without a series of their own", _OF_POINTS)
+WINDOWS_FORGOTTEN = Gauge("tidelock_windows_forgotten", "Windows deleted by their age", _OF_POINTS)
+WINDOWS_DROPPED = Gauge("tidelock_windows_dropped", "Windows deleted before they were published", _OF_POINTS)
 REPEAT_S = 30.0
 """A trouble that is told again and again, in the same words, is a log line this often."""
 
@@ -68,6 +79,20 @@ def observe(projector: Projector, ends: Ends) -> None:
         if standing.lag is not None and standing.lag_ms is not None:
             LAG.labels(*labels).set(standing.lag)
             LAG_SECONDS.labels(*labels).set(standing.lag_ms / 1000)
+
+
+def observe_points(publishers: Sequence[Publisher], keeper: WindowKeeper | None) -> None:
+    """Set the gauges of points and windows."""
+    for one in publishers:
+        name = one.projection.name
+        POINTS.labels(name).set(one.published)
+        POINTS_REFUSED.labels(name).set(one.refused)
+        POINTS_TOO_OLD.labels(name).set(one.too_old)
+        POINTS_WAIT.labels(name).set(one.trouble is not None)
+        NAMES_TOGETHER.labels(name).set(one.others)
+    for name, gone in ({} if keeper is None else keeper.forgotten).items():
+        WINDOWS_FORGOTTEN.labels(name).set(gone.rows)
+        WINDOWS_DROPPED.labels(name).set(gone.unpublished)
 
 
 class ProjectorWatch:

@@ -146,6 +146,7 @@ async def _start(
     look_ups = KafkaLogEnds(settings.kafka)
     opened.push_async_callback(look_ups.close)
     ends = Ends(look_ups.ends, lambda: projector.tails or firsts)
+    shown.keeper = sinks.keeper(settings, connections, projections, opened)
     shown.publishers = sinks.publishers(settings, connections, projections, opened)
     app = ProjectorApp(GroupSettings(settings.kafka, settings.session_timeout_ms), projector)
     shown.projector, shown.ends, shown.waits_for = projector, ends, None

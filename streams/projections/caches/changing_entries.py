@@ -44,6 +44,7 @@ def _granted(draft: Draft, event: e.LineGranted, cause: Cause) -> None:
         if old is not None:
             draft.end_line(old, "REPLACED")
         draft.begin_line(name, event.attachment, event.state, event.token, event.version)
+    draft.counted().count("reads")
     draft.counted().count(_GRANTED[event.state])
 
 
@@ -70,7 +71,7 @@ def _wait_ended(draft: Draft, event: e.WaitEnded, cause: Cause) -> None:
 def _served(draft: Draft, ticket: int, cause: Cause) -> Row:
     """A command waits no more."""
     row = draft.end_pending(ticket & _NUMBER)
-    draft.counted().waits.add(cause.when.time_ms - row[PENDING["from_ms"]])
+    draft.counted().lasted("waits", cause.when.time_ms - row[PENDING["from_ms"]])
     return row
 
 

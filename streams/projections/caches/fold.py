@@ -8,7 +8,7 @@ from streams.log.vocabulary import Vocabulary
 from streams.projections.caches.changing import apply
 from streams.projections.caches.draft import Draft
 from streams.projections.caches.standing import Shard, restored
-from streams.projections.caches.tables import CACHE_HISTORY, CACHE_SHARDS, CACHE_WINDOWS
+from streams.projections.caches.tables import CACHE_HISTORY, CACHE_SHARDS
 from streams.projections.caches.windows import CacheCounts
 from streams.projections.causes import Cause
 from streams.projections.sharded import ShardedFold
@@ -18,11 +18,14 @@ from streams.projections.table import Row, Table
 class CachesFold(ShardedFold[Shard, CacheCounts]):
     """One partition of the read model `caches`."""
 
-    def __init__(self, where: PartitionId, vocabulary: Vocabulary) -> None:  # noqa: ARG002 - all folds take it
-        super().__init__(where.partition, CACHE_SHARDS, CACHE_HISTORY, (CACHE_WINDOWS, CacheCounts))
+    def __init__(self, where: PartitionId, vocabulary: Vocabulary) -> None:
+        super().__init__(where, vocabulary, CACHE_SHARDS, CACHE_HISTORY, CacheCounts)
 
     def _restored(self, rows: Mapping[Table, Sequence[Row]]) -> dict[str, Shard]:
         return restored(rows)
+
+    def _gauges(self, shard: Shard) -> Row:
+        return shard.counts
 
     def _folded(self, key: str, events: Sequence[tuple[Any, Cause]]) -> tuple[Shard | None, bool]:
         shard = self._shards.get(key)

@@ -3,13 +3,14 @@
 from typing import Final
 
 from streams.projections.audit import audit_of
-from streams.projections.caches import tables, windows
+from streams.projections.caches import tables
 from streams.projections.caches.fold import CachesFold
-from streams.projections.projection import Points, Projection
+from streams.projections.caches.windows import CacheCounts
+from streams.projections.projection import Projection, points_of
 
 CACHES: Final = Projection(
     name="caches",
-    version=1,
+    version=2,
     kind="caches",
     tables=(
         tables.CACHE_SHARDS,
@@ -21,7 +22,7 @@ CACHES: Final = Projection(
         tables.CACHE_WINDOWS,
     ),
     fold=CachesFold,
-    points=Points(tables.CACHE_WINDOWS, tables.CACHE_POINTS, windows.merged),
+    points=points_of(CacheCounts),
 )
 
 AUDIT: Final = audit_of("caches", "cache_audit")

@@ -261,10 +261,11 @@ class ListenerRow:
 
 @value
 class WindowRow:
-    """Ten seconds of one cache, over all partitions; see `tables.COUNTERS`. Percentiles of nothing are None."""
+    """Ten seconds of one cache, over all partitions; see `windows.COUNTERS`. Percentiles of nothing are None."""
 
     cache: str
     start_ms: int
+    reads: int
     granted_exclusive: int
     granted_shared: int
     granted_modified: int

@@ -1,6 +1,7 @@
 """Rows of the tables as the values of `streams.projections.caches.reads`. Pure: for every adapter."""
 
 from collections.abc import Iterable
+from dataclasses import fields
 from itertools import groupby
 from operator import itemgetter
 from typing import Final
@@ -15,9 +16,11 @@ from streams.projections.caches.reads import (
     ValueRow,
     WindowRow,
 )
-from streams.projections.caches.windows import merged
+from streams.projections.caches.tables import CACHE_POINTS
+from streams.projections.caches.windows import CacheCounts
 from streams.projections.table import Row
 
+_OF_WINDOW: Final = tuple(each.name for each in fields(WindowRow))
 SHARD: Final = (
     "partition", "cache", "shard", "incarnation", "version", "settings", "closing", "entries", "bytes", "modified",
     "exclusive", "shared", "listeners", "waiting", "filling", "changing", "changed_offset", "changed_ms",
@@ -72,6 +75,6 @@ def windows_of(rows: Iterable[Row]) -> dict[str, list[WindowRow]]:
     """Return the windows of `CACHE_WINDOWS` rows, which are sorted by cache and start, over all partitions."""
     found: dict[str, list[WindowRow]] = {}
     for (cache, _), of_one in groupby(rows, itemgetter(2, 3)):
-        start_ms, _, _, *counted = merged(list(of_one))
-        found.setdefault(cache, []).append(WindowRow(cache, start_ms, *counted))
+        point = dict(zip(CACHE_POINTS.columns, CacheCounts.merged(list(of_one)), strict=True))
+        found.setdefault(cache, []).append(WindowRow(**{name: point[name] for name in _OF_WINDOW}))
     return found

@@ -8,8 +8,7 @@ Values are not in rows: their size and digest are, and which event brought them 
 `incarnation` names one life of one shard, in its partition for ever.
 """
 
-from typing import Final
-
+from streams.projections.caches.windows import CacheCounts
 from streams.projections.table import Table
 
 CACHE_SHARDS = Table(
@@ -119,36 +118,12 @@ CACHE_HISTORY = Table(
 )  # fmt: skip
 """One row a shard and commit that changed it: how it was from then on. At offset P: the latest row up to P."""
 
-COUNTERS: Final = (
-    "granted_exclusive", "granted_shared", "granted_modified",  # lines
-    "uncached",               # values answered without a line, to clients that keep lines
-    "writes", "deletes",
-    "write_backs",
-    "fills", "fills_failed",  # loads that began; that came to nothing
-    "warmed",
-    "invalidations", "recalls", "resets",  # calls: to drop a line, to write it back, to drop everything
-    "evicted", "expired", "tagged",  # entries removed: for room, by their time, by a tag
-    "lost",                   # lines held Modified that ended unwritten
-)  # fmt: skip
-"""What is counted of a cache."""
+CACHE_WINDOWS = CacheCounts.measures.windows
+"""Tumbling windows of 10 s of event time, a cache and a partition each: see `windows`. `closed` null: it is open.
 
-CACHE_WINDOWS = Table(
-    "cache_windows",
-    (
-        "partition", "tenant", "cache", "start_ms",
-        *COUNTERS,
-        "waits",              # JSON sketch: of each command that waited, how long, ms
-        "changed_offset",
-        "closed",             # true; null while the partition's event time is inside it
-    ),
-    key=4,
-    open_column="closed",
-)  # fmt: skip
-"""Tumbling windows of 10 s of event time, a cache and a partition each."""
+`waits`: of each command that waited, how long.
+"""
 
-CACHE_POINTS = Table(
-    "cache_points",
-    ("start_ms", "tenant", "cache", *COUNTERS, "wait_p50_ms", "wait_p95_ms", "wait_p99_ms"),
-    key=3,
-)  # fmt: skip
-"""Points of InfluxDB, not a table: `CACHE_WINDOWS` over all partitions. Percentiles of nothing are null."""
+CACHE_POINTS = CacheCounts.measures.points
+CACHE_GAUGES = CacheCounts.measures.gauge_points
+"""Points of InfluxDB, not tables."""

@@ -1,54 +1,35 @@
-"""What a window of a cache counts; and one point of all partitions' rows."""
+"""What a window of caches measures, a cache each."""
 
-from collections.abc import Sequence
-from typing import Final, Self
+from typing import ClassVar, Final
 
-from streams.projections.caches.tables import CACHE_WINDOWS, COUNTERS
-from streams.projections.table import Row
-from streams.projections.windows import percentiles
-from streams.windows.sketch import Sketch, loads
+from streams.projections.measures import Counts, Measures
 
-_FIRST: Final = CACHE_WINDOWS.key
-_LAST: Final = CACHE_WINDOWS.columns.index("changed_offset")
+COUNTERS: Final = (
+    "reads",              # misses of clients' own copies that the directory had a value for
+    "granted_exclusive", "granted_shared", "granted_modified",  # lines
+    "uncached",           # values answered without a line, to clients that keep lines
+    "writes", "deletes",
+    "write_backs",
+    "fills", "fills_failed",  # misses of the directory too: loads that began; that came to nothing
+    "warmed",
+    "invalidations", "recalls", "resets",  # calls: to drop a line, to write it back, to drop everything
+    "evicted", "expired", "tagged",  # entries removed: for room, by their time, by a tag
+    "lost",               # lines held Modified that ended unwritten
+)  # fmt: skip
+"""What is counted of a cache, beside clients' commands."""
 
 
-class CacheCounts:
+class CacheCounts(Counts):
     """What happened in one cache, or its shards of one partition, in one window."""
 
-    __slots__ = ("numbers", "waits")
-
-    def __init__(self) -> None:
-        self.numbers = dict.fromkeys(COUNTERS, 0)
-        self.waits = Sketch()
-
-    def row(self) -> Row:
-        """Return its columns of `CACHE_WINDOWS`."""
-        return (*self.numbers.values(), self.waits.dumps())
-
-    @classmethod
-    def of_row(cls, counted: Row) -> Self:
-        """Return what `row` made these columns of."""
-        counts = cls()
-        *numbers, waits = counted
-        counts.numbers = dict(zip(COUNTERS, numbers, strict=True))
-        counts.waits = loads(waits)
-        return counts
-
-    def count(self, what: str, times: int = 1) -> None:
-        """Count one of `COUNTERS`."""
-        self.numbers[what] += times
-
-    def add(self, other: "CacheCounts") -> None:
-        """Count all that `other` counted."""
-        for name, times in other.numbers.items():
-            self.numbers[name] += times
-        self.waits.merge(other.waits)
-
-
-def merged(rows: Sequence[Row]) -> Row:
-    """Return the point (a row of `CACHE_POINTS`) of all partitions' rows of one cache's window."""
-    _, tenant, cache, start_ms, *_ = rows[0]
-    counts = CacheCounts()
-    for row in rows:
-        counts.add(CacheCounts.of_row(tuple(row[_FIRST:_LAST])))
-    return (start_ms, tenant, cache, *counts.numbers.values(), *percentiles(counts.waits))
+    __slots__ = ()
+    measures: ClassVar = Measures(
+        kind="cache",
+        tags=("tenant", "cache"),
+        counters=(
+            "commands", "rejected",  # of clients, as of a cache that is there
+            *COUNTERS,
+        ),
+        gauges=("entries", "bytes", "modified", "exclusive", "shared", "listeners", "waiting", "filling", "changing"),
+        sketches=("waits",),
+    )  # fmt: skip

@@ -37,14 +37,15 @@ from streams.projections.locks.standing import Standing
 from streams.projections.locks.tables import DEADLOCKS, LOCK_WINDOWS
 from streams.projections.locks.windows import LockCounts
 from streams.projections.table import Changes, Row
+from streams.projections.windows import Standing as Stands
 from streams.projections.windows import Windows
 
 
 class Changing:
     """The changes of one partition since they were last taken, all but those of the locks' own rows."""
 
-    def __init__(self, partition: int) -> None:
-        self.windows = Windows(partition, LOCK_WINDOWS, LockCounts)
+    def __init__(self, partition: int, standing: Stands) -> None:
+        self.windows = Windows(partition, LOCK_WINDOWS, LockCounts, standing)
         self._partition = partition
         self._book = SpellBook()
         self._deadlocks: list[Row] = []
@@ -90,20 +91,24 @@ class Changing:
         if e.ticket is not None:
             self._end_wait(standing, e.ticket, "GRANTED")
         self._begin(standing, HOLDER, terms.granted(e))
-        self.windows.of(standing.tenant).grants += 1
+        self._count(standing, "grants")
 
     def _wait_started(self, standing: Standing, e: LockWaitStarted) -> None:
         self._begin(standing, WAITER, terms.waiting(e))
+        self._count(standing, "contended")
 
     def _released(self, standing: Standing, e: LockReleased) -> None:
         self._end_hold(standing, e.token, "RELEASED")
+        self._count(standing, "released")
 
     def _expired(self, standing: Standing, e: LockExpired) -> None:
         self._end_hold(standing, e.token, "EXPIRED")
+        self._count(standing, "expired")
 
     def _renewed(self, standing: Standing, e: LockRenewed) -> None:
         old = self._end(standing, e.token, "RENEWED")
         self._begin(standing, HOLDER, terms.renewed(old.begun[TERMS], e), old)
+        self._count(standing, "renewed")
 
     def _downgraded(self, standing: Standing, e: LockDowngraded) -> None:
         old = self._end(standing, e.token, "DOWNGRADED")
@@ -114,23 +119,28 @@ class Changing:
             self._end_wait(standing, e.ticket, "GRANTED")
         old = self._end(standing, e.from_token, "UPGRADED")
         self._begin(standing, HOLDER, terms.upgraded(old.begun[TERMS], e), old)
-        self.windows.of(standing.tenant).grants += 1
+        self._count(standing, "grants")
 
     def _timed_out(self, standing: Standing, e: LockWaitTimedOut) -> None:
         self._end_wait(standing, e.ticket, "TIMED_OUT")
-        self.windows.of(standing.tenant).refusals += 1
+        self._count(standing, "timed_out", "refusals")
 
     def _withdrawn(self, standing: Standing, e: LockWaitWithdrawn) -> None:
         self._end_wait(standing, e.ticket, "WITHDRAWN")
 
     def _aborted(self, standing: Standing, e: LockWaitAborted) -> None:
         victim = self._end_wait(standing, e.ticket, "ABORTED")
-        self.windows.of(standing.tenant).refusals += 1
+        self._count(standing, "deadlocks", "refusals")
         self._deadlocks.append((
             self._partition, self._number, standing.tenant, standing.name, e.ticket, victim.begun[TRANSACTION],
             e.principal, e.client, e.handle, e.sequence,
             encode_documents([edge_document(edge) for edge in e.cycle]), self._offset, self._time_ms,
         ))  # fmt: skip
+
+    def _count(self, standing: Standing, *what: str) -> None:
+        counts = self.windows.of(standing.tenant)
+        for each in what:
+            counts.count(each)
 
     def _begin(self, standing: Standing, role: Role, asked: Row, before: Spell | None = None) -> None:
         """Begin a spell; of a hold that goes on otherwise, `before` is the one it had."""
@@ -158,9 +168,9 @@ class Changing:
 
     def _end_hold(self, standing: Standing, token: int, how: Ending) -> None:
         spell = self._end(standing, token, how)
-        self.windows.of(standing.tenant).holds.add(self._time_ms - spell.since_ms)
+        self.windows.of(standing.tenant).lasted("holds", self._time_ms - spell.since_ms)
 
     def _end_wait(self, standing: Standing, ticket: int, how: Ending) -> Spell:
         spell = self._end(standing, ticket, how)
-        self.windows.of(standing.tenant).waits.add(self._time_ms - spell.since_ms)
+        self.windows.of(standing.tenant).lasted("waits", self._time_ms - spell.since_ms)
         return spell

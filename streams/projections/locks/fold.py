@@ -7,21 +7,24 @@ fit; only then do spells begin and end. So a decision is folded wholly or not at
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from schemas.catalogue import HEADER
-from streams.domain.decider import GENERATION_SHIFT, Rejected
+from streams.domain.decider import GENERATION_SHIFT
 from streams.domain.locks.events import LockGranted, LockUpgraded, LockWaitStarted
 from streams.domain.locks.evolve import evolve
 from streams.domain.locks.state import FREE, Lock
 from streams.log.accepted import AcceptedCommit, Decided
 from streams.log.positions import PartitionId
+from streams.log.records import LoggedDecision
 from streams.log.vocabulary import ENGINE_EVENTS, Vocabulary
+from streams.projections.asked import Asked
 from streams.projections.locks.changing import Changing
 from streams.projections.locks.standing import Standing, restored
 from streams.projections.locks.tables import LOCK_WINDOWS, LOCKS
 from streams.projections.projection import PoisonDecision
 from streams.projections.table import Changes, Row, Table
+from streams.projections.tally import Tally
 
 _ASKING: Final = frozenset(("AcquireLock", "UpgradeLock"))
+_NONE: Final = (0, 0, 0)
 _NUMBER: Final = (1 << GENERATION_SHIFT) - 1
 
 
@@ -30,11 +33,12 @@ class LocksFold:
 
     def __init__(self, where: PartitionId, vocabulary: Vocabulary) -> None:
         self._partition = where.partition
-        self._rejected = vocabulary.encode_reply(Rejected("", ""))[:HEADER]
+        self._asked = Asked(vocabulary)
+        self._tally = Tally(len(_NONE))
         self._restoring: dict[Table, list[Row]] = {}
         self._locks: dict[str, Standing] = {}
         self._touched: dict[str, Standing] = {}
-        self._changing = Changing(where.partition)
+        self._changing = Changing(where.partition, self._tally)
         self._offset = 0
         self._time_ms = 0
 
@@ -50,6 +54,8 @@ class LocksFold:
         """Fold one accepted commit but for the decisions `without`. Raises `PoisonDecision`."""
         if self._restoring:
             self._locks, self._restoring = restored(self._restoring), {}
+            for standing in self._locks.values():
+                self._tally.change(standing.tenant, _NONE, _gauges(standing.lock))
         self._offset, self._time_ms = accepted.offset, accepted.time_ms
         self._changing.reach(accepted.offset, accepted.time_ms)
         for decided in accepted.decided:
@@ -57,8 +63,7 @@ class LocksFold:
                 continue
             if decided.events:
                 self._decided(accepted, decided)
-            elif decided.decision.command in _ASKING:
-                self._answered(decided)
+            self._answered(decided.decision)
 
     def take(self) -> Changes:
         """Return what changed since the last call."""
@@ -79,12 +84,15 @@ class LocksFold:
         put(LOCKS, standing.row(self._partition))
         standing.stored = True
 
-    def _answered(self, decided: Decided) -> None:
-        """Count an acquire or upgrade that was refused. One that names no key is nobody's."""
-        decision = decided.decision
+    def _answered(self, decision: LoggedDecision) -> None:
+        """Count a client's command. One that names no key is nobody's."""
         tenant, slash, _ = decision.key.partition("/")
-        if slash and decision.reply[:HEADER] == self._rejected:
-            self._changing.windows.of(tenant).refusals += 1
+        if not slash or not self._asked.is_command(decision):
+            return
+        counts = self._changing.windows.of(tenant)
+        self._asked.count(counts, decision)
+        if decision.command in _ASKING and self._asked.is_rejected(decision):
+            counts.count("refusals")
 
     def _decided(self, accepted: AcceptedCommit, decided: Decided) -> None:
         """Fold the events of one decision. Raises `PoisonDecision`, and has then changed nothing."""
@@ -106,8 +114,15 @@ class LocksFold:
             apply(standing, event, number)
             number += 1
         standing.lock = after
+        self._tally.change(standing.tenant, _gauges(before), _gauges(after))
+        self._changing.windows.of(standing.tenant)
         standing.changed_offset, standing.changed_ms = self._offset, self._time_ms
         self._touched[key] = standing
+
+
+def _gauges(lock: Lock) -> Row:
+    """What one lock adds to the gauges of `LockCounts`."""
+    return (int(bool(lock.holders)), len(lock.holders), len(lock.waiters))
 
 
 def _after(lock: Lock, decided: Decided) -> Lock | None:

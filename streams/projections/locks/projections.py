@@ -3,13 +3,14 @@
 from typing import Final
 
 from streams.projections.audit import audit_of
-from streams.projections.locks import tables, windows
+from streams.projections.locks import tables
 from streams.projections.locks.fold import LocksFold
-from streams.projections.projection import Points, Projection
+from streams.projections.locks.windows import LockCounts
+from streams.projections.projection import Projection, points_of
 
 LOCKS: Final = Projection(
     name="locks",
-    version=1,
+    version=2,
     kind="locks",
     tables=(
         tables.LOCKS,
@@ -20,7 +21,7 @@ LOCKS: Final = Projection(
     ),
     fold=LocksFold,
     hot=tables.LOCKS,
-    points=Points(tables.LOCK_WINDOWS, tables.LOCK_POINTS, windows.merged),
+    points=points_of(LockCounts),
 )
 
 AUDIT: Final = audit_of("locks", "audit")

@@ -7,6 +7,7 @@ A *spell* is one stretch in which one holder held, or one waiter waited, on unch
 it to the event that ended it. A renewed lease is two spells under one token.
 """
 
+from streams.projections.locks.windows import LockCounts
 from streams.projections.table import Table
 
 LOCKS = Table(
@@ -87,35 +88,12 @@ DEADLOCKS = Table(
 )  # fmt: skip
 """One row a deadlock that was broken."""
 
-LOCK_WINDOWS = Table(
-    "lock_windows",
-    (
-        "partition", "tenant", "start_ms",
-        "grants", "refusals",
-        "waits", "holds",     # JSON sketches of what ended in the window, ms: see `streams.windows.sketch`
-        "changed_offset",
-        "closed",             # true; null while the partition's event time is inside it
-    ),
-    key=3,
-    open_column="closed",
-)  # fmt: skip
-"""Tumbling windows of 10 s of event time, a tenant and a partition each.
+LOCK_WINDOWS = LockCounts.measures.windows
+"""Tumbling windows of 10 s of event time, a tenant and a partition each: see `windows`. `closed` null: it is open.
 
-A refusal is an acquire or upgrade that was rejected at once, or whose wait timed out or was aborted. A hold is as long
-as from the grant to the release or expiry, whatever was renewed or upgraded in between.
+A hold is as long as from the grant to the release or expiry, whatever was renewed or upgraded in between.
 """
 
-LOCK_POINTS = Table(
-    "lock_points",
-    (
-        "start_ms", "tenant",
-        "grants", "refusals",
-        "waits", "wait_p50_ms", "wait_p95_ms", "wait_p99_ms",
-        "holds", "hold_p50_ms", "hold_p95_ms", "hold_p99_ms",
-    ),
-    key=2,
-)  # fmt: skip
-"""Points of InfluxDB, not a table: `LOCK_WINDOWS` over all partitions.
-
-`waits` and `holds` count; of none, the percentiles are null.
-"""
+LOCK_POINTS = LockCounts.measures.points
+LOCK_GAUGES = LockCounts.measures.gauge_points
+"""Points of InfluxDB, not tables."""

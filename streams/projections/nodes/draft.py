@@ -1,10 +1,11 @@
 """What the fold knows, and what one decision changes of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar
 
 from streams.projections.nodes.services import Standing
 from streams.projections.nodes.values import BrakeRow, NodeRow
+from streams.projections.nodes.windows import NodeCounts
 from streams.projections.table import Changes, Row, Table
 
 T = TypeVar("T")
@@ -26,6 +27,11 @@ class Overlay(Generic[T]):
     def put(self, key: str, one: T | None) -> None:
         """Change it."""
         self._new[key] = one
+
+    def changed(self) -> Iterator[tuple[T | None, T | None]]:
+        """Yield what was, and what becomes of it."""
+        for key, one in self._new.items():
+            yield self._known.get(key), one
 
     def settle(self) -> None:
         """Let it be so."""
@@ -52,6 +58,7 @@ class Draft:
         self.nodes = Overlay(standings.nodes)
         self.services = Overlay(standings.services)
         self.brakes = Overlay(standings.brakes)
+        self.counts = NodeCounts()
         self._writes: list[Callable[[Changes], None]] = []
 
     def write(self, table: Table, row: Row, *, known: bool = False) -> None:

@@ -19,59 +19,88 @@ from streams.domain.nodes.events import (
 from streams.domain.nodes.names import SERVICE, name_of
 from streams.log.accepted import AcceptedCommit, Decided
 from streams.log.positions import PartitionId
+from streams.log.records import LoggedDecision
 from streams.log.vocabulary import Vocabulary
+from streams.projections.asked import Asked
 from streams.projections.causes import When
 from streams.projections.nodes import brakes, nodes, rows, services
 from streams.projections.nodes.cause import Cause
+from streams.projections.nodes.counting import Gauges, count, count_instance
 from streams.projections.nodes.draft import Draft, Standings
 from streams.projections.nodes.tables import (
     BRAKE_HISTORY,
     BRAKES,
     INSTANCE_HISTORY,
     NODE_HISTORY,
+    NODE_WINDOWS,
     NODES,
     SERVICE_INSTANCES,
     SERVICES,
 )
 from streams.projections.nodes.values import NEVER, NodeChangeRow, NodeRow
+from streams.projections.nodes.windows import NodeCounts
 from streams.projections.projection import PoisonDecision
 from streams.projections.table import Changes, Row, Table
 from streams.projections.text import storable
+from streams.projections.windows import Windows
 from streams.wire.keys import key_of
 
 
 class NodesFold:
     """One partition of the read model `nodes`."""
 
-    def __init__(self, where: PartitionId, vocabulary: Vocabulary) -> None:  # noqa: ARG002 - all folds take it
+    def __init__(self, where: PartitionId, vocabulary: Vocabulary) -> None:
         self._partition = where.partition
         self._standings = Standings()
         self._restoring: dict[Table, list[Row]] = {}
         self._changes = Changes()
+        self._asked = Asked(vocabulary)
+        self._gauges = Gauges()
+        self._windows = Windows(where.partition, NODE_WINDOWS, NodeCounts, self._gauges)
 
     def restore(self, table: Table, rows: Iterable[Row]) -> None:
-        """Take back nodes, services, instances and brakes, in any order."""
-        self._restoring.setdefault(table, []).extend(rows)
+        """Take back nodes, services, instances, brakes and open windows, in any order."""
+        if table is NODE_WINDOWS:
+            for row in rows:
+                self._windows.restore(row)
+        else:
+            self._restoring.setdefault(table, []).extend(rows)
 
     def commit(self, accepted: AcceptedCommit, without: Collection[int] = ()) -> None:
         """Fold one accepted commit but for the decisions `without`. Raises `PoisonDecision`."""
         if self._restoring:
             restored(self._standings, self._restoring)
             self._restoring = {}
+            self._gauges.begin(self._standings)
+        self._windows.reach(accepted.offset, accepted.time_ms)
         when = When(accepted.offset, accepted.time_ms, accepted.commit.lease_ms)
         for decided in accepted.decided:
-            if decided.events and decided.index not in without:
+            if decided.index in without:
+                continue
+            if decided.events:
                 draft = Draft(self._standings)
                 try:
                     self._draft(draft, decided, when)
                 except LookupError as error:
                     raise PoisonDecision(accepted, decided.index, error) from error
+                self._count(draft, decided.decision.tenant)
                 draft.settle(self._changes)
+            self._answered(decided.decision)
 
     def take(self) -> Changes:
         """Return what changed since the last call."""
         changes, self._changes = self._changes, Changes()
+        self._windows.take(changes)
         return changes
+
+    def _count(self, draft: Draft, tenant: str) -> None:
+        """Count what the decision did, before it is settled."""
+        if self._gauges.change(tenant, draft) or any(draft.counts.numbers.values()):
+            self._windows.of(tenant).add(draft.counts)
+
+    def _answered(self, decision: LoggedDecision) -> None:
+        if decision.tenant and self._asked.is_command(decision):
+            self._asked.count(self._windows.of(decision.tenant), decision)
 
     def _draft(self, draft: Draft, decided: Decided, when: When) -> None:
         decision = decided.decision
@@ -88,6 +117,7 @@ def _apply(draft: Draft, key: str, event: Any, cause: Cause) -> None:
     elif isinstance(event, nodes.OfOneNode):
         change = nodes.changed(draft.nodes.get(key), event, cause)
         if change is not None:
+            count(draft.counts, change, cause.when.time_ms, draft.nodes.get(key))
             _put_node(draft, key, change.node, cause)
             draft.write(NODE_HISTORY, rows.node_history_row(cause.tenant, change))
             if change.what == "FORGOTTEN":
@@ -99,6 +129,7 @@ def _apply(draft: Draft, key: str, event: Any, cause: Cause) -> None:
         before = draft.brakes.get(cause.tenant)
         brake = brakes.changed(before, event, cause)
         draft.brakes.put(cause.tenant, brake.brake)
+        draft.counts.count("mass_failures", brake.what == "ALARMED")
         draft.write(BRAKES, rows.brake_row(cause.tenant, brake.brake), known=before is not None)
         draft.write(BRAKE_HISTORY, rows.brake_history_row(cause.tenant, brake))
 
@@ -108,6 +139,7 @@ def _heard(draft: Draft, event: NodesHeard, cause: Cause) -> None:
         key = key_of(cause.tenant, beat.name)
         told = nodes.heard(draft.nodes.get(key), beat, cause)
         if isinstance(told, NodeChangeRow):
+            count(draft.counts, told, cause.when.time_ms, draft.nodes.get(key))
             draft.write(NODE_HISTORY, rows.node_history_row(cause.tenant, told))
             told = told.node
         if told is not None:
@@ -126,6 +158,7 @@ def _of_instances(draft: Draft, key: str, event: services.OfInstances, cause: Ca
     service, changes = services.changed(before, name, event, cause)
     at = (cause.partition, cause.tenant, name)
     for change in changes:
+        count_instance(draft.counts, change.what)
         draft.write(INSTANCE_HISTORY, rows.instance_history_row(cause.tenant, change))
         if change.what == "LEFT":
             draft.delete(SERVICE_INSTANCES, *at, change.instance.instance)

@@ -7,11 +7,12 @@ from streams.domain.nodes.heartbeat import Heartbeats
 from streams.projections.audit import audit_of
 from streams.projections.nodes import tables
 from streams.projections.nodes.fold import NodesFold
-from streams.projections.projection import Projection
+from streams.projections.nodes.windows import NodeCounts
+from streams.projections.projection import Projection, points_of
 
 NODES: Final = Projection(
     name="nodes",
-    version=1,
+    version=2,
     kind="nodes",
     tables=(
         tables.NODES,
@@ -21,8 +22,10 @@ NODES: Final = Projection(
         tables.INSTANCE_HISTORY,
         tables.BRAKES,
         tables.BRAKE_HISTORY,
+        tables.NODE_WINDOWS,
     ),
     fold=NodesFold,
+    points=points_of(NodeCounts),
 )
 
 AUDIT: Final = audit_of("nodes", "node_audit", without=frozenset({Heartbeat.__name__, Heartbeats.__name__}))

@@ -13,6 +13,7 @@ from streams.domain.nodes.commands import BrakeSettings, Check, Label
 from streams.domain.nodes.events import Evidence
 from streams.projections.columns import Columns, named, one, several
 from streams.projections.nodes.values import AlarmRow, BrakeRow, InstanceRow, NodeRow, UnsweptRow
+from streams.projections.nodes.windows import NodeCounts
 from streams.projections.table import Table
 
 NODE_STATE: Final = Columns(
@@ -109,6 +110,17 @@ BRAKE_HISTORY = Table(
     key=3,
 )  # fmt: skip
 """One row an event of a brake. Rows are only added. At offset P: the latest row up to P."""
+
+NODE_WINDOWS = NodeCounts.measures.windows
+"""Tumbling windows of 10 s of event time, a tenant and a partition each: see `windows`. `closed` null: it is open.
+
+`silences`: of each death, how long nothing was heard; `failover_times`: from the end of a session until what it owned
+was given back.
+"""
+
+NODE_POINTS = NodeCounts.measures.points
+NODE_GAUGES = NodeCounts.measures.gauge_points
+"""Points of InfluxDB, not tables."""
 
 KEYFRAME_EVERY: Final = 64
 HEARD_EVERY_MS: Final = 5_000

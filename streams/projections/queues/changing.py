@@ -43,7 +43,6 @@ from streams.projections.queues.standing import (
     Head,
 )
 from streams.projections.queues.steps import Entry, Step, end_row, step_rows
-from streams.projections.queues.windows import lasted
 from streams.projections.table import Row
 from streams.projections.text import storable, storable_or_none
 
@@ -143,7 +142,7 @@ def _enqueued(draft: Draft, e: MessagesEnqueued, cause: Cause) -> None:
             draft.history += step_rows(head, cause.when, step, [(number, 0, message.ready_at)])
     if plain:
         _tell(draft, Step(cause.event, "", "ENQUEUED", cause.who), plain, cause)
-    draft.counted().enqueued += len(e.messages)
+    draft.counted().count("enqueued", len(e.messages))
 
 
 def _body(head: Head, number: int, message: EnqueuedMessage, e: MessagesEnqueued, when: When) -> Row:
@@ -207,8 +206,9 @@ def _delivered(draft: Draft, e: MessagesDelivered, cause: Cause) -> None:
         owed.put(row, _changed(row, "LEASED", one.attempt, due, lease, row[REASON], None, when))
         since.append(row[SINCE_MS])
     counts = draft.counted()
-    counts.delivered += len(since)
-    lasted(counts.waits, when.time_ms, since)
+    counts.count("delivered", len(since))
+    counts.count("retried", sum(one.attempt > 1 for one in e.messages))
+    counts.lasted_since("waits", when.time_ms, since)
     entries = [(one.message, one.attempt, e.expires_at) for one in e.messages]
     _tell(draft, Step(cause.event, e.subscription, "DELIVERED", Who(*lease)), entries, cause)
 
@@ -225,12 +225,13 @@ def _due(draft: Draft, e: MessagesDue, cause: Cause) -> None:
 def _acked(draft: Draft, e: MessagesAcked, cause: Cause) -> None:
     gone = _leave(draft, e.subscription, e.messages, "ACKED", ("LEASED",), cause)
     counts = draft.counted()
-    counts.acked += len(gone)
-    lasted(counts.works, cause.when.time_ms, [row[SINCE_MS] for row in gone])
+    counts.count("acked", len(gone))
+    counts.lasted_since("works", cause.when.time_ms, [row[SINCE_MS] for row in gone])
 
 
 def _purged(draft: Draft, e: MessagesPurged, cause: Cause) -> None:
-    _leave(draft, e.subscription, e.messages, "PURGED", ("READY", "DELAYED", "DEAD"), cause)
+    gone = _leave(draft, e.subscription, e.messages, "PURGED", ("READY", "DELAYED", "DEAD"), cause)
+    draft.counted().count("purged", len(gone))
 
 
 def _moved(draft: Draft, e: MessagesMoved, cause: Cause) -> None:
@@ -259,11 +260,7 @@ def _returned(draft: Draft, e: MessagesReturned, cause: Cause) -> None:
         state, reason = "DELAYED" if one.ready_at else "READY", said or row[REASON]
         owed.put(row, _changed(row, state, one.attempts, due, _UNLEASED, reason, None, when))
         entries.append((one.message, one.attempts, one.ready_at))
-    counts = draft.counted()
-    if e.cause == "EXPIRED":
-        counts.expired += len(entries)
-    else:
-        counts.returned += len(entries)
+    draft.counted().count("expired" if e.cause == "EXPIRED" else "returned", len(entries))
     _tell(draft, Step(cause.event, e.subscription, "RETURNED", cause.who, e.cause, said), entries, cause)
 
 
@@ -283,7 +280,7 @@ def _died(draft: Draft, e: MessagesDied, cause: Cause) -> None:
     for one in e.messages:
         row = owed.get(one.message, *_STANDING)
         owed.put(row, _changed(row, state, one.attempt, _UNDUE, _UNLEASED, reason, e.to, cause.when))
-    draft.counted().dead += len(e.messages)
+    draft.counted().count("dead", len(e.messages))
     entries = [(one.message, one.attempt, 0) for one in e.messages]
     _tell(draft, Step(cause.event, e.subscription, "DIED", cause.who, e.cause, reason, e.to), entries, cause)
 
@@ -300,7 +297,7 @@ def _redriven(draft: Draft, e: MessagesRedriven, cause: Cause) -> None:
             state, attempts, reason = "MOVING", row[ATTEMPTS], row[REASON]
         owed.put(row, _changed(row, state, attempts, due, _UNLEASED, reason, e.to, when))
         entries.append((number, attempts, ready_at))
-    draft.counted().redriven += len(entries)
+    draft.counted().count("redriven", len(entries))
     _tell(draft, Step(cause.event, e.subscription, "REDRIVEN", cause.who, target=e.to), entries, cause)
 
 

@@ -197,6 +197,9 @@ def _settle_owed(changes: Changes, shard: Shard, name: str, owed: Owed | None) -
             if rows.pop(number, None) is not None:
                 changes.delete(QUEUE_DELIVERIES, (head.partition, head.incarnation, name, number))
         else:
-            put = changes.upsert if number in rows else changes.insert
+            before = rows.get(number)
+            put = changes.insert if before is None else changes.upsert
             rows[number] = row
+            if before is None or before[STATE] == "DEAD":
+                one.lives(number)
             put(QUEUE_DELIVERIES, row)

@@ -17,7 +17,6 @@ from streams.projections.queues.tables import (
     QUEUE_HISTORY,
     QUEUE_SHARDS,
     QUEUE_SUBSCRIPTIONS,
-    QUEUE_WINDOWS,
 )
 from streams.projections.queues.windows import QueueCounts
 from streams.projections.sharded import ShardedFold
@@ -27,11 +26,14 @@ from streams.projections.table import Changes, Row, Table
 class QueuesFold(ShardedFold[Shard, QueueCounts]):
     """One partition of the read model `queues`."""
 
-    def __init__(self, where: PartitionId, vocabulary: Vocabulary) -> None:  # noqa: ARG002 - all folds take it
-        super().__init__(where.partition, QUEUE_SHARDS, QUEUE_HISTORY, (QUEUE_WINDOWS, QueueCounts))
+    def __init__(self, where: PartitionId, vocabulary: Vocabulary) -> None:
+        super().__init__(where, vocabulary, QUEUE_SHARDS, QUEUE_HISTORY, QueueCounts)
 
     def _restored(self, rows: Mapping[Table, Sequence[Row]]) -> dict[str, Shard]:
         return restored(rows)
+
+    def _gauges(self, shard: Shard) -> Row:
+        return (*shard.counts, shard.bytes, shard.waiting, shard.oldest_ms)
 
     def _put_more(self, changes: Changes, shard: Shard) -> None:
         for name in sorted(shard.touched):

@@ -3,13 +3,14 @@
 from typing import Final
 
 from streams.projections.audit import audit_of
-from streams.projections.projection import Points, Projection
-from streams.projections.queues import tables, windows
+from streams.projections.projection import Projection, points_of
+from streams.projections.queues import tables
 from streams.projections.queues.fold import QueuesFold
+from streams.projections.queues.windows import QueueCounts
 
 QUEUES: Final = Projection(
     name="queues",
-    version=1,
+    version=2,
     kind="queues",
     tables=(
         tables.QUEUE_SHARDS,
@@ -21,7 +22,7 @@ QUEUES: Final = Projection(
         tables.QUEUE_WINDOWS,
     ),
     fold=QueuesFold,
-    points=Points(tables.QUEUE_WINDOWS, tables.QUEUE_POINTS, windows.merged),
+    points=points_of(QueueCounts),
 )
 
 AUDIT: Final = audit_of("queues", "queue_audit")

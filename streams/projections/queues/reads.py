@@ -293,11 +293,13 @@ class WindowRow:
     start_ms: int
     enqueued: int
     delivered: int
+    retried: int
     acked: int
     returned: int
     expired: int
     dead: int
     redriven: int
+    purged: int
     wait_p50_ms: float | None
     """From being ready to being delivered."""
     wait_p95_ms: float | None

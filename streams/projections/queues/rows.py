@@ -1,8 +1,10 @@
 """Rows of the tables as the values of `streams.projections.queues.reads`. Pure: for every adapter."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from itertools import groupby
 from operator import itemgetter
+from typing import Final
 
 from streams.domain.queues.settings import QueueRoute
 from streams.projections.queues.documents import headers_of, origin_of, settings_of
@@ -16,8 +18,11 @@ from streams.projections.queues.reads import (
     SubscriptionRow,
     WindowRow,
 )
-from streams.projections.queues.windows import merged
+from streams.projections.queues.tables import QUEUE_POINTS
+from streams.projections.queues.windows import QueueCounts
 from streams.projections.table import Row
+
+_OF_WINDOW: Final = tuple(each.name for each in fields(WindowRow))
 
 
 def shard_of(row: Row, subscriptions: Iterable[Row] = ()) -> ShardRow:
@@ -58,6 +63,6 @@ def windows_of(rows: Iterable[Row]) -> dict[str, list[WindowRow]]:
     """Return the windows of `QUEUE_WINDOWS` rows, which are sorted by queue and start, over all partitions."""
     found: dict[str, list[WindowRow]] = {}
     for (queue, _), of_one in groupby(rows, itemgetter(2, 3)):
-        start_ms, _, _, *counted = merged(list(of_one))
-        found.setdefault(queue, []).append(WindowRow(queue, start_ms, *counted))
+        point = dict(zip(QUEUE_POINTS.columns, QueueCounts.merged(list(of_one)), strict=True))
+        found.setdefault(queue, []).append(WindowRow(**{name: point[name] for name in _OF_WINDOW}))
     return found

@@ -5,6 +5,7 @@ collector nothing. Bodies are not kept at all.
 """
 
 from collections.abc import Iterable, Mapping
+from heapq import heapify, heappop, heappush
 from sys import intern
 from typing import Final
 
@@ -20,9 +21,11 @@ NUMBER: Final = _COLUMN["number"]
 STATE: Final = _COLUMN["state"]
 ATTEMPTS: Final = _COLUMN["attempts"]
 SIZE: Final = _COLUMN["size"]
+ENQUEUED_MS: Final = _COLUMN["enqueued_ms"]
 DUE_LEASE_MS: Final = _COLUMN["due_lease_ms"]
 TOKEN: Final = _COLUMN["token"]
 REASON: Final = _COLUMN["reason"]
+_FEW: Final = 64
 SINCE_MS: Final = _COLUMN["since_ms"]
 
 
@@ -55,15 +58,36 @@ class Head:
 class Subscription:
     """What one subscription has: rows of `QUEUE_DELIVERIES` by number, how many of each state, and who waits."""
 
-    __slots__ = ("changed_ms", "changed_offset", "counts", "name", "rows", "waiting")
+    __slots__ = ("_living", "changed_ms", "changed_offset", "counts", "name", "rows", "waiting")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.rows: dict[int, Row] = {}
+        self._living: list[int] = []
+        """A heap of the messages that are not dead, and of some that are gone."""
         self.counts = [0] * len(STATES)
         self.waiting = 0
         self.changed_offset = 0
         self.changed_ms = 0
+
+    @property
+    def oldest_ms(self) -> int | None:
+        """When the oldest message that is not dead was enqueued; None: there is none."""
+        rows, living = self.rows, self._living
+        while living and not _lives(rows.get(living[0])):
+            heappop(living)
+        return rows[living[0]][ENQUEUED_MS] if living else None
+
+    def lives(self, number: int) -> None:
+        """Note down a message that is new, or dead no more."""
+        heappush(self._living, number)
+        if len(self._living) > 2 * len(self.rows) + _FEW:
+            self.began()
+
+    def began(self) -> None:
+        """Note down all that is there."""
+        self._living = [number for number, row in self.rows.items() if _lives(row)]
+        heapify(self._living)
 
     def row(self, head: Head) -> Row:
         """Return its row of `QUEUE_SUBSCRIPTIONS`."""
@@ -71,6 +95,10 @@ class Subscription:
             head.partition, head.incarnation, self.name, *self.counts, self.waiting, self.changed_offset,
             self.changed_ms,
         )  # fmt: skip
+
+
+def _lives(row: Row | None) -> bool:
+    return row is not None and row[STATE] != "DEAD"
 
 
 class Shard:
@@ -99,6 +127,12 @@ class Shard:
         return [
             sum(each) for each in zip(*(one.counts for one in self.subscriptions.values()), strict=True)
         ] or [0] * len(STATES)
+
+    @property
+    def oldest_ms(self) -> int | None:
+        """When the oldest message that is not dead was enqueued; None: there is none."""
+        found = [one.oldest_ms for one in self.subscriptions.values()]
+        return min((each for each in found if each is not None), default=None)
 
     @property
     def waiting(self) -> int:
@@ -141,6 +175,9 @@ def restored(rows: Mapping[Table, Iterable[Row]]) -> dict[str, Shard]:
         one.rows[row[NUMBER]] = (
             head.partition, head.incarnation, one.name, row[NUMBER], intern(row[STATE]), *row[STATE + 1 :],
         )  # fmt: skip
+    for shard in shards.values():
+        for one in shard.subscriptions.values():
+            one.began()
     return {
         key_of_place(shard.head.tenant, shard.head.queue, shard.head.shard): shard
         for shard in shards.values()

@@ -9,6 +9,7 @@ where people read it, `due_ms` says when that will be by the clock of the commit
 
 from typing import Final
 
+from streams.projections.queues.windows import QueueCounts
 from streams.projections.table import Table
 
 QUEUE_SHARDS = Table(
@@ -121,35 +122,16 @@ QUEUE_HISTORY = Table(
 )  # fmt: skip
 """One row a shard and commit that changed it: how it was from then on. At offset P: the latest row up to P."""
 
-QUEUE_WINDOWS = Table(
-    "queue_windows",
-    (
-        "partition", "tenant", "queue", "start_ms",
-        "enqueued", "delivered", "acked",
-        "returned",           # by consumers, or because they were withdrawn or their session ended
-        "expired",            # leases
-        "dead", "redriven",
-        "waits",              # JSON sketch: of each delivery, how long the message had been ready, ms
-        "works",              # JSON sketch: of each acknowledgement, how long the message had been leased, ms
-        "changed_offset",
-        "closed",             # true; null while the partition's event time is inside it
-    ),
-    key=4,
-    open_column="closed",
-)  # fmt: skip
-"""Tumbling windows of 10 s of event time, a queue and a partition each."""
+QUEUE_WINDOWS = QueueCounts.measures.windows
+"""Tumbling windows of 10 s of event time, a queue and a partition each: see `windows`. `closed` null: it is open.
 
-QUEUE_POINTS = Table(
-    "queue_points",
-    (
-        "start_ms", "tenant", "queue",
-        "enqueued", "delivered", "acked", "returned", "expired", "dead", "redriven",
-        "wait_p50_ms", "wait_p95_ms", "wait_p99_ms",
-        "work_p50_ms", "work_p95_ms", "work_p99_ms",
-    ),
-    key=3,
-)  # fmt: skip
-"""Points of InfluxDB, not a table: `QUEUE_WINDOWS` over all partitions. Percentiles of nothing are null."""
+`waits`: of each delivery, how long the message had been ready; `works`: of each acknowledgement, how long leased.
+`oldest_ms`: when the oldest message that is not dead was enqueued.
+"""
+
+QUEUE_POINTS = QueueCounts.measures.points
+QUEUE_GAUGES = QueueCounts.measures.gauge_points
+"""Points of InfluxDB, not tables."""
 
 BLOCK: Final = 128
 """Message numbers of one row of `MESSAGE_HISTORY`."""

@@ -27,13 +27,16 @@ from storage.tables.contents import read_contents
 from storage.tables.store import TableProjectionStore
 from streams.log.positions import PartitionId
 from streams.projections.changelog import ChangelogId, Changelogs, topic_of
-from streams.projections.ports import LogMarks, ProjectionStore, Publications, SinkUnavailable
+from streams.projections.ports import LogMarks, ProjectionStore, SinkUnavailable
 from streams.projections.table import Row, Table
 from tests.contract.sinks.toys import OTHER, SQL, TABLES, TOY, in_version
 from tidelock.local.addresses import InfluxAddress
 from tidelock.local.parts.influx import find_binary
 from tidelock.local.stack import LocalStack
 from tidelock.local.testing import stack_for_tests
+
+NAMES_FOR_TESTS = 3
+"""How many names of a tenant have series of their own."""
 
 
 class Database(Protocol):
@@ -46,7 +49,7 @@ class Database(Protocol):
     def marks(self) -> LogMarks: ...
 
     @property
-    def publications(self) -> Publications: ...
+    def publications(self) -> MemoryPublications | PostgresPublications: ...
 
     async def rows(self, table: Table) -> list[Row]:
         """Return all rows, sorted by key."""
@@ -56,7 +59,7 @@ class MemoryDatabase:
     def __init__(self) -> None:
         self.store = MemoryProjectionStore()
         self.marks = MemoryLogMarks(self.store)
-        self.publications = MemoryPublications(self.store)
+        self.publications = MemoryPublications(self.store, NAMES_FOR_TESTS)
 
     async def rows(self, table: Table) -> list[Row]:
         return sorted(self.store.rows.get(table, {}).values(), key=table.key_of)
@@ -89,7 +92,7 @@ class PostgresDatabase:
         self.pool = connections
         self.store = PostgresProjectionStore(connections, few)
         self.marks = PostgresLogMarks(connections)
-        self.publications = PostgresPublications(connections)
+        self.publications = PostgresPublications(connections, NAMES_FOR_TESTS)
 
     async def rows(self, table: Table) -> list[Row]:
         async with self.pool.connection() as connection:

@@ -1,6 +1,7 @@
 """What every adapter of `PointStore` promises: a point is its measurement, tags and time, however often written."""
 
 import csv
+import time
 from collections.abc import AsyncIterator
 from datetime import datetime
 from itertools import count
@@ -10,9 +11,11 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from storage.influx.points import InfluxPointStore, InfluxSettings
+from storage.influx.api import InfluxSettings
+from storage.influx.points import InfluxPointStore
 from storage.memory.projections import MemoryPointStore
 from streams.projections.locks.tables import LOCK_POINTS
+from streams.projections.locks.windows import LockCounts
 from streams.projections.ports import PointStore, RowRefused, SinkUnavailable
 from streams.projections.table import Table
 from tests.contract.sinks.conftest import influx_for_tests
@@ -20,7 +23,8 @@ from tidelock.local.addresses import InfluxAddress
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-NOW_MS = 1_790_000_000_000
+NOW_MS = int(time.time()) // 60 * 60_000 - 3_600_000
+"""An hour ago: InfluxDB refuses what is older than its bucket keeps."""
 _numbers = count()
 REAL = pytest.param("influx", marks=[pytest.mark.integration, pytest.mark.xdist_group("sinks")])
 
@@ -191,7 +195,8 @@ async def test_half_a_character_is_refused(realm: Realm, table: Table) -> None:
 
 
 async def test_the_real_points(realm: Realm) -> None:
-    row = (NOW_MS, "acme", 3, 1, 2, 1.5, 2.0, 2.5, 0, None, None, None)
+    counted = range(len(LockCounts.measures.counters))
+    row = (NOW_MS, "acme", *counted, 2, 1.5, 2.0, 2.5, 0, None, None, None)
     await realm.store.write(LOCK_POINTS, [row])
     (point,) = await realm.read(LOCK_POINTS)
     assert point == {

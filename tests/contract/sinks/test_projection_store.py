@@ -16,7 +16,16 @@ from storage.memory.changelog import MemoryChangelogs
 from storage.postgres.store import FEW
 from streams.log.checkpoint import START
 from streams.log.positions import PartitionId
-from streams.projections.ports import BuiltByNewer, CheckpointMoved, Loaded, ProjectionStore, RowRefused
+from streams.projections.ports import (
+    NAME_KEPT_MS,
+    OTHER,
+    BuiltByNewer,
+    CheckpointMoved,
+    Forgotten,
+    Loaded,
+    ProjectionStore,
+    RowRefused,
+)
 from streams.projections.projection import Projection
 from streams.projections.table import Changes
 from tests.contract.sinks.conftest import (
@@ -30,15 +39,18 @@ from tests.contract.sinks.conftest import (
 from tests.contract.sinks.toys import (
     HERE,
     ITEMS,
+    NAMED,
     SEEN,
     SPELLS,
     THERE,
     TOY,
+    TOY_NAMED,
     WINDOWS,
     at,
     in_version,
     inserted,
     item,
+    named_window,
     put,
     spell,
     window,
@@ -493,6 +505,67 @@ class TestPublications:
                 raise OSError("the other side is gone")
         async with database.publications.turn(TOY) as turn:
             assert turn is not None
+
+    async def test_names_beyond_the_bound_are_told_together(self, database: Database) -> None:
+        rows = [named_window(name, 0, 5) for name in "abcde"]
+        await database.store.write(TOY_NAMED, HERE, START, at(7), inserted(NAMED, *rows))
+        there = named_window("e", 0, 50, THERE)
+        await database.store.write(TOY_NAMED, THERE, START, at(60), inserted(NAMED, there))
+        async with database.publications.turn(TOY_NAMED) as turn:
+            assert turn is not None
+            first = await turn.unpublished(100)
+            assert [[(row[2], row[0]) for row in rows] for rows in first.windows] == [
+                [(OTHER, 3), (OTHER, 3), (OTHER, 4)],
+                [("a", 3)],
+                [("b", 3)],
+                [("c", 3)],
+            ]
+            assert first.others == 2
+            await turn.published(first)
+            again = put(NAMED, named_window("d", 0, 9))
+            await database.store.write(TOY_NAMED, HERE, at(7), at(10), again)
+            second = await turn.unpublished(100)
+            assert [[row[2] for row in rows] for rows in second.windows] == [[OTHER, OTHER, OTHER]]
+            assert second.others == 1
+
+    async def test_each_tenant_has_its_own_bound(self, database: Database) -> None:
+        rows = [named_window(name, 0, 5, tenant=tenant) for tenant in ("acme", "b") for name in "xyz"]
+        await database.store.write(TOY_NAMED, HERE, START, at(7), inserted(NAMED, *rows))
+        async with database.publications.turn(TOY_NAMED) as turn:
+            assert turn is not None
+            what = await turn.unpublished(100)
+            assert (len(what.windows), what.others) == (6, 0)
+
+    async def test_a_name_that_was_long_silent_gives_its_series_to_another(self, database: Database) -> None:
+        rows = [named_window(name, 0, 5) for name in "abc"]
+        late = [named_window(name, NAME_KEPT_MS, 8) for name in "cde"]
+        later = [named_window(name, NAME_KEPT_MS + 10_000, 9) for name in "cde"]
+        heard = named_window("c", NAME_KEPT_MS // 2, 7)
+        await database.store.write(TOY_NAMED, HERE, START, at(7), inserted(NAMED, *rows))
+        async with database.publications.turn(TOY_NAMED) as turn:
+            assert turn is not None
+            await turn.published(await turn.unpublished(100))
+            for offset, added in ((8, [heard]), (9, late), (10, later)):
+                changes = inserted(NAMED, *added)
+                await database.store.write(TOY_NAMED, HERE, at(offset - 1), at(offset), changes)
+                what = await turn.unpublished(100)
+                await turn.published(what)
+            assert sorted(rows[0][2] for rows in what.windows) == ["c", "d", "e"]
+
+    async def test_old_windows_are_forgotten_and_those_that_nobody_published_are_counted(
+        self, database: Database
+    ) -> None:
+        rows = [window(HERE, 10_000 * number, number, changed=number) for number in range(10)]
+        open_ = (*window(HERE, 5_000, 1, changed=11)[:-1], None)
+        await database.store.write(TOY, HERE, START, at(50), inserted(WINDOWS, *rows, open_))
+        assert await database.publications.forget(TOY, 0, 100) == Forgotten(0, 0)
+        async with database.publications.turn(TOY) as turn:
+            assert turn is not None
+            await turn.published(await turn.unpublished(4))
+        found = [await database.publications.forget(TOY, 60_000, 5) for _ in range(3)]
+        assert [one.rows for one in found] == [5, 1, 0]
+        assert sum(one.unpublished for one in found) == 2
+        assert await database.rows(WINDOWS) == sorted([open_, *rows[6:]])
 
     @pytest.mark.parametrize("again", ["reset", "version"])
     async def test_what_is_built_anew_is_published_anew(self, database: Database, again: str) -> None:

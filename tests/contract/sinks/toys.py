@@ -8,7 +8,7 @@ from streams.log.checkpoint import Checkpoint
 from streams.log.positions import PartitionId
 from streams.log.records import Claim, Genesis
 from streams.log.vocabulary import Vocabulary
-from streams.projections.projection import Fold, Points, Projection
+from streams.projections.projection import Fold, Points, Projection, Series
 from streams.projections.table import Changes, Row, Table
 
 ITEMS: Final = Table(
@@ -16,8 +16,13 @@ ITEMS: Final = Table(
 )
 SPELLS: Final = Table("toy_spells", ("partition", "number", "note", "ended"), key=2, open_column="ended")
 SEEN: Final = Table("toy_seen", ("partition", "name"), key=2)
-WINDOWS: Final = Table("toy_windows", ("partition", "tenant", "start_ms", "total", "changed_offset"), key=3)
+WINDOWS: Final = Table(
+    "toy_windows", ("partition", "tenant", "start_ms", "total", "changed_offset", "closed"), key=3
+)
 TABLES: Final = (ITEMS, SPELLS, SEEN, WINDOWS)
+NAMED: Final = Table(
+    "toy_named", ("partition", "tenant", "name", "start_ms", "total", "changed_offset", "closed"), key=4
+)
 
 SQL: Final = """
 CREATE TABLE tidelock.toy_items (
@@ -30,15 +35,20 @@ CREATE TABLE tidelock.toy_spells (
 CREATE TABLE tidelock.toy_seen (partition bigint, name text COLLATE "C", PRIMARY KEY (partition, name));
 CREATE TABLE tidelock.toy_windows (
     partition bigint, tenant text COLLATE "C", start_ms bigint, total bigint, changed_offset bigint,
+    closed boolean,
     PRIMARY KEY (partition, tenant, start_ms)
+);
+CREATE TABLE tidelock.toy_named (
+    partition bigint, tenant text COLLATE "C", name text COLLATE "C", start_ms bigint, total bigint,
+    changed_offset bigint, closed boolean, PRIMARY KEY (partition, tenant, name, start_ms)
 );
 """
 
 _POINTS: Final = Table("toy_points", ("start_ms", "tenant", "total"), key=2)
 
 
-def _merge(rows: Sequence[Row]) -> Row:
-    return (rows[0][2], rows[0][1], sum(row[3] for row in rows))
+def _merge(rows: Sequence[Row]) -> list[Row]:
+    return [(rows[0][2], rows[0][1], sum(row[3] for row in rows))]
 
 
 def _no_fold(where: PartitionId, vocabulary: Vocabulary) -> Fold:
@@ -46,7 +56,10 @@ def _no_fold(where: PartitionId, vocabulary: Vocabulary) -> Fold:
 
 
 TOY: Final = Projection(
-    "toy", 1, "toys", TABLES, _no_fold, hot=ITEMS, points=Points(WINDOWS, _POINTS, _merge)
+    "toy", 1, "toys", TABLES, _no_fold, hot=ITEMS, points=Points(WINDOWS, (Series(_POINTS, _merge),))
+)
+TOY_NAMED: Final = Projection(
+    "toy_named", 1, "toys", (NAMED,), _no_fold, points=Points(NAMED, (), bounded="name")
 )
 OTHER: Final = Projection("other", 1, "toys", (), _no_fold)
 
@@ -72,7 +85,13 @@ def spell(number: int, ended: int | None = None, note: str = "", where: Partitio
 
 
 def window(where: PartitionId, start_ms: int, total: int, changed: int, tenant: str = "acme") -> Row:
-    return (where.partition, tenant, start_ms, total, changed)
+    return (where.partition, tenant, start_ms, total, changed, True)
+
+
+def named_window(
+    name: str, start_ms: int, changed: int, where: PartitionId = HERE, tenant: str = "acme"
+) -> Row:
+    return (where.partition, tenant, name, start_ms, 1, changed, True)
 
 
 def inserted(table: Table, *rows: Row) -> Changes:

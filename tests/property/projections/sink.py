@@ -2,8 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
 
 from streams.log.accepted import AcceptedCommit
+from streams.projections.measures import Counts
 from streams.projections.projection import Fold, PoisonDecision, Projection
 from streams.projections.table import Changes, Key, Row, Table
 from tests.unit.replay.logbook import WHERE, WORDS
@@ -50,6 +53,34 @@ class Sink:
 
     def copy(self) -> Rows:
         return {table: dict(rows) for table, rows in self.rows.items() if rows}
+
+
+def named(rows: Rows, table: Table) -> list[dict[str, Any]]:
+    """Return the rows of a table by column."""
+    return [dict(zip(table.columns, row, strict=True)) for row in rows.get(table, {}).values()]
+
+
+def gauges(rows: Rows, counts: type[Counts]) -> dict[Row, Row]:
+    """Return the gauges of every window that is open, by tags."""
+    measures = counts.measures
+    return {
+        tuple(row[tag] for tag in measures.tags): tuple(row[gauge] for gauge in measures.gauges)
+        for row in named(rows, measures.windows)
+        if row["closed"] is None
+    }
+
+
+def closed_as_they_stood(seen: Sequence[Rows], counts: type[Counts]) -> bool:
+    """Whether each window that a commit closed has the gauges that it had behind the last commit inside it."""
+    windows, first = counts.measures.windows, counts.measures.windows.key + len(counts.measures.counters)
+    last = first + len(counts.measures.gauges)
+    closed = windows.columns.index("closed")
+    return all(
+        row[first:last] == after[windows][key][first:last]
+        for before, after in pairwise(seen)
+        for key, row in before.get(windows, {}).items()
+        if row[closed] is None and after[windows][key][closed]
+    )
 
 
 def fold_on(fold: Fold, accepted: AcceptedCommit) -> set[tuple[int, int]]:

@@ -16,12 +16,20 @@ from streams.domain.caches.state import Cache, Entry
 from streams.projections.caches import tables
 from streams.projections.caches.documents import settings_of, tags_of
 from streams.projections.caches.projections import AUDIT, CACHES
+from streams.projections.caches.windows import COUNTERS, CacheCounts
 from streams.projections.projection import Projection
-from streams.projections.table import Table
 from streams.projections.windows import WINDOW_MS
 from tests.property.projections.caches_histories import KEYS, MOVES, WHERE, WORDS, history
 from tests.property.projections.play import History, Move
-from tests.property.projections.sink import Rows, Sink, fold_on, same_in_stretches
+from tests.property.projections.sink import (
+    Rows,
+    Sink,
+    closed_as_they_stood,
+    fold_on,
+    gauges,
+    named,
+    same_in_stretches,
+)
 
 EXAMPLES = settings(max_examples=40, deadline=None)
 
@@ -53,8 +61,8 @@ def test_the_rows_say_what_the_owner_holds(moves: list[Move]) -> None:
     past = history(moves)
     for states, rows in zip(past.states, project(CACHES, past), strict=True):
         there = {key: cache for key, cache in states.items() if cache.settings is not None}
-        keys = {row["incarnation"]: _key(row) for row in _named(rows, tables.CACHE_SHARDS)}
-        assert {_key(row): _shard(row) for row in _named(rows, tables.CACHE_SHARDS)} == {
+        keys = {row["incarnation"]: _key(row) for row in named(rows, tables.CACHE_SHARDS)}
+        assert {_key(row): _shard(row) for row in named(rows, tables.CACHE_SHARDS)} == {
             key: _stats(cache) for key, cache in there.items()
         }
         assert _values(rows, keys) == {
@@ -102,7 +110,7 @@ def test_as_of_any_position_the_latest_rows_say_what_the_owner_held(moves: list[
             cache, then = states[key], _shard_then(rows, key, accepted.offset)
             assert then == (None if cache.settings is None else _stats(cache)[3:])
         at = accepted.offset
-        stood = [row for row in _named(rows, tables.CACHE_ENTRIES) if _stood(row, at)]
+        stood = [row for row in named(rows, tables.CACHE_ENTRIES) if _stood(row, at)]
         expected = [cache for cache in states.values() if cache.settings is not None]
         assert Counter((row["entry"], row["digest"], row["version"]) for row in stood) == Counter(
             (name, sha256(entry.value).hexdigest(), entry.version)
@@ -110,7 +118,7 @@ def test_as_of_any_position_the_latest_rows_say_what_the_owner_held(moves: list[
             for name, entry in cache.entries.items()
             if entry.value is not None
         )
-        lines = [row for row in _named(rows, tables.CACHE_LINES) if _stood(row, at)]
+        lines = [row for row in named(rows, tables.CACHE_LINES) if _stood(row, at)]
         assert Counter(
             (row["entry"], row["token"], row["state"], row["version"]) for row in lines
         ) == Counter(
@@ -131,7 +139,7 @@ def test_the_log_has_the_bytes_of_a_value_where_its_row_says(moves: list[Move]) 
         for decided in accepted.decided
         for place, event in enumerate(decided.events)
     }
-    for row in _named(project(CACHES, past)[-1], tables.CACHE_ENTRIES):
+    for row in named(project(CACHES, past)[-1], tables.CACHE_ENTRIES):
         event: Any = brought[row["value_offset"], row["value_event"]]
         if isinstance(event, e.EntriesWarmed):
             (event,) = [one for one in event.entries if one.entry == row["entry"]]
@@ -146,16 +154,28 @@ def test_windows_count_what_a_naive_account_does(moves: list[Move]) -> None:
     rows = project(CACHES, past)[-1]
     account = _account(past)
     last_ms = past.commits[-1].time_ms
-    told = {(row["tenant"], row["cache"], row["start_ms"]): row for row in _named(rows, tables.CACHE_WINDOWS)}
-    counted = {key: {name: row[name] for name in tables.COUNTERS if row[name]} for key, row in told.items()}
+    told = {(row["tenant"], row["cache"], row["start_ms"]): row for row in named(rows, tables.CACHE_WINDOWS)}
+    counted = {key: {name: row[name] for name in COUNTERS if row[name]} for key, row in told.items()}
     # a window in which commands only ended their waits counts nothing else
     assert {key: numbers for key, numbers in counted.items() if numbers} == dict(account)
     for key, row in told.items():
         assert row["closed"] is (True if key[2] + WINDOW_MS <= last_ms else None)
 
 
-def _named(rows: Rows, table: Table) -> list[dict[str, Any]]:
-    return [dict(zip(table.columns, row, strict=True)) for row in rows.get(table, {}).values()]
+@given(moves=MOVES)
+@EXAMPLES
+def test_gauges_are_what_the_shards_of_a_name_have(moves: list[Move]) -> None:
+    """What their rows say is compared with the owner's state above."""
+    seen = project(CACHES, history(moves))
+    assert closed_as_they_stood(seen, CacheCounts)
+    for rows in seen:
+        for (tenant, name), found in gauges(rows, CacheCounts).items():
+            shards = [
+                tuple(row[name] for name in CacheCounts.measures.gauges)
+                for row in named(rows, tables.CACHE_SHARDS)
+                if (row["tenant"], row["cache"]) == (tenant, name)
+            ]
+            assert found == CacheCounts.measures.together(shards)
 
 
 def _key(row: dict[str, Any]) -> str:
@@ -193,9 +213,7 @@ def _stats(cache: Cache) -> tuple[Any, ...]:
 
 
 def _shard_then(rows: Rows, key: str, offset: int) -> tuple[Any, ...] | None:
-    past = [
-        row for row in _named(rows, tables.CACHE_HISTORY) if _key(row) == key and row["offset_"] <= offset
-    ]
+    past = [row for row in named(rows, tables.CACHE_HISTORY) if _key(row) == key and row["offset_"] <= offset]
     latest = max(past, key=lambda row: int(row["offset_"]), default=None)
     return None if latest is None or latest["deleted"] else _numbers(latest)
 
@@ -210,7 +228,7 @@ def _values(rows: Rows, keys: dict[int, str]) -> dict[Any, Any]:
             row["version"], row["bytes"], row["digest"], tags_of(row["tags"]), row["ttl_ms"],
             row["expires_lease_ms"] or 0,
         )
-        for row in _named(rows, tables.CACHE_ENTRIES)
+        for row in named(rows, tables.CACHE_ENTRIES)
         if row["to_event"] is None
     }  # fmt: skip
 
@@ -227,7 +245,7 @@ def _lines(rows: Rows, keys: dict[int, str]) -> dict[Any, Any]:
             row["token"],
             row["client"],
         )
-        for row in _named(rows, tables.CACHE_LINES)
+        for row in named(rows, tables.CACHE_LINES)
         if row["to_event"] is None
     }
 
@@ -238,7 +256,7 @@ def _listeners(rows: Rows, keys: dict[int, str]) -> dict[Any, Any]:
             row["client"], row["session"], row["expires_lease_ms"], row["posted"], row["acked"], row["reset"],
             row["gone"],
         )
-        for row in _named(rows, tables.CACHE_LISTENERS)
+        for row in named(rows, tables.CACHE_LISTENERS)
     }  # fmt: skip
 
 
@@ -246,7 +264,7 @@ def _pending(rows: Rows, keys: dict[int, str]) -> Counter[Any]:
     names = ("what", "entry", "purpose", "attachment", "bytes", "until_lease_ms")
     return Counter(
         (keys[row["incarnation"]], *[row[name] for name in names])
-        for row in _named(rows, tables.CACHE_PENDING)
+        for row in named(rows, tables.CACHE_PENDING)
     )
 
 
@@ -290,7 +308,7 @@ def _counted(event: Any) -> list[tuple[str, int]]:
     }  # fmt: skip
     match event:
         case e.LineGranted():
-            return [(granted.get(event.state, "uncached"), 1)]
+            return [("reads", 1), (granted.get(event.state, "uncached"), 1)]
         case e.EntryWritten():
             line = [(granted[event.state], 1)] if event.state != "INVALID" else []
             return [*line, ("writes", 1)] if event.cause == "WRITTEN" else line

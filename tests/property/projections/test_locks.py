@@ -1,6 +1,6 @@
 """The read model `locks` of whatever the real decider does, against the owner's own state and naive accounts."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import pairwise
@@ -14,6 +14,7 @@ from streams.domain.locks.events import (
     LockExpired,
     LockGranted,
     LockReleased,
+    LockRenewed,
     LockUpgraded,
     LockWaitAborted,
     LockWaitStarted,
@@ -24,14 +25,15 @@ from streams.domain.locks.state import Lock
 from streams.projections.locks import changing
 from streams.projections.locks.projections import AUDIT, LOCKS
 from streams.projections.locks.standing import restored_locks
-from streams.projections.locks.tables import LOCK_HISTORY, LOCK_WAITERS, LOCK_WINDOWS
-from streams.projections.locks.windows import merged
+from streams.projections.locks.tables import LOCK_HISTORY, LOCK_POINTS, LOCK_WAITERS, LOCK_WINDOWS
+from streams.projections.locks.windows import LockCounts
 from streams.projections.projection import Projection
 from streams.projections.table import Row
 from streams.projections.windows import WINDOW_MS
 from streams.windows.sketch import Sketch
+from streams.wire.keys import tenant_of
 from tests.property.projections.histories import KEYS, MOVES, History, Move, history
-from tests.property.projections.sink import fold_on, project, same_in_stretches
+from tests.property.projections.sink import closed_as_they_stood, fold_on, gauges, project, same_in_stretches
 from tests.unit.replay.logbook import WHERE, WORDS
 
 EXAMPLES = settings(max_examples=40, deadline=None)
@@ -96,14 +98,34 @@ def test_windows_count_what_a_naive_account_does(moves: list[Move]) -> None:
     account = Account(past)
     rows = {row[1:3]: row for row in sink.rows[LOCK_WINDOWS].values()}
     last_ms = past.commits[-1].time_ms
-    assert set(rows) == set(account.windows)
+    assert set(rows) >= set(account.windows)  # others tell how things stood while nothing happened
     for (tenant, start_ms), counted in account.windows.items():
-        _, _, _, grants, refusals, waits, holds, _, closed = rows[tenant, start_ms]
-        assert (grants, refusals) == (counted.grants, counted.refusals)
-        assert (waits, holds) == (_sketch(counted.waits), _sketch(counted.holds))
-        assert closed is (True if start_ms + WINDOW_MS <= last_ms else None)
-        point = merged([rows[tenant, start_ms], (1, *rows[tenant, start_ms][1:])])
-        assert point[:5] == (start_ms, tenant, 2 * grants, 2 * refusals, 2 * len(counted.waits))
+        told = dict(zip(LOCK_WINDOWS.columns, rows[tenant, start_ms], strict=True))
+        assert {name: told[name] for name in LockCounts.measures.counters} == {
+            name: counted.numbers[name] for name in LockCounts.measures.counters
+        }
+        assert (told["waits"], told["holds"]) == (_sketch(counted.waits), _sketch(counted.holds))
+        assert told["closed"] is (True if start_ms + WINDOW_MS <= last_ms else None)
+        point = LockCounts.merged([rows[tenant, start_ms], (1, *rows[tenant, start_ms][1:])])
+        twice = dict(zip(LOCK_POINTS.columns, point, strict=True))
+        assert (twice["start_ms"], twice["tenant"], twice["grants"]) == (start_ms, tenant, 2 * told["grants"])
+        assert twice["waits"] == 2 * len(counted.waits)
+
+
+@given(moves=MOVES)
+@EXAMPLES
+def test_gauges_are_how_the_owner_stands(moves: list[Move]) -> None:
+    past = history(moves)
+    _, seen = project(LOCKS, past.commits)
+    assert closed_as_they_stood(seen, LockCounts)
+    for accepted, rows in zip(past.commits, seen, strict=True):
+        stood: defaultdict[tuple[str, ...], list[int]] = defaultdict(lambda: [0, 0, 0])
+        for key, lock in past.upto(accepted.offset).items():
+            for place, number in enumerate((bool(lock.holders), len(lock.holders), len(lock.waiters))):
+                stood[tenant_of(key),][place] += number
+        told = gauges(rows, LockCounts)
+        assert all(list(found) == stood[tags] for tags, found in told.items())
+        assert told.keys() >= {tags for tags, sums in stood.items() if any(sums)}
 
 
 @given(moves=MOVES)
@@ -175,7 +197,7 @@ def _as_of(rows: list[Row], key: str, offset: int, every: int) -> set[Row]:
 
 class Counted:
     def __init__(self) -> None:
-        self.grants = self.refusals = 0
+        self.numbers = Counter[str]()
         self.waits: list[int] = []
         self.holds: list[int] = []
 
@@ -192,8 +214,14 @@ class Account:
                     continue
                 tenant, ms = one.decision.key.partition("/")[0], commit.time_ms
                 asks = one.decision.command in ("AcquireLock", "UpgradeLock")
-                if asks and WORDS.reply_name(one.decision.reply).endswith("Rejected"):
-                    self._of(tenant, ms).refusals += 1
+                refused = bool(one.decision.reply) and WORDS.reply_name(one.decision.reply).endswith(
+                    "Rejected"
+                )
+                if one.decision.lane == "DIRECT" and "/" in one.decision.key:
+                    self._of(tenant, ms).numbers["commands"] += 1
+                    self._of(tenant, ms).numbers["rejected"] += refused
+                if asks and refused:
+                    self._of(tenant, ms).numbers["refusals"] += 1
                 for event in one.events:
                     self._event(event, tenant, ms)
 
@@ -204,16 +232,24 @@ class Account:
         match event:
             case LockWaitStarted():
                 self._since[event.ticket] = ms
+                self._of(tenant, ms).numbers["contended"] += 1
             case LockGranted():
                 self._since[event.token] = ms
-                self._of(tenant, ms).grants += 1
+                self._of(tenant, ms).numbers["grants"] += 1
             case LockUpgraded():
                 self._since[event.token] = self._since[event.from_token]
-                self._of(tenant, ms).grants += 1
+                self._of(tenant, ms).numbers["grants"] += 1
             case LockReleased() | LockExpired():
                 self._of(tenant, ms).holds.append(ms - self._since[event.token])
+                self._of(tenant, ms).numbers[
+                    "released" if isinstance(event, LockReleased) else "expired"
+                ] += 1
+            case LockRenewed():
+                self._of(tenant, ms).numbers["renewed"] += 1
             case LockWaitTimedOut() | LockWaitAborted():
-                self._of(tenant, ms).refusals += 1
+                timed_out = isinstance(event, LockWaitTimedOut)
+                self._of(tenant, ms).numbers["refusals"] += 1
+                self._of(tenant, ms).numbers["timed_out" if timed_out else "deadlocks"] += 1
         if isinstance(event, ENDINGS) and event.ticket is not None:
             self._of(tenant, ms).waits.append(ms - self._since[event.ticket])
 

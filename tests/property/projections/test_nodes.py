@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,8 +25,17 @@ from streams.projections.nodes import tables
 from streams.projections.nodes.projections import AUDIT, NODES
 from streams.projections.nodes.rows import instance_change_of, service_then
 from streams.projections.nodes.values import NEVER
+from streams.projections.nodes.windows import NodeCounts
 from streams.projections.projection import Projection
-from tests.property.projections.sink import Rows, Sink, fold_on, same_in_stretches
+from tests.property.projections.sink import (
+    Rows,
+    Sink,
+    closed_as_they_stood,
+    fold_on,
+    gauges,
+    named,
+    same_in_stretches,
+)
 from tests.unit.nodes.spec import REGISTRATION
 from tests.unit.projections.nodes.spec import WHERE, WORDS, did
 from tests.unit.replay.logbook import Logbook
@@ -162,10 +172,6 @@ def test_any_stretches_and_restarts_give_the_same_rows(
     same_in_stretches(lambda: projection.fold(WHERE, WORDS), projection, commits, cuts, seen)
 
 
-def named(rows: Rows, table: Any) -> list[dict[str, Any]]:
-    return [dict(zip(table.columns, row, strict=True)) for row in rows.get(table, {}).values()]
-
-
 @given(moves=MOVES)
 @EXAMPLES
 def test_the_rows_say_what_the_owner_holds(moves: list[Move]) -> None:
@@ -222,6 +228,35 @@ def test_as_of_any_commit_history_says_what_the_owner_held(moves: list[Move]) ->
         assert {one.instance: one.weight for one in _instances_then(rows, accepted.offset)} == {
             name: one.weight for name, one in states["dev/service:s"].instances.items()
         }
+
+
+@given(moves=MOVES)
+@EXAMPLES
+def test_windows_count_what_history_tells_and_how_all_stand(moves: list[Move]) -> None:
+    """What rows and history say is compared with the owner's state above."""
+    seen = project(NODES, History().play(moves))
+    assert closed_as_they_stood(seen, NodeCounts)
+    for rows in seen:
+        windows = named(rows, tables.NODE_WINDOWS)
+        happened = Counter(row["what"] for row in named(rows, tables.NODE_HISTORY))
+        for what, counter in (("REGISTERED", "registered"), ("SUSPECTED", "suspected"), ("DIED", "died")):
+            assert sum(row[counter] for row in windows) == happened[what]
+        assert sum(row["evicted"] + row["deregistered"] for row in windows) == happened["LEFT"]
+        offered = Counter(row["what"] for row in named(rows, tables.INSTANCE_HISTORY))
+        assert sum(row["instances_offered"] for row in windows) == offered["REGISTERED"]
+        assert sum(row["instances_left"] for row in windows) == offered["LEFT"]
+        nodes, instances = named(rows, tables.NODES), named(rows, tables.SERVICE_INSTANCES)
+        for found in gauges(rows, NodeCounts).values():
+            told = dict(zip(NodeCounts.measures.gauges, found, strict=True))
+            stood = Counter(row["status"] for row in nodes)
+            assert (told["alive"], told["suspects"], told["ended"]) == (
+                stood["ALIVE"], stood["SUSPECTED"], stood["ENDED"],
+            )  # fmt: skip
+            health = Counter(row["health"] for row in nodes if row["status"] != "ENDED")
+            assert (told["warning"], told["critical"]) == (health["WARNING"], health["CRITICAL"])
+            assert told["draining"] == sum(row["draining"] for row in nodes)
+            assert told["instances"] == len(instances)
+            assert told["instances_healthy"] == sum(row["healthy"] for row in instances)
 
 
 def _instances_then(rows: Rows, offset: int) -> tuple[Any, ...]:

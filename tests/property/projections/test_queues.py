@@ -25,11 +25,20 @@ from streams.projections.projection import Projection
 from streams.projections.queues import tables
 from streams.projections.queues.projections import AUDIT, QUEUES
 from streams.projections.queues.rows import step_of
-from streams.projections.table import Row, Table
+from streams.projections.queues.windows import QueueCounts
+from streams.projections.table import Row
 from streams.projections.windows import WINDOW_MS
 from tests.property.projections.play import History, Move
 from tests.property.projections.queues_histories import KEYS, MOVES, history
-from tests.property.projections.sink import Rows, Sink, fold_on, same_in_stretches
+from tests.property.projections.sink import (
+    Rows,
+    Sink,
+    closed_as_they_stood,
+    fold_on,
+    gauges,
+    named,
+    same_in_stretches,
+)
 from tests.unit.projections.queues.spec import WHERE, WORDS
 
 EXAMPLES = settings(max_examples=40, deadline=None)
@@ -116,14 +125,32 @@ def test_windows_count_what_a_naive_account_does(moves: list[Move]) -> None:
     last_ms = past.commits[-1].time_ms
     named = [dict(zip(tables.QUEUE_WINDOWS.columns, row, strict=True)) for row in rows.values()]
     told = {(row["tenant"], row["queue"], row["start_ms"]): row for row in named}
-    assert told.keys() == account.keys()
+    assert told.keys() >= account.keys()  # in others nothing was counted
     for key, counted in account.items():
         assert {name: told[key][name] for name in counted} == counted
         assert told[key]["closed"] is (True if key[2] + WINDOW_MS <= last_ms else None)
 
 
-def _named(rows: Rows, table: Table) -> list[dict[str, Any]]:
-    return [dict(zip(table.columns, row, strict=True)) for row in rows.get(table, {}).values()]
+@given(moves=MOVES)
+@EXAMPLES
+def test_gauges_are_what_the_shards_of_a_name_have(moves: list[Move]) -> None:
+    """What their rows say is compared with the owner's state above."""
+    seen = project(QUEUES, history(moves))
+    assert closed_as_they_stood(seen, QueueCounts)
+    depths = ("ready", "delayed", "leased", "dead", "moving", "bytes", "waiting")
+    for rows in seen:
+        oldest = {
+            row["incarnation"]: row["enqueued_ms"]
+            for row in sorted(named(rows, tables.QUEUE_DELIVERIES), key=lambda row: -int(row["number"]))
+            if row["state"] != "DEAD"
+        }
+        for (tenant, name), found in gauges(rows, QueueCounts).items():
+            shards = [
+                (*[row[each] for each in depths], oldest.get(row["incarnation"]))
+                for row in named(rows, tables.QUEUE_SHARDS)
+                if (row["tenant"], row["queue"]) == (tenant, name)
+            ]
+            assert found == QueueCounts.measures.together(shards)
 
 
 def _key(row: dict[str, Any]) -> str:
@@ -132,7 +159,7 @@ def _key(row: dict[str, Any]) -> str:
 
 
 def _keys(rows: Rows) -> dict[int, str]:
-    return {row["incarnation"]: _key(row) for row in _named(rows, tables.QUEUE_SHARDS)}
+    return {row["incarnation"]: _key(row) for row in named(rows, tables.QUEUE_SHARDS)}
 
 
 def _counts(row: dict[str, Any]) -> Row:
@@ -143,7 +170,7 @@ def _shards(rows: Rows) -> dict[str, Row]:
     return {
         _key(row): (row["incarnation"], row["next_message"], row["paused"], row["version"], row["epoch"],
                     row["messages"], row["bytes"], *_counts(row))
-        for row in _named(rows, tables.QUEUE_SHARDS)
+        for row in named(rows, tables.QUEUE_SHARDS)
     }  # fmt: skip
 
 
@@ -172,7 +199,7 @@ def _subscriptions(rows: Rows) -> dict[tuple[str, str], Row]:
     keys = _keys(rows)
     return {
         (keys[row["incarnation"]], row["subscription"]): _counts(row)
-        for row in _named(rows, tables.QUEUE_SUBSCRIPTIONS)
+        for row in named(rows, tables.QUEUE_SUBSCRIPTIONS)
     }
 
 
@@ -182,7 +209,7 @@ def _deliveries(rows: Rows) -> dict[tuple[str, str, int], Row]:
         (keys[row["incarnation"]], row["subscription"], row["number"]): (
             row["state"], row["attempts"], row["due_lease_ms"], row["token"], row["target"], row["size"],
         )
-        for row in _named(rows, tables.QUEUE_DELIVERIES)
+        for row in named(rows, tables.QUEUE_DELIVERIES)
     }  # fmt: skip
 
 
@@ -200,15 +227,13 @@ def _bodies(rows: Rows) -> dict[tuple[str, int], bytes]:
     keys = _keys(rows)
     return {
         (keys[row["incarnation"]], row["number"]): row["payload"]
-        for row in _named(rows, tables.QUEUE_MESSAGES)
+        for row in named(rows, tables.QUEUE_MESSAGES)
     }
 
 
 def _queue_then(rows: Rows, key: str, offset: int) -> Row | None:
     """The rule that `tables.QUEUE_HISTORY` states."""
-    mine = [
-        row for row in _named(rows, tables.QUEUE_HISTORY) if _key(row) == key and row["offset_"] <= offset
-    ]
+    mine = [row for row in named(rows, tables.QUEUE_HISTORY) if _key(row) == key and row["offset_"] <= offset]
     if not mine:
         return None
     last = max(mine, key=lambda row: int(row["offset_"]))
@@ -222,7 +247,7 @@ def _message_then(rows: Rows, queue: Queue, name: str, number: int, offset: int)
     block = number // tables.BLOCK
     found = [
         row
-        for row in _named(rows, tables.MESSAGE_HISTORY)
+        for row in named(rows, tables.MESSAGE_HISTORY)
         if (row["incarnation"], row["block"]) == (queue.incarnation, block)
         and row["first_"] <= number <= row["last_"]
         and (row["numbers"] is None or number in row["numbers"])

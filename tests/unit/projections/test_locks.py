@@ -249,7 +249,9 @@ def test_a_refused_acquire_counts_in_its_tenants_window_and_no_other_refusal_doe
 def test_a_window_closes_when_event_time_passes_its_end_even_if_nothing_happens_then() -> None:
     held = at(3_000, did(granted("a", 1)))
     given(held, at(9_999)).shows(tables.LOCK_WINDOWS, "start_ms closed changed_offset", (0, None, 2))
-    given(held, at(10_000)).shows(tables.LOCK_WINDOWS, "start_ms closed changed_offset", (0, True, 3))
+    given(held, at(10_000)).shows(
+        tables.LOCK_WINDOWS, "start_ms closed changed_offset held", (0, True, 3, 1), (10_000, None, 3, 1)
+    )
     given(held, at(25_000, did(LockReleased(1)))).shows(
         tables.LOCK_WINDOWS,
         "start_ms closed grants holds",
@@ -276,8 +278,15 @@ def test_a_decision_that_does_not_fit_is_named_and_leaves_the_fold_as_it_was(spo
         spec.fold.commit(accepted)
     assert (caught.value.index, str(caught.value.position)) == (0, "locks/0@3")
     spec.fold.commit(accepted, {0})
-    assert not spec.take()
-    assert spec.rows == before
+    changes = spec.take()
+    assert (changes.inserted, set(changes.put)) == (
+        {},
+        {tables.LOCK_WINDOWS},
+    )  # the other command was counted
+    assert {table: rows for table, rows in spec.rows.items() if table != tables.LOCK_WINDOWS} == {
+        table: rows for table, rows in before.items() if table != tables.LOCK_WINDOWS
+    }
+    spec.shows(tables.LOCK_WINDOWS, "commands grants held", (2, 1, 1))
 
 
 def _counted(duration_ms: int) -> str:

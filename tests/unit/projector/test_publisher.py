@@ -7,20 +7,20 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from streams.projections.ports import RowRefused, SinkUnavailable, Unpublished
-from streams.projections.projection import Points, Projection
+from streams.projections.projection import Points, Projection, Series
 from streams.projections.table import Row, Table
-from streams.projector.publisher import Publisher
+from streams.projector.publisher import SLACK_S, Publisher
 from tests.unit.projector.toy import ToyFold, at_once, until
 
 WINDOWS = Table("windows", ("partition", "start_ms", "count", "changed_offset"), key=2)
 POINTS = Table("points", ("start_ms", "count"), key=1)
 
 
-def merged(rows: Sequence[Row]) -> Row:
-    return rows[0][1], sum(row[2] for row in rows)
+def merged(rows: Sequence[Row]) -> list[Row]:
+    return [(rows[0][1], sum(row[2] for row in rows))]
 
 
-MODEL = Projection("toy", 1, "locks", (WINDOWS,), ToyFold, points=Points(WINDOWS, POINTS, merged))
+MODEL = Projection("toy", 1, "locks", (WINDOWS,), ToyFold, points=Points(WINDOWS, (Series(POINTS, merged),)))
 
 
 class Waiting:
@@ -110,3 +110,14 @@ async def test_a_point_that_is_refused_is_counted_and_the_others_are_written() -
     (one,) = await published(Waiting(5), written)
     assert sorted(written.points) == [0, 1, 2, 4]
     assert (one.published, one.refused) == (4, 1)
+
+
+async def test_windows_older_than_points_are_kept_are_passed_by_and_counted() -> None:
+    waiting, written = Waiting(5), Written()
+    one = Publisher(MODEL, waiting, written, at_once()[0], kept_s=600, now_s=lambda: 0.0025 + 600 - SLACK_S)
+    task = asyncio.create_task(one.run())
+    await until(lambda: not waiting.left)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert sorted(written.points) == [3, 4]
+    assert (one.published, one.too_old, one.refused) == (2, 3, 0)

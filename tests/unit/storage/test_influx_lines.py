@@ -1,21 +1,51 @@
-"""Rows in line protocol."""
+"""Rows in line protocol, as the official client writes them."""
 
-from storage.influx.points import line_of
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from influxdb_client.client.write.point import Point
+from influxdb_client.domain.write_precision import WritePrecision
+
+from storage.influx.lines import lines_of
 from streams.projections.table import Table
 
-TABLE = Table("toys", ("start_ms", "tenant", "total", "share", "note"), key=2)
+TABLE = Table("toys", ("start_ms", "tenant", "amount", "note", "share"), key=2)
+TEXT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
+FIELDS = st.tuples(
+    st.none() | st.integers(-(2**63), 2**63 - 1),
+    st.none() | TEXT,
+    st.none() | st.floats(-1e15, 1e15).map(lambda each: each + 0.5),
+)
+
+
+def line_of(table: Table, row: Any) -> str:
+    return "".join(lines_of(table, [row]))
+
+
+@given(tenant=TEXT, time_ms=st.integers(0, 2**42), fields=FIELDS)
+def test_it_is_what_the_official_client_writes(tenant: str, time_ms: int, fields: Any) -> None:
+    point = Point("toys").tag("tenant", tenant).time(time_ms, WritePrecision.MS)
+    for name, each in zip(TABLE.columns[2:], fields, strict=True):
+        point.field(name, each)
+    assert line_of(TABLE, (time_ms, tenant, *fields)) == point.to_line_protocol()
 
 
 def test_the_key_gives_time_and_tags_the_rest_fields() -> None:
-    assert line_of(TABLE, (1_790_000_000_000, "acme", 3, 0.5, "x")) == (
-        'toys,tenant=acme note="x",share=0.5,total=3i 1790000000000'
+    assert line_of(TABLE, (1_790_000_000_000, "acme", 3, "x", 0.5)) == (
+        'toys,tenant=acme amount=3i,note="x",share=0.5 1790000000000'
     )
 
 
 def test_what_means_something_to_the_protocol_is_escaped() -> None:
-    line = line_of(TABLE, (5, "a b,c=d\n", 1, None, 'say "hi" \\'))
-    assert line == 'toys,tenant=a\\ b\\,c\\=d\\n note="say \\"hi\\" \\\\",total=1i 5'
+    line = line_of(TABLE, (5, "a b,c=d\n", 1, 'say "hi" \\', None))
+    assert line == 'toys,tenant=a\\ b\\,c\\=d\\n amount=1i,note="say \\"hi\\" \\\\" 5'
 
 
 def test_a_row_without_values_is_no_point() -> None:
-    assert line_of(TABLE, (5, "acme", None, None, None)) == ""
+    assert lines_of(TABLE, [(5, "acme", None, None, None), (5, "acme", None, None, float("nan"))]) == []
+
+
+def test_a_number_that_is_a_tag_is_text() -> None:
+    table = Table("gauges", ("start_ms", "tenant", "partition", "held"), key=3)
+    assert line_of(table, (5, "acme", 3, 1)) == "gauges,tenant=acme,partition=3 held=1i 5"

@@ -20,6 +20,8 @@ from tidelock.local.ports import PortBook
 
 ORG = "tidelock"
 BUCKET = "tidelock"
+RAW_S = 7 * 86_400
+"""As long as the projector means raw points to be kept (`TIDELOCK_INFLUX_RAW_DAYS`)."""
 
 
 def find_binary(env: Mapping[str, str] = os.environ) -> Path | None:
@@ -102,7 +104,7 @@ class Influx:
         token = self._token()
         return {
             "username": "tidelock", "password": token, "token": token,
-            "org": ORG, "bucket": BUCKET, "retentionPeriodSeconds": 0,
+            "org": ORG, "bucket": BUCKET, "retentionPeriodSeconds": RAW_S,
         }  # fmt: skip
 
     def _token(self) -> str:

@@ -1,0 +1,83 @@
+"""InfluxDB 2 over HTTP, by httpx: the official client's asynchronous half needs a second HTTP library."""
+
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+
+from streams.domain.value import value
+from streams.projections.ports import SinkUnavailable
+
+DAY_S = 86_400
+
+
+@value
+class Retention:
+    """How long points are kept, in seconds: as they come, one a minute, one an hour. 0: for ever."""
+
+    raw_s: int = 7 * DAY_S
+    minutes_s: int = 90 * DAY_S
+    hours_s: int = 730 * DAY_S
+
+
+@value
+class InfluxSettings:
+    """Which bucket, and by what right."""
+
+    url: str
+    org: str
+    bucket: str
+    token: str
+    timeout_s: float = 10.0
+    bucket_per_tenant: bool = False
+    """Points of a tenant go to buckets of its own: see `bucket_of`."""
+    retention: Retention = Retention()
+
+    def bucket_of(self, tenant: str | None) -> str:
+        """Return the bucket of a tenant's points; None: of points that are of no tenant."""
+        return self.bucket if tenant is None or not self.bucket_per_tenant else f"{self.bucket}.{tenant}"
+
+
+class InfluxForbidden(SinkUnavailable):
+    """The token may not do this."""
+
+    code = "INFLUX_FORBIDDEN"
+
+
+def connected(settings: InfluxSettings) -> httpx.AsyncClient:
+    """Return connections to the server, with the token."""
+    return httpx.AsyncClient(
+        base_url=settings.url,
+        headers={"Authorization": f"Token {settings.token}"},
+        timeout=settings.timeout_s,
+        trust_env=False,
+    )
+
+
+async def called(client: httpx.AsyncClient, method: str, path: str, what: str, **sent: Any) -> httpx.Response:
+    """Call the server; return its answer, whatever it is. Raises `SinkUnavailable`: it cannot be reached."""
+    try:
+        return await client.request(method, path, **sent)
+    except httpx.HTTPError as error:
+        raise SinkUnavailable(
+            f"{what}: InfluxDB at {client.base_url} cannot be reached: {error!r}"
+        ) from error
+
+
+def told(answer: httpx.Response, what: str) -> Any:
+    """Return the JSON of an answer, if there is any. Raises `InfluxForbidden`, `SinkUnavailable`."""
+    refused(answer, what)
+    return answer.json() if answer.content else None
+
+
+def refused(answer: httpx.Response, what: str) -> None:
+    """Raise `InfluxForbidden` or `SinkUnavailable` if the answer is a refusal."""
+    if answer.is_success:
+        return
+    said = f"{what}: InfluxDB answers {answer.status_code}: {answer.text[:500]}"
+    if answer.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        raise InfluxForbidden(
+            f"{said} Give the token in TIDELOCK_INFLUX the right to read and write buckets and tasks of the "
+            "organisation (`influx auth create --read-orgs --read-buckets --write-buckets --read-tasks --write-tasks`)."
+        )
+    raise SinkUnavailable(said)
