@@ -1,12 +1,14 @@
 """Rows in InfluxDB's line protocol. What never changes of a table is escaped once, which a general writer cannot.
 
-Format: docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol. The official client's `Point` says the same; a
-test compares them. It takes five times as long: it escapes and sorts the names of all fields of every point anew.
+Format: docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol. The official client's `Point` says the same, and
+a test compares them. It takes six times as long (47 against 8 µs a point of queues): it escapes
+and sorts the names of all fields of every point anew.
 """
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from math import isfinite
+from types import NoneType
 from typing import Any, Final
 
 from streams.projections.table import Row, Table
@@ -28,22 +30,53 @@ def writer(table: Table) -> Callable[[Row], str]:
     """Return what makes a line of a row of `table`; empty if all its fields are null."""
     keys = table.columns[: table.key]
     time = keys.index(TIME)
-    tags = [(place, f",{_key(name)}=") for place, name in enumerate(keys) if place != time]
+    names = [f",{_key(name)}=" for name in keys if name != TIME]
     fields = [f"{_key(name)}=" for name in table.columns[table.key :]]
     first, measurement = table.key, _key(table.name)
+    templates: dict[tuple[type, ...], str] = {}
+
+    @lru_cache(maxsize=65_536)
+    def beginning(*tags: object) -> str:
+        told = [
+            f"{name}{_tag(each)}" for name, each in zip(names, tags, strict=True) if each not in (None, "")
+        ]
+        return f"{measurement}{''.join(told)} "
 
     def line(row: Row) -> str:
-        told = [
-            f"{name}{each}i" if type(each) is int else f"{name}{_field(each)}"
-            for name, each in zip(fields, row[first:], strict=True)
-            if each is not None and each == each  # noqa: PLR0124 - not a number is no value
-        ]
-        if not told:
-            return ""
-        named = "".join([f"{name}{_tag(row[place])}" for place, name in tags if row[place] not in (None, "")])
-        return f"{measurement}{named} {','.join(told)} {row[time]}"
+        told = row[first:]
+        types = tuple(map(type, told))
+        template = templates.get(types)
+        if template is None:
+            template = templates[types] = _template(fields, types)
+        if template is _EACH or not all(isfinite(each) for each in told if type(each) is float):
+            written = ",".join(
+                [name + text for name, each in zip(fields, told, strict=True) if (text := _field(each))]
+            )
+        else:
+            written = template % told
+        return f"{beginning(*row[:time], *row[time + 1 : first])}{written} {row[time]}" if written else ""
 
     return line
+
+
+_EACH: Final = "each field by itself"
+_FORMATS: Final = {int: "%di", float: "%r"}
+_NO_FIELD: Final = "%.0s"
+"""Takes a value, and writes nothing."""
+
+
+def _template(fields: Sequence[str], types: tuple[type, ...]) -> str:
+    """Return what writes numbers and nulls of these types at once; `_EACH` for others."""
+    if not {*types} <= {int, float, NoneType}:
+        return _EACH
+    parts, separator = [], ""
+    for name, kind in zip(fields, types, strict=True):
+        if kind is NoneType:
+            parts.append(_NO_FIELD)
+        else:
+            parts.append(separator + name.replace("%", "%%") + _FORMATS[kind])
+            separator = ","
+    return "".join(parts)
 
 
 def _key(name: str) -> str:
@@ -58,13 +91,16 @@ def _tag(each: object) -> str:
 
 
 def _field(each: Any) -> str:
+    """Return a field's value; empty: it has none, as null and what is not a number."""
     match each:
+        case None:
+            return ""
         case bool():
             return "true" if each else "false"
+        case int():
+            return f"{each}i"
         case float():
-            if not isfinite(each):
-                raise ValueError(f"{each} is no value of a field")
-            return repr(each).removesuffix(".0")
+            return repr(each) if isfinite(each) else ""
         case str():
             return f'"{each.translate(_IN_TEXT)}"'
         case _:
