@@ -37,6 +37,9 @@ class Sink:
                 else:
                     self._fits(table, key, kept)
                     rows[key] = kept
+        for table in changes.closed:
+            closed = changes.onto(table, self.rows[table]).items()
+            self.rows[table] |= {key: row for key, row in closed if row is not None}
 
     def _fits(self, table: Table, key: Key, row: Row) -> None:
         assert len(row) == len(table.columns), table.name
