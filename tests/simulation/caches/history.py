@@ -7,7 +7,7 @@ from random import Random
 from unittest.mock import patch
 
 from tests.simulation import history
-from tests.simulation.caches.subject import CacheSubject
+from tests.simulation.caches.subject import CacheSubject, few_shards
 from tests.simulation.history import Result
 from tests.simulation.locks.subject import LockSubject
 from tests.simulation.nodes.cast import Cast
@@ -37,6 +37,7 @@ def _judged(seed: int, caches: CacheSubject, others: Sequence[Subject], *, trace
     with ExitStack() as stack:
         for name in ("tidelock.caches", "tidelock.nodes"):
             stack.enter_context(patch.object(logging.getLogger(name), "disabled", True))
+        stack.enter_context(few_shards())
         result = history.run(seed, lambda: [caches, *others], without=WITHOUT if others else (), trace=trace)
     if not result.violations:
         result.violations.extend(caches.ledger.read_stale())

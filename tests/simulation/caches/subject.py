@@ -1,8 +1,10 @@
 """Caches, as the histories use them."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from random import Random
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 from streams.domain.arguments import shard_name
 from streams.domain.caches.commands import ReadEntry
@@ -16,6 +18,7 @@ from tests.simulation.caches.users import Believed, CacheUser
 from tests.simulation.network import TENANT
 from tests.simulation.versions import Releases
 from tests.simulation.worker import PARTITIONS
+from tidelock.client.caches import administration
 from tidelock.client.caches.terms import CacheOptions
 from tidelock.workload.cache_journal import CacheJournal
 
@@ -24,8 +27,8 @@ if TYPE_CHECKING:
     from tests.simulation.partition import Partition
 
 WHERE = PartitionId("caches", 0)
-LOOKED_AT = 3
-"""Shards that a client looks for at first."""
+MAX_SHARDS = 3
+"""So many lie in this partition: who makes or removes a cache looks for no more."""
 RELEASES = Releases(CACHES, EntriesWarmed)
 ENTRIES = ("x", "y", "z")
 
@@ -35,8 +38,13 @@ def _lies_here(name: str, shards: int) -> bool:
     return all(partition_of(key, PARTITIONS) == WHERE.partition for key in keys)
 
 
-NAME = next(name for name in map(str, range(100)) if _lies_here(name, LOOKED_AT))
+NAME = next(name for name in map(str, range(100)) if _lies_here(name, MAX_SHARDS))
 FOREIGN_NAME = next(name for name in map(str, range(40)) if not _lies_here(name, 1))
+
+
+def few_shards() -> AbstractContextManager[object]:
+    """Bound how many shards a cache may have."""
+    return patch.object(administration, "MAX_SHARDS", MAX_SHARDS)
 
 
 class CacheSubject:

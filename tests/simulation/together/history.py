@@ -7,7 +7,7 @@ from random import Random
 from unittest.mock import patch
 
 from tests.simulation import history
-from tests.simulation.caches.subject import CacheSubject
+from tests.simulation.caches.subject import CacheSubject, few_shards
 from tests.simulation.history import Result
 from tests.simulation.locks.subject import LockSubject
 from tests.simulation.nodes.cast import Cast
@@ -34,6 +34,7 @@ def run(seed: int, *, trace: bool = False) -> Result:
     with ExitStack() as stack:
         for logger in LOGGERS:
             stack.enter_context(patch.object(logger, "disabled", True))
+        stack.enter_context(few_shards())
         result = history.run(seed, lambda: subjects(seed, caches), without=WITHOUT, trace=trace)
     if not result.violations:
         result.violations.extend(caches.ledger.read_stale())
