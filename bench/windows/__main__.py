@@ -6,10 +6,10 @@ from typing import Any
 
 from bench.plan import Plan
 from bench.run import Benchmark, main
-from bench.windows import core, influx
+from bench.windows import core, influx, tables
 from bench.windows.figures import FIGURES
 
-SECTIONS = ("core", "influx")
+SECTIONS = ("core", "tables", "influx")
 
 
 async def measure(plan: Plan, only: Sequence[str]) -> dict[str, Any]:
@@ -17,6 +17,8 @@ async def measure(plan: Plan, only: Sequence[str]) -> dict[str, Any]:
     results: dict[str, Any] = {}
     if "core" in only:
         results |= core.measure(plan)
+    if "tables" in only:
+        results |= await tables.measure(plan)
     if "influx" in only:
         results |= await influx.measure(plan)
     return results

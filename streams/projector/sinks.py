@@ -26,11 +26,11 @@ from streams.log.ports import LogUnavailable
 from streams.log.positions import PartitionId
 from streams.ops.backoff import Backoff
 from streams.ops.starting import CannotStart
+from streams.projections.kept import AsHeldHere
 from streams.projections.ports import HotStore, SinkUnavailable
 from streams.projections.projection import Projection
 from streams.projector.configuration import ProjectorSettings, influx_parts
 from streams.projector.keeper import WindowKeeper
-from streams.projector.kept import KeptWhereItSays
 from streams.projector.lane import LanePorts
 from streams.projector.publisher import Publisher
 from streams.projector.status import Shown
@@ -87,7 +87,7 @@ def ports(
     def log(where: PartitionId) -> KafkaTopicReader:
         return KafkaTopicReader(settings.kafka, where.log_topic, where.partition)
 
-    store = KeptWhereItSays(PostgresProjectionStore(connections), tables)
+    store = AsHeldHere(PostgresProjectionStore(connections), tables)
     return LanePorts(store, letters, log, ProjectorWatch())
 
 

@@ -42,7 +42,7 @@ def list_projections(home: options.Home = options.HOME, json: options.AsJson = F
     kafka, postgres = running.need_kafka(), running.need_postgres()
 
     async def ask() -> list[Standing]:
-        async with store_at(postgres) as store:
+        async with store_at(kafka, postgres) as store:
             return await standings(kafka, store)
 
     found = asyncio.run(ask())
@@ -103,7 +103,7 @@ async def _rebuild(home: Path, name: str, patience_s: float, quiet: bool) -> int
     running, projection = find(home), projection_named(name)
     kafka, postgres = running.need_kafka(), running.need_postgres()
     ends = await ends_of_kind(kafka, projection.kind)
-    async with store_at(postgres) as store:
+    async with store_at(kafka, postgres) as store:
         await store.reset(projection)
         with bar(quiet) as progress:
             task = progress.add_task(f"rebuilding {name}", total=sum(ends.values()))

@@ -3,15 +3,18 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from storage.kafka.changelog import KafkaChangelogs
 from storage.kafka.topic_facts import ends_of
 from storage.postgres.pool import PoolSettings, pool
 from storage.postgres.store import PostgresProjectionStore
+from storage.tables.store import TableProjectionStore
 from streams.log.checkpoint import START, Checkpoint
 from streams.log.positions import PartitionId
+from streams.projections.kept import KeptWhereItSays
 from streams.projections.ports import ProjectionStore
 from streams.projections.projection import Projection
 from streams.read_models import PROJECTIONS
@@ -62,10 +65,16 @@ def projection_named(name: str) -> Projection:
 
 
 @asynccontextmanager
-async def store_at(postgres: str) -> AsyncIterator[ProjectionStore]:
-    """Open the database's read models."""
-    async with pool(postgres, PoolSettings("tidelock command line", max_size=2)) as connections:
-        yield PostgresProjectionStore(connections)
+async def store_at(kafka: str, postgres: str) -> AsyncIterator[ProjectionStore]:
+    """Open the read models, wherever each is kept."""
+    async with AsyncExitStack() as opened:
+        changelogs = KafkaChangelogs(kafka, "tidelock command line")
+        opened.push_async_callback(changelogs.close)
+        tables = TableProjectionStore(changelogs)
+        opened.push_async_callback(tables.close)
+        settings = PoolSettings("tidelock command line", max_size=2)
+        rows = PostgresProjectionStore(await opened.enter_async_context(pool(postgres, settings)))
+        yield KeptWhereItSays(rows, tables)
 
 
 async def ends_of_kind(kafka: str, kind: str) -> dict[PartitionId, int]:

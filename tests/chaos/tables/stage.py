@@ -6,11 +6,11 @@ import asyncio
 import os
 import random
 import signal
-import sys
 import time
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass, field
+from multiprocessing import get_context
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import httpx
@@ -26,10 +26,13 @@ from storage.tables.contents import read_contents
 from streams.log.positions import PartitionId
 from streams.projections.changelog import ChangelogId, topic_of
 from tests.chaos.tables.producing import LogProducer, one_pass
+from tests.chaos.tables.projector import project
 from tests.chaos.tables.windows import TUMBLING
 from tests.integration.engine.cluster import free_port
 from tidelock.local.stack import LocalStack
 
+FORKED = get_context("forkserver")
+FORKED.set_forkserver_preload(["tests.chaos.tables.projector"])
 PARTITIONS = [PartitionId("locks", number) for number in range(4)]
 TABLES = [ChangelogId(TUMBLING.name, where) for where in PARTITIONS]
 TOPIC = topic_of(TUMBLING.name, "locks")
@@ -43,8 +46,7 @@ COMPACTED = SAFE | {
 }
 """A changelog that is compacted all the time."""
 FAULTS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP)
-PATIENCE_S = 300.0
-"""A machine that is shared takes a minute to start a projector."""
+PATIENCE_S = 120.0
 
 
 @dataclass
@@ -99,7 +101,7 @@ class Stage:
 
     async def _hurt(self, slot: ProjectorProcess, faults: int) -> None:
         rng = random.Random(self.seed * 1000 + slot.number)
-        await slot.start()
+        slot.start()
         while self.faults.total() < faults:
             young = rng.random() < 0.3
             if not young:
@@ -183,12 +185,12 @@ class Stage:
 
 
 class ProjectorProcess:
-    """One `python -m tests.chaos.tables.projector`."""
+    """One projector."""
 
     def __init__(self, number: int, stage: Stage) -> None:
         self.number = number
-        self._stage = stage
-        self._process: asyncio.subprocess.Process | None = None
+        self._log = stage.logs / f"projector-{number}.log"
+        self._process: ForkServerProcess | None = None
         self._environment = {
             "TIDELOCK_KAFKA": stage.kafka,
             "TIDELOCK_POSTGRES": str(stage.stack.addresses.postgres),
@@ -197,28 +199,20 @@ class ProjectorProcess:
             "TIDELOCK_SESSION_TIMEOUT_MS": str(SESSION_MS),
         }
 
-    async def start(self) -> None:
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("TIDELOCK_")}
-        with (self._stage.logs / f"projector-{self.number}.log").open("ab") as out:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "tests.chaos.tables.projector",
-                env=inherited | self._environment, stdout=out, stderr=out,
-            )  # fmt: skip
+    def start(self) -> None:
+        self._process = FORKED.Process(target=project, args=(self._environment, self._log), daemon=True)
+        self._process.start()
 
     async def suffer(self, fault: signal.Signals) -> None:
         """Have it go through `fault`, and run again."""
-        process = self._process
-        assert process is not None
-        if process.returncode is None:
-            process.send_signal(fault)
+        self._signal(fault)
         if fault is signal.SIGSTOP:
             await asyncio.sleep(FROZEN_S)
-            with suppress(ProcessLookupError):
-                process.send_signal(signal.SIGCONT)
-            if process.returncode is None:
+            self._signal(signal.SIGCONT)
+            if self._process is not None and self._process.is_alive():
                 return
-        await process.wait()
-        await self.start()
+        await self._ended()
+        self.start()
 
     async def told(self) -> str:
         """Return what it says of itself."""
@@ -230,6 +224,14 @@ class ProjectorProcess:
             return f"{self.number}: {error!r}, {self._process}"
 
     async def end(self) -> None:
-        if self._process is not None and self._process.returncode is None:
-            self._process.kill()
-            await self._process.wait()
+        self._signal(signal.SIGKILL)
+        await self._ended()
+
+    def _signal(self, number: signal.Signals) -> None:
+        process = self._process
+        if process is not None and process.pid is not None and process.is_alive():
+            os.kill(process.pid, number)
+
+    async def _ended(self) -> None:
+        while self._process is not None and self._process.is_alive():
+            await asyncio.sleep(0.02)

@@ -13,7 +13,7 @@ from storage.tables.store import TableProjectionStore
 from streams.log.checkpoint import START
 from streams.projections.changelog import ChangelogId
 from streams.projections.hot import TIME, hot_key
-from streams.projector.kept import KeptWhereItSays
+from streams.projections.kept import AsHeldHere, KeptWhereItSays
 from streams.projector.lane import Lane, LanePorts
 from streams.projector.mirror import Mirror
 from streams.projector.watch import Silent
@@ -31,7 +31,7 @@ class Keeping:
 
     def __init__(self, world: World, changelogs: MoodyChangelogs, mirror: Mirror | None = None) -> None:
         self.world, self.tables, self.rows = world, TableProjectionStore(changelogs), MemoryProjectionStore()
-        kept = KeptWhereItSays(self.rows, self.tables)
+        kept = AsHeldHere(self.rows, self.tables)
         ports = LanePorts(kept, world.letters, lambda _: world.log, Silent())
         pause, _ = at_once()
         self.lane = Lane(COUNTS, WORDS, world.tail, ports, world.settings, mirror, pause)
@@ -103,12 +103,17 @@ async def test_open_windows_are_looked_up_in_the_hot_copy(world: Make) -> None:
     assert found[hot_key((0, "dev/1"))] == '[0,"dev/1",10,11]'
 
 
-async def test_each_read_model_is_kept_where_it_says() -> None:
-    rows, tables = MemoryProjectionStore(), TableProjectionStore(MoodyChangelogs())
-    kept = KeptWhereItSays(rows, tables)
-    for each in (TOY, COUNTS):
-        assert (await kept.load(each, WHERE)).checkpoint == START
-        assert await kept.positions(each) == ({WHERE: START} if each is COUNTS else {})
-        await kept.release(each, WHERE)
-    assert await kept.positions(COUNTS) == {}
-    await kept.reset(COUNTS)
+async def test_each_read_model_is_kept_where_it_says(world: Make) -> None:
+    one, changelogs = world(logbook(*keys(10, 5))), MoodyChangelogs()
+    keeping = Keeping(one, changelogs)
+    await one.feed()
+    await keeping.settled()
+    written = keeping.lane.written
+    here = AsHeldHere(keeping.rows, keeping.tables)
+    anywhere = KeptWhereItSays(keeping.rows, TableProjectionStore(changelogs))
+    assert await here.positions(COUNTS) == await anywhere.positions(COUNTS) == {WHERE: written}
+    assert await here.positions(TOY) == await anywhere.positions(TOY) == {}
+    await anywhere.reset(COUNTS)
+    assert await here.positions(COUNTS) == await anywhere.positions(COUNTS) == {}
+    await here.release(COUNTS, WHERE)
+    assert (await here.load(COUNTS, WHERE)).checkpoint == (await here.load(TOY, WHERE)).checkpoint == START

@@ -55,11 +55,19 @@ class KeptWhereItSays:
         await self._of(projection).reset(projection)
 
     async def positions(self, projection: Projection) -> Mapping[PartitionId, Checkpoint]:
-        """Return how far each partition is; of a table, those that are held here: the others' would have to be read."""
-        if projection.kept == "table":
-            return await self._tables.held(projection)
-        return await self._rows.positions(projection)
+        """Return how far each partition is."""
+        return await self._of(projection).positions(projection)
 
     async def release(self, projection: Projection, where: PartitionId) -> None:
         """Forget what was loaded."""
         await self._of(projection).release(projection, where)
+
+
+class AsHeldHere(KeptWhereItSays):
+    """The same for a process that asks often, and only for what it has: others' tables would have to be read."""
+
+    async def positions(self, projection: Projection) -> Mapping[PartitionId, Checkpoint]:
+        """Return how far each partition is; of a table, those that are loaded here and that are as they were left."""
+        if projection.kept == "table":
+            return await self._tables.held(projection)
+        return await self._rows.positions(projection)
