@@ -12,7 +12,7 @@ in no key.
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from streams.domain.value import value
@@ -23,6 +23,8 @@ from streams.projections.table import Key, Row, Table
 CHECKPOINT: Final = b'"checkpoint"'
 CLAIM: Final = b'"claim"'
 _BYTES: Final = "b64"
+_LISTS_A_ROW: Final = 3
+"""Around it, its key and its columns: where there are more brackets there may be a tuple."""
 
 
 @value
@@ -48,7 +50,7 @@ def _bytes_again(found: dict[str, str]) -> bytes:
 _ENCODE: Final = json.JSONEncoder(
     separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_bytes_as_text
 ).encode
-_DECODE: Final = json.JSONDecoder(object_hook=_bytes_again).decode
+_DECODE: Final = json.JSONDecoder(object_hook=_bytes_again).raw_decode
 
 
 def encode_key(table: Table, key: Key) -> bytes:
@@ -61,18 +63,21 @@ def encode_row(table: Table, row: Row, build: int) -> bytes:
     return _ENCODE((build, *row[table.key :])).encode()
 
 
-def decode_row(
-    tables: Mapping[str, Table], partition: int, key: bytes, data: bytes, build: int
-) -> tuple[Table, Row] | None:
-    """Return the row; None if it is of another build, or of a table that the read model has no more."""
-    own, *columns = _DECODE(data.decode())
-    if own != build:
-        return None
-    name, *keys = _DECODE(key.decode())
-    table = tables.get(name)
-    if table is None:
-        return None
-    return table, (partition, *map(_plain, keys), *map(_plain, columns))
+def decode_rows(
+    tables: Mapping[str, Table], partition: int, stored: Sequence[tuple[bytes, bytes]], build: int
+) -> Iterator[tuple[Table, Row] | None]:
+    """Yield the row of each (key, value); None if it is of another build, or of a table that there is no more."""
+    text = b"[%b]" % b",".join([b"[%b,%b]" % each for each in stored])  # in one go: it is most of a recovery
+    has_tuples = text.count(b"[") > 1 + _LISTS_A_ROW * len(stored)
+    found, _ = _DECODE(text.decode())
+    for key, columns in found:
+        table = tables.get(key[0])
+        if table is None or columns[0] != build:
+            yield None
+        elif has_tuples:
+            yield table, (partition, *map(_plain, key[1:]), *map(_plain, columns[1:]))
+        else:
+            yield table, (partition, *key[1:], *columns[1:])
 
 
 def encode_marker(marker: Marker) -> Entry:
@@ -83,7 +88,7 @@ def encode_marker(marker: Marker) -> Entry:
 
 def decode_marker(data: bytes) -> Marker:
     """Return what `encode_marker` stored. Raises `SchemaError`."""
-    version, build, stored = _DECODE(data.decode())
+    (version, build, stored), _ = _DECODE(data.decode())
     return Marker(version, build, decode_checkpoint(b64decode(stored)))
 
 

@@ -9,7 +9,7 @@ from storage.tables.codec import (
     CLAIM,
     Marker,
     decode_marker,
-    decode_row,
+    decode_rows,
     encode_key,
     encode_marker,
     encode_row,
@@ -108,15 +108,18 @@ async def read_contents(
     tables = {table.name: table for table in projection.tables}
     marker = contents.marker
     build = NO_BUILD if marker is None or marker.version != projection.version else marker.build
-    for done, (key, data) in enumerate(raw.items(), 1):
-        found = decode_row(tables, changelog.where.partition, key, data, build)
-        if found is None:
-            contents.stale.add(key)
-        else:
-            table, row = found
-            contents.rows[table][table.key_of(row)] = row
-        if not done % ROWS_A_TURN:
-            await asyncio.sleep(0)
+    stands = list(raw.items())
+    for first in range(0, len(stands), ROWS_A_TURN):
+        some = stands[first : first + ROWS_A_TURN]
+        for (key, _), found in zip(
+            some, decode_rows(tables, changelog.where.partition, some, build), strict=True
+        ):
+            if found is None:
+                contents.stale.add(key)
+            else:
+                table, row = found
+                contents.rows[table][table.key_of(row)] = row
+        await asyncio.sleep(0)
     return contents
 
 

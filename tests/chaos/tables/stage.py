@@ -8,6 +8,7 @@ import random
 import signal
 import time
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from multiprocessing.context import ForkServerProcess
@@ -79,14 +80,21 @@ class Stage:
         finally:
             await admin.close()
 
-    async def run(self, faults: int, projectors: int = 2) -> dict[PartitionId, str]:
-        """Produce, hurt `projectors` until there were `faults`, heal, and compare. Return what differs."""
+    async def run(
+        self, faults: int, projectors: int = 2, beside: Callable[[], Awaitable[None]] | None = None
+    ) -> dict[PartitionId, str]:
+        """Produce, hurt `projectors` until there were `faults`, heal, and compare. Return what differs.
+
+        `beside`: what else happens, while projectors are not hurt any more.
+        """
         self.slots = [ProjectorProcess(number, self) for number in range(projectors)]
         producers = [LogProducer(self.kafka, where, len(PARTITIONS)) for where in PARTITIONS]
         producing = [asyncio.create_task(each.run()) for each in producers]
         watching = asyncio.create_task(self._watch())
         try:
             await asyncio.gather(*(self._hurt(slot, faults) for slot in self.slots))
+            if beside is not None:
+                await beside()
             assert not watching.done(), watching.exception()
             for each in producers:
                 each.stop()
@@ -105,14 +113,14 @@ class Stage:
         while self.faults.total() < faults:
             young = rng.random() < 0.3
             if not young:
-                await self._more_batches(20)
+                await self.more_batches(20)
             await asyncio.sleep(rng.uniform(0.2, 4.0))
             fault = rng.choice(FAULTS)
             self.faults[fault.name] += 1
             self.young += young
             await slot.suffer(fault)
 
-    async def _more_batches(self, count: int) -> None:
+    async def more_batches(self, count: int) -> None:
         """Wait until somebody has written so many."""
         wanted, end_s = self.batches + count, time.monotonic() + PATIENCE_S
         while self.batches < wanted:

@@ -9,7 +9,7 @@ from storage.tables.codec import (
     CLAIM,
     Marker,
     decode_marker,
-    decode_row,
+    decode_rows,
     encode_key,
     encode_marker,
     encode_row,
@@ -36,9 +36,14 @@ VALUES = some.one_of(
 def test_every_row_comes_back_with_its_types(name: str, number: int, value: object, other: object) -> None:
     row: Row = (7, name, number, value, other)
     key, data = encode_key(THING, THING.key_of(row)), encode_row(THING, row, 41)
-    found = decode_row(BY_NAME, 7, key, data, 41)
-    assert found == (THING, row)
-    assert [type(each) for each in found[1]] == [type(each) for each in row]
+    plain: Row = (7, "plain", 1, None, True)
+    stored = [(key, data), (encode_key(THING, THING.key_of(plain)), encode_row(THING, plain, 41))]
+    for records in (stored, stored[:1], stored[1:], []):
+        found = list(decode_rows(BY_NAME, 7, records, 41))
+        assert found == [(THING, row), (THING, plain)][: len(records)] or found == [(THING, plain)]
+        for one in found:
+            assert one is not None
+            assert [type(each) for each in one[1]] in ([type(each) for each in all_] for all_ in (row, plain))
 
 
 def test_any_language_reads_it() -> None:
@@ -50,8 +55,9 @@ def test_any_language_reads_it() -> None:
 def test_rows_of_another_build_or_table_count_for_nothing() -> None:
     row = item("a")
     key, data = encode_key(ITEMS, ITEMS.key_of(row)), encode_row(ITEMS, row, 9)
-    assert decode_row(BY_NAME, 3, key, data, 8) is None
-    assert decode_row({}, 3, key, data, 9) is None
+    assert list(decode_rows(BY_NAME, 3, [(key, data)], 8)) == [None]
+    assert list(decode_rows({}, 3, [(key, data)], 9)) == [None]
+    assert list(decode_rows(BY_NAME, 3, [(key, data)] * 2, 9)) == [(ITEMS, row)] * 2
 
 
 def test_no_rows_key_is_like_a_marker_or_a_claim() -> None:
