@@ -2,17 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from hashlib import sha256
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from storage.kafka.client import consumer, finish, name_of
 from storage.kafka.writer import KafkaLogWriter, open_writer
+from streams.log.letters import DeadLetter, encode_letter
 from streams.log.ports import LogUnavailable, Stored
 from streams.log.positions import DEAD_LETTERS, PartitionId
 
-LETTER_BYTES = 1536 * 1024
 PRODUCER_END_S = 15.0
 """What a producer still has to send may take its request timeout."""
 MAX_IDLE_FETCHES = 10
@@ -91,10 +90,7 @@ class opened:  # noqa: N801 - reads as a verb at its place of use
 
 
 class KafkaDeadLetters:
-    """Copies of undecodable commands, and of decisions that a read model put aside, in `tidelock.dead-letters`.
-
-    What is larger than a letter (a compressed record may be) is cut; size and SHA-256 of the whole are in the
-    headers, and the whole stays where it was.
+    """Copies of what could not be decided or projected, in `tidelock.dead-letters`.
 
     An idempotent producer may fail for good: after every failure the next letter makes another.
     """
@@ -105,36 +101,11 @@ class KafkaDeadLetters:
         self._starting = asyncio.Lock()
         self._closing: set[asyncio.Task[None]] = set()
 
-    async def put(self, partition: PartitionId, record: Stored, code: str, reason: str) -> None:
-        """Store the copy durably, with position and reason in its headers."""
-        topic = partition.commands_topic
-        await self._put(topic, partition, record, f"{record.offset}", _told(code, reason))
-
-    async def put_decision(
-        self, reader: str, partition: PartitionId, record: Stored, index: int, code: str, reason: str
-    ) -> None:
-        """Store the record durably that holds the decision, with position, reader and reason in its headers."""
-        headers = [("decision", str(index).encode()), ("reader", reader.encode()), *_told(code, reason)]
-        await self._put(partition.log_topic, partition, record, f"{record.offset}.{index}/{reader}", headers)
-
-    async def _put(
-        self, topic: str, partition: PartitionId, record: Stored, place: str, told: list[tuple[str, bytes]]
-    ) -> None:
-        headers = [
-            ("topic", topic.encode()),
-            ("partition", str(partition.partition).encode()),
-            ("offset", str(record.offset).encode()),
-            ("timestamp", str(record.timestamp_ms).encode()),
-            *told,
-        ]
-        body = record.value
-        if body is not None and len(body) > LETTER_BYTES:
-            headers += [("bytes", str(len(body)).encode()), ("sha256", sha256(body).hexdigest().encode())]
-            body = body[:LETTER_BYTES]
-        key = f"{topic}/{partition.partition}@{place}".encode()
+    async def put(self, letter: DeadLetter) -> None:
+        """Store the copy durably."""
         producer = await self._started()
         try:
-            await producer.send_and_wait(DEAD_LETTERS, body, key=key, headers=headers)
+            await producer.send_and_wait(DEAD_LETTERS, encode_letter(letter), key=letter.place.encode())
         except Exception as error:
             self._discard(producer)
             if isinstance(error, KafkaError):
@@ -176,10 +147,6 @@ class KafkaDeadLetters:
         closing = asyncio.create_task(ending, name="end a dead-letter producer")
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
-
-
-def _told(code: str, reason: str) -> list[tuple[str, bytes]]:
-    return [("code", code.encode()), ("reason", reason[:1000].encode())]
 
 
 class KafkaPartitionPorts:

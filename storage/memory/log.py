@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+from streams.log.letters import DeadLetter
 from streams.log.ports import Appended, AppendUnknown, Clock, RecordTooLarge, Stored
-from streams.log.positions import PartitionId
 
 MAX_MESSAGE_BYTES = 1024 * 1024
 """max.message.bytes of the real topics. It bounds the batch a record travels in."""
@@ -80,27 +80,14 @@ def _settle(future: "asyncio.Future[Appended]", outcome: Appended | RecordTooLar
 
 
 class MemoryDeadLetters:
-    """Copies of undecodable commands, in a list of (partition, record, code, reason)."""
+    """Dead letters, in a list."""
 
     def __init__(self) -> None:
-        self.letters: list[tuple[PartitionId, Stored, str, str]] = []
+        self.letters: list[DeadLetter] = []
 
-    async def put(self, partition: PartitionId, record: Stored, code: str, reason: str) -> None:
+    async def put(self, letter: DeadLetter) -> None:
         """Keep the copy."""
-        self.letters.append((partition, record, code, reason))
-
-
-class MemoryPoisonLetters:
-    """Decisions that were put aside, in a list of (reader, partition, record, index, code, reason)."""
-
-    def __init__(self) -> None:
-        self.letters: list[tuple[str, PartitionId, Stored, int, str, str]] = []
-
-    async def put_decision(
-        self, reader: str, partition: PartitionId, record: Stored, index: int, code: str, reason: str
-    ) -> None:
-        """Keep the copy."""
-        self.letters.append((reader, partition, record, index, code, reason))
+        self.letters.append(letter)
 
 
 class MemoryPartitionPorts:

@@ -2,6 +2,7 @@
 
 from streams.domain.value import value
 from streams.log.reader import MAX_LEVEL
+from streams.log.release import RELEASE
 
 
 @value
@@ -14,7 +15,7 @@ class OwnerSettings:
     generation: int = 1
     log_id: bytes | None = None
     """Refuse a log with another id; None: whatever the log says, but never a change while this process lives."""
-    code_version: str = "0.1.0"
+    code_version: str = RELEASE
     max_level: int = MAX_LEVEL
     max_queued: int = 8192
     """Commands of the direct lane that may wait for their decision; what is in flight comes on top."""

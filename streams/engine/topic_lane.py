@@ -10,6 +10,7 @@ from streams.engine.backlog import Backlog
 from streams.engine.intake import CommandTooLarge, take_in
 from streams.engine.outbox import Identity
 from streams.engine.pending import NOBODY, Pending
+from streams.log.letters import Stage, letter_of_command
 from streams.log.ports import PartitionPorts, Stored
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
@@ -76,9 +77,9 @@ class TopicLane:
         try:
             pending = self._decode(await self._unframed(record.value))
             if (refusal := pending.refusal) is not None:
-                await self._ports.dead_letters.put(self._where, record, refusal.code, refusal.message)
+                await self._give_up("DECIDE", record, refusal.code, refusal.message, pending.meta.traceparent)
         except (SchemaError, CommandTooLarge, NullCommand) as error:
-            await self._ports.dead_letters.put(self._where, record, error.code, str(error))
+            await self._give_up("DECODE", record, error.code, str(error))
             pending = Pending("TOPIC", NOBODY, None, "", TIMER, b"", 0)
             pending.refusal = Rejected(
                 error.code, f"{self._where.commands_topic}@{record.offset}: {error}"[:500]
@@ -87,6 +88,16 @@ class TopicLane:
         pending.raw = record.value or b""
         pending.size = len(pending.raw)  # all that is held, also of what could not be decoded
         return pending
+
+    async def _give_up(
+        self, stage: Stage, record: Stored, code: str, reason: str, traceparent: str | None = None
+    ) -> None:
+        offset, appended_ms = record.offset, record.timestamp_ms
+        await self._ports.dead_letters.put(
+            letter_of_command(
+                stage, self._where, offset, appended_ms, record.value, code, reason, traceparent
+            )
+        )
 
     async def _unframed(self, data: bytes | None) -> bytes:
         """Return a command in single-object encoding; waits for a schema registry that is away."""

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Protocol
 
 from streams.domain.value import value
+from streams.log.letters import DeadLetter
 from streams.log.positions import PartitionId
 
 
@@ -84,19 +85,10 @@ class LogTail(Protocol):
 
 
 class DeadLetters(Protocol):
-    """Where undecodable commands are copied, with position and reason."""
+    """Where copies go of commands that cannot be decided, and of decisions that a read model cannot take."""
 
-    async def put(self, partition: PartitionId, record: Stored, code: str, reason: str) -> None:
+    async def put(self, letter: DeadLetter) -> None:
         """Store the copy durably. Raises `LogUnavailable`."""
-
-
-class PoisonLetters(Protocol):
-    """Where decisions are copied that a read model could not take, each with its whole record."""
-
-    async def put_decision(
-        self, reader: str, partition: PartitionId, record: Stored, index: int, code: str, reason: str
-    ) -> None:
-        """Store durably what `reader` put aside: decision `index` of `record`. Raises `LogUnavailable`."""
 
 
 class PartitionPorts(Protocol):
@@ -115,7 +107,7 @@ class PartitionPorts(Protocol):
 
     @property
     def dead_letters(self) -> DeadLetters:
-        """Where undecodable commands go."""
+        """Where commands go that cannot be decided."""
 
 
 class Clock(Protocol):

@@ -51,6 +51,12 @@ class ProjectorSettings(BaseSettings):
         ge=1024 * 1024,
         description="Stored bytes of records that wait for their read models.",
     )
+    projector_retries: int = Field(
+        3,
+        ge=0,
+        le=20,
+        description="How often what was refused is tried again before its cause is looked for.",
+    )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
     @field_validator("projector_metrics")

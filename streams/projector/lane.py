@@ -5,7 +5,8 @@ other: what is wrong with one delays no other. Errors never skip anything:
 
     SinkUnavailable, LogUnavailable   pause and load again, for ever, visibly
     CheckpointMoved                   somebody else wrote, or a rebuild began: load again at once
-    RowRefused, a fold that raises    one record at a time, up to the decision that is to be put aside (`poison`)
+    RowRefused, a fold that raises    pause and load again some times: it may pass. Then one record at a time, up to
+                                      the decision that is to be put aside (`poison`)
     LogHalt                           stop, visibly, until a release that knows better is started
 """
 
@@ -17,7 +18,7 @@ from typing import Literal, TypeAlias
 
 from streams.domain.value import value
 from streams.log.checkpoint import START, Checkpoint
-from streams.log.ports import LogUnavailable, PoisonLetters, TopicReader
+from streams.log.ports import DeadLetters, LogUnavailable, TopicReader
 from streams.log.positions import PartitionId
 from streams.log.reader import LogHalt
 from streams.log.vocabulary import Vocabulary
@@ -51,7 +52,7 @@ class LanePorts:
     """What every lane of a process shares."""
 
     store: ProjectionStore
-    letters: PoisonLetters
+    letters: DeadLetters
     log: Callable[[PartitionId], TopicReader]
     watch: LaneWatch
 
@@ -97,6 +98,8 @@ class Lane:
         self._halt: LogHalt | None = None
         self._step_to: int | None = None
         """Up to which offset a fold or the store refused something."""
+        self._refused = 0
+        """How often, since the last write."""
         tail.follow(self)
 
     # ── what others see and ask ─────────────────────────────────────────────────────────────────────────
@@ -179,13 +182,22 @@ class Lane:
         except (SinkUnavailable, LogUnavailable) as error:
             await self._wait(error)
         except (RowRefused, FoldFailed) as error:
-            self._tell(error)
+            await self._refuse(error)
         except (LogHalt, NoDecision, SinkError) as error:
             self._tell(error)
             self._step_to, self._stale = None, False
             self._enter("halted")
         except Exception as error:  # a bug of ours: nothing is skipped, and it is seen
             await self._wait(error)
+
+    async def _refuse(self, error: Exception) -> None:
+        """Try again what may be refused for a reason that passes; let small steps find what is not."""
+        self._refused += 1
+        if self._refused > self._settings.retries:
+            self._tell(error)
+            return
+        self._step_to = None
+        await self._wait(error)
 
     async def _step(self, end: int) -> None:
         """Go by small steps past what was refused."""
@@ -343,6 +355,7 @@ class Lane:
         self.decisions += writing.decisions
         self.moved_s = time.monotonic()
         self.trouble = None
+        self._refused = 0
         self._backoff.succeeded()
         if self._mirror is not None:
             self._mirror.committed(writing.reached, writing.changes)

@@ -5,10 +5,11 @@ from collections.abc import Collection
 from streams.domain.value import value
 from streams.log.accepted import AcceptedCommit
 from streams.log.checkpoint import Checkpoint
-from streams.log.ports import PoisonLetters, Stored
+from streams.log.letters import Stage, letter_of_decision
+from streams.log.ports import DeadLetters
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
-from streams.projections.ports import Loaded, ProjectionStore
+from streams.projections.ports import Loaded, ProjectionStore, RowRefused
 from streams.projections.projection import Fold, PoisonDecision, Projection
 from streams.projections.table import Changes
 from streams.projector.poison import Attempt, FoldFailed, attempts, culprits, restored
@@ -37,7 +38,7 @@ class ReadModel:
         where: PartitionId,
         vocabulary: Vocabulary,
         store: ProjectionStore,
-        letters: PoisonLetters,
+        letters: DeadLetters,
         watch: LaneWatch,
     ) -> None:
         self.name = LaneName(projection.name, where)
@@ -83,10 +84,10 @@ class ReadModel:
     async def fold_without_culprits(self, begun: Begun, accepted: AcceptedCommit) -> None:
         """Put aside what neither fold nor store take of this commit, and fold the rest. Raises `NoDecision`."""
         attempt = attempts(self.store, self.projection, self.vocabulary, begun.loaded, accepted)
-        count, malformed = len(accepted.commit.decisions), accepted.malformed()
+        count, malformed, before = len(accepted.commit.decisions), accepted.malformed(), self.attempts
         found = await culprits(str(self.name), count, self._counted(attempt), malformed)
         for index, error in sorted(found.items()):
-            await self._put_aside(accepted, index, error)
+            await self._put_aside(accepted, index, error, self.attempts - before)
         await self.fold(begun.fold, accepted.without(found), found)
 
     def _counted(self, attempt: Attempt) -> Attempt:
@@ -96,8 +97,14 @@ class ReadModel:
 
         return counted
 
-    async def _put_aside(self, accepted: AcceptedCommit, index: int, error: Exception) -> None:
-        record = Stored(accepted.offset, accepted.time_ms, accepted.stored)
+    async def _put_aside(
+        self, accepted: AcceptedCommit, index: int, error: Exception, attempts: int = 1
+    ) -> None:
+        stage: Stage = "SINK" if isinstance(error, RowRefused) else "PROJECTION"
         code = getattr(error, "code", type(error).__name__)
-        await self._letters.put_decision(self.projection.name, self.where, record, index, code, str(error))
+        letter = letter_of_decision(
+            stage, self.projection.name, self.where, accepted.offset, index, accepted.time_ms, accepted.stored,
+            code, str(error), attempts, accepted.commit.decisions[index].meta.traceparent,
+        )  # fmt: skip
+        await self._letters.put(letter)
         self._watch.poison(self.name, accepted.position, index, error)

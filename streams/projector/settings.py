@@ -21,6 +21,8 @@ class LaneSettings:
     """A lane that does not move for so long is not waited for any more."""
     hand_over_s: float = 2.0
     """How long a write under way may take while the partition is given away; the checkpoint guards the rest."""
+    retries: int = 3
+    """How often what was refused is tried again, with growing pauses, before its cause is looked for."""
     first_pause_s: float = 0.1
     longest_pause_s: float = 5.0
     look_s: float = 1.0

@@ -140,7 +140,7 @@ async def _start(
         projections,
         {kind.name: Vocabulary(kind) for kind in kinds},
         sinks.ports(settings, connections, tables, opened),
-        LaneSettings(ring_bytes=settings.projector_buffer_bytes),
+        LaneSettings(ring_bytes=settings.projector_buffer_bytes, retries=settings.projector_retries),
         sinks.hot(settings, opened),
     )
     look_ups = KafkaLogEnds(settings.kafka)

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from random import Random
 
+from streams.log.letters import DeadLetter
 from streams.log.ports import Appended, AppendUnknown, LogUnavailable, Stored
 from streams.log.positions import PartitionId
 from tests.simulation.faults import Faults
@@ -274,11 +275,11 @@ class VirtualDeadLetters:
         self._broker = broker
         self.letters: list[tuple[PartitionId, int, str]] = []
 
-    async def put(self, partition: PartitionId, record: Stored, code: str, reason: str) -> None:
+    async def put(self, letter: DeadLetter) -> None:
         await asyncio.sleep(self._broker.latency())
         if self._broker.hit(self._broker.faults.p_letter_failure):
             raise LogUnavailable("the dead letters cannot be written now")
-        self.letters.append((partition, record.offset, code))
+        self.letters.append((letter.where, letter.offset, letter.code))
 
 
 class VirtualPorts:

@@ -14,6 +14,7 @@ from storage.kafka.log import KafkaDeadLetters, KafkaPartitionPorts
 from storage.kafka.topics import TopicSettings, create_topics
 from storage.memory.log import MemoryPartitionPorts
 from streams.engine.world import SystemClock
+from streams.log.letters import decode_letter
 from streams.log.ports import PartitionPorts
 from streams.log.positions import DEAD_LETTERS, PartitionId
 from tidelock.local.testing import kafka_for_tests
@@ -46,7 +47,7 @@ class MemoryRealm:
         return self.ports.commands.append(value).offset
 
     async def letters(self) -> list[tuple[str, bytes | None]]:
-        return [(code, record.value) for _, record, code, _ in self.ports.dead_letters.letters]
+        return [(one.code, one.body) for one in self.ports.dead_letters.letters]
 
 
 class KafkaRealm:
@@ -71,12 +72,8 @@ class KafkaRealm:
         found = []
         while await self._consumer.position(at) < end:
             found += (await self._consumer.getmany(timeout_ms=500)).get(at, [])
-        mine = [
-            (dict(record.headers), record.value)
-            for record in found
-            if dict(record.headers)["topic"] == self.where.commands_topic.encode()
-        ]
-        return [(headers["code"].decode(), value) for headers, value in mine]
+        told = [decode_letter(record.value) for record in found]
+        return [(one.code, one.body) for one in told if one.where == self.where]
 
 
 @pytest_asyncio.fixture(

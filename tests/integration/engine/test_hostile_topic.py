@@ -9,6 +9,7 @@ from schemas.meta import CommandMeta
 from storage.kafka.client import consumer, producer
 from streams.domain.decider import Rejected
 from streams.domain.locks.commands import EXCLUSIVE, AbortWait, AcquireLock
+from streams.log.letters import decode_letter
 from streams.log.positions import DEAD_LETTERS, PartitionId
 from streams.wire.messages import Barrier
 from streams.wire.murmur2 import partition_of
@@ -66,8 +67,8 @@ async def letters(kafka: str) -> list[tuple[str, int, bytes | None]]:
             found += (await reading.getmany(timeout_ms=500)).get(at, [])
     finally:
         await reading.stop()
-    told = [(dict(record.headers), record.value) for record in found]
-    return [(headers["code"].decode(), int(headers["offset"]), value) for headers, value in told]
+    told = [decode_letter(record.value) for record in found]
+    return [(one.code, one.offset, one.body) for one in told]
 
 
 async def _assigned(reading: Any) -> list[Any]:

@@ -20,6 +20,7 @@ from storage.kafka.client import consumer
 from storage.redis.hot import client as redis_client
 from streams.domain.locks.commands import EXCLUSIVE
 from streams.domain.locks.events import LockGranted
+from streams.log.letters import decode_letter
 from streams.log.positions import DEAD_LETTERS, PartitionId
 from streams.log.records import LoggedDecision
 from streams.projections.locks.tables import LOCK_WINDOWS, LOCKS
@@ -262,10 +263,9 @@ async def dead_letters(kafka: str) -> set[tuple[str, str, int, int, str]]:
         while fetched := await reading.getmany(timeout_ms=1000):
             for records in fetched.values():
                 for record in records:
-                    told = {name: text.decode() for name, text in record.headers}
-                    if "reader" in told:
-                        place = (told["topic"], int(told["offset"]), int(told["decision"]))
-                        found.add((told["reader"], *place, told["code"]))
+                    told = decode_letter(record.value)
+                    if told.read_model is not None and told.decision is not None:
+                        found.add((told.read_model, told.topic, told.offset, told.decision, told.code))
         return found
     finally:
         await reading.stop()

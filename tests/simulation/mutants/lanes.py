@@ -7,7 +7,8 @@ from streams.engine import draft
 from streams.engine.owner import Owner
 from streams.engine.roster import Roster
 from streams.engine.topic_lane import TopicLane
-from streams.log.ports import LogUnavailable, Stored
+from streams.log.letters import DeadLetter
+from streams.log.ports import LogUnavailable
 from tests.simulation.log import VirtualDeadLetters
 from tests.simulation.mutants.mutant import Mutant
 
@@ -43,8 +44,8 @@ def _careless(self: Any, where: Any, vocabulary: Any, ports: Any, *rest: Any) ->
     _lane(self, where, vocabulary, careless, *rest)
 
 
-async def _poison(_: Any, where: Any, record: Stored, *__: Any) -> None:
-    raise LogUnavailable(f"{where.commands_topic}@{record.offset} cannot be copied, ever")
+async def _poison(_: Any, letter: DeadLetter) -> None:
+    raise LogUnavailable(f"{letter.place} cannot be copied, ever")
 
 
 def _ignored(_: Any, task: "asyncio.Task[None]") -> None:

@@ -32,9 +32,7 @@ def sources(world: World) -> list[tuple[int, int]]:
 
 
 def letters(world: World) -> list[tuple[int, bytes | None, str]]:
-    return [
-        (record.offset, record.value, code) for _, record, code, _ in world.broker.ports.dead_letters.letters
-    ]
+    return [(one.offset, one.body, one.code) for one in world.broker.ports.dead_letters.letters]
 
 
 async def decided(world: World, offset: int) -> None:

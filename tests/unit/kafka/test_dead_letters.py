@@ -1,17 +1,17 @@
 """The producer of dead letters, without a broker: a failure ends it, and the next letter gets another."""
 
 import asyncio
-from typing import Any
 
 import pytest
 from aiokafka.errors import KafkaConnectionError, OutOfOrderSequenceNumber
 
 from storage.kafka.log import KafkaDeadLetters
-from streams.log.ports import LogUnavailable, Stored
+from streams.log.letters import letter_of_command
+from streams.log.ports import LogUnavailable
 from streams.log.positions import PartitionId
 
 WHERE = PartitionId("locks", 1)
-RECORD = Stored(7, 1000, b"garbled")
+LETTER = letter_of_command("DECODE", WHERE, 7, 1000, b"garbled", "MALFORMED_DATA", "why")
 
 
 class Producer:
@@ -29,7 +29,7 @@ class Producer:
             raise self.starting
         self.started = True
 
-    async def send_and_wait(self, topic: str, value: bytes, key: bytes, headers: list[Any]) -> None:
+    async def send_and_wait(self, topic: str, value: bytes, key: bytes) -> None:
         await asyncio.sleep(0)
         if self.failing is not None:
             raise self.failing
@@ -47,7 +47,7 @@ def letters(*producers: Producer) -> KafkaDeadLetters:
 async def test_one_producer_serves_all_letters() -> None:
     producer = Producer()
     one = letters(producer)
-    await asyncio.gather(*(one.put(WHERE, RECORD, "MALFORMED_DATA", "why") for _ in range(3)))
+    await asyncio.gather(*(one.put(LETTER) for _ in range(3)))
     await one.close()
     assert producer.sent == [b"tidelock.locks.commands/1@7"] * 3
     assert producer.stopped
@@ -58,7 +58,7 @@ async def test_the_first_producer_may_be_started_ahead() -> None:
     one = letters(producer)
     await one.start()
     assert producer.started
-    await one.put(WHERE, RECORD, "MALFORMED_DATA", "why")
+    await one.put(LETTER)
     await one.close()
     assert len(producer.sent) == 1
 
@@ -67,8 +67,8 @@ async def test_after_a_fatal_failure_the_next_letter_gets_another_producer() -> 
     broken, whole = Producer(OutOfOrderSequenceNumber()), Producer()
     one = letters(broken, whole)
     with pytest.raises(LogUnavailable, match="OutOfOrderSequenceNumber"):
-        await one.put(WHERE, RECORD, "MALFORMED_DATA", "why")
-    await one.put(WHERE, RECORD, "MALFORMED_DATA", "why")
+        await one.put(LETTER)
+    await one.put(LETTER)
     await one.close()
     assert (broken.stopped, len(whole.sent), whole.stopped) == (True, 1, True)
 
@@ -76,12 +76,12 @@ async def test_after_a_fatal_failure_the_next_letter_gets_another_producer() -> 
 async def test_letters_that_fail_together_end_one_producer_once() -> None:
     broken, whole = Producer(), Producer()
     one = letters(broken, whole)
-    await one.put(WHERE, RECORD, "MALFORMED_DATA", "why")
+    await one.put(LETTER)
     broken.failing = OutOfOrderSequenceNumber()
-    puts = [one.put(WHERE, RECORD, "MALFORMED_DATA", "why") for _ in range(3)]
+    puts = [one.put(LETTER) for _ in range(3)]
     failed = await asyncio.gather(*puts, return_exceptions=True)
     assert [type(error) for error in failed] == [LogUnavailable] * 3
-    await one.put(WHERE, RECORD, "MALFORMED_DATA", "why")
+    await one.put(LETTER)
     await one.close()
 
 
@@ -89,8 +89,8 @@ async def test_a_defect_is_not_taken_for_an_outage() -> None:
     broken, whole = Producer(ValueError("planted")), Producer()
     one = letters(broken, whole)
     with pytest.raises(ValueError, match="planted"):
-        await one.put(WHERE, RECORD, "MALFORMED_DATA", "why")
-    await one.put(WHERE, RECORD, "MALFORMED_DATA", "why")
+        await one.put(LETTER)
+    await one.put(LETTER)
     await one.close()
 
 
@@ -98,7 +98,7 @@ async def test_a_producer_that_does_not_start_is_tried_again() -> None:
     away, whole = Producer(starting=KafkaConnectionError()), Producer()
     one = letters(away, whole)
     with pytest.raises(LogUnavailable):
-        await one.put(WHERE, RECORD, "MALFORMED_DATA", "why")
+        await one.put(LETTER)
     assert away.stopped
-    await one.put(WHERE, RECORD, "MALFORMED_DATA", "why")
+    await one.put(LETTER)
     await one.close()

@@ -19,12 +19,14 @@ from tests.unit.projector.toy import (
     BUG,
     NUL,
     POISON,
+    QUICK,
     TALLY,
     TOY,
     ToyFold,
     hopeless,
     keys,
     logbook,
+    poisoned,
     projection,
     truth,
     until,
@@ -335,13 +337,6 @@ async def test_a_lane_that_ends_in_the_middle_of_a_write_leaves_no_half_of_it(wo
 # ── poison ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def poisoned(*bad: str) -> list[list[object]]:
-    made = [decision(number + 1, key=f"dev/{number % 3}") for number in range(12)]
-    for number, key in enumerate(bad):
-        made[5 + number] = with_changes(made[5 + number], key=key)
-    return [made[:3], made[3:9], made[9:]]  # type: ignore[list-item]
-
-
 @pytest.mark.parametrize("stretch_bytes", [0, 400, 1_000_000])
 @pytest.mark.parametrize(
     "bad", [[POISON], [BUG], [NUL], [POISON, NUL, BUG], [BUG, BUG], [NUL, POISON, POISON]]
@@ -349,19 +344,24 @@ def poisoned(*bad: str) -> list[list[object]]:
 async def test_what_cannot_be_taken_is_put_aside_and_nothing_else(
     world: Make, bad: list[str], stretch_bytes: int
 ) -> None:
-    given = world(logbook(*poisoned(*bad)), stretch_bytes=stretch_bytes)  # type: ignore[arg-type]
+    given = world(logbook(*poisoned(*bad)), stretch_bytes=stretch_bytes)
     lane = given.lane()
     await given.feed()
     await given.settled(lane)
     aside = {(3, 2 + number) for number in range(len(bad))}
-    told = {(letter[2].offset, letter[3]) for letter in given.letters.letters}
+    told = {(letter.offset, letter.decision) for letter in given.letters.letters}
     assert told == aside
     assert given.rows == truth(given.book.records, aside)
-    reader, where, record, _, code, reason = given.letters.letters[0]
-    assert (reader, where, record.value) == ("toy", given.tail.where, given.book.records[3].value)
-    assert code and reason
+    letter = next(one for one in given.letters.letters if one.decision == 2)
+    assert (letter.read_model, letter.where, letter.body) == (
+        "toy",
+        given.tail.where,
+        given.book.records[3].value,
+    )
+    assert letter.stage == ("SINK" if bad[0] == NUL else "PROJECTION")
+    assert letter.code and letter.reason and letter.attempts and letter.release
     assert lane.trouble is None
-    assert given.store.loads <= 3 + 4 * len(bad)
+    assert given.store.loads <= 3 + QUICK.retries + 4 * len(bad)
 
 
 async def test_events_that_cannot_be_decoded_are_found_without_a_search(world: Make) -> None:
@@ -372,6 +372,7 @@ async def test_events_that_cannot_be_decoded_are_found_without_a_search(world: M
     await given.feed()
     await given.settled(lane)
     assert lane._model.attempts == 1
+    assert {one.attempts for one in given.letters.letters} == {1}
     assert len(given.letters.letters) == 9
 
 
@@ -401,7 +402,7 @@ async def test_an_event_that_cannot_be_decoded_is_put_aside(world: Make) -> None
     lane = given.lane()
     await given.feed()
     await given.settled(lane)
-    assert [(letter[2].offset, letter[3]) for letter in given.letters.letters] == [(3, 1)]
+    assert [(letter.offset, letter.decision) for letter in given.letters.letters] == [(3, 1)]
     entered = {key[1:] for key in given.rows[list(given.rows)[1]]}
     assert entered == {(2, 0), (3, 0), (3, 2), (4, 0)}
 
@@ -427,15 +428,15 @@ async def test_a_lane_that_halted_begins_anew_with_a_rebuild(world: Make) -> Non
 
 
 async def test_a_letter_that_cannot_be_sent_is_tried_again_before_anything_goes_on(world: Make) -> None:
-    given = world(logbook(*poisoned(POISON)))  # type: ignore[arg-type]
-    put, away = given.letters.put_decision, [LogUnavailable("no broker")] * 3
+    given = world(logbook(*poisoned(POISON)))
+    put, away = given.letters.put, [LogUnavailable("no broker")] * 3
 
     async def moody(*args: object) -> None:
         if away:
             raise away.pop()
         await put(*args)  # type: ignore[arg-type]
 
-    given.letters.put_decision = moody  # type: ignore[method-assign, assignment]
+    given.letters.put = moody  # type: ignore[method-assign, assignment]
     lane = given.lane()
     await given.feed()
     await given.settled(lane)

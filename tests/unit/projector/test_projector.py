@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
-from storage.memory.log import MemoryPoisonLetters
+from storage.memory.log import MemoryDeadLetters
 from storage.memory.projections import MemoryHotStore
 from streams.log.positions import PartitionId
 from streams.projections.ports import SinkUnavailable
@@ -33,7 +33,7 @@ class Rig:
         self.store, self.hot = MoodyStore(), MemoryHotStore()
         self.ends = {WHERE: len(RECORDS), OTHER: len(RECORDS)}
         self.log = ListLog(RECORDS)
-        ports = LanePorts(self.store, MemoryPoisonLetters(), lambda _: self.log, Silent())
+        ports = LanePorts(self.store, MemoryDeadLetters(), lambda _: self.log, Silent())
         settings = LaneSettings(look_s=0.0, log_look_s=0.005, hand_over_s=0.0, pace_s=0.0)
         self.projector = Projector((TOY,), {"locks": WORDS}, ports, settings, self.hot)
 

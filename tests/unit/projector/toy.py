@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from storage.memory.log import MemoryPoisonLetters
+from storage.memory.log import MemoryDeadLetters
 from storage.memory.projections import MemoryProjectionStore
 from streams.log.accepted import AcceptedCommit, CommitReader
 from streams.log.checkpoint import Checkpoint
@@ -25,6 +25,7 @@ from streams.projector.mirror import Mirror
 from streams.projector.settings import LaneSettings
 from streams.projector.tail import Tail
 from streams.projector.watch import Silent
+from tests.unit.log.records import with_changes
 from tests.unit.replay.logbook import WHERE, WORDS, Logbook, decision
 
 TALLY = Table("tally", ("partition", "key", "count", "offset_"), key=2, restores=True)
@@ -174,6 +175,14 @@ def logbook(*commits: Iterable[LoggedDecision]) -> Logbook:
     return book
 
 
+def poisoned(*bad: str) -> list[list[LoggedDecision]]:
+    """Return decisions of three commits; some of the second, from its third on, are on keys that are `bad`."""
+    made = [decision(number + 1, key=f"dev/{number % 3}") for number in range(12)]
+    for number, key in enumerate(bad):
+        made[5 + number] = with_changes(made[5 + number], key=key)
+    return [made[:3], made[3:9], made[9:]]
+
+
 def truth(records: Iterable[Stored], aside: Collection[tuple[int, int]] = ()) -> dict[Table, dict[Key, Row]]:
     """Return the rows as one plain pass makes them, without the decisions `aside` (offset, index)."""
     reader, counts = CommitReader(WHERE, WORDS), defaultdict[str, int](int)
@@ -197,7 +206,7 @@ class World:
     book: Logbook
     settings: LaneSettings = QUICK
     store: MoodyStore = field(default_factory=MoodyStore)
-    letters: MemoryPoisonLetters = field(default_factory=MemoryPoisonLetters)
+    letters: MemoryDeadLetters = field(default_factory=MemoryDeadLetters)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
     paused: list[float] = field(default_factory=list)
 
