@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tidelock.cli.exits import NothingToTalkTo, WrongUse
-from tidelock.local import statefile
+from tidelock.local import lock, statefile
 from tidelock.local.tokens import DEV, OPERATOR
 
 CURE = "Start one with `tidelock up`, or set TIDELOCK_KAFKA, TIDELOCK_WORKERS and TIDELOCK_TOKEN."
@@ -69,6 +69,10 @@ def find(home: Path, env: Mapping[str, str] = os.environ) -> Running:
         )
     kafka, workers = env.get("TIDELOCK_KAFKA", ""), _list(env.get("TIDELOCK_WORKERS", ""))
     if not kafka and not workers:
+        if lock.is_held(home):
+            raise NothingToTalkTo(
+                f"The stack in {home} is starting, or stopping. Try again when `tidelock up` says that it is up."
+            )
         raise NothingToTalkTo(f"No stack runs in {home}. {CURE}")
     token = env.get("TIDELOCK_TOKEN") or env.get("TIDELOCK_DEV_TOKEN") or "dev"
     metrics = tuple((address, address) for address in _list(env.get("TIDELOCK_METRICS", "")))

@@ -33,11 +33,17 @@ def open_log(file: Path) -> BinaryIO:
     return file.open("ab")
 
 
-def tail(file: Path, lines: int = 8) -> tuple[str, ...]:
-    """Return the last `lines` lines, cut to a readable width."""
+def end_of(file: Path) -> int:
+    """Return where the log will go on, in bytes; one that is so large that it is moved away begins anew."""
+    size = file.stat().st_size if file.exists() else 0
+    return 0 if size > _ROTATE_BYTES else size
+
+
+def tail(file: Path, lines: int = 8, since: int = 0) -> tuple[str, ...]:
+    """Return the last `lines` lines from byte `since` on, cut to a readable width."""
     try:
         with file.open("rb") as log:
-            log.seek(max(0, file.stat().st_size - _TAIL_BYTES))
+            log.seek(max(since, file.stat().st_size - _TAIL_BYTES))
             text = log.read().decode(errors="replace")
     except FileNotFoundError:
         return ()
@@ -49,8 +55,8 @@ def _readable(line: str) -> str:
         record = json.loads(line)
     except ValueError:
         return line[:300]
-    if not isinstance(record, dict) or "message" not in record:
+    if not isinstance(record, dict) or not (said := record.get("message") or record.get("event")):
         return line[:300]
-    thrown = record.get("thrown") or {}
-    cause = f" ({thrown.get('name')}: {thrown.get('message')})" if thrown else ""
-    return f"{record.get('level', record.get('error_severity', ''))} {record['message']}{cause}"[:300]
+    thrown, error = record.get("thrown") or {}, record.get("error")
+    cause = f" ({thrown.get('name')}: {thrown.get('message')})" if thrown else f" ({error})" if error else ""
+    return f"{record.get('level', record.get('error_severity', ''))} {said}{cause}"[:300]

@@ -12,11 +12,12 @@ from pathlib import Path
 
 from tidelock.local.child import Child, Watcher
 from tidelock.local.errors import PartFailed, PartTimedOut, PortTaken
-from tidelock.local.journal import Journal, tail
+from tidelock.local.journal import Journal, end_of, tail
 from tidelock.local.parts.part import Launch, Part
 
 _POLL_S = 0.05
 _MOST_PATIENCE = 32
+_FIRST_PATIENCE = 4
 _PORT_SIGNS = ("Address already in use", "BindException", "could not bind", "address already in use")
 
 
@@ -72,6 +73,8 @@ class SupervisedPart:
         self._watching: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
         self._turn = asyncio.Event()
+        self._mark = 0
+        """Where in the log this run begins."""
 
     async def start(self) -> None:
         """Start the part and return when it serves; raises PartFailed, PartTimedOut or PortTaken."""
@@ -80,7 +83,7 @@ class SupervisedPart:
         self._enter(State.STARTING)
         try:
             await self.part.prepare(self.run)
-            await self._launch()
+            await self._launch(_FIRST_PATIENCE)
         except BaseException:
             await self._end_child()
             self._enter(State.STOPPED)
@@ -138,30 +141,36 @@ class SupervisedPart:
             await child.wait()
             raise
         if status != 0:
-            raise PartFailed(self.name, f"could not be set up ({_how(status)})", self.log, tail(self.log))
+            raise PartFailed(self.name, f"could not be set up ({_how(status)})", self.log, self._tail())
 
     async def _launch(self, patience: int = 1) -> None:
-        patience_s = self._around.start_timeout_s * patience
-        mark = self.log.stat().st_size if self.log.exists() else 0
+        usual_s = self._around.start_timeout_s
+        patience_s = usual_s * patience
         child = self.child = await self._spawn(self.part.launch())
         self._around.changed()
         ended = asyncio.create_task(child.wait())
-        deadline = time.monotonic() + patience_s
+        began, told = time.monotonic(), patience == 1
         try:
             while not await self.part.ready():
                 if ended.done():
-                    raise self._failure(child.returncode or 0, mark)
-                if time.monotonic() > deadline:
+                    raise self._failure(child.returncode or 0)
+                waited_s = time.monotonic() - began
+                if waited_s > usual_s and not told:
+                    told = True
+                    slow = f"{self.name} is not ready after {usual_s:.0f} s; it may have much to read"
+                    self._tell(f"{slow}: it has {patience_s:.0f} s", "part_slow")
+                if waited_s > patience_s:
                     waited = f"was not ready after {patience_s:.0f} s"
-                    raise PartTimedOut(self.name, waited, self.log, tail(self.log))
+                    raise PartTimedOut(self.name, waited, self.log, self._tail())
                 await asyncio.wait({ended}, timeout=_POLL_S)
             if ended.done():  # something else answers on our port
-                raise self._failure(child.returncode or 0, mark)
+                raise self._failure(child.returncode or 0)
             await self._settle()
         finally:
             ended.cancel()
 
     async def _spawn(self, launch: Launch) -> Child:
+        self._mark = end_of(self.log)
         try:
             return await Child.spawn(launch, self.log, self._around.watcher)
         except OSError as error:  # no such program, too many processes, disk full
@@ -172,14 +181,17 @@ class SupervisedPart:
             await self.part.settle()
         except Exception as error:
             why = f"runs, but could not be set up ({type(error).__name__}: {error})"
-            raise PartFailed(self.name, why, self.log, tail(self.log)) from error
+            raise PartFailed(self.name, why, self.log, self._tail()) from error
 
-    def _failure(self, status: int, mark: int) -> PartFailed:
+    def _tail(self) -> tuple[str, ...]:
+        return tail(self.log, since=self._mark)
+
+    def _failure(self, status: int) -> PartFailed:
         with self.log.open("rb") as log:
-            log.seek(mark)
+            log.seek(self._mark)
             text = log.read().decode(errors="replace")
         kind = PortTaken if any(sign in text for sign in _PORT_SIGNS) else PartFailed
-        return kind(self.name, f"ended while starting ({_how(status)})", self.log, tail(self.log))
+        return kind(self.name, f"ended while starting ({_how(status)})", self.log, self._tail())
 
     async def _watch(self) -> None:
         attempt = 0

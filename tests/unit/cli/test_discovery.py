@@ -33,6 +33,21 @@ def test_a_stack_in_the_directory_is_found_and_never_taken_for_another(tmp_path:
     assert found.operator == "of the operator"
 
 
+def test_one_that_is_starting_is_said_to_be_so(tmp_path: Path) -> None:
+    with pytest.raises(NothingToTalkTo, match="No stack runs"):
+        find(tmp_path, {})
+    lock = DirectoryLock(tmp_path)
+    lock.acquire()
+    try:
+        with pytest.raises(NothingToTalkTo, match="is starting"):
+            find(tmp_path, {})
+        assert find(tmp_path, {"TIDELOCK_KAFKA": "k:1"}).kafka == "k:1"
+    finally:
+        lock.release()
+    with pytest.raises(NothingToTalkTo, match="No stack runs"):
+        find(tmp_path, {})
+
+
 def test_else_the_environment_is_asked(tmp_path: Path) -> None:
     found = find(
         tmp_path, {"TIDELOCK_KAFKA": "k:1", "TIDELOCK_WORKERS": "a:1, b:2", "TIDELOCK_METRICS": "a:3"}

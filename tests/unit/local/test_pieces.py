@@ -15,7 +15,7 @@ from tidelock.local.banner import banner
 from tidelock.local.errors import BrokerCountChanged
 from tidelock.local.jars import pins
 from tidelock.local.java import JavaProgram
-from tidelock.local.journal import Journal, tail
+from tidelock.local.journal import Journal, end_of, tail
 from tidelock.local.parts.influx import find_binary
 from tidelock.local.parts.kafka import KafkaCluster, broker_ids
 from tidelock.local.ports import PortBook
@@ -42,8 +42,14 @@ def _properties(home: Path, brokers: int) -> dict[str, str]:
 def test_a_tail_shows_json_as_a_person_would_say_it(tmp_path: Path) -> None:
     log = tmp_path / "x.log"
     record = {"level": "ERROR", "message": "boom", "thrown": {"name": "Bang", "message": "why"}}
+    event = {"event": "the database is not fit", "level": "error", "error": "gone", "projector": "p"}
     log.write_text("plain\n" + json.dumps(record) + "\n")
-    assert tail(log) == ("plain", "ERROR boom (Bang: why)")
+    size = end_of(log)
+    with log.open("a") as out:
+        out.write(json.dumps(event) + "\n")
+    assert tail(log) == ("plain", "ERROR boom (Bang: why)", "error the database is not fit (gone)")
+    assert tail(log, since=size) == ("error the database is not fit (gone)",)
+    assert end_of(tmp_path / "absent.log") == 0
     assert tail(tmp_path / "absent.log") == ()
 
 

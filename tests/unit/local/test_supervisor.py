@@ -156,14 +156,47 @@ async def test_a_taken_port_is_told_apart_but_not_one_in_an_old_log(
     assert failed.value.code == "PART_FAILED"
 
 
-async def test_a_part_that_never_gets_ready_is_given_up(tmp_path: Path, around: Surroundings) -> None:
+async def test_a_part_that_never_gets_ready_is_given_up(
+    tmp_path: Path, around: Surroundings, heard: Heard
+) -> None:
     hasty = Surroundings(
         around.logs, around.watcher, around.journal, around.say, around.changed, start_timeout_s=0.3
     )
     part = SupervisedPart(Script(tmp_path, "import time; time.sleep(600)"), hasty)
-    with pytest.raises(PartTimedOut):
+    with pytest.raises(PartTimedOut, match="was not ready after 1 s"):
         await part.start()
     assert part.child is None
+    assert "it may have much to read" in heard[0]
+
+
+async def test_what_an_earlier_run_wrote_is_not_shown_as_the_cause(
+    tmp_path: Path, around: Surroundings
+) -> None:
+    part = SupervisedPart(Script(tmp_path, "import sys; sys.exit('this one')"), around)
+    part.log.parent.mkdir(parents=True, exist_ok=True)
+    part.log.write_text("an earlier one\n")
+    with pytest.raises(PartFailed, match="this one") as failed:
+        await part.start()
+    assert "an earlier one" not in str(failed.value)
+
+
+class SlowToStart(Script):
+    """A part that is ready when it was looked at often."""
+
+    looks = 0
+
+    async def ready(self) -> bool:
+        self.looks += 1
+        return self.looks > 10
+
+
+async def test_a_part_that_starts_slowly_is_waited_for_and_said_to_be_slow(
+    tmp_path: Path, around: Surroundings, heard: Heard
+) -> None:
+    part = SupervisedPart(SlowToStart(tmp_path, SERVE), replace(around, start_timeout_s=0.2))
+    await part.start()
+    assert [each for each in heard if "not ready after 0 s" in each]
+    await part.stop()
 
 
 class SlowToReturn(Script):
