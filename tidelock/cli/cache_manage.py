@@ -32,8 +32,10 @@ def create(
     """
     if relaxed:
         said["mode"] = "RELAXED"
-    on_cache(home, cache, lambda one: one.create(shards=shards, **said))
-    tell(json, cache, "created", f"created {cache}, {shards} shards", shards=shards)
+    made = on_cache(home, cache, lambda one: one.create(shards=shards, **said))
+    what = f"created {cache}" if made else f"{cache} was there already, just so"
+    spread = "1 shard" if shards == 1 else f"{shards} shards"
+    tell(json, cache, "created", f"{what}: {spread}", shards=shards, created=made)
 
 
 @with_settings

@@ -17,7 +17,7 @@ from streams.replay.nodes.losses import Losses
 from streams.replay.nodes.story import NodeStory
 from streams.replay.rewind import home_of, walk_to
 from tidelock.cli import show
-from tidelock.cli.exits import WrongUse
+from tidelock.cli.node_options import NodeNeverThere
 from tidelock.cli.rewinding import resource_name
 from tidelock.cli.topics import bar, partitions_of, reader_of
 from tidelock.cli.when import Calendar
@@ -125,7 +125,7 @@ def _chosen(lives: Lives, node: str, session: str) -> Life:
     life = lives.of.get(session) if session else (over[-1] if over else None)
     if life is None:
         what = f"session {session}" if session else f"node {node!r}"
-        raise WrongUse(f"The log knows no {what}. `tidelock node list` names the nodes.")
+        raise NodeNeverThere(f"The log knows no {what}. `tidelock node list` names the nodes.")
     return life
 
 

@@ -11,6 +11,7 @@ import typer
 
 from streams.domain.kind import KindSpec
 from tidelock.cli import exits
+from tidelock.cli.cures import typed_cures
 from tidelock.cli.deferred import defer
 from tidelock.cli.show import complain, debugging
 
@@ -121,7 +122,7 @@ def main(kinds: Sequence[KindSpec] | None = None) -> NoReturn:
     except exits.EXPECTED as error:
         if debugging():
             raise
-        complain(error.code, str(error))
+        complain(error.code, typed_cures(str(error)))
         sys.exit(exits.exit_code_of(error))
     except Exception as error:  # the last line of defence: a bug is told in one line, too
         if debugging():

@@ -18,7 +18,7 @@ from tidelock.cli import options, show
 from tidelock.cli.discovery import find
 from tidelock.cli.following import watch_from_now
 from tidelock.cli.kinds import kind_named
-from tidelock.cli.node_options import KIND, Node
+from tidelock.cli.node_options import KIND, Node, NodeNeverThere
 from tidelock.cli.rewinding import checked_tenant, resource_name
 from tidelock.cli.telling import Telling, span_of, tell
 from tidelock.cli.when import Calendar
@@ -90,6 +90,8 @@ def events(
         asyncio.run(tell(kafka, resource, words, telling))
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+    if not telling.used:
+        raise NodeNeverThere(f"The log knows no node {node!r} by then. `tidelock node list` names the nodes.")
 
 
 def _sentences(decision: KeyDecision, node: str, story: NodeStory) -> Iterator[Sentence]:

@@ -47,11 +47,11 @@ def evict(
     home: options.Home = options.HOME,
     json: options.AsJson = False,
 ) -> None:
-    """End a node's session at once: all that it holds goes to others. Exit code 1 if it has none.
+    """End a node's session: all that it holds goes to others. Exit code 1 if it has none.
 
-    Its locks go to who waits, its messages back to their queues, its services leave. Its program, if it lives, learns
-    of it at its next word, trusts nothing any more that it held, and by default registers anew: stop it first. The
-    brake does not keep an eviction.
+    Its locks go to who waits, its messages back to their queues, its services leave: once its program, which may
+    still run, can trust nothing of it any more, which is its timeout after it was heard last. The program learns of it
+    at its next word, and by default registers anew: stop it first. The brake does not keep an eviction.
 
     Example: [green]tidelock node evict worker-7 --why 'it hangs'[/]
     """

@@ -6,8 +6,16 @@ import typer
 
 from tidelock.cli import options
 from tidelock.cli.census import AT_HELP
+from tidelock.cli.exits import CliProblem
 
 KIND = "nodes"
+
+
+class NodeNeverThere(CliProblem):
+    """The log knows no such node, or no such session of it."""
+
+    code = "NEVER_USED"
+
 
 Node: TypeAlias = Annotated[
     str, typer.Argument(help="The node's name, such as worker-7.", metavar="NODE", callback=options.text)

@@ -46,11 +46,14 @@ class Telling(Generic[T]):
         self._made, self._say, self._json = made, say, json
         self._kept: deque[T] | None = deque(maxlen=span.limit)
         self._count = 0
+        self.used = False
+        """Whether there was anything to tell, at whatever time."""
 
     def take(self, decision: KeyDecision) -> None:
         """Keep, or tell, what is wanted."""
         wanted = decision.cause.time_ms >= self.span.since_ms
         for one in self._made(decision):
+            self.used = True
             if not wanted:
                 continue
             if self._kept is None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from streams.domain.caches import events as e
 from streams.domain.caches.state import BLANK, Cache
-from streams.replay.caches.endings import WHY
+from streams.replay.caches.endings import WHY, EndingKind
 from streams.replay.caches.phrases import GONE, PURPOSE, REQUEST, WAIT_END, behind, holder, name
 from streams.replay.caches.steps import Told
 from streams.replay.causes import Cause
@@ -46,7 +46,7 @@ class EntryStory:
             case e.TagInvalidated() if event.tag in before.entries.get(self.entry, BLANK).tags:
                 yield Told("TAG", f"Its tag {event.tag} was invalidated by {name(event)}")
             case e.EntriesRemoved() if self.entry in event.entries:
-                yield Told("REMOVED", f"Its value was removed. {WHY[event.cause]}")
+                yield Told("REMOVED", f"Its value was removed. {_why(event.cause)}")
             case e.EntriesWarmed() if any(each.entry == self.entry for each in event.entries):
                 yield Told("WARMED", f"Put in by {actor(cause)}, as it was missing: version {event.token}")
             case _ if getattr(event, "entry", None) == self.entry:
@@ -139,7 +139,7 @@ class EntryStory:
                     text = f"{whose} became SHARED: another client reads it, too"
                     yield Told("CALLED", text, event.attachment)
                 case "RESET":
-                    text = f"{name(event)} was to drop all its lines. {WHY['RESET']}"
+                    text = f"{name(event)} was to drop all its lines. {_why('RESET')}"
                     yield Told("CALLED", text, event.attachment)
 
     def _purpose(self, before: Cache, cause: Cause) -> str:
@@ -181,6 +181,11 @@ class EntryStory:
                 f"{name(event)} gave up its {line.state} line by itself: its own cache was full, or it closed"
             )
             yield Told("LINE_ENDED", text, attachment, 0, name(event))
+
+
+def _why(kind: EndingKind) -> str:
+    """Return why, without the full stop, which the line that it ends has."""
+    return WHY[kind].removesuffix(".")
 
 
 def _kept(state: str) -> str:

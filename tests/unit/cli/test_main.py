@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from streams.domain.caches import rejections
 from streams.log.ports import LogUnavailable
 from streams.log.positions import PartitionId, Position
 from streams.log.reader import UnknownEvent
@@ -17,6 +18,7 @@ from streams.replay.findings import Report
 from tests.unit.cli.conftest import Cli
 from tidelock import errors
 from tidelock.cli import exits
+from tidelock.cli.cures import typed_cures
 from tidelock.cli.exits import UNWRITTEN, NothingToTalkTo, WrongUse, exit_code_of
 from tidelock.cli.main import main
 from tidelock.cli.status_gather import Overview
@@ -29,6 +31,12 @@ COMMANDS = (
     ("rewind",), ("explain",), ("lock", "history"),
     ("workload", "locks"), ("workload", "demo"), ("feature", "status"), ("feature", "activate"),
 )  # fmt: skip
+
+
+def test_a_cure_names_what_is_typed_here() -> None:
+    unknown = rejections.cache_unknown("prices", 0).message
+    assert typed_cures(unknown) == "there is no cache 'prices'; create it (`tidelock cache create`)"
+    assert typed_cures("as it is (CreateCachette)") == "as it is (CreateCachette)"
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)

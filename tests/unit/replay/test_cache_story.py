@@ -74,6 +74,7 @@ def test_loading_deletion_tags_and_the_end_of_the_cache_are_told() -> None:
     ]  # fmt: skip
     assert "no such row" in texts(book)[1]
     assert "A tag that they had" in texts(book)[4]
+    assert not [text for text in texts(book) if text.endswith(".")]
     assert "by alice/operator" in texts(book)[-1]
 
 

@@ -133,6 +133,11 @@ def test_who_keeps_an_entry_is_shown_and_the_command_line_keeps_nothing(cli: Cli
 
 def test_settings_are_made_changed_and_shown_and_the_mode_is_for_good(cli: Cli, standing: Worker) -> None:
     assert facts(cli, "create", "pages", "--relaxed", "--ttl", "60")["created"] is True
+    assert facts(cli, "create", "pages", "--relaxed", "--ttl", "60")["created"] is False
+    assert (
+        cli("cache", "create", "pages", "--relaxed", "--ttl", "60").out
+        == "pages was there already, just so: 1 shard\n"
+    )
     told = facts(cli, "configure", "pages", "--read-lease", "5", "--write-policy", "THROUGH")
     assert (told["mode"], told["read_lease_ms"], told["ttl_ms"]) == ("RELAXED", 5_000, 60_000)
     again = cli("cache", "create", "pages")

@@ -5,8 +5,8 @@ import pytest
 from streams.log.positions import PartitionId
 from streams.replay.moment import AtEnd, Walk
 from tests.unit.replay.test_node_invariants import NodeBook, book, dead, ours
-from tidelock.cli.exits import WrongUse
 from tidelock.cli.explain_node import Lives, _chosen
+from tidelock.cli.node_options import NodeNeverThere
 
 
 def lives(made: NodeBook, tenant: str = "dev", node: str = "n1") -> Lives:
@@ -37,5 +37,5 @@ def test_one_session_by_its_name_and_one_that_is_live() -> None:
     ("tenant", "node", "session"), [("dev", "n1", ours("n1:9")), ("dev", "n9", ""), ("x", "n1", "")]
 )
 def test_what_the_log_does_not_know_is_said(tenant: str, node: str, session: str) -> None:
-    with pytest.raises(WrongUse, match="node list"):
+    with pytest.raises(NodeNeverThere, match="node list"):
         _chosen(lives(dead(), tenant, node), node, session)
