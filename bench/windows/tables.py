@@ -19,7 +19,7 @@ from bench.windows.counting import COUNTING, COUNTS, VOCABULARY, WHERE, log_of
 from storage.kafka.changelog import KafkaChangelogs
 from storage.kafka.changelog_topics import ready_changelogs
 from storage.kafka.topics import TopicSettings, create_topics
-from storage.memory.log import MemoryPoisonLetters
+from storage.memory.log import MemoryDeadLetters
 from storage.tables.store import TableProjectionStore
 from streams.log.accepted import CommitReader
 from streams.log.checkpoint import START, Checkpoint
@@ -183,7 +183,7 @@ async def _recovered(
 async def _lane(
     store: TableProjectionStore, tail: Tail, log: list[Stored], settings: LaneSettings
 ) -> AsyncIterator[Lane]:
-    ports = LanePorts(store, MemoryPoisonLetters(), lambda _: MemoryTopic(log), Silent())
+    ports = LanePorts(store, MemoryDeadLetters(), lambda _: MemoryTopic(log), Silent())
     lane = Lane(COUNTING, VOCABULARY, tail, ports, settings)
     running = asyncio.create_task(lane.run(), name="lane")
     try:
