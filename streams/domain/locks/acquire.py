@@ -5,8 +5,9 @@ overtaken fewer than `MAX_OVERTAKEN` times. Only the next in line is ever grante
 not next, waits. The event carries the position, so the fold knows nothing of this policy.
 
 A handle that holds the lock already gets the same answer again, but not for another session: what an earlier command
-holds for that is released as its end would have it, its wait ends, and the handle asks like everybody else. Earlier
-goes by the sequence of commands: one of the old session that comes late takes nothing from the next one.
+holds for that is released (without a lock-delay, unless it has expired), its wait ends, and the handle asks like
+everybody else. Earlier goes by the sequence of commands: one of the old session that comes late takes nothing from the
+next one.
 """
 
 from streams.domain.decider import Context, Decision, LeaseMs, Rejected, Requester
@@ -38,7 +39,7 @@ def _acquire_taken(
 ) -> Decision[Event, Reply]:
     draft = Draft(lock, context)
     earlier = held_by(lock.holders, who)
-    if earlier is not None and _is_of_an_earlier_session(earlier, who):
+    if earlier is not None and earlier.expires_at > context.now and _is_of_an_earlier_session(earlier, who):
         release(draft, earlier)
     waiter = awaited_by(lock.waiters, who)
     if waiter is not None and _is_of_an_earlier_session(waiter, who):

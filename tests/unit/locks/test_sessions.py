@@ -17,7 +17,7 @@ from streams.domain.locks.limits import MAX_EVENTS
 from streams.domain.locks.replies import LockHeld
 from streams.domain.locks.sessions import sessions_of
 from streams.domain.session import SESSION_ENDED, SessionGone
-from tests.unit.locks.spec import DELAY, Spec, given, granted, waiting, who
+from tests.unit.locks.spec import DELAY, TTL, Spec, given, granted, waiting, who
 
 GONE = SessionGone("n1:7", "node n1 was silent for 5,000 ms (nodes/3@9)")
 OURS, DELAYED = LockTerms(0, None, "n1:7"), LockTerms(5_000, None, "n1:7")
@@ -92,6 +92,13 @@ def test_what_an_earlier_session_of_the_handle_holds_is_not_the_next_ones(sessio
     assert over(alone).decision.events == ()
     crowded = given(granted("a", 1, terms=OURS), waiting("b", 2, terms=OTHERS)).when_by(asker, ask)
     crowded.holders("b").queue("a")
+
+
+def test_what_has_expired_keeps_its_lock_delay_though_the_next_session_of_its_handle_asks() -> None:
+    before = given(granted("a", 1, terms=DELAYED), waiting("b", 2)).at(TTL)
+    spec = before.when_by(who("a", 2, "n1:9"), AcquireLock("orders/42", EXCLUSIVE, 1_000, 60_000))
+    assert isinstance(spec.decision.events[0], LockExpired)
+    spec.holders().queue("b", "a").due(TTL + 5_000)
 
 
 @pytest.mark.parametrize("session", ["n1:9", ""], ids=["the next one", "none"])
