@@ -91,8 +91,8 @@ class Sweeps:
         return taken
 
     def again(self, where: PartitionId, sweeps: Sequence[Sweep]) -> None:
-        """Put what was taken in vain back to the front."""
-        self._lines[where].extendleft(reversed(sweeps))
+        """Put what was taken in vain to the end: what is refused for a day must not keep others from their turn."""
+        self._lines[where].extend(sweeps)
 
     def told(self, sweep: Sweep) -> None:
         """One more partition has it in its log. After the last one it is the node's turn to be told."""
