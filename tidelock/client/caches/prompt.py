@@ -22,7 +22,11 @@ class PromptWriter:
 
     async def write(self, entry: str, value: Any) -> None:
         """Make `value` the value of `entry`. Raises `Late`, and what the writer raises."""
-        await self.within(self._writer.write(entry, value))
+        await self.within(self.unbounded(entry, value))
+
+    async def unbounded(self, entry: str, value: Any) -> None:
+        """Do the same for as long as it takes, also with a writer that raises at once, or returns another awaitable."""
+        await self._writer.write(entry, value)
 
     async def within(self, work: Coroutine[Any, Any, None]) -> None:
         """Await what has to do with the writer. Raises `Late`, and what it raises."""

@@ -205,9 +205,8 @@ class Writing:
     # -- the writer ------------------------------------------------------------------------------------------
 
     async def _write(self, entry: str, value: Any, cache_has: str) -> None:
-        writer = self._access.terms.writer
-        assert writer is not None
-        await self._supplied(entry, writer.write(entry, value), cache_has)
+        assert self._writer is not None
+        await self._supplied(entry, self._writer.unbounded(entry, value), cache_has)
 
     async def _caught_up(self, entry: str) -> None:
         """Return when the writer has what was put before: else it would bring an older value afterwards."""

@@ -61,6 +61,33 @@ async def test_or_after_the_directory(client: Client, worker: CacheWorker) -> No
     assert await cache.get("x") == b"1"
 
 
+class Plain:
+    """No coroutine function: it raises at once, or returns a future."""
+
+    def __init__(self) -> None:
+        self.took: list[str] = []
+        self.error: Exception | None = None
+
+    def write(self, entry: str, value: bytes | None) -> "asyncio.Future[None]":
+        if self.error is not None:
+            raise self.error
+        self.took.append(entry)
+        done = asyncio.get_running_loop().create_future()
+        done.set_result(None)
+        return done
+
+
+async def test_a_writer_may_return_any_awaitable_and_raise_at_once(client: Client) -> None:
+    plain = Plain()
+    cache = client.cache(NAME, writer=plain)  # type: ignore[call-overload]
+    await cache.create()
+    await cache.put("x", b"1")
+    plain.error = OSError("full")
+    with pytest.raises(errors.WriterFailed, match="the cache was not changed"):
+        await cache.put("x", b"2")
+    assert (await cache.get("x"), plain.took) == (b"1", ["x"])
+
+
 async def test_a_condition_that_fails_never_reaches_the_writer(client: Client) -> None:
     table = Table()
     cache = client.cache(NAME, writer=table)
