@@ -123,7 +123,9 @@ class InstanceChange:
 
     what: InstanceWhat
     cause: str | None = strawberry.field(description="LEFT: DEREGISTERED, EVICTED or SESSION_ENDED.")
-    why: str | None = strawberry.field(description="LEFT: what ended the session.")
+    why: str | None = strawberry.field(
+        description="LEFT: what ended the session, or what the operator said who evicted it."
+    )
     instance: ServiceInstance
     until: Position | None = strawberry.field(
         description="The commit of the next change of the instance; null: none yet."
