@@ -95,12 +95,10 @@ async def run(
         except CannotStart as error:
             log.error(error.event, code=error.code, error=str(error))
             return error.exit_code
-        tls = settings.tls_cert is not None
-        name, address = settings.worker_name, settings.advertised
-        me = OwnProcess("worker", name, address, lambda: roster.ready, LEAVE_S)
-        own = None if own is None else own.beginning_at(settings.advertised)
-        await opened.enter_async_context(registered(me, own, own_tls))
-        log.info("started", direct_lane=settings.advertised, tls=tls, metrics=settings.worker_metrics)
+        tls, address = settings.tls_cert is not None, settings.advertised
+        me = OwnProcess("worker", settings.worker_name, address, lambda: roster.ready, LEAVE_S)
+        await opened.enter_async_context(registered(me, own and own.beginning_at(address), own_tls))
+        log.info("started", direct_lane=address, tls=tls, metrics=settings.worker_metrics)
         await ending.asked.wait()
         log.info("stopping")
     return ending.exit_code

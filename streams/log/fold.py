@@ -72,10 +72,10 @@ class PartitionState:
         self.undo.assign(self, "events", self.events)
         self.answers.sweep(mark_ms)
         for session in self._sessions.take_before(mark_ms // 1000):
-            self._remember(session)
+            self._forget(session)
 
-    def _remember(self, session: str) -> None:
-        """Forget that the session ended, or look again when that may be: lease time is never faster than the mark."""
+    def _forget(self, session: str) -> None:
+        """Forget that the session ended, or look again when the mark has passed what is left."""
         ended = self.ended_sessions.get(session)
         if ended is None:
             return
