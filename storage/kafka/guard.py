@@ -7,9 +7,10 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from storage.kafka.log import KafkaDeadLetters, KafkaPartitionPorts
+from storage.kafka.log import KafkaPartitionPorts
 from storage.kafka.topics import TopicSettings, TopicUnknown, check_counts, check_settings
 from storage.kafka.writer import KafkaLogWriter
+from streams.log.ports import DeadLetters
 from streams.log.positions import PartitionId
 
 LOOK_S = 2.0
@@ -48,7 +49,7 @@ class GuardedPorts(KafkaPartitionPorts):
         self,
         bootstrap: str,
         where: PartitionId,
-        dead_letters: KafkaDeadLetters,
+        dead_letters: DeadLetters,
         lookups: AIOKafkaConsumer,
         guard: TopicGuard,
     ) -> None:

@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaError
 from storage.kafka.client import consumer, finish, name_of
 from storage.kafka.writer import KafkaLogWriter, open_writer
 from streams.log.letters import DeadLetter, encode_letter
-from streams.log.ports import LogUnavailable, Stored
+from streams.log.ports import DeadLetters, LogUnavailable, Stored
 from streams.log.positions import DEAD_LETTERS, PartitionId
 
 PRODUCER_END_S = 15.0
@@ -156,7 +156,7 @@ class KafkaPartitionPorts:
         self,
         bootstrap: str,
         where: PartitionId,
-        dead_letters: KafkaDeadLetters,
+        dead_letters: DeadLetters,
         lookups: AIOKafkaConsumer | None = None,
     ) -> None:
         self._bootstrap = bootstrap

@@ -46,6 +46,7 @@ from streams.log.positions import PartitionId
 from streams.log.reader import MAX_LEVEL
 from streams.log.vocabulary import Vocabulary
 from streams.ops.addresses import host_port
+from streams.ops.letters import CountedLetters
 from streams.ops.logs import configure_logs
 from streams.ops.starting import (
     EXIT_CONFIGURATION,
@@ -161,7 +162,8 @@ async def _ports(settings: WorkerSettings, opened: AsyncExitStack) -> Callable[[
     opened.push_async_callback(dead_letters.close)
     await dead_letters.start()
     guard = TopicGuard(admin, _topic_settings(settings))
-    return lambda where: GuardedPorts(settings.kafka, where, dead_letters, lookups, guard)
+    letters = CountedLetters(dead_letters)
+    return lambda where: GuardedPorts(settings.kafka, where, letters, lookups, guard)
 
 
 def _framing(settings: WorkerSettings, opened: AsyncExitStack) -> ConfluentFraming | None:

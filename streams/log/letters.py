@@ -92,17 +92,32 @@ def _kept(body: bytes | None) -> tuple[int, bytes, bytes | None]:
     return len(body), sha256(body).digest(), body[:MAX_BODY_BYTES]
 
 
+@value
+class LetterAction:
+    """What an operator did to letters: it is kept among them."""
+
+    action: Literal["REDRIVEN", "PURGED"]
+    by: str
+    letters: tuple[int, ...]
+    """Ids; of PURGED the one up to which all went."""
+    told: str
+
+
+Record: TypeAlias = DeadLetter | LetterAction
+"""What stands in the topic of the dead letters."""
+
+
 @cache
-def _letters() -> Messages:
-    return bind("reading", (DeadLetter,))
+def _records() -> Messages:
+    return bind("reading", (DeadLetter, LetterAction))
 
 
-def encode_letter(letter: DeadLetter) -> bytes:
+def encode_letter(record: Record) -> bytes:
     """Return the single-object encoding."""
-    return _letters().encode(letter)
+    return _records().encode(record)
 
 
-def decode_letter(stored: bytes) -> DeadLetter:
+def decode_letter(stored: bytes) -> Record:
     """Return what `encode_letter` wrote. Raises `SchemaError`."""
-    letter: DeadLetter = _letters().decode(stored)
-    return letter
+    record: Record = _records().decode(stored)
+    return record

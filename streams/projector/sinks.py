@@ -25,6 +25,7 @@ from storage.tables.store import TableProjectionStore
 from streams.log.ports import LogUnavailable
 from streams.log.positions import PartitionId
 from streams.ops.backoff import Backoff
+from streams.ops.letters import CountedLetters
 from streams.ops.starting import CannotStart
 from streams.projections.kept import AsHeldHere
 from streams.projections.ports import HotStore, SinkUnavailable
@@ -88,7 +89,7 @@ def ports(
         return KafkaTopicReader(settings.kafka, where.log_topic, where.partition)
 
     store = AsHeldHere(PostgresProjectionStore(connections), tables)
-    return LanePorts(store, letters, log, ProjectorWatch())
+    return LanePorts(store, CountedLetters(letters), log, ProjectorWatch())
 
 
 def hot(settings: ProjectorSettings, opened: AsyncExitStack) -> HotStore | None:

@@ -12,6 +12,7 @@ from streams.log.ports import PortError
 from streams.log.reader import LogHalt
 from streams.projections.ports import SinkError, SinkUnavailable
 from streams.replay import errors as replay_errors
+from streams.replay.letters.errors import LetterError
 from tidelock.client import errors as client_errors
 from tidelock.local.errors import LocalStackError
 
@@ -81,6 +82,7 @@ EXPECTED: Final = (
     LogHalt,
     SinkError,
     replay_errors.RewindError,
+    LetterError,
 )
 """Errors that are told in one line; anything else is a bug of ours."""
 

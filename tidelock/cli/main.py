@@ -81,6 +81,13 @@ defer(
     "tidelock.cli.cache:cache_app",
     "Make, fill, empty and look at caches; see who has which entry, and what became of it.",
 )
+defer(
+    app,
+    "dead-letter",
+    "tidelock.cli.dead_letter:dead_letter_app",
+    "What the platform itself could not take: look at it, ask it anew, delete it. Messages that consumers gave up "
+    "are not here: see `tidelock queue`.",
+)
 defer(app, "feature", "tidelock.cli.feature:feature_app", "Show and activate feature levels.")
 defer(app, "lock", "tidelock.cli.lock:lock_app", "Take, give back and look at one lock.")
 defer(app, "log", "tidelock.cli.log:log_app", "Look at the log itself, the only truth.")

@@ -3,7 +3,6 @@
 import asyncio
 import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,13 +12,11 @@ from tidelock.cli.discovery import find
 from tidelock.cli.exits import WrongUse
 from tidelock.cli.projection_rebuild import (
     Standing,
-    ends_of_kind,
     projection_named,
-    rebuilt,
+    rebuild_now,
     standings,
     store_at,
 )
-from tidelock.cli.topics import bar
 
 projection_app = typer.Typer(
     help="The read models: what projectors make of the logs, for queries.", no_args_is_help=True,
@@ -80,7 +77,9 @@ def rebuild(
     projection = projection_named(name)
     _confirm(projection.name, tuple(table.name for table in projection.tables), yes=yes)
     try:
-        records = asyncio.run(_rebuild(home, projection.name, patience, json))
+        running = find(home)
+        kafka, postgres = running.need_kafka(), running.need_postgres()
+        records = asyncio.run(rebuild_now(kafka, postgres, projection, patience, quiet=json))
     except KeyboardInterrupt:
         show.say("It is emptied, and is built without you watching: see `tidelock projection list`.")
         raise typer.Exit(130) from None
@@ -97,19 +96,3 @@ def _confirm(name: str, tables: tuple[str, ...], *, yes: bool) -> None:
         raise WrongUse(f"Nobody can be asked here whether {name} may be emptied. Say --yes.")
     asked = f"Empty {', '.join(tables)} and build {name} anew from the log?"
     typer.confirm(asked, abort=True, err=True)
-
-
-async def _rebuild(home: Path, name: str, patience_s: float, quiet: bool) -> int:
-    running, projection = find(home), projection_named(name)
-    kafka, postgres = running.need_kafka(), running.need_postgres()
-    ends = await ends_of_kind(kafka, projection.kind)
-    async with store_at(kafka, postgres) as store:
-        await store.reset(projection)
-        with bar(quiet) as progress:
-            task = progress.add_task(f"rebuilding {name}", total=sum(ends.values()))
-
-            def told(done: int, total: int) -> None:
-                progress.update(task, completed=done, total=total)
-
-            await rebuilt(store, projection, ends, told, patience_s)
-    return sum(ends.values())

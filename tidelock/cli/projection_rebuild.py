@@ -19,6 +19,7 @@ from streams.projections.ports import ProjectionStore
 from streams.projections.projection import Projection
 from streams.read_models import PROJECTIONS
 from tidelock.cli.exits import CliProblem, NothingToTalkTo, WrongUse
+from tidelock.cli.topics import bar
 
 LOOK_S: Final = 0.2
 Ends: TypeAlias = Mapping[PartitionId, int]
@@ -126,3 +127,20 @@ async def rebuilt(
         elif time.monotonic() - moved_s > patience_s:
             raise NothingMoves(projection.name, patience_s)
         await asyncio.sleep(LOOK_S)
+
+
+async def rebuild_now(
+    kafka: str, postgres: str, projection: Projection, patience_s: float, *, quiet: bool
+) -> int:
+    """Empty a read model and watch it being built anew; return how many records that took. Raises `NothingMoves`."""
+    ends = await ends_of_kind(kafka, projection.kind)
+    async with store_at(kafka, postgres) as store:
+        await store.reset(projection)
+        with bar(quiet) as progress:
+            task = progress.add_task(f"rebuilding {projection.name}", total=sum(ends.values()))
+
+            def told(done: int, total: int) -> None:
+                progress.update(task, completed=done, total=total)
+
+            await rebuilt(store, projection, ends, told, patience_s)
+    return sum(ends.values())

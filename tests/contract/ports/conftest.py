@@ -14,7 +14,7 @@ from storage.kafka.log import KafkaDeadLetters, KafkaPartitionPorts
 from storage.kafka.topics import TopicSettings, create_topics
 from storage.memory.log import MemoryPartitionPorts
 from streams.engine.world import SystemClock
-from streams.log.letters import decode_letter
+from streams.log.letters import DeadLetter, decode_letter
 from streams.log.ports import PartitionPorts
 from streams.log.positions import DEAD_LETTERS, PartitionId
 from tidelock.local.testing import kafka_for_tests
@@ -73,7 +73,9 @@ class KafkaRealm:
         while await self._consumer.position(at) < end:
             found += (await self._consumer.getmany(timeout_ms=500)).get(at, [])
         told = [decode_letter(record.value) for record in found]
-        return [(one.code, one.body) for one in told if one.where == self.where]
+        return [
+            (one.code, one.body) for one in told if isinstance(one, DeadLetter) and one.where == self.where
+        ]
 
 
 @pytest_asyncio.fixture(

@@ -9,7 +9,7 @@ from schemas.meta import CommandMeta
 from storage.kafka.client import consumer, producer
 from streams.domain.decider import Rejected
 from streams.domain.locks.commands import EXCLUSIVE, AbortWait, AcquireLock
-from streams.log.letters import decode_letter
+from streams.log.letters import DeadLetter, decode_letter
 from streams.log.positions import DEAD_LETTERS, PartitionId
 from streams.wire.messages import Barrier
 from streams.wire.murmur2 import partition_of
@@ -68,7 +68,7 @@ async def letters(kafka: str) -> list[tuple[str, int, bytes | None]]:
     finally:
         await reading.stop()
     told = [decode_letter(record.value) for record in found]
-    return [(one.code, one.offset, one.body) for one in told]
+    return [(one.code, one.offset, one.body) for one in told if isinstance(one, DeadLetter)]
 
 
 async def _assigned(reading: Any) -> list[Any]:

@@ -20,7 +20,7 @@ from storage.kafka.client import consumer
 from storage.redis.hot import client as redis_client
 from streams.domain.locks.commands import EXCLUSIVE
 from streams.domain.locks.events import LockGranted
-from streams.log.letters import decode_letter
+from streams.log.letters import DeadLetter, decode_letter
 from streams.log.positions import DEAD_LETTERS, PartitionId
 from streams.log.records import LoggedDecision
 from streams.projections.locks.tables import LOCK_WINDOWS, LOCKS
@@ -264,7 +264,11 @@ async def dead_letters(kafka: str) -> set[tuple[str, str, int, int, str]]:
             for records in fetched.values():
                 for record in records:
                     told = decode_letter(record.value)
-                    if told.read_model is not None and told.decision is not None:
+                    if (
+                        isinstance(told, DeadLetter)
+                        and told.read_model is not None
+                        and told.decision is not None
+                    ):
                         found.add((told.read_model, told.topic, told.offset, told.decision, told.code))
         return found
     finally:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from prometheus_client import Counter, Gauge
 
+from streams.ops import letters
 from streams.processes import telemetry
 from tidelock import registrar
 
@@ -14,7 +15,7 @@ RULES = sorted(Path("deploy/prometheus").glob("*.yml"))
 def test_every_series_of_a_rule_is_one_that_processes_export() -> None:
     exported = {
         family.name
-        for module in (telemetry, registrar)
+        for module in (telemetry, registrar, letters)
         for each in vars(module).values()
         if isinstance(each, Gauge | Counter)
         for family in each.describe()

@@ -9,6 +9,7 @@ from storage.kafka.log import KafkaDeadLetters
 from streams.log.letters import letter_of_command
 from streams.log.ports import LogUnavailable
 from streams.log.positions import PartitionId
+from streams.ops.letters import DEAD_LETTERS, CountedLetters
 
 WHERE = PartitionId("locks", 1)
 LETTER = letter_of_command("DECODE", WHERE, 7, 1000, b"garbled", "MALFORMED_DATA", "why")
@@ -51,6 +52,16 @@ async def test_one_producer_serves_all_letters() -> None:
     await one.close()
     assert producer.sent == [b"tidelock.locks.commands/1@7"] * 3
     assert producer.stopped
+
+
+async def test_letters_are_counted_once_they_are_stored() -> None:
+    counted = CountedLetters(letters(Producer(OutOfOrderSequenceNumber()), Producer()))
+    before = DEAD_LETTERS.labels("DECODE", "locks")._value.get()
+    with pytest.raises(LogUnavailable):
+        await counted.put(LETTER)
+    assert DEAD_LETTERS.labels("DECODE", "locks")._value.get() == before
+    await counted.put(LETTER)
+    assert DEAD_LETTERS.labels("DECODE", "locks")._value.get() == before + 1
 
 
 async def test_the_first_producer_may_be_started_ahead() -> None:
