@@ -162,8 +162,7 @@ async def _ports(settings: WorkerSettings, opened: AsyncExitStack) -> Callable[[
     opened.push_async_callback(dead_letters.close)
     await dead_letters.start()
     guard = TopicGuard(admin, _topic_settings(settings))
-    letters = CountedLetters(dead_letters)
-    return lambda where: GuardedPorts(settings.kafka, where, letters, lookups, guard)
+    return lambda where: GuardedPorts(settings.kafka, where, CountedLetters(dead_letters), lookups, guard)
 
 
 def _framing(settings: WorkerSettings, opened: AsyncExitStack) -> ConfluentFraming | None:
