@@ -34,8 +34,7 @@ def create(
         said["mode"] = "RELAXED"
     made = on_cache(home, cache, lambda one: one.create(shards=shards, **said))
     what = f"created {cache}" if made else f"{cache} was there already, just so"
-    spread = "1 shard" if shards == 1 else f"{shards} shards"
-    tell(json, cache, "created", f"{what}: {spread}", shards=shards, created=made)
+    tell(json, cache, "created", f"{what}: {cache_view.spread(shards)}", shards=shards, created=made)
 
 
 @with_settings

@@ -40,13 +40,18 @@ def report(cache: CacheReport, as_json: bool) -> None:
         show.as_json(asdict(cache))
         return
     closing = ", closing" if any(each.closing for each in cache.shards) else ""
-    show.say(f"{cache.name}: {cache.settings.mode}, {len(cache.shards)} shards{closing}", "bold")
+    show.say(f"{cache.name}: {cache.settings.mode}, {spread(len(cache.shards))}{closing}", "bold")
     table = show.table(None, "of", *COUNTS, right=frozenset(COUNTS))
     for number, each in enumerate(cache.shards) if len(cache.shards) > 1 else ():
         table.add_row(f"shard {number}", *_counts(each))
     table.add_row("all", *_counts(cache))
     show.out.print(table)
     show.settings(asdict(cache.settings))
+
+
+def spread(shards: int) -> str:
+    """Return over how many shards a cache is spread."""
+    return "1 shard" if shards == 1 else f"{shards} shards"
 
 
 def _counts(of: CacheStats | CacheReport) -> list[str]:

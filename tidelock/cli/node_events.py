@@ -85,13 +85,12 @@ def events(
     span, story, say = span_of(calendar, since, until, limit, follow), NodeStory(), _saying(calendar, json)
     kafka = find(home).need_kafka()
 
-    telling = Telling(span, lambda one: _sentences(one, node, story), say, json=json)
+    never = NodeNeverThere(f"The log knows no node {node!r} by then. `tidelock node list` names the nodes.")
+    telling = Telling(span, lambda one: _sentences(one, node, story), say, json=json, never=never)
     try:
         asyncio.run(tell(kafka, resource, words, telling))
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
-    if not telling.used:
-        raise NodeNeverThere(f"The log knows no node {node!r} by then. `tidelock node list` names the nodes.")
 
 
 def _sentences(decision: KeyDecision, node: str, story: NodeStory) -> Iterator[Sentence]:

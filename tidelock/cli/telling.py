@@ -10,7 +10,7 @@ from streams.replay.history import decisions_on
 from streams.replay.resource import KeyDecision, ResourceName
 from streams.replay.rewind import home_of
 from tidelock.cli import show
-from tidelock.cli.exits import WrongUse
+from tidelock.cli.exits import CliProblem, WrongUse
 from tidelock.cli.topics import partitions_of, reader_of
 from tidelock.cli.when import Calendar
 
@@ -40,20 +40,25 @@ class Telling(Generic[T]):
     """Makes of each decision what is to be told, and hands what is wanted of it to `say`, oldest first."""
 
     def __init__(
-        self, span: Span, made: Callable[[KeyDecision], Iterable[T]], say: Callable[[T], None], *, json: bool
+        self,
+        span: Span,
+        made: Callable[[KeyDecision], Iterable[T]],
+        say: Callable[[T], None],
+        *,
+        json: bool,
+        never: CliProblem | None = None,
     ) -> None:
+        """`never`: raised if there was never anything to tell; None: that is fine."""
         self.span = span
-        self._made, self._say, self._json = made, say, json
+        self._made, self._say, self._json, self._never = made, say, json, never
         self._kept: deque[T] | None = deque(maxlen=span.limit)
         self._count = 0
-        self.used = False
-        """Whether there was anything to tell, at whatever time."""
 
     def take(self, decision: KeyDecision) -> None:
         """Keep, or tell, what is wanted."""
         wanted = decision.cause.time_ms >= self.span.since_ms
         for one in self._made(decision):
-            self.used = True
+            self._never = None
             if not wanted:
                 continue
             if self._kept is None:
@@ -63,10 +68,12 @@ class Telling(Generic[T]):
                 self._kept.append(one)
 
     def caught_up(self) -> None:
-        """Tell what was kept; what comes later is told at once."""
+        """Tell what was kept; what comes later is told at once. Raises `never`."""
         if self._kept is None:
             return
         kept, self._kept = self._kept, None
+        if self._never is not None and not self.span.follow:
+            raise self._never
         if self._count > len(kept) and not self._json:
             show.say(f"{self._count - len(kept):,} older ones are left out; --limit shows more", "dim")
         if not kept and not self.span.follow and not self._json:

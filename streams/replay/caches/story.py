@@ -169,9 +169,7 @@ class EntryStory:
                     name(event),
                 )
             elif line is not None:
-                yield Told(
-                    "GONE", f"{name(event)}, which had a {line.state} line, is gone: {why}", attachment
-                )
+                yield Told("GONE", f"{name(event)}, whose line was {line.state}, is gone: {why}", attachment)
             return
         change = after.entries.get(self.entry, BLANK).change
         if awaited and (change is None or attachment not in change.awaits):
