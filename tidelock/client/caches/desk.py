@@ -155,7 +155,7 @@ class Desk:
             return
         line.renew_no_more()
         line.settling = asyncio.get_running_loop().create_future()
-        line.ends_s = NEVER
+        line.until_s, line.ends_s = line.ends_s, NEVER
         listener = self.listener
         age_ms = 0 if line.changed is None else int(1000 * (self._clock.now() - line.written_s))
         command = WriteBack(
@@ -252,6 +252,10 @@ class Desk:
             self._owner.invalidated(entry)
             if self.is_relaxed:
                 self._tell_lost(line, "another client's change came first, and the cache is relaxed")
+            elif self._clock.now() < line.until_s:
+                line.changed = (
+                    None  # the other's change comes after it: a write-back under way is late, nothing lost
+                )
         elif line.state == "MODIFIED":
             self._due[call.number] = entry
             self.write_back(line, "SHARED")

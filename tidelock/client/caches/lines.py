@@ -22,7 +22,7 @@ class Line:
 
     __slots__ = (
         "changed", "ends_s", "entry", "local", "renewal", "settling", "size", "state", "tags", "token", "ttl_ms",
-        "value", "version", "written_s",
+        "until_s", "value", "version", "written_s",
     )  # fmt: skip
 
     def __init__(
@@ -48,6 +48,8 @@ class Line:
         """Of the value that the directory has."""
         self.ends_s = ends_s
         """Until when it may be used here: the entry's own end; not at all while it is written back."""
+        self.until_s = NEVER
+        """The entry's own end, while it is written back."""
         self.tags = tags
         self.ttl_ms = ttl_ms
         """With which tags and time it was written here; of use while it is Modified."""

@@ -38,7 +38,8 @@ async def test_many_lines_are_written_back_some_at_a_time(
 async def test_closing_hears_of_a_write_back_whose_line_was_called_away(
     client: Client, other: Client, worker: CacheWorker
 ) -> None:
-    cache = client.cache(NAME, keep="MODIFIED", on_lost=lambda _: None)
+    lost: list[LostLine] = []
+    cache = client.cache(NAME, keep="MODIFIED", on_lost=lost.append)
     await cache.create()
     await cache.put("x", b"1")
     await cache.put("x", b"2")
@@ -52,8 +53,9 @@ async def test_closing_hears_of_a_write_back_whose_line_was_called_away(
         await asyncio.sleep(0)
     assert worker.of(c.StopListening) == []
     worker.let()
-    await asyncio.wait((flushing, closing))
+    await asyncio.gather(flushing, closing)
     assert len(worker.of(c.StopListening)) == 1
+    assert lost == []  # what was written here came before the other's write, in this order
 
 
 async def test_a_local_write_renews_the_time_of_its_entry(
