@@ -7,7 +7,7 @@ from typing import Any
 from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import RedisClusterException, RedisError
 
 from storage.redis.tier_scripts import APPLY, BEGIN, SIGN
 from streams.log.checkpoint import Checkpoint, decode_checkpoint, encode_checkpoint
@@ -89,5 +89,5 @@ def _chunk(of: Names, head: Sequence[Any], changes: Sequence[Change]) -> tuple[l
 def _translated(where: PartitionId) -> Iterator[None]:
     try:
         yield
-    except (RedisError, OSError, TimeoutError) as error:
+    except (RedisError, RedisClusterException, OSError, TimeoutError) as error:
         raise TierUnavailable(f"{where}: Redis cannot do it now: {error}") from error.with_traceback(None)

@@ -1,7 +1,7 @@
 """Tailing logs for as long as a process lives: what counts, batch by batch; what cannot be read now is tried again."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator, Mapping
 
 from streams.log.accepted import AcceptedCommit, CommitReader
 from streams.log.ports import LogTail, LogUnavailable, Stored
@@ -22,12 +22,15 @@ class Follower:
         self._tail = tail
         self._trouble_with_logs = trouble
 
-    async def batches(self) -> AsyncGenerator[Iterator[AcceptedCommit], None]:
-        """Yield what comes, for ever; iterate over each to its end. Those raise `LogHalt`."""
+    async def batches(
+        self, several: Collection[PartitionId] | None = None
+    ) -> AsyncGenerator[Iterator[AcceptedCommit], None]:
+        """Yield what comes, for ever; iterate over each to its end. Those raise `LogHalt`. `several`: None: all."""
+        read = self.readers if several is None else several
         while True:
             self.tailing = True
             try:
-                starts = {where: reader.next_offset for where, reader in self.readers.items()}
+                starts = {where: self.readers[where].next_offset for where in read}
                 async for batch in self._tail.read(starts):
                     yield self._accepted(batch)
             except LogUnavailable as error:

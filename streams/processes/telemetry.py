@@ -4,6 +4,7 @@ import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
 from streams.domain.nodes.commands import PullBrake
+from streams.log.positions import PartitionId
 from streams.processes.deadlocks.detector import Abort, Counts
 from streams.processes.mover.moves import Lane
 from streams.processes.mover.ports import Settled
@@ -127,6 +128,14 @@ class TierWatch(TroubleWatch):
 
     def __init__(self) -> None:
         super().__init__("tidelock.tier")
+        self._each: dict[PartitionId, TroubleWatch] = {}
+
+    def trouble(self, error: Exception, where: PartitionId | None = None) -> None:
+        """Count it and tell news: of each partition on its own, as several have their troubles side by side."""
+        if where is None:
+            super().trouble(error)
+        else:
+            self._each.setdefault(where, TroubleWatch("tidelock.tier")).trouble(error)
 
     def applied(self, stretch: Stretch) -> None:
         """Count what was taken away."""

@@ -33,7 +33,8 @@ class Stretch:
     changes: tuple[Change, ...]
     """Of each entry the last."""
     since: int
-    """A cache was deleted by the event of this token: nothing that was granted up to it is believed. 0: none was."""
+    """Nothing that was granted up to this token is believed: its event deleted a cache, or ended a stretch of more
+    changes than are told one by one. 0: there was none."""
 
 
 class TierStore(Protocol):

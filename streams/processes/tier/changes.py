@@ -24,11 +24,13 @@ CHANGING: Final[tuple[type, ...]] = (
     CacheClosing,
 )
 """Events after which an entry, or all of them, have another value or none. The others are not decoded."""
+MAX_CHANGES: Final = 20_000
+"""Of more entries than these it is not remembered which: nothing that was granted before is believed then."""
 _NAMES: Final = frozenset(f"tidelock.caches.{each.__name__}" for each in CHANGING)
 
 
 class Changed:
-    """What one partition's log changed since it was last taken."""
+    """What one partition's log changed since it was last taken. Bounded, however long nobody takes it."""
 
     def __init__(self, reader: CommitReader, words: Vocabulary) -> None:
         self.reader = reader
@@ -48,11 +50,16 @@ class Changed:
                     self._fold(decision.key, token, self._words.decode_event(data))
             number += len(decision.events)
 
+    @property
+    def has_moved(self) -> bool:
+        """Whether there is something to take."""
+        return self.reader.next_offset > self.taken
+
     def take(self) -> Stretch | None:
         """Return what has changed up to where the reader stands; None if it has not moved."""
-        start, reached = self.taken, self.reader.checkpoint
-        if reached.next_offset == start:
+        if not self.has_moved:
             return None
+        start, reached = self.taken, self.reader.checkpoint
         changes = tuple([Change(*where, token) for where, token in self._tokens.items()])
         stretch = Stretch(start, reached, changes, self._since)
         self.taken, self._tokens, self._since = reached.next_offset, {}, 0
@@ -63,6 +70,8 @@ class Changed:
             self._since = token
         for entry in _entries(event):
             self._tokens[key, entry] = token
+        if len(self._tokens) > MAX_CHANGES:
+            self._tokens, self._since = {}, token
 
 
 def _entries(event: Any) -> Iterator[str]:

@@ -19,6 +19,7 @@ from streams.log.records import Genesis
 from streams.log.vocabulary import Vocabulary
 from streams.processes import follower
 from streams.processes.status import AtWork, status_of
+from streams.processes.tier import partition
 from streams.processes.tier import process as shell
 from streams.processes.tier.changes import Changed
 from streams.processes.tier.process import TierProcess
@@ -161,14 +162,15 @@ class Watch:
 
     def signed(self, partitions: int) -> None: ...
 
-    def trouble(self, error: Exception) -> None:
+    def trouble(self, error: Exception, where: PartitionId | None = None) -> None:
         self.troubles.append(getattr(error, "code", type(error).__name__))
 
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shell, "SIGN_S", 0.0)
-    monkeypatch.setattr(shell, "RETRY_S", 0.0)
+    monkeypatch.setattr(shell, "GATHER_S", 0.0)
+    monkeypatch.setattr(partition, "RETRY_S", 0.0)
     monkeypatch.setattr(follower, "RETRY_S", 0.0)
 
 
@@ -236,7 +238,7 @@ async def test_it_follows_and_signs_once_it_is_at_the_end() -> None:
         book.happened(written("z"))
         await rig.until(rig.stands)
         assert tier.changes[KEY, "z"] == 6
-        assert rig.process.signed == 1
+        await rig.until(lambda: rig.process.signed == 1)
     assert tier.seen[0] == 0
     assert not rig.watch.troubles
 

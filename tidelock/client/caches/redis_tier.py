@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from redis.asyncio import Redis, RedisCluster
 from redis.commands.core import AsyncScript
-from redis.exceptions import OutOfMemoryError, RedisError
+from redis.exceptions import OutOfMemoryError, RedisClusterException, RedisError
 
 from streams.wire.tier import STALE_MS, Names, names, pack, stamp, token_text, unpack
 from tidelock.client.caches.known import Known
@@ -25,7 +25,7 @@ from tidelock.client.caches.redis_scripts import OFFER, READ
 from tidelock.client.errors import BadArgument
 from tidelock.client.nodes.breaker import Breaker, BreakerTerms
 
-AWAY: Final = (RedisError, OSError, TimeoutError, AttributeError)
+AWAY: Final = (RedisError, RedisClusterException, OSError, TimeoutError, AttributeError)
 """How a Redis that is away shows: redis-py 8.1's cluster client, which closes the connections of others when it looks
 for its nodes anew, has those others use None as a stream."""
 TERMS: Final = BreakerTerms(failures=3, open_s=1.0)
