@@ -16,6 +16,7 @@ from api.values import ValueRoom
 from streams.projections.caches.reads import CacheReads
 from streams.projections.nodes.reads import NodeReads
 from streams.projections.queues.reads import QueueReads
+from streams.projections.reads import AuditReads
 
 
 @dataclass(slots=True)
@@ -58,6 +59,21 @@ class Context:
         if self.services.caches is None:
             raise BadArgument("This node knows no caches. Ask one that does.", code="KIND_UNKNOWN")
         return self.services.caches
+
+    def audit(self, kind: str) -> AuditReads:
+        """The audit of a kind. Raises `BadArgument` where there is none."""
+        match kind:
+            case "locks":
+                return self.services.reads
+            case "queues":
+                return self.queues
+            case "nodes":
+                return self.nodes
+            case "caches":
+                return self.caches
+        raise BadArgument(
+            f"There is no kind {kind[:80]!r}. Ask for locks, queues, nodes or caches.", code="KIND_UNKNOWN"
+        )
 
     def seal(self, of: str, *types: type) -> Seal:
         """Return what seals the cursors of one list for whoever asks."""

@@ -60,7 +60,8 @@ class Query(NodeQuery, QueueQuery, CacheQuery):
         resolver=record_queries.lock_history, description="Who held and who waited, newest first."
     )
     audit: AuditConnection = strawberry.field(
-        resolver=record_queries.audit, description="Who asked for what, and what became of it, newest first."
+        resolver=record_queries.audit,
+        description="Who asked for what of a kind, and what became of it, newest first.",
     )
     partitions: list[PartitionProgress] = strawberry.field(
         resolver=partition_queries.partitions, description="How far the read models are, and how far behind."

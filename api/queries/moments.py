@@ -25,10 +25,15 @@ class ReadModel:
 
 
 LOCKS = ReadModel("locks", "locks")
-AUDIT = ReadModel("locks", "audit")
 QUEUES = ReadModel("queues", "queues")
 NODES = ReadModel("nodes", "nodes")
 CACHES = ReadModel("caches", "caches")
+AUDITS = {
+    "locks": ReadModel("locks", "audit"),
+    "queues": ReadModel("queues", "queue_audit"),
+    "nodes": ReadModel("nodes", "node_audit"),
+    "caches": ReadModel("caches", "cache_audit"),
+}
 
 
 async def not_before(services: Services, position: Position | None, model: ReadModel = LOCKS) -> None:

@@ -7,9 +7,10 @@ import strawberry
 from api.context import Info
 from api.errors import BadTime
 from api.paging import Page, size_of
-from api.queries.moments import AUDIT
+from api.queries.moments import AUDITS
 from api.queries.moments import not_before as wait_for
 from api.queries.texts import text_of
+from api.services import LOCKS
 from api.types.pages import AuditConnection, DeadlockConnection, LockSpellConnection, WaitConnection
 from api.types.scalars import DateTime, Position
 from streams.log.positions import Position as LogPosition
@@ -21,10 +22,14 @@ from streams.projections.reads import AuditFilter, AuditRow
 class AuditFilterInput:
     """Which decisions."""
 
-    name: str | None = strawberry.field(default=None, description="Of the lock.")
+    name: str | None = strawberry.field(
+        default=None,
+        description="Of the lock or node; of a shard of a queue or cache (`orders` is the first, `orders#1` the next); "
+        "`service:` and a service's name; `brake`.",
+    )
     principal: str | None = None
     client: str | None = None
-    command: str | None = strawberry.field(default=None, description="AcquireLock, ...")
+    command: str | None = strawberry.field(default=None, description="AcquireLock, EnqueueMessages, ...")
     accepted: bool | None = None
     from_ms: DateTime | None = strawberry.field(default=None, name="from")
     to_ms: DateTime | None = strawberry.field(default=None, name="to", description="Before this time.")
@@ -59,17 +64,19 @@ async def deadlocks(
 async def audit(
     info: Info,
     first: int,
+    kind: str = LOCKS,
     after: str | None = None,
     filter: AuditFilterInput | None = None,  # noqa: A002 - the schema's own name
     not_before: Position | None = None,
 ) -> AuditConnection:
-    """Return a page of decisions, newest first."""
+    """Return a page of the decisions of a kind, newest first."""
     context, size = info.context, size_of(first)
-    seal = context.seal("audit", int, int, int, int)
+    reads = context.audit(kind)
+    seal = context.seal(f"audit/{kind}", int, int, int, int)
     key = None if after is None else cast("tuple[int, int, int, int]", seal.open(after))
     wanted = _audit_filter(filter)
-    await wait_for(context.services, cast("LogPosition | None", not_before), AUDIT)
-    found, as_of = await context.services.reads.audit(context.tenant, wanted, size, key)
+    await wait_for(context.services, cast("LogPosition | None", not_before), AUDITS[kind])
+    found, as_of = await reads.audit(context.tenant, wanted, size, key)
     return cast("AuditConnection", Page(found, size, as_of, _audit_key, seal, after))
 
 

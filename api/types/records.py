@@ -7,6 +7,7 @@ import strawberry
 from strawberry import Parent
 
 from api.context import Info
+from api.services import LOCKS
 from api.subscriptions.types import CycleEdge
 from api.types.locks import AcquireMode, Lock, LockHolder, LockWaiter, Transaction, lock_now
 from api.types.scalars import DateTime, Long, Position
@@ -37,9 +38,14 @@ class SpellEnd(Enum):
     ABORTED = "ABORTED"
 
 
-async def _lock_of(root: Parent[SpellRow | DeadlockRow | AuditRow], info: Info) -> Lock:
+async def _lock_of(root: Parent[SpellRow | DeadlockRow], info: Info) -> Lock:
     """Return the lock."""
     return await lock_now(info, root.partition, root.name)
+
+
+async def _lock_asked(root: Parent[AuditRow], info: Info) -> Lock | None:
+    """Return the lock that a decision is about."""
+    return await lock_now(info, root.partition, root.name) if root.kind == LOCKS else None
 
 
 LOCK_NOW = "The lock, as it is now."
@@ -103,8 +109,9 @@ class AuditEntry:
     at_ms: DateTime = strawberry.field(name="at")
     position: Position
     index: int = strawberry.field(description="Its place in its commit, from 0.")
-    name: str
-    command: str = strawberry.field(description="AcquireLock, ...; of timers Tick.")
+    kind: str
+    name: str = strawberry.field(description="Of what was decided on; of queues and caches, a shard's.")
+    command: str = strawberry.field(description="AcquireLock, EnqueueMessages, ...; of timers Tick.")
     principal: str = strawberry.field(description="Empty where nobody asked: timers.")
     client: str
     handle: str
@@ -115,7 +122,9 @@ class AuditEntry:
     reason: str | None = strawberry.field(description="The refusal in words.")
     event_names: list[str] = strawberry.field(name="events", description="What it caused.")
     lease_ms: Long
-    lock: Lock = strawberry.field(resolver=_lock_of, description=LOCK_NOW)
+    lock: Lock | None = strawberry.field(
+        resolver=_lock_asked, description="The lock, as it is now; null of other kinds."
+    )
 
 
 Blocker: TypeAlias = Annotated[LockHolder | LockWaiter, strawberry.union("Blocker")]

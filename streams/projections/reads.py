@@ -130,6 +130,19 @@ class AuditFilter:
     """Before this time."""
 
 
+class AuditReads(Protocol):
+    """Who asked a kind for what. Raises `ReadsUnavailable` and `ReadTooSlow`."""
+
+    async def audit(
+        self, tenant: str, wanted: AuditFilter, first: int, after: tuple[int, int, int, int] | None
+    ) -> tuple[Sequence[AuditRow], AsOf]:
+        """Return decisions, newest first, and one more than `first` if there is one.
+
+        `after`: (time, partition, offset, index). A name of queues and caches is a shard's; of nodes a node's,
+        `service:` and a service's, or `brake`. Heartbeats are in no audit.
+        """
+
+
 class Standings(Protocol):
     """How far all read models of all kinds are."""
 

@@ -12,7 +12,7 @@ from streams.domain.caches.events import ListenerEnd, Purpose
 from streams.domain.caches.settings import CacheSettings
 from streams.domain.value import value
 from streams.log.positions import PartitionId, Position
-from streams.projections.reads import AsOf, AuditFilter, AuditRow, Moment, ProjectedRow
+from streams.projections.reads import AsOf, AuditReads, Moment, ProjectedRow
 
 KIND = "caches"
 MAX_WINDOWS = 1_000
@@ -304,7 +304,7 @@ class EntryFilter:
     tag: str | None = None
 
 
-class CacheReads(Protocol):
+class CacheReads(AuditReads, Protocol):
     """The read models of caches. Every method raises `ReadsUnavailable` and `ReadTooSlow`.
 
     Methods that list return one row more than `first` if there is one: then there is a next page. `after` is the key
@@ -361,8 +361,3 @@ class CacheReads(Protocol):
 
         No more than `MAX_WINDOWS` before `to_ms`. A window in which nothing happened is missing.
         """
-
-    async def audit(
-        self, tenant: str, wanted: AuditFilter, first: int, after: tuple[int, int, int, int] | None
-    ) -> tuple[Sequence[AuditRow], AsOf]:
-        """Return decisions, newest first. `after`: (time, partition, offset, index). A name is a shard's."""

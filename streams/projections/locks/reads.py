@@ -7,7 +7,7 @@ from pydantic_core import from_json
 
 from streams.domain.value import value
 from streams.log.positions import PartitionId, Position
-from streams.projections.reads import AsOf, AuditFilter, AuditRow, Moment, ProjectedRow
+from streams.projections.reads import AsOf, AuditReads, Moment, ProjectedRow
 
 KIND = "locks"
 SHOWN = 100
@@ -226,7 +226,7 @@ class WaitRow:
     blockers: tuple[HolderRow | WaiterRow, ...]
 
 
-class LockReads(Protocol):
+class LockReads(AuditReads, Protocol):
     """The read models of locks. Every method raises `ReadsUnavailable` and `ReadTooSlow`.
 
     Methods that list return one row more than `first` if there is one: then there is a next page. `after` is the key
@@ -276,8 +276,3 @@ class LockReads(Protocol):
         self, tenant: str, first: int, after: tuple[int, int, int] | None
     ) -> tuple[Sequence[DeadlockRow], AsOf]:
         """Return the deadlocks that were broken, newest first. `after`: (time, partition, event)."""
-
-    async def audit(
-        self, tenant: str, wanted: AuditFilter, first: int, after: tuple[int, int, int, int] | None
-    ) -> tuple[Sequence[AuditRow], AsOf]:
-        """Return decisions, newest first. `after`: (time, partition, offset, index)."""

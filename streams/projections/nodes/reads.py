@@ -19,7 +19,7 @@ from streams.projections.nodes.values import (
     NodeRow,
     ServiceRow,
 )
-from streams.projections.reads import AsOf, AuditFilter, AuditRow, Moment, ProjectedRow
+from streams.projections.reads import AsOf, AuditReads, Moment, ProjectedRow
 
 
 @value
@@ -55,7 +55,7 @@ class HistoryPage:
     after: tuple[int, ...] | None = None
 
 
-class NodeReads(Protocol):
+class NodeReads(AuditReads, Protocol):
     """The read models of nodes. Every method raises `ReadsUnavailable` and `ReadTooSlow`.
 
     Methods that list return one row more than `first` if there is one: then there is a next page. `after` is the key
@@ -118,11 +118,3 @@ class NodeReads(Protocol):
         self, tenant: str, first: int, after: tuple[int, int] | None
     ) -> tuple[Sequence[BrakeChangeRow], AsOf]:
         """Return what happened to the brake, newest first. `after`: (offset, event)."""
-
-    async def audit(
-        self, tenant: str, wanted: AuditFilter, first: int, after: tuple[int, int, int, int] | None
-    ) -> tuple[Sequence[AuditRow], AsOf]:
-        """Return decisions but for heartbeats, newest first. `after`: (time, partition, offset, index).
-
-        A name is a node's, `service:` and a service's, or `brake`.
-        """

@@ -12,7 +12,7 @@ from streams.domain.queues.commands import State
 from streams.domain.queues.settings import QueueRoute, QueueSettings
 from streams.domain.value import value
 from streams.log.positions import PartitionId, Position
-from streams.projections.reads import AsOf, AuditFilter, AuditRow, Moment, ProjectedRow
+from streams.projections.reads import AsOf, AuditReads, Moment, ProjectedRow
 
 KIND = "queues"
 MAX_WINDOWS = 1_000
@@ -342,7 +342,7 @@ class BiographyPage:
     after: tuple[int, int] | None = None
 
 
-class QueueReads(Protocol):
+class QueueReads(AuditReads, Protocol):
     """The read models of queues. Every method raises `ReadsUnavailable` and `ReadTooSlow`.
 
     Methods that list return one row more than `first` if there is one: then there is a next page. `after` is the key
@@ -396,8 +396,3 @@ class QueueReads(Protocol):
 
         No more than `MAX_WINDOWS` before `to_ms`. A window in which nothing happened is missing.
         """
-
-    async def audit(
-        self, tenant: str, wanted: AuditFilter, first: int, after: tuple[int, int, int, int] | None
-    ) -> tuple[Sequence[AuditRow], AsOf]:
-        """Return decisions, newest first. `after`: (time, partition, offset, index). A name is a shard's."""

@@ -306,6 +306,11 @@ async def test_the_audit_tells_who_asked_for_what(world: World) -> None:
     await world.told(told.at(6_000))
     found, _ = await world.reads.audit("dev", AuditFilter(accepted=False), 9, None)
     assert [(one.command, one.client, one.outcome) for one in found] == [("WriteBack", "b", "LINE_LOST")]
+    whole, _ = await world.reads.audit("dev", AuditFilter(), 99, None)
+    for at, one in enumerate(whole):
+        after = (one.at_ms, one.partition, one.offset, one.index)
+        assert (await world.reads.audit("dev", AuditFilter(), 1, after))[0] == whole[at + 1 : at + 3]
+    assert not (await world.reads.audit("other", AuditFilter(), 9, None))[0]
 
 
 @pytest.mark.parametrize("seed", range(4))

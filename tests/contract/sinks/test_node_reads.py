@@ -414,6 +414,11 @@ async def test_the_audit_is_of_nodes(world: World) -> None:
     found, when = await world.reads.audit("dev", AuditFilter(name="n1", accepted=True), 9, None)
     assert [each.event_names for each in found[:2]] == [("NodeDrained",), ("NodeRegistered",)]
     assert when.positions == (position(6),)
+    last = found[0]
+    after = (last.at_ms, last.partition, last.offset, last.index)
+    rest, _ = await world.reads.audit("dev", AuditFilter(name="n1", accepted=True), 9, after)
+    assert rest == found[1:]
+    assert not (await world.reads.audit("other", AuditFilter(), 9, None))[0]
     told = await world.reads.projected()
     assert [(each.projection, str(each.stand.position)) for each in told] == [
         ("node_audit", "nodes/0@6"), ("nodes", "nodes/0@6"),

@@ -370,6 +370,7 @@ async def test_decisions_are_kept_newest_first(world: World) -> None:
     refusals, _ = await world.reads.audit("dev", AuditFilter(accepted=False, client="late"), 9, None)
     assert refusals == found[:1]
     assert (await world.reads.audit("dev", AuditFilter(name="orders", to_ms=2_000), 9, None))[0] == found[2:]
+    assert not (await world.reads.audit("other", AuditFilter(), 9, None))[0]
 
 
 async def test_how_far_the_projections_are(world: World) -> None:
