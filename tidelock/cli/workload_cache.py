@@ -20,7 +20,7 @@ from tidelock.cli.workload_proof import counter, verified, work_bar
 from tidelock.cli.workload_view import run_view
 from tidelock.workload.cache_journal import CacheJournal
 from tidelock.workload.cache_plan import CacheOutcome, CachePlan
-from tidelock.workload.cache_proof import cache_proof, stale
+from tidelock.workload.cache_proof import REPLACED, cache_proof, stale
 from tidelock.workload.caches import replay
 from tidelock.workload.consistency.entry_log import EntryLog
 from tidelock.workload.consistency.judge import judge
@@ -76,7 +76,7 @@ async def run_cache(running: Running, ios: Sequence[BlockIo], plan: CachePlan, *
             running.need_workers(), running.token, plan, ios, journal, recorder, counted, client_tls()
         )
     began, words, log = perf_counter(), Vocabulary(CACHES), EntryLog()
-    matcher = Matcher(recorder, words)
+    matcher = Matcher(recorder, words, REPLACED)
 
     def take(decided: list[Decided]) -> None:
         matcher.take(decided)

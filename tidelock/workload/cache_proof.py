@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from streams.domain.caches.commands import Listen
 from streams.domain.caches.settings import CacheMode
 from streams.replay.findings import Report
 from tidelock.workload.consistency.verdict import Code, Verdict
@@ -10,6 +11,8 @@ from tidelock.workload.recorder import Recorder
 
 STALE: tuple[Code, ...] = ("STALE_READ", "REORDERED", "CYCLE")
 """What a relaxed cache may show."""
+REPLACED = frozenset({Listen.__name__})
+"""Commands of which a client has one at a time."""
 WRONG: tuple[Code, ...] = ("LOST_WRITE", "NOT_IN_LOG", "OTHER_VALUE")
 
 

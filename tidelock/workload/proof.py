@@ -25,11 +25,16 @@ class Line:
 class Matcher:
     """Looks each logged outcome up among the answers that were heard. Told of all that counts, in log order."""
 
-    def __init__(self, recorder: Recorder, vocabulary: Vocabulary) -> None:
+    def __init__(
+        self, recorder: Recorder, vocabulary: Vocabulary, replaced: frozenset[str] = frozenset()
+    ) -> None:
+        """`replaced`: commands whose place the next of them takes: after a lost connection only that is sent again."""
         self.matched = 0
         self.repeated = 0
         """Answers that were given once more, from an earlier commit, after a connection was lost."""
         self.decided: Counter[CommandKey] = Counter()
+        self.replaceable: set[CommandKey] = set()
+        self._replaced = replaced
         self._left = {key: list(them) for key, them in recorder.heard.items()}
         self._clients = recorder.clients
         self._words = vocabulary
@@ -44,6 +49,8 @@ class Matcher:
             if decision.client in self._clients:
                 key = (decision.client, decision.sequence)
                 self.decided[key] += 1
+                if decision.command in self._replaced:
+                    self.replaceable.add(key)
                 self._outcome(key, Heard(partition, offset, decision.waiting, decision.reply))
             for event in one.events:
                 settled = self._settles(event)
@@ -110,11 +117,14 @@ def answer_lines(matcher: Matcher, recorder: Recorder) -> list[Line]:
     """Return whether the answers are those of the log, one a command."""
     wrong = matcher.finish()
     twice = [key for key, count in matcher.decided.items() if count > 1]
-    silent = [key for key in matcher.decided if key not in recorder.heard]
+    unheard = matcher.decided.keys() - recorder.heard.keys()
+    silent = unheard - matcher.replaceable
     first = f"; first: client {wrong[0][0][0]}, command {wrong[0][0][1]}, {wrong[0][1]}" if wrong else ""
     repeated = f", {matcher.repeated} repeated" if matcher.repeated else ""
     exact = f"{matcher.matched:,} of {recorder.answers:,} byte for byte at their offsets"
     once = f"{len(matcher.decided):,} commands, {len(twice)} twice, {len(silent)} without an answer"
+    if len(unheard) > len(silent):
+        once += f" ({len(unheard) - len(silent)} more were replaced by the next)"
     return [
         Line("every answer is in the log", not wrong, f"{exact}{repeated}, {len(wrong)} not{first}"),
         Line("every command was decided once", not twice and not silent, once),

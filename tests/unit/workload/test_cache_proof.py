@@ -8,12 +8,14 @@ import pytest
 
 from streams.domain.caches.kind import CACHES
 from streams.log.vocabulary import Vocabulary
+from streams.replay.verify import Verification
+from tests.unit.replay.cache_logbook import WHERE, WORDS, CacheBook
 from tests.unit.workload.cache_case import Case
 from tidelock.client.caches.hits import Hits
 from tidelock.workload.cache_plan import CacheOutcome
-from tidelock.workload.cache_proof import cache_proof, stale
+from tidelock.workload.cache_proof import REPLACED, cache_proof, stale
 from tidelock.workload.caches import page_of
-from tidelock.workload.proof import Matcher
+from tidelock.workload.proof import Matcher, answer_lines
 from tidelock.workload.recorder import Recorder
 from tidelock.workload.trace import BlockIo
 
@@ -56,6 +58,19 @@ def test_a_stale_read_fails_strict_mode_and_is_told_in_relaxed_mode() -> None:
 @pytest.mark.parametrize("mode", ["STRICT", "RELAXED"])
 def test_a_lost_write_fails_in_any_mode(mode: str) -> None:
     assert failed(Case().write("a", 77, b"1"), mode) == {KEPT}
+
+
+@pytest.mark.parametrize(("replaced", "silent"), [(REPLACED, 0), (frozenset[str](), 1)])
+def test_a_listen_whose_place_the_next_took_needs_no_answer(replaced: frozenset[str], silent: int) -> None:
+    book, recorder = CacheBook().join("a"), Recorder(clients={"a"})
+    walk, matcher = Verification(WHERE, WORDS), Matcher(recorder, WORDS, replaced)
+    for stored in book.records:
+        matcher.take(walk.record(stored))
+    once = answer_lines(matcher, recorder)[1]
+    assert (once.ok, f"1 commands, 0 twice, {silent} without an answer" in once.evidence) == (
+        not silent,
+        True,
+    )
 
 
 def test_what_several_nodes_did_is_counted_together() -> None:
