@@ -92,12 +92,11 @@ class TopicLane:
     async def _give_up(
         self, stage: Stage, record: Stored, code: str, reason: str, traceparent: str | None = None
     ) -> None:
-        offset, appended_ms = record.offset, record.timestamp_ms
-        await self._ports.dead_letters.put(
-            letter_of_command(
-                stage, self._where, offset, appended_ms, record.value, code, reason, traceparent
-            )
-        )
+        letter = letter_of_command(
+            stage, self._identify().tenant, self._where, record.offset, record.timestamp_ms, record.value, code,
+            reason, traceparent,
+        )  # fmt: skip
+        await self._ports.dead_letters.put(letter)
 
     async def _unframed(self, data: bytes | None) -> bytes:
         """Return a command in single-object encoding; waits for a schema registry that is away."""

@@ -260,12 +260,9 @@ async def _topics_are_fit(settings: WorkerSettings, kinds: tuple[str, ...]) -> N
 
 def _topic_settings(settings: WorkerSettings) -> TopicSettings:
     return TopicSettings(
-        settings.partitions,
-        settings.replication,
-        settings.min_insync,
-        settings.durability == "fsync",
+        settings.partitions, settings.replication, settings.min_insync, settings.durability == "fsync",
         tuple(settings.kind_partitions.items()),
-    )
+    )  # fmt: skip
 
 
 def _owner_settings(settings: WorkerSettings, kind: str) -> OwnerSettings:

@@ -19,6 +19,7 @@ COMMANDS: Final[frozenset[Stage]] = frozenset({"DECODE", "DECIDE"})
 MAX_BODY_BYTES: Final = 1536 * 1024
 """What a letter keeps of a record; what compresses well may be larger."""
 MAX_REASON: Final = 1000
+MAX_TRACE: Final = 128
 
 
 @value
@@ -26,6 +27,8 @@ class DeadLetter:
     """One copy, and why it was made."""
 
     stage: Stage
+    tenant: str
+    """Whose it is: of the lane that brought the command, whatever that says, or of the decision."""
     kind: str
     partition: int
     offset: int
@@ -65,23 +68,23 @@ class DeadLetter:
 
 
 def letter_of_command(
-    stage: Stage, where: PartitionId, offset: int, appended_ms: int, body: bytes | None, code: str, reason: str,
-    traceparent: str | None = None,
+    stage: Stage, tenant: str, where: PartitionId, offset: int, appended_ms: int, body: bytes | None,
+    code: str, reason: str, traceparent: str | None = None,
 ) -> DeadLetter:  # fmt: skip
     """Return the letter of a record of the commands topic."""
     return DeadLetter(
-        stage, where.kind, where.partition, offset, None, appended_ms, None, code, reason[:MAX_REASON], 1,
-        traceparent, RELEASE, *_kept(body),
+        stage, tenant, where.kind, where.partition, offset, None, appended_ms, None, code, reason[:MAX_REASON], 1,
+        (traceparent or "")[:MAX_TRACE] or None, RELEASE, *_kept(body),
     )  # fmt: skip
 
 
 def letter_of_decision(
-    stage: Stage, read_model: str, where: PartitionId, offset: int, index: int, appended_ms: int, body: bytes,
-    code: str, reason: str, attempts: int, traceparent: str | None,
+    stage: Stage, tenant: str, read_model: str, where: PartitionId, offset: int, index: int, appended_ms: int,
+    body: bytes, code: str, reason: str, attempts: int, traceparent: str | None,
 ) -> DeadLetter:  # fmt: skip
     """Return the letter of one decision of a commit."""
     return DeadLetter(
-        stage, where.kind, where.partition, offset, index, appended_ms, read_model, code, reason[:MAX_REASON],
+        stage, tenant, where.kind, where.partition, offset, index, appended_ms, read_model, code, reason[:MAX_REASON],
         attempts, traceparent, RELEASE, *_kept(body),
     )  # fmt: skip
 

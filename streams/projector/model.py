@@ -102,9 +102,10 @@ class ReadModel:
     ) -> None:
         stage: Stage = "SINK" if isinstance(error, RowRefused) else "PROJECTION"
         code = getattr(error, "code", type(error).__name__)
+        decision = accepted.commit.decisions[index]
         letter = letter_of_decision(
-            stage, self.projection.name, self.where, accepted.offset, index, accepted.time_ms, accepted.stored,
-            code, str(error), attempts, accepted.commit.decisions[index].meta.traceparent,
+            stage, decision.tenant, self.projection.name, self.where, accepted.offset, index, accepted.time_ms,
+            accepted.stored, code, str(error), attempts, decision.meta.traceparent,
         )  # fmt: skip
         await self._letters.put(letter)
         self._watch.poison(self.name, accepted.position, index, error)

@@ -33,6 +33,7 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 @dead_letter_app.command("list")
 def list_letters(
     stage: Annotated[str, typer.Option(help=f"Only those of this stage: {', '.join(STAGES)}.")] = "",
+    tenant: Annotated[str, typer.Option(help="Only those of this tenant.")] = "",
     error: Annotated[str, typer.Option(help="Only those with this error code.", metavar="CODE")] = "",
     kind: Annotated[str, typer.Option(help="Only those of this kind of resource.")] = "",
     read_model: Annotated[str, typer.Option(help="Only those that this read model could not take.")] = "",
@@ -58,7 +59,7 @@ def list_letters(
         raise WrongUse(f"There is no stage {stage!r}. Choose from: {', '.join(STAGES)}.")
     calendar = Calendar.now(utc)
     wanted = Wanted(
-        cast(Stage, stage.upper()) if stage else None, error, kind, read_model,
+        cast(Stage, stage.upper()) if stage else None, tenant, error, kind, read_model,
         calendar.time_ms(since) if since else 0, calendar.time_ms(until) if until else _FOREVER,
     )  # fmt: skip
     found = asyncio.run(search(letters_at(find(home).need_kafka()), wanted, limit, scan))

@@ -15,7 +15,7 @@ def facts_of(filed: Filed) -> dict[str, object]:
     """Return what is known of a letter, but for its bytes."""
     one = filed.letter
     return {
-        "id": filed.id, "filed_ms": filed.filed_ms, "stage": one.stage, "kind": one.kind,
+        "id": filed.id, "filed_ms": filed.filed_ms, "stage": one.stage, "tenant": one.tenant, "kind": one.kind,
         "topic": one.topic, "partition": one.partition, "offset": one.offset, "decision": one.decision,
         "read_model": one.read_model, "code": one.code, "reason": one.reason, "attempts": one.attempts,
         "traceparent": one.traceparent, "release": one.release, "appended_ms": one.appended_ms, "size": one.size,

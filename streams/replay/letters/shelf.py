@@ -23,6 +23,7 @@ class Wanted:
     """Which letters: empty fields choose all."""
 
     stage: Stage | None = None
+    tenant: str = ""
     code: str = ""
     kind: str = ""
     read_model: str = ""
@@ -34,6 +35,7 @@ class Wanted:
         letter = filed.letter
         return (
             self.stage in {None, letter.stage}
+            and self.tenant in {"", letter.tenant}
             and self.code in {"", letter.code}
             and self.kind in {"", letter.kind}
             and self.read_model in {"", letter.read_model}
@@ -105,7 +107,7 @@ def _read(stored: Stored) -> DeadLetter | LetterAction | None:
 def _without_body(filed: Filed) -> Filed:
     one = filed.letter
     bare = DeadLetter(
-        one.stage, one.kind, one.partition, one.offset, one.decision, one.appended_ms, one.read_model, one.code,
-        one.reason, one.attempts, one.traceparent, one.release, one.size, one.sha256, None,
+        one.stage, one.tenant, one.kind, one.partition, one.offset, one.decision, one.appended_ms,
+        one.read_model, one.code, one.reason, one.attempts, one.traceparent, one.release, one.size, one.sha256, None,
     )  # fmt: skip
     return Filed(filed.id, filed.filed_ms, bare)

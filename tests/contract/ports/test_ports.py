@@ -168,6 +168,8 @@ async def test_a_reader_may_leave_early_and_others_are_not_disturbed(realm: Real
 async def test_dead_letters_keep_bytes_position_and_reason(realm: Realm) -> None:
     for offset, value in enumerate([b"garbage", None, bytes(600_000)]):
         await realm.ports.dead_letters.put(
-            letter_of_command("DECODE", realm.where, offset, 1, value, f"CODE_{offset}", "because " * 500)
+            letter_of_command(
+                "DECODE", "dev", realm.where, offset, 1, value, f"CODE_{offset}", "because " * 500
+            )
         )
     assert await realm.letters() == [("CODE_0", b"garbage"), ("CODE_1", None), ("CODE_2", bytes(600_000))]

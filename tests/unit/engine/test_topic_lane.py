@@ -175,6 +175,9 @@ async def test_what_is_not_well_formed_is_a_logged_rejection_and_a_dead_letter(
         assert isinstance(reply, Rejected)
         assert (reply.code, decision.events) == (code, ())
         assert [(offset, each) for offset, _, each in letters(world)] == [(0, code)]
+        (letter,) = world.broker.ports.dead_letters.letters
+        assert (letter.stage, letter.tenant) == ("DECIDE", "dev")
+        assert len(letter.traceparent or "") <= 128
 
 
 async def test_a_key_of_another_partition_is_refused_with_the_cure() -> None:

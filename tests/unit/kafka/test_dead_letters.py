@@ -12,7 +12,7 @@ from streams.log.positions import PartitionId
 from streams.ops.letters import DEAD_LETTERS, CountedLetters
 
 WHERE = PartitionId("locks", 1)
-LETTER = letter_of_command("DECODE", WHERE, 7, 1000, b"garbled", "MALFORMED_DATA", "why")
+LETTER = letter_of_command("DECODE", "dev", WHERE, 7, 1000, b"garbled", "MALFORMED_DATA", "why")
 
 
 class Producer:

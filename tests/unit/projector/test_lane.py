@@ -360,6 +360,7 @@ async def test_what_cannot_be_taken_is_put_aside_and_nothing_else(
     )
     assert letter.stage == ("SINK" if bad[0] == NUL else "PROJECTION")
     assert letter.code and letter.reason and letter.attempts and letter.release
+    assert letter.tenant == "dev"
     assert lane.trouble is None
     assert given.store.loads <= 3 + QUICK.retries + 4 * len(bad)
 

@@ -34,12 +34,12 @@ COMMAND = AcquireLock("orders/42", EXCLUSIVE, 1000)
 
 def refused(stage: Stage = "DECIDE", body: bytes | None = None, code: str = "WRONG_PARTITION") -> DeadLetter:
     whole = WORDS.encode_command(META, COMMAND) if body is None else body
-    return letter_of_command(stage, WHERE, 5, 1, whole, code, "why", "00-trace")
+    return letter_of_command(stage, "dev", WHERE, 5, 1, whole, code, "why", "00-trace")
 
 
 def aside(body: bytes, offset: int = 3, index: int = 0, read_model: str = "audit") -> DeadLetter:
     return letter_of_decision(
-        "PROJECTION", read_model, WHERE, offset, index, 1, body, "POISON", "why", 4, None
+        "PROJECTION", "dev", read_model, WHERE, offset, index, 1, body, "POISON", "why", 4, None
     )
 
 
@@ -74,6 +74,8 @@ async def test_the_newest_that_are_wanted_are_found_and_what_else_is_there_is_co
         (Wanted(stage="DECODE"), [2]),
         (Wanted(code="POISON"), [1]),
         (Wanted(kind="queues"), []),
+        (Wanted(tenant="other"), []),
+        (Wanted(tenant="dev", stage="DECIDE"), [0]),
         (Wanted(read_model="audit"), [1]),
         (Wanted(until_ms=1), []),
         (Wanted(since_ms=1, kind="locks"), [0, 1, 2]),
@@ -144,7 +146,7 @@ def test_a_command_is_asked_anew_by_a_client_of_its_own_with_a_fresh_deadline() 
     "letter",
     [
         refused("DECODE", b"garbage"),
-        letter_of_command("DECODE", WHERE, 5, 1, None, "NULL_VALUE", "why"),
+        letter_of_command("DECODE", "dev", WHERE, 5, 1, None, "NULL_VALUE", "why"),
         refused(body=WORDS.encode_command(META, AcquireLock("x" * 5000, EXCLUSIVE, 1000))),
         refused(body=WORDS.encode_command(META, Barrier("locks", 0))),
         refused(body=bytes(2 * 1024 * 1024)),
