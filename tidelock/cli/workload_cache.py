@@ -11,12 +11,11 @@ from storage.kafka.topic_facts import durability_of
 from streams.domain.caches.kind import CACHES
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
-from streams.replay.findings import Report
 from streams.replay.verify import Decided
-from tidelock.cli import show, verify
+from tidelock.cli import show
 from tidelock.cli.discovery import Running
 from tidelock.cli.tls import client_tls
-from tidelock.cli.workload_proof import counter, verified, work_bar
+from tidelock.cli.workload_proof import Proved, counter, verified, work_bar
 from tidelock.cli.workload_view import run_view
 from tidelock.workload.cache_journal import CacheJournal
 from tidelock.workload.cache_plan import CacheOutcome, CachePlan
@@ -26,30 +25,18 @@ from tidelock.workload.consistency.entry_log import EntryLog
 from tidelock.workload.consistency.judge import judge
 from tidelock.workload.consistency.verdict import Verdict
 from tidelock.workload.figures import machine
-from tidelock.workload.proof import Line, Matcher
+from tidelock.workload.proof import Matcher
 from tidelock.workload.recorder import Recorder
 from tidelock.workload.trace import BlockIo
 
 
 @dataclass(frozen=True, slots=True)
-class CacheRan:
+class CacheRan(Proved):
     """Everything that is told of a run."""
 
-    requests: int
     plan: CachePlan
     outcome: CacheOutcome
-    answers: int
     verdict: Verdict
-    proof: list[Line]
-    reports: list[Report]
-    proof_seconds: float
-    durability: str
-    machine: str
-
-    @property
-    def ok(self) -> bool:
-        """Whether everything is proved."""
-        return all(line.ok for line in self.proof)
 
     @property
     def percentiles(self) -> dict[str, dict[str, float]]:
@@ -87,7 +74,7 @@ async def run_cache(running: Running, ios: Sequence[BlockIo], plan: CachePlan, *
     lines = cache_proof(reports, matcher, recorder, verdict, (outcome.served, len(ios)), plan.mode)
     seconds = perf_counter() - began
     return CacheRan(
-        len(ios), plan, outcome, recorder.answers, verdict, lines, reports, seconds, durability, about
+        len(ios), recorder.answers, lines, reports, seconds, durability, about, plan, outcome, verdict
     )
 
 
@@ -101,12 +88,12 @@ def cache_view(ran: CacheRan) -> RenderableType:
     )
     setting = (
         f"cache {plan.cache}, {plan.mode}, {outcome.shards} shards; {plan.nodes} nodes, {plan.in_flight} in flight and "
-        f"{plan.lines:,} lines each, keep {plan.keep}; durability {ran.durability}; {ran.machine}"
+        f"{plan.lines:,} lines each, keep {plan.keep}; {ran.setting}"
     )
     counts = show.table("\nlines", "", "count", right=frozenset({"count"}))
     for name, count in ran.counts.items():
         counts.add_row(name.replace("_", " "), f"{count:,}")
-    return run_view(rates, setting, outcome.errors, ran.percentiles, ran.proof, ran.proof_seconds, counts)
+    return run_view(ran, rates, setting, outcome.errors, ran.percentiles, counts)
 
 
 def cache_facts(ran: CacheRan) -> dict[str, object]:
@@ -130,9 +117,5 @@ def cache_facts(ran: CacheRan) -> dict[str, object]:
         "percentiles_ms": ran.percentiles,
         "errors": dict(outcome.errors),
         "plan": asdict(ran.plan),
-        "durability": ran.durability,
-        "machine": ran.machine,
-        "proof": [asdict(line) for line in ran.proof],
-        "proof_seconds": round(ran.proof_seconds, 3),
-        "partitions": [verify.as_facts(report) for report in ran.reports],
+        **ran.facts,
     }

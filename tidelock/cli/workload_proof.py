@@ -1,6 +1,7 @@
-"""The walk along the logs after a run, and the bars that show how far it is."""
+"""What every workload tells of a run, the walk along the logs after it, and the bars that show how far it is."""
 
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from time import perf_counter
 from typing import Any
 
@@ -19,10 +20,45 @@ from streams.log.vocabulary import Vocabulary
 from streams.replay.findings import Report
 from streams.replay.verify import Decided
 from streams.replay.walk import verify_partition
-from tidelock.cli import show
+from tidelock.cli import show, verify
 from tidelock.cli.topics import bar, commands_of, partitions_of
+from tidelock.workload.proof import Line
 
 STEP = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """What was proved of a run, and where it ran."""
+
+    requests: int
+    answers: int
+    proof: list[Line]
+    reports: list[Report]
+    proof_seconds: float
+    durability: str
+    machine: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything is proved."""
+        return all(line.ok for line in self.proof)
+
+    @property
+    def setting(self) -> str:
+        """Where it ran, in words."""
+        return f"durability {self.durability}; {self.machine}"
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """The proof for machines."""
+        return {
+            "durability": self.durability,
+            "machine": self.machine,
+            "proof": [asdict(line) for line in self.proof],
+            "proof_seconds": round(self.proof_seconds, 3),
+            "partitions": [verify.as_facts(report) for report in self.reports],
+        }
 
 
 async def verified(

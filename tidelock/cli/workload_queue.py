@@ -11,16 +11,14 @@ from storage.kafka.topic_facts import durability_of
 from streams.domain.queues.kind import QUEUES
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
-from streams.replay.findings import Report
 from streams.replay.verify import Decided
-from tidelock.cli import verify
 from tidelock.cli.discovery import Running
 from tidelock.cli.tls import client_tls
-from tidelock.cli.workload_proof import counter, verified, work_bar
+from tidelock.cli.workload_proof import Proved, counter, verified, work_bar
 from tidelock.cli.workload_view import run_view
 from tidelock.workload.figures import machine
 from tidelock.workload.journal import Journal
-from tidelock.workload.proof import Line, Matcher
+from tidelock.workload.proof import Matcher
 from tidelock.workload.queue_ledger import Ledger
 from tidelock.workload.queue_plan import QueueOutcome, QueuePlan
 from tidelock.workload.queue_proof import queue_proof
@@ -30,24 +28,12 @@ from tidelock.workload.trace import BlockIo
 
 
 @dataclass(frozen=True, slots=True)
-class QueueRan:
+class QueueRan(Proved):
     """Everything that is told of a run."""
 
-    requests: int
     plan: QueuePlan
     outcome: QueueOutcome
-    answers: int
     handouts: int
-    proof: list[Line]
-    reports: list[Report]
-    proof_seconds: float
-    durability: str
-    machine: str
-
-    @property
-    def ok(self) -> bool:
-        """Whether everything is proved."""
-        return all(line.ok for line in self.proof)
 
     @property
     def percentiles(self) -> dict[str, dict[str, float]]:
@@ -79,7 +65,7 @@ async def run_queue(running: Running, ios: Sequence[BlockIo], plan: QueuePlan, *
     lines = queue_proof(reports, matcher, recorder, ledger, journal)
     seconds = perf_counter() - began
     return QueueRan(
-        len(ios), plan, outcome, recorder.answers, len(journal.handouts), lines, reports, seconds, durability, about
+        len(ios), recorder.answers, lines, reports, seconds, durability, about, plan, outcome, len(journal.handouts)
     )  # fmt: skip
 
 
@@ -93,9 +79,9 @@ def queue_view(ran: QueueRan) -> RenderableType:
     )
     setting = (
         f"queue {plan.queue}, {outcome.shards} shards; {plan.producers} producers, {plan.in_flight} in flight each; "
-        f"{plan.consumers} consumers, prefetch {plan.prefetch}; durability {ran.durability}; {ran.machine}"
+        f"{plan.consumers} consumers, prefetch {plan.prefetch}; {ran.setting}"
     )
-    return run_view(rates, setting, outcome.errors, ran.percentiles, ran.proof, ran.proof_seconds)
+    return run_view(ran, rates, setting, outcome.errors, ran.percentiles)
 
 
 def queue_facts(ran: QueueRan) -> dict[str, object]:
@@ -117,11 +103,7 @@ def queue_facts(ran: QueueRan) -> dict[str, object]:
         "percentiles_ms": ran.percentiles,
         "errors": dict(outcome.errors),
         "plan": asdict(ran.plan),
-        "durability": ran.durability,
-        "machine": ran.machine,
-        "proof": [asdict(line) for line in ran.proof],
-        "proof_seconds": round(ran.proof_seconds, 3),
-        "partitions": [verify.as_facts(report) for report in ran.reports],
+        **ran.facts,
     }
 
 

@@ -8,13 +8,12 @@ from storage.kafka.topic_facts import durability_of
 from streams.domain.locks.kind import LOCKS
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
-from streams.replay.findings import Report
 from tidelock.cli.discovery import Running
 from tidelock.cli.tls import client_tls
-from tidelock.cli.workload_proof import counter, verified, work_bar
+from tidelock.cli.workload_proof import Proved, counter, verified, work_bar
 from tidelock.workload.figures import machine
 from tidelock.workload.locks import Outcome, Plan, replay
-from tidelock.workload.proof import Line, Matcher, proof
+from tidelock.workload.proof import Matcher, proof
 from tidelock.workload.recorder import Recorder
 from tidelock.workload.trace import Request
 
@@ -22,24 +21,12 @@ KIND = LOCKS.name
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Run(Proved):
     """Everything that is told of a run."""
 
-    requests: int
     plan: Plan
     outcome: Outcome
-    answers: int
     waits: int
-    proof: list[Line]
-    reports: list[Report]
-    proof_seconds: float
-    durability: str
-    machine: str
-
-    @property
-    def ok(self) -> bool:
-        """Whether everything is proved."""
-        return all(line.ok for line in self.proof)
 
     @property
     def percentiles(self) -> dict[str, dict[str, float]]:
@@ -68,14 +55,5 @@ async def run_locks(running: Running, requests: Sequence[Request], plan: Plan, *
     lines = proof(reports, matcher, recorder, (outcome.served, len(requests)))
     seconds = perf_counter() - began
     return Run(
-        len(requests),
-        plan,
-        outcome,
-        recorder.answers,
-        recorder.waits,
-        lines,
-        reports,
-        seconds,
-        durability,
-        about,
-    )
+        len(requests), recorder.answers, lines, reports, seconds, durability, about, plan, outcome, recorder.waits
+    )  # fmt: skip

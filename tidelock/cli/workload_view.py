@@ -1,15 +1,14 @@
 """How a run of a workload is shown."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import asdict
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from tidelock.cli import show, verify
+from tidelock.cli import show
+from tidelock.cli.workload_proof import Proved
 from tidelock.cli.workload_run import Run
-from tidelock.workload.proof import Line
 
 
 def workload_view(run: Run) -> RenderableType:
@@ -21,15 +20,13 @@ def workload_view(run: Run) -> RenderableType:
         f"{outcome.served:,} requests in {outcome.seconds:.1f} s: {outcome.served / seconds:,.0f} requests/s, "
         f"{outcome.locks / seconds:,.0f} locks/s, {commands / seconds:,.0f} commands/s; {run.waits:,} had to wait"
     )
-    setting = (
-        f"{plan.clients} clients, {plan.in_flight} in flight each; durability {run.durability}; {run.machine}"
-    )
-    return run_view(rates, setting, outcome.errors, run.percentiles, run.proof, run.proof_seconds)
+    setting = f"{plan.clients} clients, {plan.in_flight} in flight each; {run.setting}"
+    return run_view(run, rates, setting, outcome.errors, run.percentiles)
 
 
 def run_view(
-    rates: str, setting: str, errors: Counter[str], percentiles: dict[str, dict[str, float]], proof: Sequence[Line],
-    proof_s: float, *tables: RenderableType,
+    ran: Proved, rates: str, setting: str, errors: Counter[str], percentiles: dict[str, dict[str, float]],
+    *tables: RenderableType,
 ) -> RenderableType:  # fmt: skip
     """Return what every workload tells: rates, errors, `tables` of its own, a table of times in ms, and the proof."""
     failed = [Text(f"failed: {count:,} {code}", style="red") for code, count in errors.most_common()]
@@ -37,8 +34,8 @@ def run_view(
     times = show.table("\nms", "", *names, right=frozenset(names))
     for name, found in percentiles.items():
         times.add_row(name, *(f"{value:,.2f}" for value in found.values()))
-    lines = show.table(f"\nproof, from the log ({proof_s:.1f} s)", "", "", "evidence")
-    for line in proof:
+    lines = show.table(f"\nproof, from the log ({ran.proof_seconds:.1f} s)", "", "", "evidence")
+    for line in ran.proof:
         verdict = Text("PASS", style="bold green") if line.ok else Text("FAIL", style="bold red")
         lines.add_row(verdict, line.claim, line.evidence)
     return Group(Text(rates, style="bold"), Text(setting, style="dim"), *failed, *tables, times, lines)
@@ -59,9 +56,5 @@ def as_facts(run: Run) -> dict[str, object]:
         "percentiles_ms": run.percentiles,
         "errors": dict(outcome.errors),
         "plan": asdict(run.plan),
-        "durability": run.durability,
-        "machine": run.machine,
-        "proof": [asdict(line) for line in run.proof],
-        "proof_seconds": round(run.proof_seconds, 3),
-        "partitions": [verify.as_facts(report) for report in run.reports],
+        **run.facts,
     }
