@@ -48,7 +48,7 @@ defer(
     node_app,
     "evict",
     "tidelock.cli.node_manage:evict",
-    "End a node's session at once: all that it holds goes to others. Exit code 1 if it has none.",
+    "End a node's session: all that it holds goes to others. Exit code 1 if it has none.",
 )
 defer(
     node_app,
