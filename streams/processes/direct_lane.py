@@ -4,7 +4,7 @@ from collections.abc import Awaitable
 from typing import Any, TypeVar
 
 from streams.domain.locks.commands import AbortWait, WaitEdge
-from streams.domain.nodes.commands import PullBrake, SweepDone
+from streams.domain.nodes.commands import EvictInstance, PullBrake, SweepDone
 from streams.domain.nodes.names import node_of
 from streams.domain.queues.commands import ConfirmMoves, NewMessage
 from streams.domain.queues.replies import EnqueueResult
@@ -13,6 +13,7 @@ from streams.log.positions import PartitionId
 from streams.processes.lane import LaneRefused, LaneUnavailable
 from streams.processes.mover.moves import Source
 from streams.processes.mover.ports import Page, Settled
+from streams.processes.sweeper.claims import Claim
 from streams.wire.messages import Barrier, EndSession
 from tidelock.client.client import Client
 from tidelock.client.errors import ConnectionLost, OutcomeUnknown, TidelockError, Unavailable
@@ -57,6 +58,10 @@ class ClientSessionLane(_ClientCommands):
     async def end(self, where: PartitionId, session: str, cause: str) -> None:
         """Have a partition refuse the session from now on, and let go of what it holds there."""
         await self._asked(where.kind, EndSession(where.kind, where.partition, session, cause))
+
+    async def evict(self, claim: Claim, why: str) -> None:
+        """Have an instance leave, if it is still offered under that session."""
+        await self._asked("nodes", EvictInstance(claim.service, claim.instance, why, claim.session))
 
     async def swept(self, session: str, partitions: int) -> bool:
         """Tell the session's node that so many partitions know; False: it knew that."""

@@ -99,7 +99,7 @@ class SweeperWatch(TroubleWatch):
         SWEEPS.labels(sweep.cause.partition(" ")[0]).inc()
         SWEEP_SECONDS.observe(after_s)
         self._told = ""
-        tell = self._log.info if sweep.is_issued else self._log.warning
+        tell = self._log.info if sweep.claim is None else self._log.warning
         tell(
             "swept",
             session=sweep.session,

@@ -209,14 +209,17 @@ class DeregisterInstance:
 
 @value
 class EvictInstance:
-    """An operator's: the service is not offered by this instance any more. One that is not there is fine.
+    """The service is not offered by this instance any more. One that is not there is fine.
 
-    Its program is not asked, and keeps its session: if it offers the instance anew, evict its node.
+    An operator's, and the sweeper's for what is offered under a session that was never issued. Its program is not
+    asked, and keeps its session: if it offers the instance anew, evict its node.
     """
 
     service: str
     instance: str
     why: str
+    session: str = ""
+    """The one under which it must be offered; empty: any."""
 
 
 @value

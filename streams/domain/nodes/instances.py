@@ -194,12 +194,16 @@ def deregister(
 def evict(
     command: EvictInstance, who: Requester, service: Service, context: Context
 ) -> Decision[Event, Reply]:
-    """Return that nobody offers the instance any longer, by an operator's wish. One that is not there is fine."""
-    refused = refuse_text("instance", command.instance) or refuse_text("why", command.why, 0, MAX_TEXT)
+    """Return that nobody offers the instance (under that session) any longer. One that is not there is fine."""
+    refused = (
+        refuse_text("instance", command.instance)
+        or refuse_text("why", command.why, 0, MAX_TEXT)
+        or refuse_text("session", command.session, 0)
+    )
     if refused is not None:
         return Decision((), refused)
     known = service.instances.get(command.instance)
-    if known is None:
+    if known is None or command.session not in ("", known.session):
         return Decision((), InstanceClosed(service.version, ended=False))
     draft = Draft(service, context)
     _leave(draft, known.session, "EVICTED", command.why, (known.instance,), who.principal)

@@ -32,7 +32,7 @@ _ROLES: Final[dict[type, tuple[Role, ...]]] = {
     SweepDone: ("SYSTEM",),
     PullBrake: ("SYSTEM", "OPERATOR"),
     EvictNode: ("OPERATOR",),
-    EvictInstance: ("OPERATOR",),
+    EvictInstance: ("SYSTEM", "OPERATOR"),
     ReleaseBrake: ("OPERATOR",),
     ConfigureBrake: ("OPERATOR",),
 }

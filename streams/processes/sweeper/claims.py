@@ -1,8 +1,7 @@
 """Instances whose session is not known to be live: forged, ended, or its registration is not read yet. Pure.
 
 A session's token is the number of the event that issued it, in its node's partition, its home. So a claim is judged
-when that event is read there. A forger may name a token that is yet to be given: to end that would end some node's
-next session, so such a claim waits, too.
+when that event is read there; one to a token that is yet to be given waits, too.
 """
 
 from collections.abc import Callable
@@ -17,12 +16,14 @@ MAX_CLAIMS = 10_000
 
 @value
 class Claim:
-    """A session that an instance was registered under in a partition."""
+    """An instance that was registered in a partition, and under which session."""
 
     where: PartitionId
     session: str
     home: PartitionId
     """The partition that would have issued it."""
+    service: str
+    instance: str
 
 
 class Claims:
@@ -30,6 +31,7 @@ class Claims:
 
     def __init__(self) -> None:
         self._open: dict[Claim, None] = {}
+        self._under: dict[tuple[PartitionId, str], set[Claim]] = {}
 
     def __len__(self) -> int:
         return len(self._open)
@@ -37,12 +39,14 @@ class Claims:
     def make(self, claim: Claim) -> None:
         """A session that is not known was named."""
         self._open[claim] = None
+        self._under.setdefault((claim.where, claim.session), set()).add(claim)
         if len(self._open) > MAX_CLAIMS:
-            del self._open[next(iter(self._open))]
+            self._forget(next(iter(self._open)))
 
-    def drop(self, claim: Claim) -> None:
-        """The partition has ended the session. None of it is fine."""
-        self._open.pop(claim, None)
+    def drop(self, where: PartitionId, session: str) -> None:
+        """The partition has ended the session: nothing is offered under it there. None is fine."""
+        for claim in self._under.pop((where, session), ()):
+            del self._open[claim]
 
     def judge(
         self, is_current: Callable[[PartitionId], bool], last_token: Callable[[PartitionId], int]
@@ -57,5 +61,12 @@ class Claims:
             if is_current(claim.where) and token_of(claim.session) <= last_token(claim.home)
         ]
         for claim in judged:
-            del self._open[claim]
+            self._forget(claim)
         return judged
+
+    def _forget(self, claim: Claim) -> None:
+        del self._open[claim]
+        place = (claim.where, claim.session)
+        self._under[place].discard(claim)
+        if not self._under[place]:
+            del self._under[place]

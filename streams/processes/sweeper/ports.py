@@ -4,6 +4,7 @@ from typing import Protocol
 
 from streams.domain.nodes.commands import PullBrake
 from streams.log.positions import PartitionId
+from streams.processes.sweeper.claims import Claim
 
 
 class SessionLane(Protocol):
@@ -14,6 +15,9 @@ class SessionLane(Protocol):
 
     async def end(self, where: PartitionId, session: str, cause: str) -> None:
         """Have a partition refuse the session from now on, and let go of what it holds there."""
+
+    async def evict(self, claim: Claim, why: str) -> None:
+        """Have an instance leave, if it is still offered under that session."""
 
     async def swept(self, session: str, partitions: int) -> bool:
         """Tell the session's node that so many partitions know; False: it knew that."""

@@ -237,9 +237,9 @@ class SweeperProcess(Follower):
         """Tell the partition, or, when all know, the session's node. Return whether it is done."""
         try:
             if sweep.untold:
-                await self._lane.end(where, sweep.session, sweep.cause)
+                await self._let_go(where, sweep)
                 self.sweeper.sweeps.told(sweep)
-                if not sweep.is_issued:
+                if sweep.claim is not None:
                     self._swept(sweep, 1)
             else:
                 partitions = len(self.sweeper.sweeps.partitions)
@@ -252,6 +252,12 @@ class SweeperProcess(Follower):
             self._watch.trouble(error)
             return False
         return True
+
+    async def _let_go(self, where: PartitionId, sweep: Sweep) -> None:
+        if sweep.claim is None:
+            await self._lane.end(where, sweep.session, sweep.cause)
+        else:
+            await self._lane.evict(sweep.claim, sweep.cause)
 
     def _swept(self, sweep: Sweep, partitions: int) -> None:
         self._watch.swept(sweep, partitions, asyncio.get_running_loop().time() - sweep.seen_s)

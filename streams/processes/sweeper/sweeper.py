@@ -8,7 +8,8 @@
   the brake never keeps a node from returning.
 * The platform's own processes are swept like all others, and count neither as nodes nor as dead when the brake judges:
   nobody waits for what they hold, and on a small machine they would be half of all.
-* An instance whose session is not live, and never can be, leaves: the session is ended in that partition.
+* An instance whose session is not live, and never can be, leaves. No partition remembers such a session: anybody can
+  make up as many as he likes.
 * Of several sweepers one leads, whoever recorded the last sweep in the logs; the others begin a moment later.
 """
 
@@ -20,6 +21,7 @@ from streams.domain.nodes.events import (
     BrakeConfigured,
     BrakePulled,
     BrakeReleased,
+    Instance,
     InstanceRegistered,
     MassFailureAlarmed,
     NodeDied,
@@ -28,7 +30,7 @@ from streams.domain.nodes.events import (
     NodeSuspected,
     SessionSwept,
 )
-from streams.domain.nodes.names import name_of, node_of
+from streams.domain.nodes.names import SERVICE, name_of, node_of
 from streams.domain.value import value
 from streams.log.accepted import token_of as event_token
 from streams.log.positions import PartitionId
@@ -124,9 +126,9 @@ class Sweeper:
             case SessionSwept():
                 self._swept(seen, event)
             case InstanceRegistered():
-                self._claimed(seen.where, event.instance.session)
+                self._claimed(seen, event.instance)
             case SessionEnded():
-                self.claims.drop(self._claim(seen.where, event.session))
+                self.claims.drop(seen.where, event.session)
             case MassFailureAlarmed() | BrakePulled() | BrakeReleased() | BrakeConfigured():
                 self.failures.fold(event)
 
@@ -199,14 +201,12 @@ class Sweeper:
         if not self.leads:
             self._other_s = seen.now_s
 
-    def _claimed(self, where: PartitionId, session: str) -> None:
-        claim = self._claim(where, session)
+    def _claimed(self, seen: Seen, offered: Instance) -> None:
+        _, _, home = place(self._me.tenant, node_of(offered.session), self._homes)
+        where, service = seen.where, name_of(seen.key).removeprefix(SERVICE)
+        claim = Claim(where, offered.session, PartitionId(where.kind, home), service, offered.instance)
         if not self._is_known(claim):
             self.claims.make(claim)
-
-    def _claim(self, where: PartitionId, session: str) -> Claim:
-        _, _, home = place(self._me.tenant, node_of(session), self._homes)
-        return Claim(where, session, PartitionId(where.kind, home))
 
     def _is_known(self, claim: Claim) -> bool:
         live = self._live.get(node_of(claim.session))
@@ -216,7 +216,7 @@ class Sweeper:
     def _judge_claims(self, now_s: float) -> None:
         for claim in self.claims.judge(self.reading.is_current, self._last_token):
             if not self._is_known(claim):
-                sweep = Sweep(claim.session, "NOT_ISSUED", claim.home, now_s, is_issued=False)
+                sweep = Sweep(claim.session, "NOT_ISSUED", claim.home, now_s, claim=claim)
                 self.sweeps.add(sweep, (claim.where,))
 
     def _last_token(self, home: PartitionId) -> int:

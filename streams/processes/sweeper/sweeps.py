@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from streams.domain.nodes.names import node_of
 from streams.log.positions import PartitionId
+from streams.processes.sweeper.claims import Claim
 
 
 @dataclass(slots=True, eq=False)
@@ -28,8 +29,8 @@ class Sweep:
     """It ended by silence, and its node has not come back since."""
     principal: str = ""
     """Who had registered it."""
-    is_issued: bool = True
-    """False: no node ever had it, so none is told."""
+    claim: Claim | None = None
+    """No node ever had the session, so none is told, and no partition remembers it: this instance of it leaves."""
     is_over: bool = False
     ahead: list[PartitionId] = field(default_factory=list)
     """Partitions in whose lines it does not stand yet."""
@@ -66,7 +67,7 @@ class Sweeps:
         sweep.ahead = list(partitions or self.partitions)
         sweep.untold = len(sweep.ahead)
         self.waiting[sweep] = None
-        if sweep.is_issued:
+        if sweep.claim is None:
             self._by_node.setdefault(node_of(sweep.session), {})[sweep.session] = sweep
 
     def start(self, sweep: Sweep) -> None:
@@ -99,7 +100,7 @@ class Sweeps:
         sweep.untold -= 1
         if sweep.untold or sweep.is_over:
             return
-        if sweep.is_issued:
+        if sweep.claim is None:
             self._put(sweep.home, sweep)
         else:
             sweep.is_over = True

@@ -26,6 +26,7 @@ from streams.log.vocabulary import Vocabulary
 from streams.processes.identity import Identity
 from streams.processes.lane import LaneRefused, LaneUnavailable
 from streams.processes.start import begin_at_the_start
+from streams.processes.sweeper.claims import Claim
 from streams.processes.sweeper.process import SweeperProcess, SweeperState
 from streams.processes.sweeper.sweeps import Sweep
 from streams.wire.keys import place
@@ -270,6 +271,12 @@ class WorldLane:
     async def end(self, where: PartitionId, session: str, cause: str) -> None:
         command = EndSession(where.kind, where.partition, session, cause)
         await self._do(where, lambda: self._world.end(command, self._client))
+
+    async def evict(self, claim: Claim, why: str) -> None:
+        command = c.EvictInstance(claim.service, claim.instance, why, claim.session)
+        await self._do(
+            claim.where, lambda: self._world.do(command, self._client, principal="sweeper", roles=("SYSTEM",))
+        )
 
     async def swept(self, session: str, partitions: int) -> bool:
         command = c.SweepDone(node_of(session), session, partitions)

@@ -57,7 +57,7 @@ def test_the_engines_own_commands_name_their_partition() -> None:
         (c.SweepDone("n", "n:1", 1), ("SYSTEM",)),
         (c.PullBrake(0, 0, 0, "x"), ("SYSTEM", "OPERATOR")),
         (c.EvictNode("n", "", "x"), ("OPERATOR",)),
-        (c.EvictInstance("s", "i", "x"), ("OPERATOR",)),
+        (c.EvictInstance("s", "i", "x"), ("SYSTEM", "OPERATOR")),
         (c.ReleaseBrake("x"), ("OPERATOR",)),
         (c.ConfigureBrake(c.BrakeSettings(1, 1, 1_000, 0, False)), ("OPERATOR",)),
     ],

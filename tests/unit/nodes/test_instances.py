@@ -141,6 +141,8 @@ def test_an_operator_takes_an_instance_out_of_discovery_whoever_offers_it() -> N
     spec.then(left, e.WatchEnded("alice", "client-w", "w", 9, 2, "CHANGED", 0))
     spec.answers(InstanceClosed(0, ended=True)).when(check(False, 3)).refuses("INSTANCE_UNKNOWN")
     spec.when(c.EvictInstance(SERVICE, "i1", "")).then().answers(InstanceClosed(0, ended=False))
+    another = c.EvictInstance(SERVICE, "i1", "", sealed("n2:9"))
+    one().when(another).then().answers(InstanceClosed(1, ended=False))
     one().when(c.EvictInstance(SERVICE, "i1", "x" * 501)).refuses("BAD_ARGUMENT", "why")
     one().when(c.EvictInstance(SERVICE, "", "")).refuses("BAD_ARGUMENT", "instance")
 

@@ -328,8 +328,7 @@ async def test_an_instance_of_a_session_that_was_never_issued_leaves() -> None:
         await until(lambda: bool(news.sweeps))
         await read_on(world, one)
     assert (news.sweeps[0].session, news.sweeps[0].cause) == (forged, "NOT_ISSUED")
-    home = home_of(f"service:{SERVICE}")
-    assert [where for where in EVERYWHERE if forged in world.ended[where]] == [home]
+    assert world.untouched(forged), "anybody can make up more sessions than a partition can remember"
     assert list(world.states[f"dev/service:{SERVICE}"].instances) == ["i1"]
     assert world.untouched(live)
 
