@@ -26,6 +26,8 @@ class NodeBooks:
         self.offers: dict[str, dict[str, str]] = {}
         """The session of each instance of each service, by key."""
         self.pulled = False
+        self.quiet_until = 0
+        """Until this lease time the brake, which was released, is not pulled but by hand."""
         self._fail = judge.fail
         self._where = where
         self._cast = cast
@@ -92,7 +94,9 @@ class NodeBooks:
             case e.BrakePulled():
                 self.pulled = True
             case e.BrakeReleased():
-                self.pulled = False
+                self.pulled, self.quiet_until = False, event.quiet_until
+            case e.MassFailureAlarmed():
+                self.quiet_until = event.quiet_until
             case _:
                 pass
 

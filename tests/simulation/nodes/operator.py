@@ -103,11 +103,12 @@ class Operator(User):
 
     async def _mass_failure(self) -> None:
         """Most nodes die at once."""
-        world, cast, waited_s = self.world, self.cast, 0.0
-        while self._is_pulled() or waited_s == 0.0:  # what died before must not count
-            await self._release()
-            waited_s = RELEASED.settings.window_ms / 1000 + 1.0
-            await asyncio.sleep(waited_s)
+        world, cast = self.world, self.cast
+        await self._release()
+        await asyncio.sleep(RELEASED.settings.window_ms / 1000 + 1.0)  # what died before must not count
+        while self._is_pulled() or self._is_quiet():
+            await self._surely(c.ReleaseBrake("all is well"))
+            await asyncio.sleep(1.0)
         crew = [cast.start_node(f"m{i}", stays=True) for i in range(CREW)]
         while any(user.session is None for user in crew):
             await asyncio.sleep(0.2)
@@ -133,6 +134,11 @@ class Operator(User):
 
     def _is_pulled(self) -> bool:
         return any(books.pulled for books in self.cast.books.values())
+
+    def _is_quiet(self) -> bool:
+        """Say whether the brake was released too short a time ago, as far as the log has come, to be pulled again."""
+        partitions, books = self.world.partitions, self.cast.books
+        return any(partitions[where].judge.lease_ms < each.quiet_until for where, each in books.items())
 
     async def _release(self) -> None:
         if self._is_pulled():
