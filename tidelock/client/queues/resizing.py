@@ -60,8 +60,9 @@ class Resize:
                 if newest.shards == self._shards:
                     return self._told(ResizeProgress(self._shards, self._shards, self._shards, 0, done=True))
                 newest = QueueRoute(newest.epoch + 1, self._shards, newest.shards)
-            await self._spread(newest, found[0])
-            reached = await self._drained(newest)
+            reached = await self._drained(newest) if await self._spread(newest, found[0]) else None
+            if reached is None:
+                continue
             if not reached.done:
                 return reached
             await self._spread(QueueRoute(newest.epoch + 1, newest.shards, newest.shards), found[0], newest)
@@ -74,8 +75,11 @@ class Resize:
                 found.append(await self._queues.inspect(self._access.name, len(found)))
         return found
 
-    async def _spread(self, route: QueueRoute, home: QueueStats, before: QueueRoute | None = None) -> None:
-        """Make the shards that are missing, then tell all of the route (and of the one before), home first."""
+    async def _spread(self, route: QueueRoute, home: QueueStats, before: QueueRoute | None = None) -> bool:
+        """Make the shards that are missing, then tell all of the route (and of the one before), home first.
+
+        Return whether home goes by it; if somebody else's came before, nothing is done.
+        """
         involved = max(route.shards, route.previous, before.previous if before else 0)
         behind = []
         for shard in range(involved):
@@ -84,10 +88,13 @@ class Resize:
             except QueueUnknown:
                 await self._make(shard, route, home)
             else:
+                if shard == 0 and there.route.epoch >= route.epoch and there.route != route:
+                    return False
                 behind += [shard] if there.route.epoch < route.epoch else []
         for shard in behind:
             await self._queues.route(self._access.name, route, shard)
         self._access.routes.learn(self._access.name, route)
+        return True
 
     async def _make(self, shard: int, route: QueueRoute, home: QueueStats) -> None:
         with suppress(QueueExists):  # somebody else resizes, too
@@ -96,13 +103,18 @@ class Resize:
             for each in home.subscriptions:
                 await self._queues.add_subscription(self._access.name, each.subscription, shard)
 
-    async def _drained(self, route: QueueRoute) -> ResizeProgress:
-        """Return once nothing moves any more, and what goes is empty. Without `wait`, look once."""
+    async def _drained(self, route: QueueRoute) -> ResizeProgress | None:
+        """Return once nothing moves any more, and what goes is empty. Without `wait`, look once.
+
+        None: somebody else went on, home has another route.
+        """
         involved, clock = max(route.shards, route.previous), self._queues.clock
         while True:
             stats = [await self._queues.inspect(self._access.name, shard) for shard in range(involved)]
+            if stats[0].route != route:
+                return None
             left = sum(each.messages for each in stats[route.shards :])
-            drained = sum(each.drained and each.route == route for each in stats)
+            drained = sum(each.drained and _goes_by(route, shard, each) for shard, each in enumerate(stats))
             reached = self._told(
                 ResizeProgress(route.shards, drained, involved, left, drained == involved and not left)
             )
@@ -123,3 +135,9 @@ class Resize:
         if self._progress is not None:
             self._progress(reached)
         return reached
+
+
+def _goes_by(route: QueueRoute, shard: int, there: QueueStats) -> bool:
+    """Say whether a shard knows the change. One that was made for another, which lost, follows home at the end."""
+    made_for_another = shard >= route.previous and there.route.epoch == route.epoch
+    return there.route == route or made_for_another

@@ -357,6 +357,42 @@ async def test_a_resize_that_was_broken_off_is_continued(
     assert {(each.route.shards, each.route.previous) for each in report.shards} == {(4, 4)}
 
 
+async def test_a_shard_that_was_made_for_a_change_that_lost_does_not_hold_up_the_one_that_won(
+    client: Client, clock: FakeClock
+) -> None:
+    queue = client.queue("q")
+    await queue.create(dedup_window=0)
+    home = await client.queues.inspect("q", 0)
+    await client.queues.create("q", home.settings, QueueRoute(2, 3, 1), 1)
+    await client.queues.route("q", QueueRoute(2, 2, 1), 0)
+    resizing = asyncio.create_task(queue.resize(2))
+    await until(resizing.done, clock)
+    assert (await resizing).done
+    assert {each.route for each in (await queue.stats()).shards} == {QueueRoute(3, 2, 2)}
+
+
+async def test_who_waits_for_a_resize_that_somebody_else_ends_comes_to_an_end(
+    client: Client, worker: QueueWorker, clock: FakeClock
+) -> None:
+    queue = client.queue("q")
+    await queue.create(shards=4, dedup_window=0)
+    for number in range(4):
+        await queue.put(b"x", group=f"g{number}")
+    resizing = asyncio.create_task(queue.resize(2))
+    await until(lambda: len(worker.of(RouteQueue)) == 4, clock)
+    await let_pass(clock, 1.0)
+    assert not resizing.done()
+    taken = 0
+    while taken < 4:
+        for message in await queue.receive(4):
+            await message.ack()
+            taken += 1
+    for shard in range(4):
+        await client.queues.route("q", QueueRoute(3, 2, 2), shard)
+    await until(resizing.done, clock)
+    assert (await resizing).done
+
+
 async def test_after_a_resize_that_nobody_continues_producers_tell_the_shards_and_consumers_find_all(
     client: Client, worker: QueueWorker, clock: FakeClock
 ) -> None:
