@@ -32,7 +32,7 @@ class CacheLogs(Logs):
 
     def create(self, cache: str, shards: int = 1, tenant: str = TENANT, **settings: Any) -> None:
         for shard in range(shards):
-            self.commit(("operator", c.CreateCache(cache, shard, DEFAULTS)), tenant=tenant)
+            self.commit(("operator", c.CreateCache(cache, shard, DEFAULTS, shards)), tenant=tenant)
 
     def state(self, cache: str, shard: int = 0) -> Cache:
         found: Cache = self.locks[f"{TENANT}/{shard_name(cache, shard)}"]
