@@ -41,7 +41,8 @@ class Told:
         settings = replace(SETTINGS, **changed)
         for key in (self.key, *more):
             name, _, number = key.partition("/")[2].partition("#")
-            self.asks(c.CreateCache(name, int(number or 0), settings), "operator", key)
+            create = c.CreateCache(name, int(number or 0), settings, int(number or 0) + 1)
+            self.asks(create, "operator", key)
         self.at(1_000)
 
     def at(self, time_ms: int) -> Told:
