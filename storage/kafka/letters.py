@@ -1,6 +1,6 @@
 """What operators do to dead letters on Kafka: commands sent anew, letters purged, and the note that says so."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
@@ -20,13 +20,12 @@ def letters_at(bootstrap: str) -> KafkaTopicReader:
 
 async def send(bootstrap: str, commands: Iterable[tuple[PartitionId, bytes]]) -> None:
     """Append commands to their topics, one after the other. Raises `LogUnavailable`: those before it are sent."""
-    for where, body in commands:
-        await _append(bootstrap, where.commands_topic, where.partition, body)
+    await _append(bootstrap, [(where.commands_topic, where.partition, body) for where, body in commands])
 
 
 async def note(bootstrap: str, action: LetterAction) -> None:
     """Leave behind the letters what was done. Raises `LogUnavailable`."""
-    await _append(bootstrap, DEAD_LETTERS, 0, encode_letter(action))
+    await _append(bootstrap, [(DEAD_LETTERS, 0, encode_letter(action))])
 
 
 async def purge(bootstrap: str, through: int) -> int:
@@ -42,12 +41,16 @@ async def purge(bootstrap: str, through: int) -> int:
     return int(left[at])
 
 
-async def _append(bootstrap: str, topic: str, partition: int, body: bytes) -> None:
-    sending = producer(bootstrap)
+async def _append(bootstrap: str, records: Sequence[tuple[str, int, bytes]]) -> None:
+    if not records:
+        return
+    sending, at = producer(bootstrap), records[0]
     try:
         await sending.start()
-        await sending.send_and_wait(topic, body, partition=partition)
+        for at in records:
+            topic, partition, body = at
+            await sending.send_and_wait(topic, body, partition=partition)
     except KafkaError as error:
-        raise LogUnavailable(f"{topic}/{partition}: {error!r}") from error
+        raise LogUnavailable(f"{at[0]}/{at[1]}: {error!r}") from error
     finally:
         await finish(sending.stop())

@@ -1,7 +1,7 @@
 """Windows to InfluxDB: what changed since the last time, over all partitions, by one projector at a time.
 
-The rows wait in the projection's store, so InfluxDB may be away for as long as it likes. Its points are the same
-whenever they are written, so writing them twice changes nothing.
+The rows wait in the projection's store while InfluxDB is away, until they are forgotten by their age (`keeper`). Its
+points are the same whenever they are written, so writing them twice changes nothing.
 """
 
 import asyncio
@@ -27,6 +27,7 @@ WINDOWS = 500
 PACE_S = 1.0
 """Between two looks for changed windows."""
 SLACK_S = 300
+"""Windows that would be too old for InfluxDB in so long are not sent any more."""
 TURN_S = 5.0
 """Between two attempts to take the turn that another has."""
 

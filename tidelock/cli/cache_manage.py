@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from tidelock.cli import cache_view, options, show
+from tidelock.cli.asking import Yes
 from tidelock.cli.cache_run import Name, on_cache, tell
 from tidelock.cli.cache_settings import with_settings
 from tidelock.cli.connected import make_sure
@@ -55,7 +56,7 @@ def configure(
 
 def delete_cache(
     cache: Name,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     home: options.Home = options.HOME,
     json: options.AsJson = False,
 ) -> None:

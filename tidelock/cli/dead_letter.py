@@ -1,7 +1,6 @@
 """`tidelock dead-letter`: what the platform itself could not take."""
 
 import asyncio
-import sys
 from typing import Annotated, cast, get_args
 
 import typer
@@ -9,8 +8,9 @@ import typer
 from storage.kafka.letters import letters_at
 from streams.log.letters import Stage
 from streams.log.vocabulary import Vocabulary
-from streams.replay.letters.shelf import Wanted, letter_at, search
+from streams.replay.letters.shelf import FOREVER_MS, Wanted, letter_at, search
 from tidelock.cli import exits, options, show
+from tidelock.cli.asking import Yes, ask
 from tidelock.cli.dead_letter_redrive import Plan, Planned, plan, purged, redriven
 from tidelock.cli.dead_letter_view import as_facts, show_found, show_letter
 from tidelock.cli.discovery import find
@@ -26,8 +26,6 @@ dead_letter_app = typer.Typer(
 
 STAGES = get_args(Stage)
 SCAN = 10_000
-_FOREVER = 2**62
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 @dead_letter_app.command("list")
@@ -60,7 +58,7 @@ def list_letters(
     calendar = Calendar.now(utc)
     wanted = Wanted(
         cast(Stage, stage.upper()) if stage else None, tenant, error, kind, read_model,
-        calendar.time_ms(since) if since else 0, calendar.time_ms(until) if until else _FOREVER,
+        calendar.time_ms(since) if since else 0, calendar.time_ms(until) if until else FOREVER_MS,
     )  # fmt: skip
     found = asyncio.run(search(letters_at(find(home).need_kafka()), wanted, limit, scan))
     show_found(found, calendar, json=json)
@@ -146,11 +144,7 @@ def purge(
 
 
 def _ask(question: str, *, yes: bool) -> None:
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise WrongUse(f"Nobody can be asked here: {question} Say --yes.")
-    typer.confirm(question, abort=True, err=True)
+    ask(question, yes=yes, unasked=f": {question}")
 
 
 def _tell(planned: Plan, *, json: bool) -> None:

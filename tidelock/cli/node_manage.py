@@ -8,9 +8,10 @@ import typer
 from streams.domain.nodes.commands import DeregisterNode, DrainNode, EvictNode, InspectNode, UndrainNode
 from streams.domain.nodes.replies import NodeClosed, NodeKept, NodeState
 from tidelock.cli import exits, options, show
+from tidelock.cli.asking import Yes
 from tidelock.cli.connected import as_operator, make_sure, on_client
 from tidelock.cli.discovery import Running, find
-from tidelock.cli.node_options import KIND, Node, Why, Yes
+from tidelock.cli.node_options import KIND, Node, Why
 from tidelock.cli.stand_in import stand_in_for
 
 Session = Annotated[

@@ -26,7 +26,6 @@ Service: TypeAlias = Annotated[
 Why: TypeAlias = Annotated[
     str, typer.Option("--why", help="For whoever reads the log later.", callback=options.text)
 ]
-Yes: TypeAlias = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 AtTime: TypeAlias = Annotated[str, typer.Option("--at", help=AT_HELP, metavar="TIME")]
 At: TypeAlias = Annotated[
     str, typer.Option("--at", help=f"{options.AT_HELP} Default: now.", metavar="TIME|POSITION")

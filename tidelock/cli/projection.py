@@ -1,15 +1,14 @@
 """`tidelock projection`: the read models, how far they are, and building them anew."""
 
 import asyncio
-import sys
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from tidelock.cli import exits, options, show
+from tidelock.cli.asking import Yes, ask
 from tidelock.cli.discovery import find
-from tidelock.cli.exits import WrongUse
 from tidelock.cli.projection_rebuild import (
     Standing,
     projection_named,
@@ -59,7 +58,7 @@ def list_projections(home: options.Home = options.HOME, json: options.AsJson = F
 @projection_app.command("rebuild")
 def rebuild(
     name: Annotated[str, typer.Argument(help="Which read model: see `tidelock projection list`.")],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     patience: Annotated[
         float, typer.Option("--patience", min=1.0, help="Give up when nothing moves for so many seconds.")
     ] = 30.0,
@@ -90,9 +89,5 @@ def rebuild(
 
 
 def _confirm(name: str, tables: tuple[str, ...], *, yes: bool) -> None:
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise WrongUse(f"Nobody can be asked here whether {name} may be emptied. Say --yes.")
-    asked = f"Empty {', '.join(tables)} and build {name} anew from the log?"
-    typer.confirm(asked, abort=True, err=True)
+    question = f"Empty {', '.join(tables)} and build {name} anew from the log?"
+    ask(question, yes=yes, unasked=f" whether {name} may be emptied.")

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from tidelock.cli import options, queue_view, show
+from tidelock.cli.asking import Yes
 from tidelock.cli.connected import make_sure
 from tidelock.cli.exits import WrongUse
 from tidelock.cli.queue_put import Load, put
@@ -195,7 +196,7 @@ def purge(
     queue: Name,
     state: Annotated[str, typer.Option(help="READY, DELAYED or DEAD.", case_sensitive=False)] = "READY",
     limit: Annotated[int | None, typer.Option(help="So many at most.", min=1)] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     subscription: Sub = "",
     home: options.Home = options.HOME,
     json: options.AsJson = False,

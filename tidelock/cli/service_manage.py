@@ -7,8 +7,9 @@ import typer
 from streams.domain.nodes.commands import EvictInstance
 from streams.domain.nodes.replies import InstanceClosed
 from tidelock.cli import exits, options, show
+from tidelock.cli.asking import Yes
 from tidelock.cli.connected import as_operator, make_sure
-from tidelock.cli.node_options import KIND, Service, Why, Yes
+from tidelock.cli.node_options import KIND, Service, Why
 
 Instance = Annotated[
     str, typer.Argument(help="The instance's name.", metavar="INSTANCE", callback=options.text)

@@ -1,12 +1,16 @@
 """The topic of the dead letters, read from outside: a bounded stretch of it, whatever stands there."""
 
 from collections import deque
+from dataclasses import replace
+from typing import Final
 
 from schemas.errors import SchemaError
 from streams.domain.value import value
 from streams.log.letters import DeadLetter, LetterAction, Stage, decode_letter
 from streams.log.ports import Stored, TopicReader
 from streams.replay.letters.errors import NoSuchLetter
+
+FOREVER_MS: Final = 2**62
 
 
 @value
@@ -28,7 +32,7 @@ class Wanted:
     kind: str = ""
     read_model: str = ""
     since_ms: int = 0
-    until_ms: int = 2**62
+    until_ms: int = FOREVER_MS
 
     def has(self, filed: Filed) -> bool:
         """Whether it is one of them."""
@@ -105,9 +109,4 @@ def _read(stored: Stored) -> DeadLetter | LetterAction | None:
 
 
 def _without_body(filed: Filed) -> Filed:
-    one = filed.letter
-    bare = DeadLetter(
-        one.stage, one.tenant, one.kind, one.partition, one.offset, one.decision, one.appended_ms,
-        one.read_model, one.code, one.reason, one.attempts, one.traceparent, one.release, one.size, one.sha256, None,
-    )  # fmt: skip
-    return Filed(filed.id, filed.filed_ms, bare)
+    return replace(filed, letter=replace(filed.letter, body=None))
