@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaError
 
 from storage.kafka.client import consumer, finish
 from storage.kafka.log import KafkaTopicReader
-from storage.kafka.topic_facts import ends_of
+from storage.kafka.topic_facts import partitions_of
 from streams.log.genesis import genesis_of
 from streams.log.ports import LogUnavailable
 from streams.log.positions import PartitionId
@@ -64,11 +64,7 @@ class KafkaLogEnds:
 
     async def partitions(self, kind: str) -> int:
         """Return how many partitions `kind` has. Raises `LogUnavailable`."""
-        topic = PartitionId(kind, 0).log_topic
-        found = len(await ends_of(self._bootstrap, [topic]))
-        if not found:
-            raise LogUnavailable(f"{topic} is not there. Start a worker: it makes the topics.")
-        return found
+        return await partitions_of(self._bootstrap, kind)
 
     async def end(self, where: PartitionId) -> int:
         """Return the offset that the next record will have. Raises `LogUnavailable`."""

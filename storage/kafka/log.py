@@ -78,9 +78,11 @@ class opened:  # noqa: N801 - reads as a verb at its place of use
         try:
             await self._consumer.start()
             self._consumer.assign([self._at])
-        except KafkaError as error:
-            await self._consumer.stop()
-            raise LogUnavailable(f"{name_of(self._at)}: {error!r}") from error
+        except BaseException as error:  # cancelled while it connects, it would keep its connections
+            await finish(self._consumer.stop())
+            if isinstance(error, KafkaError):
+                raise LogUnavailable(f"{name_of(self._at)}: {error!r}") from error
+            raise
         return self._consumer
 
     async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:

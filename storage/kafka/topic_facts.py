@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaError
 
 from storage.kafka.client import consumer
 from streams.log.ports import LogUnavailable
+from streams.log.positions import PartitionId
 
 
 async def ends_of(bootstrap: str, topics: Sequence[str]) -> dict[tuple[str, int], int]:
@@ -33,6 +34,15 @@ async def ends_of(bootstrap: str, topics: Sequence[str]) -> dict[tuple[str, int]
         await reading.stop()
         await admin.close()
     return {(at.topic, at.partition): end for at, end in ends.items()}
+
+
+async def partitions_of(bootstrap: str, kind: str) -> int:
+    """Return how many partitions `kind` has. Raises `LogUnavailable`."""
+    topic = PartitionId(kind, 0).log_topic
+    found = len(await ends_of(bootstrap, [topic]))
+    if not found:
+        raise LogUnavailable(f"{topic} is not there. Start a worker: it makes the topics.")
+    return found
 
 
 async def durability_of(bootstrap: str, topic: str) -> str:

@@ -33,6 +33,8 @@ MAX_SEQUENCE = 2**31 - 1
 """The largest sequence number of an epoch; behind it comes 0 again."""
 APPEND_TIMEOUT_MS = 30_000
 """How long an append may go unacknowledged before its ownership ends: a broker that pauses comes back sooner."""
+CONNECT_TIMEOUT_S = 5.0
+"""How long the leader may take to accept a connection: whoever decides waits for it, and nothing is in doubt yet."""
 MAX_BATCH_BYTES = 8 * MAX_RECORD_BYTES
 """What a topic takes in one batch at most; a topic may be told to take less."""
 
@@ -186,6 +188,8 @@ async def open_writer(bootstrap: str, topic: str, partition: int, fence: str | N
         if answer.error_code:
             raise for_code(answer.error_code)()
         broker = client.cluster.broker_metadata(leader)
+        if broker is None:
+            raise LogUnavailable(f"{name_of(at)}: its leader, broker {leader}, has no address now.")
         connect = connected_to(broker.host, broker.port, at)
         writer = KafkaLogWriter(connect, at, (answer.producer_id, answer.producer_epoch))
     except KafkaError as error:
@@ -200,7 +204,7 @@ def connected_to(host: str, port: int, at: TopicPartition) -> Connect:
 
     async def connect(producing: Producing) -> ProduceConnection:
         loop = asyncio.get_running_loop()
-        async with asyncio.timeout(APPEND_TIMEOUT_MS / 1000):
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
             _, made = await loop.create_connection(
                 lambda: ProduceConnection(at, APPEND_TIMEOUT_MS, producing), host, port
             )

@@ -6,6 +6,7 @@ Nothing here decides: it decodes, finds the owner, and writes what owners hand b
 
 import asyncio
 from functools import lru_cache
+from time import monotonic
 from typing import Protocol, cast
 
 from schemas.errors import SchemaError
@@ -17,10 +18,11 @@ from streams.engine.pending import Pending
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
 from streams.wire.answers import answers_prefix, answers_record, split_answers
-from streams.wire.frames import MAX_FRAME_BYTES, PROTOCOL, FrameSplitter, FrameTooLarge, frame
-from streams.wire.messages import NO_COMMIT, Answer, Answers, Hello, KindInfo, Refused, Route, Welcome
+from streams.wire.frames import MAX_FRAME_BYTES, PROTOCOL, UNDERSTOOD, FrameSplitter, FrameTooLarge, frame
+from streams.wire.messages import NO_COMMIT, Answer, Answers, Hello, KindInfo, Refused, Route, Told, Welcome
 
-FRAMES: Messages = bind("wire", (Hello, Welcome, Answers, Refused)).ready()
+FRAMES: Messages = bind("wire", (Hello, Welcome, Answers, Refused, Told)).ready()
+_TOLD = "tidelock.wire.Told"
 LADEN_BYTES = 8 * 1024 * 1024
 """So many bytes of answers may wait for a peer to read them; beyond it none of its commands are read."""
 MAX_UNSENT_BYTES = 64 * 1024 * 1024
@@ -54,6 +56,9 @@ class Service(Protocol):
     def submit(self, where: PartitionId, pending: Pending) -> None:
         """Hand a command to its partition's owner, or refuse it."""
 
+    def told(self, tenant: str, told: Told) -> None:
+        """Count what a client did by itself."""
+
     def kinds(self) -> tuple[KindInfo, ...]:
         """Return the kinds and their partition counts."""
 
@@ -73,6 +78,8 @@ class Connection(asyncio.Protocol):
         self._service = service
         self._splitter = FrameSplitter(MAX_HELLO_BYTES)
         self._transport: asyncio.Transport | None = None
+        self._arrived_s = 0.0
+        """When the bytes came that are being taken."""
         self._open: set[int] = set()
         """Sequences under way; a push of an earlier wait is none of them."""
         self._impatience: asyncio.TimerHandle | None = None
@@ -113,6 +120,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take the commands that `data` completes."""
+        self._arrived_s = monotonic()
         try:
             for record in self._splitter.feed(data):
                 if self.identity is None:
@@ -167,7 +175,7 @@ class Connection(asyncio.Protocol):
             service.connected(self)
             self._be_patient()
             welcome = Welcome(
-                PROTOCOL,
+                UNDERSTOOD,
                 service.worker,
                 identity.tenant,
                 identity.principal,
@@ -185,11 +193,11 @@ class Connection(asyncio.Protocol):
         try:
             known = service.vocabulary_of(record)
             if known is None:
-                self._close("UNKNOWN_COMMAND", f"{type_name(record)} is no command of this release.")
+                self._other(record, identity)
                 return
             vocabulary, partitions = known
             partition, pending = take_in(record, "DIRECT", vocabulary, partitions, identity, self)
-            sequence = pending.meta.sequence
+            sequence, pending.arrived_s = pending.meta.sequence, self._arrived_s
         except (SchemaError, CommandTooLarge) as error:
             self._close(error.code, str(error))
             return
@@ -209,6 +217,14 @@ class Connection(asyncio.Protocol):
             )
         else:
             service.submit(where, pending)
+
+    def _other(self, record: bytes, identity: Identity) -> None:
+        """Take what is known and no command."""
+        name = type_name(record)
+        if name == _TOLD:
+            self._service.told(identity.tenant, FRAMES.decode(record))
+        else:
+            self._close("UNKNOWN_COMMAND", f"{name} is no command of this release.")
 
     def _write(self, record: bytes) -> None:
         transport = self._transport

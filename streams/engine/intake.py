@@ -2,7 +2,6 @@
 
 from schemas.catalogue import HEADER
 from schemas.messages import command_hash
-from schemas.meta import CommandMeta
 from streams.domain.arguments import refuse_text
 from streams.domain.decider import Rejected, Requester
 from streams.domain.roles import forbidden
@@ -13,8 +12,8 @@ from streams.log.records import MAX_COMMAND_BYTES, Lane
 from streams.log.vocabulary import ENGINE_COMMANDS, Vocabulary
 from streams.wire.keys import place
 from streams.wire.messages import Barrier, EndSession
+from streams.wire.metas import MAX_LABEL, meta_problem
 
-MAX_LABEL = 128
 MAX_CAUSE = 256
 
 
@@ -45,7 +44,7 @@ def take_in(
     who = Requester(
         identity.principal, meta.client, meta.handle, meta.sequence, meta.session or "", identity.roles
     )
-    refusal, key, partition = _problem(meta, identity), "", -1
+    refusal, key, partition = meta_problem(meta, identity.tenant), "", -1
     if refusal is None:
         refusal = _not_allowed(type(command), vocabulary, identity)
     if refusal is None:
@@ -81,30 +80,3 @@ def _whole_partition(
         "WRONG_PARTITION",
         f"There is no partition {command.partition} of '{command.kind[:MAX_LABEL]}' here: {kind} has {partitions}.",
     ), -1
-
-
-def _problem(meta: CommandMeta, identity: Identity) -> Rejected | None:
-    if meta.tenant != identity.tenant:
-        return Rejected(
-            "WRONG_TENANT",
-            f"The command names tenant '{meta.tenant[:MAX_LABEL]}', which is not the caller's. Use your own.",
-        )
-    if not meta.client:
-        return Rejected("BAD_META", "meta.client is empty. Give every running client its own id.")
-    if meta.sequence < 0 or meta.floor > meta.sequence:
-        return Rejected(
-            "BAD_META", "meta.sequence must be at least 0 and at least meta.floor. Count up from 0."
-        )
-    if meta.traceparent is meta.session is None and _is_label(meta.client) and _is_label(meta.handle):
-        return None
-    for label in ("client", "handle", "session", "traceparent"):
-        if not _is_label(getattr(meta, label) or ""):
-            return Rejected(
-                "BAD_META",
-                f"meta.{label} must be printable and have up to {MAX_LABEL} characters. Use another one.",
-            )
-    return None
-
-
-def _is_label(text: str) -> bool:
-    return len(text) <= MAX_LABEL and text.isprintable()

@@ -12,6 +12,7 @@ class Pending:
     """One decoded command, who asked, and where the answer goes. Not a value: queues hold it by identity."""
 
     __slots__ = (
+        "arrived_s",
         "command",
         "hash",
         "key",
@@ -45,6 +46,8 @@ class Pending:
         self.hash = hash
         self.size = size
         self.reply_to = reply_to
+        self.arrived_s: float | None = None
+        """When its bytes came, by `time.monotonic`: for what is measured, nothing is decided by it. None: not known."""
         self.refusal: Rejected | None = None
         """Set when the command must be refused before its kind sees it."""
         self.offset = -1

@@ -14,12 +14,13 @@ from streams.engine.outbox import Identity
 from streams.engine.owner import Owner
 from streams.engine.pending import Pending
 from streams.engine.ports import ReplyTo
+from streams.engine.tallies import Tallies
 from streams.engine.telemetry import OWNERS_ENDED
 from streams.log.assignment import member_name
 from streams.log.ports import Clock
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import ENGINE_COMMANDS, Vocabulary
-from streams.wire.messages import Answer, KindInfo, Refused, Route
+from streams.wire.messages import Answer, KindInfo, Refused, Route, Told
 
 DRAIN_S = 3.0
 
@@ -109,6 +110,7 @@ class Roster:
         self._partitions = dict.fromkeys(vocabularies, partitions) | dict(kind_partitions or {})
         self._access = access
         self._clock = clock
+        self._tallies = Tallies({name: words.kind.told for name, words in vocabularies.items()})
         self._commands = {
             header: vocabulary
             for vocabulary in vocabularies.values()
@@ -285,6 +287,10 @@ class Roster:
             pending.reply_to.refuse(
                 Refused(pending.meta.sequence, code, message, where.kind, where.partition, address, 100)
             )
+
+    def told(self, tenant: str, told: Told) -> None:
+        """Count what a client did by itself."""
+        self._tallies.take(tenant, told)
 
     def kinds(self) -> tuple[KindInfo, ...]:
         """Return the kinds and their partition counts."""

@@ -16,6 +16,7 @@ from streams.engine.owner import Owner
 from streams.engine.roster import Roster
 from streams.engine.telemetry import CONNECTIONS, QUEUED, QUEUED_BYTES, Trouble
 from streams.log.positions import PartitionId
+from streams.ops.gauges import stand
 from streams.ops.http import OK, UNAVAILABLE, StartResponse, pages, respond, serve
 
 ASK_S = 5.0
@@ -44,7 +45,7 @@ def serve_status(
             "/status": lambda: (OK, status_of(roster, troubles)),
             "/ready": lambda: (OK if roster.ready else UNAVAILABLE, _ready(roster, troubles)),
         },
-        before_metrics=lambda: _observe(roster),
+        before_metrics=lambda: observe(roster),
     )
 
     def application(environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
@@ -158,8 +159,9 @@ def _asked(roster: Roster, level: int, loop: asyncio.AbstractEventLoop) -> tuple
         return answer.result()  # it has just begun, and waits for nothing
 
 
-def _observe(roster: Roster) -> None:
+def observe(roster: Roster) -> None:
+    """Set the gauges. On any thread."""
     CONNECTIONS.set(roster.connections)
-    for where, owner in roster.owners.copy().items():
-        QUEUED.labels(where.kind, str(where.partition)).set(owner.queued)
-        QUEUED_BYTES.labels(where.kind, str(where.partition)).set(owner.queued_bytes)
+    owners = {(where.kind, str(where.partition)): owner for where, owner in roster.owners.copy().items()}
+    stand(QUEUED, {labels: owner.queued for labels, owner in owners.items()})
+    stand(QUEUED_BYTES, {labels: owner.queued_bytes for labels, owner in owners.items()})

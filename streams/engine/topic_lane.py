@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from time import monotonic
 from typing import Protocol
 
 from schemas.errors import RegistryUnavailable, SchemaError
@@ -60,12 +61,15 @@ class TopicLane:
         """Read from offset `start` until cancelled. Raises `LogUnavailable`."""
         self.queue.clear()
         async for records in self._ports.commands.read(start):
+            arrived_s = monotonic()
             for record in records:
                 while len(self.queue) >= MAX_QUEUED or self.queue.bytes >= self._max_bytes:
                     self._room.clear()
                     self._wake()
                     await self._room.wait()
-                self.queue.append(await self._take(record))
+                pending = await self._take(record)
+                pending.arrived_s = arrived_s
+                self.queue.append(pending)
             self._wake()
 
     def drained(self) -> None:

@@ -36,7 +36,7 @@ from streams.engine.outbox import Identity
 from streams.engine.owner import Owner
 from streams.engine.roster import Access, Roster
 from streams.engine.settings import OwnerSettings
-from streams.engine.status import serve_status
+from streams.engine.status import observe, serve_status
 from streams.engine.telemetry import WorkerWatch
 from streams.engine.tls import TlsUnusable, listener_tls, own_lane_tls
 from streams.engine.world import SystemClock, SystemEntropy
@@ -57,6 +57,7 @@ from streams.ops.starting import (
     settings_of,
 )
 from tidelock.registrar import OwnProcess, RegistrarSettings, registered
+from tidelock.reporting import ReportSettings, reporting
 
 EXIT_TOPICS = 3
 EXIT_SCHEMAS = 4
@@ -80,11 +81,14 @@ class WorkerEnding(Ending):
 
 
 async def run(
-    settings: WorkerSettings, kinds: Sequence[KindSpec] = KINDS, own: RegistrarSettings | None = None
+    settings: WorkerSettings,
+    kinds: Sequence[KindSpec] = KINDS,
+    own: RegistrarSettings | None = None,
+    told: ReportSettings | None = None,
 ) -> int:
     """Run a worker of `kinds` until SIGTERM or SIGINT, or until its group is lost. Return the exit code.
 
-    `own`: how it becomes a node itself; None: it does not.
+    `own`: how it becomes a node itself; None: it does not. `told`: how it tells of itself; None: it does not.
     """
     log = structlog.get_logger("tidelock.worker")
     ending = WorkerEnding(log)
@@ -99,6 +103,7 @@ async def run(
         tls, address = settings.tls_cert is not None, settings.advertised
         me = OwnProcess("worker", settings.worker_name, address, lambda: roster.ready, LEAVE_S)
         await opened.enter_async_context(registered(me, own and own.beginning_at(address), own_tls))
+        await opened.enter_async_context(reporting(me, told, lambda: observe(roster)))
         log.info("started", direct_lane=address, tls=tls, metrics=settings.worker_metrics)
         await ending.asked.wait()
         log.info("stopping")
@@ -290,8 +295,8 @@ def main(kinds: Sequence[KindSpec] = KINDS) -> int:
             "schemas are not fit", code=error.code, error=str(error)
         )
         return EXIT_SCHEMAS
-    own = settings_of("The worker's", RegistrarSettings)
-    return EXIT_CONFIGURATION if own is None else run_process(run(settings, kinds, own))
+    own, told = settings_of("The worker's", RegistrarSettings), settings_of("The worker's", ReportSettings)
+    return EXIT_CONFIGURATION if own is None or told is None else run_process(run(settings, kinds, own, told))
 
 
 if __name__ == "__main__":

@@ -58,20 +58,24 @@ from streams.projections.queues.moving import MovingReads
 from tidelock.client.client import Client
 from tidelock.client.errors import BadArgument, ConnectionLost, TidelockError
 from tidelock.registrar import OwnProcess, RegistrarSettings, registered
+from tidelock.reporting import ReportSettings, reporting
 
 EXIT_LOG = 6
 
 
 async def run(
-    settings: ProcessesSettings, kinds: tuple[KindSpec, ...] = KINDS, own: RegistrarSettings | None = None
+    settings: ProcessesSettings,
+    kinds: tuple[KindSpec, ...] = KINDS,
+    own: RegistrarSettings | None = None,
+    told: ReportSettings | None = None,
 ) -> int:
     """Run until SIGTERM or SIGINT, or until a log cannot be read on. Return the exit code.
 
-    `own`: how it becomes a node itself; None: it does not.
+    `own`: how it becomes a node itself; None: it does not. `told`: how it tells of itself; None: it does not.
     """
     log, end = structlog.get_logger("tidelock.processes"), Ending()
     end.on_signals()
-    working = asyncio.create_task(_work(settings, kinds, log, own), name="processes")
+    working = asyncio.create_task(_work(settings, kinds, log, own, told), name="processes")
     ending = asyncio.create_task(end.asked.wait(), name="end")
     await asyncio.wait((working, ending), return_when=asyncio.FIRST_COMPLETED)
     ending.cancel()
@@ -88,6 +92,7 @@ async def _work(
     kinds: tuple[KindSpec, ...],
     log: structlog.BoundLogger,
     own: RegistrarSettings | None,
+    told: ReportSettings | None,
 ) -> int:
     at_work = AtWork()
     async with AsyncExitStack() as opened:
@@ -100,6 +105,7 @@ async def _work(
         name, address = settings.processes_name, settings.processes_metrics
         me = OwnProcess("processes", name, address, lambda: at_work.tailing)
         await opened.enter_async_context(registered(me, own))
+        await opened.enter_async_context(reporting(me, told))
         store: ReadModels | None = None
         moving: MovingReads | None = None
         if settings.postgres is not None:
@@ -266,8 +272,8 @@ def main(kinds: tuple[KindSpec, ...] = KINDS) -> int:
     if settings is None:
         return EXIT_CONFIGURATION
     configure_logs(settings.log_level, process=settings.processes_name)
-    own = settings_of("The process's", RegistrarSettings)
-    return EXIT_CONFIGURATION if own is None else run_process(run(settings, kinds, own))
+    own, told = settings_of("The process's", RegistrarSettings), settings_of("The process's", ReportSettings)
+    return EXIT_CONFIGURATION if own is None or told is None else run_process(run(settings, kinds, own, told))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,11 @@ _LENGTH = Struct(">I")
 MAX_FRAME_BYTES = 512 * 1024
 """Largest frame either side accepts; a command may hold 400 KiB."""
 PROTOCOL = 1
+"""What both sides must speak: a client says it in its hello, and is hung up on if it is another."""
+TELLS = 2
+"""Since then workers take `Told`."""
+UNDERSTOOD = TELLS
+"""What a worker of this release says in its welcome: all up to here. Clients send nothing later than that to it."""
 
 
 class FrameTooLarge(Exception):

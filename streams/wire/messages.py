@@ -93,6 +93,23 @@ class Refused:
 
 
 @value
+class Count:
+    """How often the client did something that its kind has a word for."""
+
+    what: str
+    times: int
+
+
+@value
+class Told:
+    """From the client: what it counted by itself since it last told. Decided by nobody, in no log, not answered."""
+
+    kind: str
+    name: str
+    counts: tuple[Count, ...]
+
+
+@value
 class Done:
     """Reply: accepted, nothing more to say."""
 

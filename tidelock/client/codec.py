@@ -30,7 +30,7 @@ COMMON_COMMANDS = (wire.Barrier, wire.EndSession)
 @cache
 def frames() -> Messages:
     """Return the codec of the frames that are no commands (immutable, bound once)."""
-    return bind("wire", (wire.Hello, wire.Welcome, wire.Answers, wire.Refused))
+    return bind("wire", (wire.Hello, wire.Welcome, wire.Answers, wire.Refused, wire.Told))
 
 
 @cache

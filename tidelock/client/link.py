@@ -5,8 +5,8 @@ import ssl
 from collections import deque
 from typing import Protocol
 
-from streams.wire.frames import PROTOCOL
-from streams.wire.messages import Answers, Hello, Refused, Welcome
+from streams.wire.frames import PROTOCOL, TELLS
+from streams.wire.messages import Answers, Hello, Refused, Told, Welcome
 from tidelock.client.clock import Clock
 from tidelock.client.codec import frames
 from tidelock.client.errors import ConnectionLost, ProtocolViolation, TidelockError
@@ -41,6 +41,8 @@ class Link:
         self._welcome: asyncio.Future[Welcome] | None = None
         self._queue: deque[Pending] = deque()
         self._room = 0
+        self._understands = 0
+        """What the worker takes, as its welcome says."""
         self.in_flight = 0
         self._owes = False
         """Whether something was sent since bytes last came; also if nobody awaits its answer any more."""
@@ -72,7 +74,7 @@ class Link:
         except BaseException as error:
             self._failed(wire, ConnectionLost(f"connecting to {self.address} was given up ({error!r})."))
             raise
-        self._room = max(1, welcome.max_in_flight)
+        self._room, self._understands = max(1, welcome.max_in_flight), welcome.protocol
         self.in_flight = 0
         self.heard_s = self._clock.now()
         self._owes = False
@@ -113,6 +115,14 @@ class Link:
             self._owes = True
         self.in_flight += 1
         wire.write(pending.head, self._ledger.floor_bytes, pending.tail)
+
+    def tell(self, told: Told) -> bool:
+        """Send what no answer comes to; say whether it could be, now."""
+        wire = self._wire
+        if wire is None or not self.is_open or wire.blocked or self._understands < TELLS:
+            return False
+        wire.write(frames().encode(told), b"", b"")
+        return True
 
     def settled(self) -> None:
         """One command that was sent got its answer or refusal."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from itertools import chain
 from typing import Any, Protocol
 
-from streams.wire.messages import Answers, Refused, Welcome
+from streams.wire.messages import Answers, Refused, Told, Welcome
 from tidelock.client.clock import Clock, sleep_until
 from tidelock.client.cluster import Cluster, cluster_of
 from tidelock.client.endings import client_closed
@@ -84,6 +84,11 @@ class Router:
                 link.submit(pending, now)
                 return
         self._dispatch_slowly(pending)
+
+    def tell(self, partition: Partition, told: Told) -> bool:
+        """Send what no answer comes to, to the partition's owner; say whether it could be, now."""
+        link = None if partition.address is None else self._links.get(partition.address)
+        return link is not None and link.tell(told)
 
     def _dispatch_slowly(self, pending: Pending) -> None:
         if pending.phase is DONE:

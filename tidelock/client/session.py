@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from schemas.errors import InvalidValue
 from streams.wire.keys import key_of
-from streams.wire.messages import Answers, Barrier, Refused
+from streams.wire.messages import Answers, Barrier, Refused, Told
 from streams.wire.murmur2 import partition_of
 from tidelock.client.clock import Clock
 from tidelock.client.cluster import Cluster
@@ -170,6 +170,10 @@ class Session:
             self._sweeper.expect(deadline_s, now)
         self.router.dispatch(pending, now)
         return pending
+
+    def tell(self, partition: Partition, told: Told) -> bool:
+        """Tell the partition's owner what no command comes of; say whether it could be sent, now."""
+        return self.router.tell(partition, told)
 
     def _dispatch(self, pending: Pending) -> None:
         self.router.dispatch(pending)

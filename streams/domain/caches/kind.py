@@ -28,4 +28,8 @@ CACHES: Final = KindSpec(
     shown=shown,
     attached=attached,
     sessions_of=sessions_of,
-)
+    told=(
+        "hits", "misses", "tier_hits", "loads", "local_writes", "writes", "write_backs", "lost", "invalidations",
+        "evictions", "expiries", "rejoins",
+    ),
+)  # fmt: skip

@@ -7,7 +7,7 @@ from schemas.messages import Messages, bind
 from streams.domain.decider import TIMER, Context, Decision, Rejected, Requester, Tick
 from streams.domain.kind import KindSpec
 from streams.domain.session import SESSION_ENDED, SessionGone
-from streams.wire.frames import frame
+from streams.wire.frames import UNDERSTOOD, frame
 from streams.wire.keys import key_of
 from streams.wire.messages import (
     Answer,
@@ -17,6 +17,7 @@ from streams.wire.messages import (
     Done,
     EndSession,
     KindInfo,
+    Told,
     Welcome,
 )
 from streams.wire.murmur2 import partition_of
@@ -45,6 +46,8 @@ class Connection(locks.FakeConnection):
             if self.hello is None:
                 self.hello = FRAMES.decode(record)
                 self.worker.greet(self)
+            elif FRAMES.knows(record):
+                self.worker.told.append(FRAMES.decode(record))
             else:
                 meta, command = self.worker.decode(record)
                 self.worker.commanded(self, meta, command)
@@ -59,6 +62,8 @@ class DecidingWorker:
         self.connections: list[locks.FakeConnection] = []
         self.seen: list[Any] = []
         """All commands that came, in order."""
+        self.told: list[Told] = []
+        """What clients counted by themselves."""
         self.sessions: list[tuple[Any, str | None]] = []
         """The same, with the session each carried."""
         self.events: list[tuple[str, Any]] = []
@@ -66,6 +71,8 @@ class DecidingWorker:
         self.refuse: dict[type, Rejected] = {}
         self.principal = "tester"
         """Whom it takes every client for."""
+        self.understands = UNDERSTOOD
+        """What its welcome says."""
         self.stood_s = 0.0
         """For how long lease time stood still."""
         self.ended: set[str] = set()
@@ -107,7 +114,7 @@ class DecidingWorker:
     def greet(self, connection: Connection) -> None:
         self.hellos += 1
         kinds = tuple(KindInfo(kind, PARTITIONS) for kind in self._served)
-        connection.send(Welcome(1, "w", TENANT, "tester", kinds, (), self._mark_ms(), 1000))
+        connection.send(Welcome(self.understands, "w", TENANT, "tester", kinds, (), self._mark_ms(), 1000))
 
     def _mark_ms(self) -> int:
         return MARK_MS + int((self.clock.time - 1000) * 1000)

@@ -11,7 +11,7 @@ from schemas.messages import bind
 from schemas.meta import CommandMeta
 from streams.domain.decider import Rejected
 from streams.domain.locks.kind import LOCKS
-from streams.wire.frames import FrameSplitter, frame
+from streams.wire.frames import UNDERSTOOD, FrameSplitter, frame
 from streams.wire.keys import key_of
 from streams.wire.messages import (
     Answer,
@@ -24,11 +24,12 @@ from streams.wire.messages import (
     KindInfo,
     Refused,
     Route,
+    Told,
     Welcome,
 )
 from streams.wire.murmur2 import partition_of
 
-FRAMES = bind("wire", (Hello, Welcome, Answers, Refused))
+FRAMES = bind("wire", (Hello, Welcome, Answers, Refused, Told))
 COMMANDS = bind("locks", tuple(each.type for each in LOCKS.commands)) | bind("wire", (Barrier, EndSession))
 REPLIES = bind("locks", LOCKS.replies) | bind("wire", (Done, Rejected, BarrierPassed))
 PARTITIONS = 4
@@ -212,7 +213,7 @@ class FakeWorker:
             kinds = (KindInfo("locks", PARTITIONS),)
             mark_ms = self.mark_ms() + self.ahead_ms if self.leads else 0
             connection.send(
-                Welcome(1, "w", TENANT, "tester", kinds, self.routes, mark_ms, self.max_in_flight)
+                Welcome(UNDERSTOOD, "w", TENANT, "tester", kinds, self.routes, mark_ms, self.max_in_flight)
             )
         self.hellos.put_nowait(connection)
 

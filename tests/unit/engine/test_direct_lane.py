@@ -12,7 +12,7 @@ from streams.engine import direct_lane
 from streams.engine.direct_lane import FRAMES, LADEN_BYTES, MAX_HELLO_BYTES, MAX_UNSENT_BYTES
 from streams.log.envelope import decode
 from streams.log.records import MAX_COMMAND_BYTES
-from streams.wire.frames import MAX_FRAME_BYTES, frame
+from streams.wire.frames import MAX_FRAME_BYTES, TELLS, frame
 from streams.wire.messages import Answer, Answers, Barrier, BarrierPassed, Done, EndSession, KindInfo
 from tests.unit.engine.harness import turns, until
 from tests.unit.engine.lane import (
@@ -42,6 +42,7 @@ async def test_a_hello_is_welcomed_with_what_a_client_needs() -> None:
         client.hello()
         welcome = await client.welcome()
         assert (welcome.tenant, welcome.principal, welcome.worker) == ("dev", "app", "w1")
+        assert welcome.protocol >= TELLS
         assert welcome.kinds == (KindInfo("locks", 1),)
         assert abs(welcome.mark_ms - lane.clock.wall_ms()) < 5_000
 

@@ -4,10 +4,16 @@ import json
 import subprocess
 import sys
 
+from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
+from streams.domain.decider import TIMER
+from streams.engine.batch import Batch
 from streams.engine.errors import ClockSkew, Fenced
+from streams.engine.pending import NOBODY, Pending
 from streams.engine.telemetry import REPEAT_MS, TROUBLES, Trouble, WorkerWatch
+from streams.log.accept import LogHead
+from streams.log.fold import PartitionState
 from streams.log.positions import PartitionId
 from streams.log.reader import PartitionReader
 from tests.unit.engine.harness import Clock
@@ -92,3 +98,21 @@ def test_the_last_trouble_is_known_until_the_partition_is_decided() -> None:
     assert WHERE in watch.last_troubles()
     watch.phase(WHERE, "leading", reader)
     assert watch.last_troubles() == {}
+
+
+def test_a_command_lasts_from_its_bytes_at_the_worker_to_its_acceptance() -> None:
+    """Also one that came with many others; of one that came from nowhere nothing is known."""
+
+    def decided(at_most_s: str) -> float:
+        labels = {"kind": "toys", "partition": "7", "le": at_most_s}
+        return REGISTRY.get_sample_value("tidelock_decide_seconds_bucket", labels) or 0
+
+    now_s, where = 100.0, PartitionId("toys", 7)
+    watch = WorkerWatch(Clock(), lambda: now_s)
+    batch = Batch(VOCABULARY, PartitionState(VOCABULARY), LogHead(), 0, 0)
+    for arrived_s in (99.995, 99.995, 99.995, 98.5, None):
+        pending = Pending("DIRECT", NOBODY, None, "", TIMER, b"", 0)
+        pending.arrived_s = arrived_s
+        batch.commands.append(pending)
+    watch.accepted(where, batch, 1)
+    assert [decided(edge) for edge in ("0.004", "0.006", "1.0", "2.0", "+Inf")] == [0, 3, 3, 4, 4]

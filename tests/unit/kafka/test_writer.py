@@ -119,6 +119,18 @@ async def test_without_a_leader_the_ownership_ends() -> None:
             await writing.append(b"one")
 
 
+async def test_a_leader_that_takes_no_connection_is_not_waited_for_as_long_as_an_append(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(writer, "CONNECT_TIMEOUT_S", 0.05)
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        host, port = full.getsockname()
+        with socket.create_connection((host, port)):  # all that its queue takes
+            writing = writer.KafkaLogWriter(writer.connected_to(host, port, AT), AT, PRODUCER)
+            with pytest.raises(AppendUnknown, match="no connection to its leader"):
+                await writing.append(b"one")
+
+
 def test_an_append_has_left_when_its_owner_goes_on_deciding() -> None:
     async def append() -> None:
         ours, theirs = socket.socketpair()

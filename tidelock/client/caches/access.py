@@ -16,6 +16,7 @@ from tidelock.client.caches.desk import Desk
 from tidelock.client.caches.hits import Hits
 from tidelock.client.caches.lines import Line, Lines
 from tidelock.client.caches.lost import LossLog, LostLine
+from tidelock.client.caches.telling import Teller
 from tidelock.client.caches.terms import Terms
 from tidelock.client.caches.tiering import Tiering
 from tidelock.client.caches.transport import Caches, failure
@@ -49,6 +50,7 @@ class Access:
     def __init__(self, name: str, caches: Caches, terms: Terms) -> None:
         self.name, self.caches, self.terms = name, caches, terms
         self.hits = Hits()
+        self._teller = Teller(caches, name, self.hits)
         self.writing = Turns()
         self.reading: dict[str, asyncio.Event] = {}
         """Reads of missing entries that are under way, for others to wait for."""
@@ -241,6 +243,10 @@ class Access:
         if self.tier is not None:
             self.tier.drop(shard, entry, token)
 
+    def renewed(self) -> None:
+        """The directory hears of this client: a time to tell it what it cannot know."""
+        self._teller.tell()
+
     def gone(self) -> None:
         """The cache was deleted, or may have been; the next one of the name may have other shards."""
         self._known = False
@@ -288,6 +294,7 @@ class Access:
 
     def stop(self) -> list[Pending]:
         """Leave the directory; return the commands that say so. What is Modified and was not written back is lost."""
+        self._teller.tell(at_once=True)
         left = [desk.listener.stop() for desk in self.desks]
         if self.tier is not None:
             self.tier.close()

@@ -284,6 +284,10 @@ class Desk:
         if all(line.settling is None for line in self._by_entry.values()):
             self.listener.rejoin()
 
+    def renewed(self) -> None:
+        """The directory hears of this client."""
+        self._owner.renewed()
+
     def gone(self) -> None:
         """The cache was deleted, or may have been."""
         self._owner.gone()

@@ -152,6 +152,7 @@ class Listener:
         self._asked = asked
         if before is not None and before.pending.phase is not DONE:
             self._caches.session.abandon(before.pending)
+        self._desk.renewed()
         if self.settings is not None:
             pending.wait_s = self.settings.read_lease_ms / 1000
             if self.attachment:

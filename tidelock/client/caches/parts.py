@@ -24,6 +24,9 @@ class Obedient(Protocol):
     def void(self, why: str) -> None:
         """No line is valid any more; what was not written back is lost."""
 
+    def renewed(self) -> None:
+        """The directory hears of this client."""
+
     def gone(self) -> None:
         """The cache was deleted; or may have been, and made anew: without an attachment nothing forbids it."""
 
@@ -39,6 +42,9 @@ class Owner(Protocol):
 
     def invalidated(self, entry: str) -> None:
         """The line of an entry was called away, and is gone."""
+
+    def renewed(self) -> None:
+        """The directory hears of this client."""
 
     def gone(self) -> None:
         """The cache was deleted, or this shard of it; or may have been."""

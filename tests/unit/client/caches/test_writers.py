@@ -151,6 +151,29 @@ async def test_behind_tries_until_the_writer_takes_it(client: Client, clock: Fak
     assert table.took == [("x", b"1")]
 
 
+async def test_what_the_writer_always_refuses_holds_up_nothing_else(client: Client, clock: FakeClock) -> None:
+    class Picky(Table):
+        async def write(self, entry: str, value: bytes | None) -> None:
+            if value == b"bad":
+                raise ValueError(f"{entry} will never do")
+            await super().write(entry, value)
+
+    table = Picky()
+    cache = client.cache(NAME, writer=table, writer_order="BEHIND")
+    await cache.create()
+    for number in range(2 * behind.AT_ONCE):
+        await cache.put(f"bad/{number}", b"bad")
+    await cache.put("x", b"1")
+    await until(lambda: table.took == [("x", b"1")], clock)
+    await until(lambda: cache.unwritten == 2 * behind.AT_ONCE, clock)
+    for number in range(2 * behind.AT_ONCE):
+        await cache.put(f"bad/{number}", b"good")
+    await until(lambda: cache.unwritten == 0, clock)
+    assert sorted(table.took[1:]) == sorted(
+        (f"bad/{number}", b"good") for number in range(2 * behind.AT_ONCE)
+    )
+
+
 async def test_a_deletion_waits_for_what_is_behind(client: Client, clock: FakeClock) -> None:
     table = Table()
     table.go.clear()
@@ -239,14 +262,14 @@ async def test_behind_a_writer_that_hangs_is_tried_again(client: Client, clock: 
 async def test_puts_wait_for_room_behind_a_writer_for_its_time_only(
     client: Client, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(behind, "MAX_WAITING", 1)
+    waiting = behind.AT_ONCE + 1
+    monkeypatch.setattr(behind, "MAX_WAITING", waiting)
     table = Table()
     table.go.clear()
     cache = client.cache(NAME, writer=table, writer_order="BEHIND", writer_timeout=60.0)
     await cache.create()
-    for number in range(behind.AT_ONCE + 1):
+    for number in range(waiting):
         await cache.put(str(number), b"1")
-        await asyncio.sleep(0)
     putting = asyncio.create_task(cache.put("x", b"1"))
     await until(putting.done, clock)
     assert isinstance(putting.exception(), errors.WriterTimedOut)
@@ -254,7 +277,7 @@ async def test_puts_wait_for_room_behind_a_writer_for_its_time_only(
     table.go.set()
     closing = asyncio.create_task(cache.close())
     await until(closing.done, clock)
-    assert len(table.took) == behind.AT_ONCE + 1
+    assert len(table.took) == waiting
 
 
 def test_a_cache_with_a_writer_keeps_nothing_modified() -> None:
