@@ -5,13 +5,15 @@ from typing import Annotated, cast, get_args
 
 import typer
 
-from storage.kafka.letters import letters_at
+from storage.kafka.letters import KafkaLetterDesk
 from streams.log.letters import Stage
 from streams.log.vocabulary import Vocabulary
+from streams.replay.letters.deeds import purgeable, purged
+from streams.replay.letters.plan import Plan, Planned
 from streams.replay.letters.shelf import FOREVER_MS, Wanted, letter_at, search
 from tidelock.cli import exits, options, show
 from tidelock.cli.asking import Yes, ask
-from tidelock.cli.dead_letter_redrive import Plan, Planned, plan, purged, redriven
+from tidelock.cli.dead_letter_redrive import operator, planned, redrive_now
 from tidelock.cli.dead_letter_view import as_facts, show_found, show_letter
 from tidelock.cli.discovery import find
 from tidelock.cli.exits import WrongUse
@@ -60,7 +62,7 @@ def list_letters(
         cast(Stage, stage.upper()) if stage else None, tenant, error, kind, read_model,
         calendar.time_ms(since) if since else 0, calendar.time_ms(until) if until else FOREVER_MS,
     )  # fmt: skip
-    found = asyncio.run(search(letters_at(find(home).need_kafka()), wanted, limit, scan))
+    found = asyncio.run(search(KafkaLetterDesk(find(home).need_kafka()).letters, wanted, limit, scan))
     show_found(found, calendar, json=json)
 
 
@@ -76,7 +78,7 @@ def show_one(
 
     Example: [green]tidelock dead-letter show 17[/]
     """
-    filed = asyncio.run(letter_at(letters_at(find(home).need_kafka()), number))
+    filed = asyncio.run(letter_at(KafkaLetterDesk(find(home).need_kafka()).letters, number))
     known = {kind.name for kind in kinds_of(context)}
     words = Vocabulary(kind_named(context, filed.letter.kind)) if filed.letter.kind in known else None
     facts = as_facts(filed, words)
@@ -109,18 +111,16 @@ def redrive(
 
     Example: [green]tidelock dead-letter redrive 17 18 --dry-run[/]
     """
-    if len(numbers) > 1000:
-        raise WrongUse(f"{len(numbers)} letters are too many at once. Give 1,000 at the most.")
     running = find(home)
     kafka, words = running.need_kafka(), {kind.name: Vocabulary(kind) for kind in kinds_of(context)}
-    planned = asyncio.run(plan(kafka, words, sorted(set(numbers)), again=again, trial=dry_run, quiet=json))
+    plan = asyncio.run(planned(kafka, words, numbers, again=again, trial=dry_run, quiet=json))
     if dry_run:
-        _tell(planned, json=json)
-        raise typer.Exit(0 if planned.helps else exits.NO)
-    planned.check()
-    _ask(planned.question, yes=yes)
-    told = asyncio.run(redriven(kafka, running.need_postgres, planned, patience, quiet=json))
-    show.done({"redriven": [one.id for one in planned.steps], "told": told}, told, json=json)
+        _tell(plan, json=json)
+        raise typer.Exit(0 if plan.helps else exits.NO)
+    plan.check()
+    ask(plan.question, yes=yes)
+    told = asyncio.run(redrive_now(kafka, running.need_postgres, plan, patience, quiet=json))
+    show.done({"redriven": [one.id for one in plan.steps], "told": told}, told, json=json)
 
 
 @dead_letter_app.command("purge")
@@ -136,22 +136,18 @@ def purge(
 
     Example: [green]tidelock dead-letter purge --through 17[/]
     """
-    kafka = find(home).need_kafka()
-    filed = asyncio.run(letter_at(letters_at(kafka), through))
-    _ask(f"Delete all dead letters up to {filed.id} ({filed.letter.place}), for ever?", yes=yes)
-    count = asyncio.run(purged(kafka, through))
+    desk = KafkaLetterDesk(find(home).need_kafka())
+    filed = asyncio.run(purgeable(desk, through))
+    ask(f"Delete all dead letters up to {filed.id} ({filed.letter.place}), for ever?", yes=yes)
+    count = asyncio.run(purged(desk, through, operator()))
     show.done({"purged": count, "through": through}, f"{show.number(count)} records are deleted.", json=json)
 
 
-def _ask(question: str, *, yes: bool) -> None:
-    ask(question, yes=yes, unasked=f": {question}")
-
-
-def _tell(planned: Plan, *, json: bool) -> None:
+def _tell(plan: Plan, *, json: bool) -> None:
     if json:
-        show.as_json([one.facts for one in planned.steps])
+        show.as_json([one.facts for one in plan.steps])
         return
     table = show.table(None, *Planned.COLUMNS)
-    for one in planned.steps:
+    for one in plan.steps:
         table.add_row(*(show.literal(str(each)) for each in one.facts.values()))
     show.out.print(table)

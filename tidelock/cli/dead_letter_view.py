@@ -60,7 +60,7 @@ def show_found(found: Found, calendar: Calendar, *, json: bool) -> None:
     if found.unreadable:
         show.say(f"{show.number(found.unreadable)} records are none that this release can read.", "yellow")
     if not found.all:
-        show.say(f"Older ones, before {found.looked_from}, were not looked at: see --scan.", "yellow")
+        show.say(f"Older ones, before {found.looked_from}, are not shown: see --limit and --scan.", "yellow")
 
 
 def show_letter(facts: dict[str, object], filed: Filed, calendar: Calendar) -> None:

@@ -5,7 +5,6 @@ The old one is answered for good: its refusal stands in the log, and it may be l
 from dataclasses import replace
 
 from schemas.errors import SchemaError
-from streams.domain.decider import Rejected
 from streams.domain.value import value
 from streams.log.letters import COMMANDS
 from streams.log.positions import PartitionId
@@ -13,6 +12,7 @@ from streams.log.vocabulary import ENGINE_COMMANDS, Vocabulary
 from streams.replay.letters.errors import NotRenewable
 from streams.replay.letters.shelf import Filed
 from streams.wire.keys import place
+from streams.wire.metas import meta_problem
 
 DEADLINE_MS = 60_000
 
@@ -28,8 +28,12 @@ class Renewed:
     body: bytes
 
 
-def renewed(filed: Filed, vocabulary: Vocabulary, partitions: int, now_ms: int) -> Renewed:
-    """Return the new command. Raises `NotRenewable`."""
+def renewed(filed: Filed, vocabulary: Vocabulary, partitions: int, now_ms: int, turn: int = 0) -> Renewed:
+    """Return the new command. Raises `NotRenewable`.
+
+    `turn`: how often it was redriven before. It is the command's sequence, so of two operators who redrive a letter at
+    the same moment one is refused (`SEQUENCE_REUSED`).
+    """
     letter = filed.letter
     if letter.stage not in COMMANDS:
         raise NotRenewable(filed.id, "it is a decision, which stands. Rebuild the read model instead.")
@@ -43,18 +47,20 @@ def renewed(filed: Filed, vocabulary: Vocabulary, partitions: int, now_ms: int) 
         ) from error
     if type(command) in ENGINE_COMMANDS:
         raise NotRenewable(filed.id, "it is a command of the platform's own processes, which repeat theirs.")
-    problem, key, partition = place(meta.tenant, vocabulary.kind.key_of(command), partitions)
-    if isinstance(problem, Rejected):
-        raise NotRenewable(filed.id, problem.message)
     client = f"redrive-{filed.id}"
     fresh = replace(
         meta,
         floor=0,
         client=client,
-        sequence=0,
+        sequence=turn,
         issued_ms=now_ms,
         deadline_ms=now_ms + DEADLINE_MS,
         session=None,
     )
+    malformed = meta_problem(fresh, letter.tenant)
+    problem, key, partition = place(meta.tenant, vocabulary.kind.key_of(command), partitions)
+    for refused in (malformed, problem):
+        if refused is not None:
+            raise NotRenewable(filed.id, refused.message)
     body = vocabulary.encode_command(fresh, command)
     return Renewed(PartitionId(letter.kind, partition), type(command).__name__, key, client, body)

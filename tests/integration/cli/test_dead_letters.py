@@ -11,7 +11,7 @@ import pytest_asyncio
 from psycopg import AsyncConnection
 
 from schemas.meta import CommandMeta
-from storage.kafka.letters import send
+from storage.kafka.letters import KafkaLetterDesk
 from streams.domain.locks.commands import EXCLUSIVE, AcquireLock
 from streams.log.positions import PartitionId
 from streams.wire.murmur2 import partition_of
@@ -106,7 +106,7 @@ async def test_a_command_in_the_wrong_partition_is_decided_when_it_is_redriven(s
     meta = CommandMeta(0, "dev", "stray", 0, "", now_ms, now_ms + 60_000, None, None)
     body = WORDS.encode_command(meta, AcquireLock("stray", EXCLUSIVE, 600_000))
     where = PartitionId("locks", wrong)
-    await send(stage.kafka, [(where, body), (where, b"garbage")])
+    await KafkaLetterDesk(stage.kafka).send([(where, body), (where, b"garbage")])
 
     async def there() -> Any:
         found = [one for one in (await listed(cli))["letters"] if one["stage"] in {"DECODE", "DECIDE"}]

@@ -161,12 +161,12 @@ def test_what_no_command_can_be_made_of_is_refused_with_the_cure(letter: DeadLet
 @pytest.mark.parametrize(("bad", "refusal"), [(POISON, "fits nothing"), (BUG, "a bug"), ("dev/fine", None)])
 async def test_a_trial_tells_whether_this_release_folds_it(bad: str, refusal: str | None) -> None:
     log, told = ListLog(logbook(*poisoned(bad)).records), list[tuple[int, int]]()
-    letter = aside(log.records[3].value or b"", 3, 2, "toy")
-    why = await refused_still(log, projection(), WORDS, letter, lambda done, end: told.append((done, end)))
-    assert (why is None) if refusal is None else (why is not None and refusal in why)
+    refused = await refused_still(
+        log, WHERE, projection(), WORDS, {(3, 2)}, lambda done, end: told.append((done, end))
+    )
+    assert refused == {} if refusal is None else refusal in refused[3, 2]
 
 
 async def test_a_trial_goes_past_what_else_is_put_aside() -> None:
     log = ListLog(logbook(*poisoned(POISON)).records)
-    letter = aside(log.records[3].value or b"", 3, 4, "toy")
-    assert await refused_still(log, projection(), WORDS, letter, lambda *_: None) is None
+    assert await refused_still(log, WHERE, projection(), WORDS, {(3, 4)}, lambda *_: None) == {}
