@@ -1,0 +1,1 @@
+"""What runs Tidelock elsewhere: images, configuration of servers, dashboards, alerts."""
