@@ -1,6 +1,9 @@
-"""InfluxDB 2 over HTTP, by httpx: the official client's asynchronous half needs a second HTTP library."""
+"""InfluxDB 2: how it is named, and by what right; and over HTTP, by httpx, for the writing of points.
 
-from http import HTTPStatus
+The official client's asynchronous half needs a second HTTP library, so points go without it. What is seldom done is
+done by its other half, on threads (`buckets`).
+"""
+
 from typing import Any
 
 import httpx
@@ -62,22 +65,3 @@ async def called(client: httpx.AsyncClient, method: str, path: str, what: str, *
         raise SinkUnavailable(
             f"{what}: InfluxDB at {client.base_url} cannot be reached: {error!r}"
         ) from error
-
-
-def told(answer: httpx.Response, what: str) -> Any:
-    """Return the JSON of an answer, if there is any. Raises `InfluxForbidden`, `SinkUnavailable`."""
-    refused(answer, what)
-    return answer.json() if answer.content else None
-
-
-def refused(answer: httpx.Response, what: str) -> None:
-    """Raise `InfluxForbidden` or `SinkUnavailable` if the answer is a refusal."""
-    if answer.is_success:
-        return
-    said = f"{what}: InfluxDB answers {answer.status_code}: {answer.text[:500]}"
-    if answer.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        raise InfluxForbidden(
-            f"{said} Give the token in TIDELOCK_INFLUX the right to read and write buckets and tasks of the "
-            "organisation (`influx auth create --read-orgs --read-buckets --write-buckets --read-tasks --write-tasks`)."
-        )
-    raise SinkUnavailable(said)

@@ -3,11 +3,22 @@
 A bucket that somebody else made keeps its retention, for a shorter one deletes points: it is told how to set it.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
-from storage.influx.api import InfluxSettings, called, connected, refused, told
+from influxdb_client.client.influxdb_client import InfluxDBClient
+from influxdb_client.domain.bucket import Bucket
+from influxdb_client.domain.bucket_retention_rules import BucketRetentionRules
+from influxdb_client.domain.post_bucket_request import PostBucketRequest
+from influxdb_client.domain.task_create_request import TaskCreateRequest
+from influxdb_client.domain.task_update_request import TaskUpdateRequest
+from influxdb_client.rest import ApiException
+from urllib3.exceptions import HTTPError
+
+from storage.influx.api import InfluxForbidden, InfluxSettings
 from storage.influx.downsampling import LEVELS, once, task, task_name
 from streams.projections.ports import SinkUnavailable
 from streams.projections.projection import Series
@@ -16,6 +27,8 @@ OURS: Final = "Points of Tidelock"
 """How the description of a bucket begins that was made here."""
 SLOW_S: Final = 300.0
 """How long downsampling a time of the past may take."""
+_BROKE_OFF: Final = b"\n,error,reference"
+"""The header of the table that tells why (docs.influxdata.com/influxdb/v2/reference/syntax/annotated-csv, errors)."""
 
 
 class InfluxNotFit(SinkUnavailable):
@@ -25,88 +38,134 @@ class InfluxNotFit(SinkUnavailable):
 
 
 class InfluxBuckets:
-    """The buckets of one organisation."""
+    """The buckets of one organisation, by the official client; its calls block, so each is made on a thread."""
 
     def __init__(self, settings: InfluxSettings, series: Sequence[Series]) -> None:
         self._settings, self._series = settings, series
-        self._client = connected(settings)
+        self._client, self._slow = _client(settings, settings.timeout_s), _client(settings, SLOW_S)
+        self._under_way: set[asyncio.Task[None]] = set()
+        """Threads cannot be cancelled: who asked may be gone."""
 
     async def close(self) -> None:
-        """End the connections."""
-        await self._client.aclose()
+        """End the connections, when nobody uses them any more: a process whose threads go on does not end."""
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+        for client in (self._client, self._slow):
+            await asyncio.to_thread(client.close)
 
     async def ensure(self, bucket: str) -> None:
         """Make what is missing: the bucket, those of minutes and hours, their tasks. Raises `SinkUnavailable`.
 
         It may be done as often as one likes, by several at a time.
         """
-        org, keeps = await self._org(), self._settings.retention
-        for name, retention_s in (
-            (bucket, keeps.raw_s),
-            *zip((bucket + level.name for level in LEVELS), (keeps.minutes_s, keeps.hours_s), strict=True),
-        ):
-            await self._bucket(org, name, retention_s)
-        for level in LEVELS:
-            await self._task(org, task_name(level, bucket), task(level, bucket, self._series))
+        await self._asked(f"preparing {bucket}", partial(self._ensure, bucket))
 
     async def downsample(self, bucket: str, start_ms: int, end_ms: int) -> None:
         """Downsample a time of the past again, for points of then came later than the tasks look back."""
         for level in LEVELS:
-            query, what = once(level, bucket, self._series, start_ms, end_ms), f"downsampling {bucket}"
-            sent = {"params": {"org": self._settings.org}, "json": {"query": query}, "timeout": SLOW_S}
-            refused(await called(self._client, "POST", "/api/v2/query", what, **sent), what)
+            query = once(level, bucket, self._series, start_ms, end_ms)
+            await self._asked(f"downsampling {bucket}", partial(self._run, query))
 
-    async def _org(self) -> str:
+    def _run(self, query: str) -> None:
+        """Run a query that writes. What goes wrong when it has begun to answer stands at the answer's end."""
+        answer: bytes = self._slow.query_api().query_raw(query).read()
+        _, broke, error = answer.partition(_BROKE_OFF)
+        if broke:
+            raise SinkUnavailable(
+                f"InfluxDB broke a query off: {error.decode(errors='replace').strip()[:500]}"
+            )
+
+    async def _asked(self, what: str, asked: Callable[[], None]) -> None:
+        asking = asyncio.create_task(asyncio.to_thread(asked), name=what)
+        self._under_way.add(asking)
+        asking.add_done_callback(self._under_way.discard)
+        try:
+            await asyncio.shield(asking)
+        except ApiException as error:
+            raise _refusal(error, what) from error
+        except HTTPError as error:
+            raise SinkUnavailable(
+                f"{what}: InfluxDB at {self._settings.url} cannot be reached: {error!r}"
+            ) from error
+
+    def _ensure(self, bucket: str) -> None:
+        org, keeps = self._org(), self._settings.retention
+        for name, retention_s in (
+            (bucket, keeps.raw_s),
+            *zip((bucket + level.name for level in LEVELS), (keeps.minutes_s, keeps.hours_s), strict=True),
+        ):
+            self._bucket(org, name, retention_s)
+        for level in LEVELS:
+            self._task(org, task_name(level, bucket), task(level, bucket, self._series))
+
+    def _org(self) -> str:
         name = self._settings.org
-        found = await self._found("orgs", {"org": name})
+        found = _found(lambda: self._client.organizations_api().find_organizations(org=name))
         if not found:
             raise InfluxNotFit(
                 f"InfluxDB at {self._settings.url} has no organisation {name!r} that the token may see. "
                 "Correct `org` or `token` in TIDELOCK_INFLUX."
             )
-        identity: str = found[0]["id"]
+        identity: str = found[0].id
         return identity
 
-    async def _bucket(self, org: str, name: str, retention_s: int) -> None:
-        rules = [{"type": "expire", "everySeconds": retention_s}]
-        found = await self._found("buckets", {"orgID": org, "name": name})
+    def _bucket(self, org: str, name: str, retention_s: int) -> None:
+        buckets = self._client.buckets_api()
+        rules = [BucketRetentionRules(type="expire", every_seconds=retention_s)]
+        found: list[Bucket] = _found(lambda: buckets.find_buckets(org_id=org, name=name).buckets)
         if not found:
-            made = {"orgID": org, "name": name, "description": OURS, "retentionRules": rules}
-            answer = await called(self._client, "POST", "/api/v2/buckets", f"making {name}", json=made)
-            if answer.status_code != HTTPStatus.UNPROCESSABLE_ENTITY:  # else another projector was faster
-                told(answer, f"making {name}")
+            made = PostBucketRequest(org_id=org, name=name, description=OURS, retention_rules=rules)
+            try:
+                buckets.create_bucket(made)
+            except ApiException as error:
+                if error.status != HTTPStatus.UNPROCESSABLE_ENTITY:  # else another projector was faster
+                    raise
             return
-        kept_s = sum(rule["everySeconds"] for rule in found[0]["retentionRules"])
+        (bucket,) = found
+        kept_s = sum(rule.every_seconds for rule in bucket.retention_rules)
         if kept_s == retention_s:
             return
-        if not found[0].get("description", "").startswith(OURS):
+        if not (bucket.description or "").startswith(OURS):
             raise InfluxNotFit(
                 f"The bucket {name!r} keeps points for {_span(kept_s)}, not for {_span(retention_s)}, and Tidelock "
-                f"did not make it. Set it (`influx bucket update --id {found[0]['id']} --retention "
+                f"did not make it. Set it (`influx bucket update --id {bucket.id} --retention "
                 f"{_span(retention_s)}`), which deletes what is older; or name another bucket in TIDELOCK_INFLUX."
             )
-        await self._said("PATCH", f"buckets/{found[0]['id']}", json={"retentionRules": rules})
+        bucket.retention_rules = rules
+        buckets.update_bucket(bucket)
 
-    async def _task(self, org: str, name: str, flux: str) -> None:
-        found = await self._found("tasks", {"orgID": org, "name": name})
+    def _task(self, org: str, name: str, flux: str) -> None:
+        tasks = self._client.tasks_api()
+        found = _found(lambda: tasks.find_tasks(org_id=org, name=name))
         if not found:
-            await self._said("POST", "tasks", json={"orgID": org, "flux": flux})
-        elif found[0]["flux"] != flux:
-            await self._said("PATCH", f"tasks/{found[0]['id']}", json={"flux": flux})
+            tasks.create_task(task_create_request=TaskCreateRequest(org_id=org, flux=flux))
+        elif found[0].flux != flux:
+            tasks.update_task_request(found[0].id, TaskUpdateRequest(flux=flux))
         for twin in found[1:]:  # of projectors that began at the same moment: names of tasks are not unique
-            await self._said("DELETE", f"tasks/{twin['id']}")
+            tasks.delete_task(twin.id)
 
-    async def _found(self, kind: str, which: dict[str, str]) -> list[dict[str, Any]]:
-        what = f"looking for {kind} {which}"
-        answer = await called(self._client, "GET", f"/api/v2/{kind}", what, params=which)
-        if answer.status_code == HTTPStatus.NOT_FOUND:
-            return []
-        found: list[dict[str, Any]] = told(answer, what)[kind]
-        return found
 
-    async def _said(self, method: str, path: str, **sent: Any) -> None:
-        what = f"{method} {path}"
-        told(await called(self._client, method, f"/api/v2/{path}", what, **sent), what)
+def _client(settings: InfluxSettings, timeout_s: float) -> InfluxDBClient:
+    return InfluxDBClient(settings.url, settings.token, org=settings.org, timeout=round(timeout_s * 1000))
+
+
+def _found(look: Callable[[], list[Any]]) -> list[Any]:
+    """Return what was looked for by name: InfluxDB says of some things that are not there that they are not found."""
+    try:
+        return look()
+    except ApiException as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
+        return []
+
+
+def _refusal(error: ApiException, what: str) -> SinkUnavailable:
+    said = f"{what}: InfluxDB answers {error.status}: {str(error.body or error.reason)[:500]}"
+    if error.status not in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        return SinkUnavailable(said)
+    return InfluxForbidden(
+        f"{said} Give the token in TIDELOCK_INFLUX the right to read and write buckets and tasks of the "
+        "organisation (`influx auth create --read-orgs --read-buckets --write-buckets --read-tasks --write-tasks`)."
+    )
 
 
 def _span(seconds: int) -> str:

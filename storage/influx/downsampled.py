@@ -53,8 +53,13 @@ class DownsampledPoints:
             self._note(bucket, [row[time_of] for row in of_one])
 
     async def run(self) -> None:
-        """Downsample what came late as soon as no more of it comes; see to what failed; until cancelled."""
+        """Downsample what came late as soon as no more of it comes; see to what failed; until cancelled.
+
+        The bucket of what is of no tenant is seen to here, for others write to it.
+        """
         while True:
+            if self._settings.bucket not in self._ensured:
+                await self._ensure(self._settings.bucket)
             before = self._late.copy()
             await self._pause(PACE_S)
             for bucket, span in before.items():

@@ -1,8 +1,8 @@
 """Rows in InfluxDB's line protocol. What never changes of a table is escaped once, which a general writer cannot.
 
 Format: docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol. The official client's `Point` says the same, and
-a test compares them. It takes six times as long (47 against 8 µs a point of queues): it escapes
-and sorts the names of all fields of every point anew.
+a test compares them. It takes eight times the processor's time for points of queues (the median of 12 turns with 5,000
+points each, one after the other): it escapes and sorts the names of all fields of every point anew.
 """
 
 from collections.abc import Callable, Sequence

@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from storage.influx.api import InfluxSettings
 from storage.influx.points import InfluxPointStore
-from storage.memory.projections import MemoryPointStore
+from storage.memory.copies import MemoryPointStore
 from streams.projections.locks.tables import LOCK_POINTS
 from streams.projections.locks.windows import LockCounts
 from streams.projections.ports import PointStore, RowRefused, SinkUnavailable
