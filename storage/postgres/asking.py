@@ -8,20 +8,21 @@ import psycopg
 from psycopg import errors
 from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 
-from storage.postgres.pool import Pool
+from storage.postgres.pool import Connections, StandbyLost
 from streams.log.positions import Position
 from streams.projections.reads import AsOf, Moment, ProjectedRow, ReadsUnavailable, ReadTooSlow, Stand
 
 STANDS: LiteralString = """
     SELECT string_agg(partition || ':' || next_offset || ':' || time_ms, ' ' ORDER BY partition) AS stands
-    FROM tidelock.checkpoints WHERE projection = %(projection)s AND kind = %(kind)s"""
+    FROM tidelock.checkpoints WHERE projection = %(projection)s AND kind = %(kind)s AND live"""
 """How far all partitions are, in one text: read in the same snapshot as the rows it is told of."""
 
 _PROJECTED: LiteralString = """
     SELECT projection, partition, next_offset, time_ms, head
-    FROM tidelock.checkpoints WHERE kind = %(kind)s ORDER BY projection, partition"""
+    FROM tidelock.checkpoints WHERE kind = %(kind)s AND live ORDER BY projection, partition"""
 
-TRIES = 4
+TRIES = 101
+"""A server that crashed leaves a pool of dead connections, a hundred at most: each is found out by asking over it."""
 AGAIN_S = 3.0
 """A deadlock is found after one second, a lock given up after two."""
 MAX_NAME = "\U0010ffff"
@@ -44,7 +45,7 @@ def with_stands(rows: LiteralString, columns: int) -> LiteralString:
 class Asking:
     """Asks one database about one kind. `statements` counts what was asked."""
 
-    def __init__(self, pool: Pool, kind: str) -> None:
+    def __init__(self, pool: Connections, kind: str) -> None:
         self._pool, self._kind = pool, kind
         self.statements = 0
 
@@ -79,7 +80,8 @@ class Asking:
                 ) from error
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
                 waited = isinstance(error, PoolTimeout | TooManyRequests)
-                if waited or not left or time.monotonic() > again_until:
+                late = time.monotonic() > again_until and not isinstance(error, StandbyLost)
+                if waited or not left or late:
                     raise _away(error) from error
             except (psycopg.Error, PoolClosed, OSError) as error:
                 raise _away(error) from error

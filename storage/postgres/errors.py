@@ -29,6 +29,8 @@ def translated(what: str) -> Iterator[None]:
     try:
         yield
     except _REFUSED as error:
+        if lacks_partition(error):
+            raise SinkUnavailable(f"{what}: {_words(error)} It is made when this is tried again.") from error
         raise RowRefused(f"{what}: PostgreSQL refuses a row: {_words(error)}") from error
     except _NOT_MIGRATED as error:
         raise SinkUnavailable(
@@ -36,6 +38,11 @@ def translated(what: str) -> Iterator[None]:
         ) from error
     except _AWAY as error:
         raise SinkUnavailable(f"{what}: PostgreSQL cannot do it now: {_words(error)}") from error
+
+
+def lacks_partition(error: Exception) -> bool:
+    """Return whether no partition takes the row: a violation of no check that anybody named."""
+    return isinstance(error, errors.CheckViolation) and error.diag.constraint_name is None
 
 
 def _words(error: Exception) -> str:

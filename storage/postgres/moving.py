@@ -1,8 +1,10 @@
 """`MovingReads` on PostgreSQL: counted and spanned there, as millions may be on their way."""
 
+from functools import partial
 from typing import Final
 
 from storage.postgres.checkpoints import stored_checkpoint
+from storage.postgres.deadlocks import despite_deadlocks
 from storage.postgres.errors import translated
 from storage.postgres.pool import Pool
 from storage.postgres.statements import statements
@@ -35,12 +37,15 @@ class PostgresMovingReads:
     async def moving(self, tenant: str, where: PartitionId) -> Moving:
         """Return what of a tenant is on its way in one partition, and as of where."""
         with translated(f"what is moving in {where}"):
-            async with self._pool.connection() as connection, connection.transaction():
-                await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-                for table in _READ:  # before the snapshot is taken: TRUNCATE heeds none
-                    await connection.execute(statements(table).share)
-                checkpoint = await stored_checkpoint(connection.cursor(), QUEUES, where)
-                if checkpoint == START:
-                    return Moving(START, ())
-                found = await connection.execute(_MOVING, (where.partition, tenant))
-                return Moving(checkpoint, tuple([MovingRow(*row) for row in await found.fetchall()]))
+            return await despite_deadlocks(partial(self._moving, tenant, where))
+
+    async def _moving(self, tenant: str, where: PartitionId) -> Moving:
+        async with self._pool.connection() as connection, connection.transaction():
+            await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            for table in _READ:  # before the snapshot is taken: TRUNCATE heeds none
+                await connection.execute(statements(table).share)
+            checkpoint = await stored_checkpoint(connection.cursor(), QUEUES, where)
+            if checkpoint == START:
+                return Moving(START, ())
+            found = await connection.execute(_MOVING, (where.partition, tenant))
+            return Moving(checkpoint, tuple([MovingRow(*row) for row in await found.fetchall()]))

@@ -1,8 +1,9 @@
 """Connections to PostgreSQL. Every wait is bounded: a server or a peer that hangs must not hang us."""
 
 import time
+from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 from weakref import WeakKeyDictionary
 
 from psycopg import AsyncConnection, OperationalError
@@ -15,6 +16,17 @@ from storage.postgres.rows import speak_rows
 from streams.domain.value import value
 
 Pool: TypeAlias = AsyncConnectionPool[AsyncConnection]
+
+
+class Connections(Protocol):
+    """What lends connections to who reads: a pool, or several behind one door."""
+
+    def connection(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Lend one."""
+
+
+class StandbyLost(OperationalError):
+    """A standby did not answer; whoever asks again is answered by the primary."""
 
 
 @value
@@ -43,6 +55,8 @@ class PoolSettings:
 DEFAULT = PoolSettings()
 GRACE_S = 1.0
 """So long after its statement timeout a server that lives has said so; one that is frozen says nothing for ever."""
+UNHURRIED_S = 3_600.0
+"""So long an operator's statement may take, which goes through whole tables."""
 CHECKED_S = 1.0
 """A connection that answered is taken to live for so long."""
 
@@ -60,6 +74,7 @@ def pool(url: str, settings: PoolSettings = DEFAULT) -> Pool:
         max_size=settings.max_size,
         open=False,
         configure=partial(_configure, settings.statement_ms / 1000 + GRACE_S),
+        reset=partial(_hurry, settings.statement_ms / 1000 + GRACE_S),
         check=_Check() if settings.check else None,
         timeout=settings.wait_s,
         # the pool's own pauses double; whoever asks next makes it try again at once
@@ -118,10 +133,20 @@ class _Check:
             self._answered[connection] = now
 
 
-async def _configure(answer_s: float, connection: AsyncConnection) -> None:
-    """Have the connection speak rows, in which JSON is text, and give a silent server up."""
+async def unhurried(connection: AsyncConnection) -> None:
+    """Let statements take their time until the transaction ends; the server is not taken for frozen meanwhile."""
+    await connection.execute("SET LOCAL statement_timeout = 0")
+    await _hurry(UNHURRIED_S, connection)
+
+
+async def _hurry(answer_s: float, connection: AsyncConnection) -> None:
     assert isinstance(connection, _Bounded)
     connection.answer_s = answer_s
+
+
+async def _configure(answer_s: float, connection: AsyncConnection) -> None:
+    """Have the connection speak rows, in which JSON is text, and give a silent server up."""
+    await _hurry(answer_s, connection)
     set_json_loads(_text, connection)
     speak_rows(connection)
 

@@ -7,7 +7,7 @@ from storage.postgres import reads_at as at_sql
 from storage.postgres import reads_rows as rows_of
 from storage.postgres import reads_sql as sql
 from storage.postgres.asking import MAX_LONG, above, with_stands
-from storage.postgres.pool import Pool, PoolSettings
+from storage.postgres.pool import Connections, PoolSettings
 from storage.postgres.reads_kind import PostgresReads
 from streams.log.positions import Position
 from streams.projections.locks.blockers import waits_of
@@ -44,7 +44,7 @@ NEVER = AsOf(())
 class PostgresLockReads(PostgresReads):
     """Reads of locks. `statements` counts what was asked."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Connections) -> None:
         super().__init__(pool, KIND, AUDIT)
 
     async def lock_at(self, tenant: str, name: str, partition: int, at: Moment) -> LockRow:

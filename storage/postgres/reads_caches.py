@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from storage.postgres import reads_caches_sql as sql
 from storage.postgres.asking import MAX_LONG, above, moment
-from storage.postgres.pool import Pool
+from storage.postgres.pool import Connections
 from storage.postgres.reads_kind import PostgresReads
 from streams.log.positions import Position
 from streams.projections.caches.reads import (
@@ -46,7 +46,7 @@ _TO_OFFSET, _TO_MS = VALUE.index("to_offset"), VALUE.index("to_ms")
 class PostgresCacheReads(PostgresReads):
     """Reads of caches."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Connections) -> None:
         super().__init__(pool, KIND, AUDIT)
 
     async def caches(

@@ -4,18 +4,18 @@ from collections.abc import Sequence
 from typing import LiteralString
 
 from storage.postgres.asking import Asking
-from storage.postgres.pool import Pool
+from storage.postgres.pool import Connections
 from streams.projections.reads import ProjectedRow, Stand
 
 _ALL: LiteralString = """
     SELECT projection, kind, partition, next_offset, time_ms, head
-    FROM tidelock.checkpoints ORDER BY kind, projection, partition"""
+    FROM tidelock.checkpoints WHERE live ORDER BY kind, projection, partition"""
 
 
 class PostgresStandings:
     """The checkpoints of all read models."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Connections) -> None:
         self._asking = Asking(pool, "")
 
     async def projected(self) -> Sequence[ProjectedRow]:

@@ -1,11 +1,11 @@
 """What the reads of all kinds share: how far projections are, and pages of decisions (`streams.projections.audit`)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, LiteralString
 
 from storage.postgres.asking import Asking, with_stands
-from storage.postgres.pool import Pool
-from streams.projections.reads import AsOf, AuditFilter, AuditRow, ProjectedRow
+from storage.postgres.pool import Connections
+from streams.projections.reads import AsOf, AuditFilter, AuditRow, ProjectedRow, RowsForgotten
 
 _COLUMNS: LiteralString = """
     a.partition, a.offset_, a.index_, a.name, a.command, a.principal, a.client, a.handle, a.sequence, a.lane,
@@ -14,11 +14,13 @@ _AFTER: LiteralString = """
     AND a.at_ms <= %(after_ms)s AND (a.at_ms, a.partition, a.offset_, a.index_)
         < (%(after_ms)s, %(after_partition)s, %(after_offset)s, %(after_index)s)"""
 
+_KEPT_FROM: LiteralString = "SELECT from_ms FROM tidelock.retention WHERE name = %(name)s"
+
 
 class PostgresReads:
     """Reads of one kind, which has one read model and an audit: what the reads of all kinds share."""
 
-    def __init__(self, pool: Pool, kind: str, audit: LiteralString) -> None:
+    def __init__(self, pool: Connections, kind: str, audit: LiteralString) -> None:
         """`audit`: the name of the table, and of its read model."""
         self._asking = Asking(pool, kind)
         self._kind, self._audit = kind, audit
@@ -39,11 +41,19 @@ class PostgresReads:
 
         `after`: (time, partition, offset, index).
         """
+        await self._check_age([wanted.from_ms, wanted.to_ms, None if after is None else after[0]])
         conditions, given = _conditions(wanted, after)
         page: LiteralString = f"SELECT {_COLUMNS} FROM tidelock.{self._audit} a WHERE a.tenant = %(tenant)s"
         given |= {"tenant": tenant, "limit": first + 1}
         rows, when = await self._asking.listed(with_stands(page + conditions, 16), self._audit, given)
         return [AuditRow(self._kind, *row[:16]) for row in rows], when
+
+    async def _check_age(self, times_ms: Iterable[int | None]) -> None:
+        named_ms = [each for each in times_ms if each is not None]
+        if named_ms:
+            for (from_ms,) in await self._asking.rows(_KEPT_FROM, {"name": self._audit}):
+                if min(named_ms) < from_ms:
+                    raise RowsForgotten(f"audit of {self._kind}", from_ms)
 
 
 def _conditions(
@@ -56,7 +66,6 @@ def _conditions(
         (" AND a.principal = %(principal)s", "principal", wanted.principal),
         (" AND a.client = %(client)s", "client", wanted.client),
         (" AND a.command = %(command)s", "command", wanted.command),
-        (" AND a.accepted = %(accepted)s", "accepted", wanted.accepted),
         (" AND a.at_ms >= %(from_ms)s", "from_ms", wanted.from_ms),
         (" AND a.at_ms < %(to_ms)s", "to_ms", wanted.to_ms),
     )
@@ -64,6 +73,8 @@ def _conditions(
         if wish is not None:
             text += condition
             given[key] = wish
+    if wanted.accepted is not None:  # in words, so that the index of refusals is seen to fit
+        text += " AND a.accepted" if wanted.accepted else " AND NOT a.accepted"
     if after is not None:
         text += _AFTER
         given |= zip(("after_ms", "after_partition", "after_offset", "after_index"), after, strict=True)

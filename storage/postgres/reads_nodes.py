@@ -8,7 +8,7 @@ from typing import Any, Final, LiteralString
 
 from storage.postgres import reads_nodes_sql as sql
 from storage.postgres.asking import MAX_LONG, above, moment
-from storage.postgres.pool import Pool
+from storage.postgres.pool import Connections
 from storage.postgres.reads_kind import PostgresReads
 from streams.log.positions import PartitionId, Position
 from streams.projections.nodes import rows as rows_of
@@ -33,7 +33,7 @@ NEWEST: Final = (MAX_LONG, MAX_LONG)
 class PostgresNodeReads(PostgresReads):
     """Reads of nodes."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Connections) -> None:
         super().__init__(pool, KIND, AUDIT)
 
     async def nodes(

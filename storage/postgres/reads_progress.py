@@ -12,9 +12,10 @@ from psycopg import AsyncConnection
 
 from storage.postgres.pool import PoolSettings, bounded
 from streams.log.positions import PartitionId
+from streams.projections.floor import need
 
 CHANNEL = "tidelock_projected"
-_POSITIONS = "SELECT projection, kind, partition, next_offset FROM tidelock.checkpoints"
+_POSITIONS = "SELECT projection, kind, partition, next_offset FROM tidelock.checkpoints WHERE live"
 FIRST_PAUSE_S = 0.1
 LAST_PAUSE_S = 2.0
 
@@ -42,7 +43,15 @@ class PostgresProgress:
                 await self._task
 
     async def reach(self, projection: str, where: PartitionId, next_offset: int, within_s: float) -> bool:
-        """Return whether the projection is at `next_offset` or further, as soon as it is."""
+        """Return whether the projection is at `next_offset` or further, as soon as it is: the request's floor."""
+        reached = await self._reached_within(projection, where, next_offset, within_s)
+        if reached:
+            need(projection, where, next_offset)
+        return reached
+
+    async def _reached_within(
+        self, projection: str, where: PartitionId, next_offset: int, within_s: float
+    ) -> bool:
         at = (projection, where)
         if self._next.get(at, 0) >= next_offset:
             return True

@@ -7,7 +7,7 @@ from typing import Any, Final, LiteralString
 
 from storage.postgres import reads_queues_sql as sql
 from storage.postgres.asking import above
-from storage.postgres.pool import Pool
+from storage.postgres.pool import Connections
 from storage.postgres.reads_kind import PostgresReads
 from streams.log.positions import Position
 from streams.projections.queues.reads import (
@@ -34,7 +34,7 @@ AUDIT: Final = "queue_audit"
 class PostgresQueueReads(PostgresReads):
     """Reads of queues."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Connections) -> None:
         super().__init__(pool, KIND, AUDIT)
 
     async def queues(

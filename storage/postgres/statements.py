@@ -5,14 +5,20 @@ from functools import lru_cache
 from psycopg import sql
 
 from streams.domain.value import value
+from streams.projections.builds import Build
 from streams.projections.table import Table
 
 SCHEMA = "tidelock"
 
 
-def named(name: str) -> sql.Identifier:
+def named(name: str, schema: str = SCHEMA) -> sql.Identifier:
     """Return the qualified name of a table of the platform."""
-    return sql.Identifier(SCHEMA, name)
+    return sql.Identifier(schema, name)
+
+
+def schema_of(build: Build) -> str:
+    """Return where the tables of a build are."""
+    return SCHEMA if build.live else f"{SCHEMA}_{build.projection}_v{build.number}"
 
 
 @value
@@ -39,10 +45,11 @@ class Statements:
     """The rows that a fold needs to go on."""
 
 
-def statements(table: Table) -> Statements:
-    """Return the statements of `table`."""
+@lru_cache(maxsize=512)
+def statements(table: Table, schema: str = SCHEMA) -> Statements:
+    """Return the statements of `table` in `schema`."""
     at, put, gone = (
-        named(table.name),
+        named(table.name, schema),
         sql.Identifier(f"put_{table.name}"),
         sql.Identifier(f"gone_{table.name}"),
     )
@@ -54,7 +61,8 @@ def statements(table: Table) -> Statements:
     insert = sql.SQL("INSERT INTO {} ({}) ").format(at, columns)
     row = sql.SQL("VALUES ({})").format(sql.SQL(", ").join(sql.Placeholder() * len(table.columns)))
     every = sql.SQL("SELECT {} FROM {}").format(columns, put)
-    otherwise = sql.SQL(" ON CONFLICT ({}) {}").format(keys, _on_conflict(table))
+    unique = _list(table.columns[: table.key] + (() if table.aged is None else (table.aged,)))
+    otherwise = sql.SQL(" ON CONFLICT ({}) {}").format(unique, _on_conflict(table))
     return Statements(
         insert=(insert + row).as_bytes(),
         upsert=(insert + row + otherwise).as_bytes(),
@@ -70,18 +78,18 @@ def statements(table: Table) -> Statements:
         delete_partition=sql.SQL("DELETE FROM {} WHERE partition = %s").format(at).as_bytes(),
         truncate=sql.SQL("TRUNCATE {}").format(at).as_bytes(),
         share=sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(at).as_bytes(),
-        restore=_restore(table),
+        restore=_restore(table, at),
     )
 
 
-@lru_cache(maxsize=64)
-def closing(table: Table, columns: tuple[str, ...]) -> bytes:
+@lru_cache(maxsize=128)
+def closing(table: Table, columns: tuple[str, ...], schema: str = SCHEMA) -> bytes:
     """Return the statement that closes the open rows with given `columns`: first how they end, then the columns."""
     opened, these = table.columns[table.opened :], sql.SQL("{} = %s")
     return (
         sql.SQL("UPDATE {} SET {} WHERE {} AND {} IS NULL")
         .format(
-            named(table.name),
+            named(table.name, schema),
             sql.SQL(", ").join(these.format(sql.Identifier(each)) for each in opened),
             sql.SQL(" AND ").join(these.format(sql.Identifier(each)) for each in columns),
             sql.Identifier(opened[0]),
@@ -95,7 +103,7 @@ def _list(columns: tuple[str, ...]) -> sql.Composed:
 
 
 def _on_conflict(table: Table) -> sql.Composable:
-    rest = table.columns[table.key :]
+    rest = [column for column in table.columns[table.key :] if column != table.aged]
     if not rest:
         return sql.SQL("DO NOTHING")
     sets = [sql.SQL("{0} = excluded.{0}").format(sql.Identifier(column)) for column in rest]
@@ -112,10 +120,10 @@ def _this_key(table: Table) -> sql.Composed:
     return sql.SQL(" AND ").join(pairs)
 
 
-def _restore(table: Table) -> bytes | None:
+def _restore(table: Table, at: sql.Identifier) -> bytes | None:
     if not table.restores and table.open_column is None:
         return None
-    every = sql.SQL("SELECT {} FROM {} WHERE partition = %s").format(_list(table.columns), named(table.name))
+    every = sql.SQL("SELECT {} FROM {} WHERE partition = %s").format(_list(table.columns), at)
     if table.restores or table.open_column is None:
         return every.as_bytes()
     return (every + sql.SQL(" AND {} IS NULL").format(sql.Identifier(table.open_column))).as_bytes()

@@ -36,6 +36,7 @@ def audit_of(kind: str, name: str, without: frozenset[str] = frozenset()) -> Pro
             "at_ms", "lease_ms",
         ),
         key=3,
+        aged="at_ms",
     )  # fmt: skip
     return Projection(
         name=name, version=1, kind=kind, tables=(table,), fold=partial(AuditFold, table, without)
