@@ -1,6 +1,6 @@
 """`HotStore` on Redis. A copy and what is to replace it share a hash tag, so a cluster keeps them on one node."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import cast
@@ -12,9 +12,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from storage.redis.scripts import APPLY, SWAP
-from streams.log.positions import PartitionId
-from streams.projections.ports import RowRefused, SinkUnavailable
-from streams.projections.table import Table
+from streams.projections.hot import HotCopy
+from streams.projections.ports import Copied, RowRefused, SinkUnavailable
 
 TTL_MS = 3_600_000
 """How long a copy lasts that nobody writes to any more."""
@@ -45,46 +44,46 @@ class RedisHotStore:
         self._swap = redis.register_script(SWAP)
 
     async def apply(
-        self, table: Table, where: PartitionId, start: int, end: int, rows: Mapping[str, str | None]
+        self, copy: HotCopy, start: int, end: int, rows: Mapping[str, str | None], log: str = ""
     ) -> bool:
         """Move the copy from offset `start` to `end`, or answer False. All of it or nothing."""
         sets = [text for key, row in rows.items() if row is not None for text in (f"={key}", row)]
         gone = [f"={key}" for key, row in rows.items() if row is None]
-        with _translated(table, where):
-            moved = await self._apply(
-                [_copy(table, where)], [start, end, self._ttl_ms, len(sets), *sets, *gone]
-            )
+        with _translated(str(copy)):
+            moved = await self._apply([_key(copy)], [start, end, self._ttl_ms, log, len(sets), *sets, *gone])
         return bool(moved)
 
-    async def replace(
-        self, table: Table, where: PartitionId, end: int, rows: Mapping[str, str], log: str = ""
-    ) -> None:
+    async def replace(self, copy: HotCopy, end: int, rows: Mapping[str, str], log: str = "") -> None:
         """Build a new copy beside the old one, bit by bit, and put it in its place unless that is further on."""
-        copy = _copy(table, where)
-        built = f"{copy}:{uuid4().hex}"
-        with _translated(table, where):
+        key = _key(copy)
+        built = f"{key}:{uuid4().hex}"
+        with _translated(str(copy)):
             try:
                 await self._build(built, end, rows, log)
-                swapped = await self._swap([copy, built], [end, self._ttl_ms, len(rows) + 2, log])
+                swapped = await self._swap([key, built], [end, self._ttl_ms, len(rows) + 2, log])
             except BaseException:
                 with suppress(RedisError, OSError):
                     await self._redis.unlink(built)
                 raise
         if not swapped:
-            raise SinkUnavailable(
-                f"{table.name} {where}: Redis lost the new copy while it was built. Try again."
-            )
+            raise SinkUnavailable(f"{copy}: Redis lost the new copy while it was built. Try again.")
 
-    async def get(
-        self, table: Table, where: PartitionId, keys: Sequence[str]
-    ) -> tuple[int | None, dict[str, str]]:
-        """Return where the copy stands and what it has under `keys`, in one round trip."""
-        with _translated(table, where):
-            found = await self._redis.hmget(_copy(table, where), ["@", *(f"={key}" for key in keys)])
-        position, *rows = cast("list[str | None]", found)
-        if position is None:
-            return None, {}
-        return int(position), {key: row for key, row in zip(keys, rows, strict=True) if row is not None}
+    async def get(self, asked: Mapping[HotCopy, Sequence[str]]) -> Mapping[HotCopy, Copied]:
+        """Return where each copy stands and what it has under its keys, in one round trip."""
+        if not asked:
+            return {}
+        with _translated(", ".join(map(str, asked))):
+            async with self._redis.pipeline(transaction=False) as asking:
+                for copy, keys in asked.items():
+                    asking.hmget(_key(copy), ["@", *(f"={key}" for key in keys)])
+                found = cast("list[list[str | None]]", await asking.execute())
+        return {copy: _copied(keys, told) for (copy, keys), told in zip(asked.items(), found, strict=True)}
+
+    async def drop(self, copies: Collection[HotCopy]) -> None:
+        """Forget these copies."""
+        with _translated(", ".join(map(str, copies))):
+            for copy in copies:
+                await self._redis.unlink(_key(copy))
 
     async def _build(self, built: str, end: int, rows: Mapping[str, str], log: str) -> None:
         await self._redis.hset(built, mapping={"@": str(end), "@log": log})
@@ -94,17 +93,25 @@ class RedisHotStore:
             await self._redis.hset(built, items=[text for key, row in chunk for text in (f"={key}", row)])
 
 
-def _copy(table: Table, where: PartitionId) -> str:
-    return f"tidelock:{{{table.name}:{where}}}"
+def _copied(keys: Sequence[str], told: Sequence[str | None]) -> Copied:
+    position, *rows = told
+    if position is None:
+        return Copied(None, {})
+    found = {key: row for key, row in zip(keys, rows, strict=True) if row is not None}
+    return Copied(int(position), found)
+
+
+def _key(copy: HotCopy) -> str:
+    return f"tidelock:{{{copy.table.name}@{copy.version}:{copy.where}}}"
 
 
 @contextmanager
-def _translated(table: Table, where: PartitionId) -> Iterator[None]:
+def _translated(what: str) -> Iterator[None]:
     try:
         yield
     except UnicodeEncodeError as error:
-        raise RowRefused(f"{table.name} {where}: Redis refuses a row: {error}") from error
+        raise RowRefused(f"{what}: Redis refuses a row: {error}") from error
     except (RedisError, OSError, TimeoutError) as error:
         # the client's frames hold its errors, which hold the frames, and those a whole copy, until a full collection
         bare = error.with_traceback(None)
-        raise SinkUnavailable(f"{table.name} {where}: Redis cannot do it now: {error}") from bare
+        raise SinkUnavailable(f"{what}: Redis cannot do it now: {error}") from bare

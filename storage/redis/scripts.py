@@ -7,18 +7,27 @@ APPLY = """
 if redis.call('HGET', KEYS[1], '@') ~= ARGV[1] then
     return 0
 end
-local sets = tonumber(ARGV[4])
-for first = 5, 4 + sets, 2000 do
-    redis.call('HSET', KEYS[1], unpack(ARGV, first, math.min(first + 1999, 4 + sets)))
+if ARGV[4] ~= '' then
+    local of = redis.call('HGET', KEYS[1], '@log')
+    if of ~= '' and of ~= ARGV[4] then
+        return 0
+    end
+    redis.call('HSET', KEYS[1], '@log', ARGV[4])
 end
-for first = 5 + sets, #ARGV, 2000 do
+local sets = tonumber(ARGV[5])
+for first = 6, 5 + sets, 2000 do
+    redis.call('HSET', KEYS[1], unpack(ARGV, first, math.min(first + 1999, 5 + sets)))
+end
+for first = 6 + sets, #ARGV, 2000 do
     redis.call('HDEL', KEYS[1], unpack(ARGV, first, math.min(first + 1999, #ARGV)))
 end
 redis.call('HSET', KEYS[1], '@', ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return 1
 """
-"""KEYS: copy. ARGV: start, end, TTL (ms), how many values to set, field, value, ..., fields to delete ..."""
+"""KEYS: copy. ARGV: start, end, TTL (ms), its log if known, how many values to set, field, value, ..., fields to
+delete ...
+"""
 
 SWAP = """
 if redis.call('HLEN', KEYS[2]) ~= tonumber(ARGV[3]) then

@@ -1,12 +1,39 @@
-"""Rows as text, for copies of a table that are looked up by key (`HotStore`). JSON, so that any language reads it."""
+"""Copies of tables that are looked up by key (`HotStore`): which one, and rows as text. JSON, so that any language
+reads it.
+"""
 
 import json
 
+from streams.domain.value import value
+from streams.log.positions import PartitionId
+from streams.projections.projection import Projection
 from streams.projections.table import Key, Row, Table
 
 TIME = "time_ms"
 """What the event time is found under at which a copy stands. Keys of rows are JSON lists: none is like it."""
 _ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
+@value
+class HotCopy:
+    """The newest rows of one table, of one version of its read model, of one partition.
+
+    Rows of another version mean something else, or have other columns: theirs is another copy.
+    """
+
+    table: Table
+    version: int
+    where: PartitionId
+
+    def __str__(self) -> str:
+        return f"{self.table.name}@{self.version} {self.where}"
+
+
+def hot_copy(projection: Projection, where: PartitionId) -> HotCopy:
+    """Return the copy of a projection that has one. Raises `ValueError` if it has none."""
+    if projection.hot is None:
+        raise ValueError(f"{projection.name} has no hot copy")
+    return HotCopy(projection.hot, projection.version, where)
 
 
 def hot_key(key: Key) -> str:

@@ -8,11 +8,11 @@ import asyncio
 from contextlib import suppress
 
 from streams.log.checkpoint import Checkpoint
-from streams.log.positions import PartitionId
 from streams.ops.backoff import Backoff, Pause
-from streams.projections.hot import TIME, hot_key, hot_row
+from streams.projections.builds import FIRST
+from streams.projections.hot import TIME, HotCopy, hot_key, hot_row
 from streams.projections.ports import HotStore, Loaded, SinkError
-from streams.projections.table import Changes, Key, Row, Table
+from streams.projections.table import Changes, Key, Row
 from streams.projector.settings import LaneSettings
 
 DOCUMENTS_A_TURN = 2000
@@ -24,14 +24,15 @@ class Mirror:
     def __init__(
         self,
         store: HotStore,
-        table: Table,
-        where: PartitionId,
+        copy: HotCopy,
         settings: LaneSettings,
         pause: Pause = asyncio.sleep,
+        build: int | None = None,
     ) -> None:
-        self.table = table
+        """`build`: which of its read model's: another's copy is not gone on from, however far it is."""
         self.trouble: Exception | None = None
-        self._store, self._where, self._settings, self._pause = store, where, settings, pause
+        self._store, self._copy, self._settings, self._pause = store, copy, settings, pause
+        self._table = copy.table
         self._backoff = Backoff(settings.first_pause_s, settings.longest_pause_s, pause)
         self._rows: dict[Key, Row] = {}
         self._changed: dict[Key, Row | None] = {}
@@ -40,13 +41,24 @@ class Mirror:
         self._at: int | None = None
         """Where the copy stands, as far as is known."""
         self._time_ms = 0
-        self._log = ""
-        """Of which log the rows are; empty before its first record."""
+        self._build, self._log = build, ""
+        """Of which log and build the rows are; empty before its first record."""
         self._news = asyncio.Event()
+        self._muted = False
+
+    def mute(self, *, muted: bool) -> None:
+        """Leave the copy to another build, or take it over, with all rows of one's own."""
+        self._muted, self._at, self._changed = muted, None, {}
+        self._news.set()
+
+    @property
+    def position(self) -> int | None:
+        """Where the copy stands, as far as is known; None: it is not there, or not known."""
+        return self._at
 
     def loaded(self, loaded: Loaded) -> None:
         """The lane begins anew: so does the copy."""
-        self._rows = {self.table.key_of(row): row for row in loaded.rows.get(self.table, ())}
+        self._rows = {self._table.key_of(row): row for row in loaded.rows.get(self._table, ())}
         self._changed = {}
         self._stands(loaded.checkpoint)
         self._at = None
@@ -54,8 +66,9 @@ class Mirror:
 
     def committed(self, reached: Checkpoint, changes: Changes) -> None:
         """Rows up to `reached` are in the store."""
-        for key, row in changes.rows(self.table):
-            self._changed[key] = row
+        for key, row in changes.rows(self._table):
+            if not self._muted:
+                self._changed[key] = row
             if row is None:
                 self._rows.pop(key, None)
             else:
@@ -65,7 +78,7 @@ class Mirror:
 
     def _stands(self, at: Checkpoint) -> None:
         self._stored, self._time_ms = at.next_offset, at.time_ms
-        self._log = "" if at.genesis is None else at.genesis.log_id.hex()
+        self._log = "" if at.genesis is None else f"{at.genesis.log_id.hex()}@{self._build or FIRST}"
 
     async def run(self) -> None:
         """Keep the copy up to date, until cancelled."""
@@ -73,6 +86,8 @@ class Mirror:
             with suppress(TimeoutError):  # then look whether the copy is still there
                 await asyncio.wait_for(self._news.wait(), self._settings.mirror_look_s)
             self._news.clear()
+            if self._muted:
+                continue
             try:
                 await self._bring()
             except SinkError as error:
@@ -81,33 +96,40 @@ class Mirror:
                 await self._backoff.pause()
 
     async def _bring(self) -> None:
-        end, time_ms, changed = self._stored, self._time_ms, self._changed
+        end, time_ms, log = self._stored, self._time_ms, self._log
+        changed, begun = self._changed, self._rows
         if end is None:
             return
         self._changed = {}
-        if self._at is None or not await self._applied(self._at, end, time_ms, changed):
+        if self._at is None or not await self._applied(self._at, end, time_ms, log, changed):
             await self._replace()
         else:
-            self._stands_at(end)
+            self._stands_at(end, begun)
 
-    async def _applied(self, start: int, end: int, time_ms: int, changed: dict[Key, Row | None]) -> bool:
+    async def _applied(
+        self, start: int, end: int, time_ms: int, log: str, changed: dict[Key, Row | None]
+    ) -> bool:
         documents = {hot_key(key): None if row is None else hot_row(row) for key, row in changed.items()}
         documents[TIME] = str(time_ms)
-        return await self._store.apply(self.table, self._where, start, end, documents)
+        return await self._store.apply(self._copy, start, end, documents, log)
 
     async def _replace(self) -> None:
-        end, time_ms, log, rows = self._stored, self._time_ms, self._log, dict(self._rows)
+        end, time_ms, log, begun = self._stored, self._time_ms, self._log, self._rows
         assert end is not None
         self._changed = {}
         documents = {TIME: str(time_ms)}
-        for done, (key, row) in enumerate(rows.items(), 1):
+        for done, (key, row) in enumerate(list(begun.items()), 1):
             documents[hot_key(key)] = hot_row(row)
             if not done % DOCUMENTS_A_TURN:
                 await asyncio.sleep(0)
-        await self._store.replace(self.table, self._where, end, documents, log)
-        self._stands_at(end)
+        await self._store.replace(self._copy, end, documents, log)
+        self._stands_at(end, begun)
         await self._pause(self._settings.mirror_pause_s)
 
-    def _stands_at(self, end: int) -> None:
-        self._at, self.trouble = end, None
+    def _stands_at(self, end: int, begun: dict[Key, Row]) -> None:
+        self.trouble = None
         self._backoff.succeeded()
+        if (
+            begun is self._rows and not self._muted
+        ):  # else the lane has begun anew meanwhile, perhaps further back
+            self._at = end

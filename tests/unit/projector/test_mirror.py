@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from storage.memory.projections import MemoryHotStore
+from storage.memory.copies import MemoryHotStore
 from streams.log.checkpoint import START
-from streams.log.positions import PartitionId
-from streams.projections.hot import TIME, hot_key, hot_row
+from streams.projections.hot import TIME, HotCopy, hot_key, hot_row
 from streams.projections.ports import SinkUnavailable
-from streams.projections.table import Table
 from streams.projector.mirror import Mirror
 from streams.projector.settings import LaneSettings
 from tests.unit.projector.conftest import Make
 from tests.unit.projector.toy import TALLY, TOY, World, at_once, keys, logbook, until
 from tests.unit.replay.logbook import WHERE
+
+COPY = HotCopy(TALLY, TOY.version, WHERE)
 
 
 class MoodyHotStore(MemoryHotStore):
@@ -26,19 +26,23 @@ class MoodyHotStore(MemoryHotStore):
         self.away = False
         self.asked = 0
         self.replaced = 0
+        self.held: asyncio.Event | None = None
+        """What moves of copies wait for."""
+        self.waits = False
 
     async def apply(
-        self, table: Table, where: PartitionId, start: int, end: int, rows: Mapping[str, str | None]
+        self, copy: HotCopy, start: int, end: int, rows: Mapping[str, str | None], log: str = ""
     ) -> bool:
         self._mood()
-        return await super().apply(table, where, start, end, rows)
+        if self.held is not None:
+            self.waits = True
+            await self.held.wait()
+        return await super().apply(copy, start, end, rows, log)
 
-    async def replace(
-        self, table: Table, where: PartitionId, end: int, rows: Mapping[str, str], log: str = ""
-    ) -> None:
+    async def replace(self, copy: HotCopy, end: int, rows: Mapping[str, str], log: str = "") -> None:
         self._mood()
         self.replaced += 1
-        await super().replace(table, where, end, rows, log)
+        await super().replace(copy, end, rows, log)
 
     def _mood(self) -> None:
         self.asked += 1
@@ -48,7 +52,7 @@ class MoodyHotStore(MemoryHotStore):
 
 def mirrored(given: World, look_s: float = 60.0) -> tuple[MoodyHotStore, Mirror]:
     store, settings = MoodyHotStore(), LaneSettings(mirror_look_s=look_s)
-    mirror = Mirror(store, TALLY, WHERE, settings, at_once()[0])
+    mirror = Mirror(store, COPY, settings, at_once()[0])
     given.tasks.append(asyncio.create_task(mirror.run()))
     return store, mirror
 
@@ -56,7 +60,7 @@ def mirrored(given: World, look_s: float = 60.0) -> tuple[MoodyHotStore, Mirror]
 def is_copy(store: MoodyHotStore, given: World) -> bool:
     wanted = {hot_key(key): hot_row(row) for key, row in given.rows[TALLY].items()}
     wanted[TIME] = str(given.book.records[-1].timestamp_ms)
-    at, rows = store.copies.get((TALLY, WHERE), (None, {}))
+    at, rows = store.copies.get(COPY, (None, {}))
     return (at, rows) == (len(given.book.records), wanted)
 
 
@@ -87,7 +91,7 @@ async def test_a_copy_that_is_away_holds_nobody_up_and_is_replaced_when_it_is_ba
     store, mirror = mirrored(given)
     lane = given.lane(mirror=mirror)
     await given.feed(upto=5)
-    await until(lambda: store.copies.get((TALLY, WHERE), (0, {}))[0] == 5)
+    await until(lambda: store.copies.get(COPY, (0, {}))[0] == 5)
     store.away = True
     await given.feed()
     await given.settled(lane)
@@ -106,9 +110,29 @@ async def test_a_restarted_lane_replaces_what_an_older_one_left(world: Make) -> 
     await given.end()
     given.__post_init__()
     store, mirror = mirrored(given)
-    store.copies[TALLY, WHERE] = (3, {"stale": "row"})
+    store.copies[COPY] = (3, {"stale": "row"})
     given.lane(mirror=mirror)
     await until(lambda: is_copy(store, given))
+
+
+async def test_a_lane_that_begins_anew_further_back_does_not_take_the_copy_along(world: Make) -> None:
+    """PostgreSQL went back while a write to Redis was under way: the copy is further on, and stays what it is."""
+    given = world(logbook(*keys(30, 10)))
+    store, mirror = mirrored(given)
+    lane = given.lane(mirror=mirror)
+    await given.feed(upto=6)
+    await given.settled(lane, at=6)
+    await until(lambda: mirror.position == 6)
+    earlier = await given.store.load(TOY, WHERE)
+    store.held = asyncio.Event()
+    await given.feed()
+    await given.settled(lane)
+    await until(lambda: store.waits)
+    mirror.loaded(earlier)
+    asked = store.asked
+    store.held.set()
+    await until(lambda: store.asked > asked)
+    assert store.copies[COPY][0] > earlier.checkpoint.next_offset
 
 
 async def test_a_row_that_is_gone_is_gone_from_the_copy(world: Make) -> None:
@@ -119,8 +143,8 @@ async def test_a_row_that_is_gone_is_gone_from_the_copy(world: Make) -> None:
     changes = TOY.fold(WHERE, given.tail._vocabulary).take()
     changes.upsert(TALLY, (0, "dev/a", 1, 7))
     mirror.committed(START, changes)
-    await until(lambda: (TALLY, WHERE) in store.copies and len(store.copies[TALLY, WHERE][1]) == 2)
+    await until(lambda: COPY in store.copies and len(store.copies[COPY][1]) == 2)
     gone = TOY.fold(WHERE, given.tail._vocabulary).take()
     gone.delete(TALLY, (0, "dev/a"))
     mirror.committed(START, gone)
-    await until(lambda: store.copies[TALLY, WHERE][1] == {TIME: "0"})
+    await until(lambda: store.copies[COPY][1] == {TIME: "0"})

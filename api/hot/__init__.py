@@ -1,0 +1,1 @@
+"""What is asked for by name, from the hot copies, which costs PostgreSQL nothing."""

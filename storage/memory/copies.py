@@ -1,0 +1,68 @@
+"""Copies of read models in memory: hot rows and points, complete, for pure tests and single-process use."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from storage.refused import refuse
+from streams.projections.hot import HotCopy
+from streams.projections.ports import Copied
+from streams.projections.table import Key, Row, Table
+
+
+class MemoryHotStore:
+    """The newest rows of tables, by partition."""
+
+    def __init__(self) -> None:
+        self.copies: dict[HotCopy, tuple[int, dict[str, str]]] = {}
+        self._logs: dict[HotCopy, str] = {}
+
+    async def apply(
+        self, copy: HotCopy, start: int, end: int, rows: Mapping[str, str | None], log: str = ""
+    ) -> bool:
+        """Move the copy from offset `start` to `end`, or answer False."""
+        position, there = self.copies.get(copy, (None, {}))
+        of = self._logs.get(copy, "")
+        if position != start or (log and of not in ("", log)):
+            return False
+        self._logs[copy] = log or of
+        there.update({key: row for key, row in rows.items() if row is not None})
+        for key in [key for key, row in rows.items() if row is None]:
+            there.pop(key, None)
+        self.copies[copy] = (end, there)
+        return True
+
+    async def replace(self, copy: HotCopy, end: int, rows: Mapping[str, str], log: str = "") -> None:
+        """Make `rows` the whole copy, unless it stands further on in the same log."""
+        position, _ = self.copies.get(copy, (-1, {}))
+        if position <= end or log not in ("", self._logs.get(copy, "")):
+            self.copies[copy] = (end, dict(rows))
+            self._logs[copy] = log
+
+    async def get(self, asked: Mapping[HotCopy, Sequence[str]]) -> Mapping[HotCopy, Copied]:
+        """Return where each copy stands and what it has under its keys."""
+        return {copy: self._told(copy, keys) for copy, keys in asked.items()}
+
+    def _told(self, copy: HotCopy, keys: Sequence[str]) -> Copied:
+        position, there = self.copies.get(copy, (None, {}))
+        return Copied(position, {key: there[key] for key in keys if key in there})
+
+    async def drop(self, copies: Collection[HotCopy]) -> None:
+        """Forget these copies."""
+        for copy in copies:
+            self.copies.pop(copy, None)
+
+
+class MemoryPointStore:
+    """Points by (measurement, tags and time)."""
+
+    def __init__(self) -> None:
+        self.points: dict[Table, dict[Key, Row]] = {}
+
+    async def write(self, table: Table, rows: Sequence[Row]) -> None:
+        """Write one point a row."""
+        for row in rows:
+            refuse(table, row, also=float)
+        self.points.setdefault(table, {}).update(_by_key(table, rows))
+
+
+def _by_key(table: Table, rows: Iterable[Row]) -> dict[Key, Row]:
+    return {table.key_of(row): row for row in rows}
