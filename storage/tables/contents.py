@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Iterator
+from contextlib import aclosing
 
 from storage.refused import refuse
 from storage.tables.codec import (
@@ -96,12 +97,13 @@ async def read_contents(
 ) -> Contents:
     """Return what a changelog holds up to offset `end`. Raises `SinkUnavailable`."""
     raw: dict[bytes, bytes] = {}
-    async for entries in changelogs.read(changelog, 0, end):
-        for key, data in entries:
-            if data is None:
-                raw.pop(key, None)
-            else:
-                raw[key] = data
+    async with aclosing(changelogs.read(changelog, 0, end)) as reading:  # type: ignore[type-var]
+        async for entries in reading:
+            for key, data in entries:
+                if data is None:
+                    raw.pop(key, None)
+                else:
+                    raw[key] = data
     raw.pop(CLAIM, None)
     stored, contents = raw.pop(CHECKPOINT, None), Contents(projection, changelog.where.partition)
     contents.marker = None if stored is None else decode_marker(stored)

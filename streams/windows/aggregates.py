@@ -18,7 +18,7 @@ from streams.windows.sketch import Sketch, bucket_of
 Of = Callable[[Any], Any]
 """What an aggregate takes of an event's value; None: nothing, this event is not for it."""
 _LIMIT: Final = 1 << 63
-_ITEM_CHARS: Final = 256
+MAX_ITEM_CHARS: Final = 256
 _TABLED: Final = 8_192
 _BUCKETS: Final = tuple(map(bucket_of, range(_TABLED)))
 """The buckets of what mostly comes: a look-up costs less than a search."""
@@ -253,7 +253,7 @@ class TopK(Aggregate):
 
     def lift(self, value: Any) -> str:
         """Return the item. Raises `NotCountable`."""
-        if type(value) is not str or len(value) > _ITEM_CHARS:
+        if type(value) is not str or len(value) > MAX_ITEM_CHARS:
             raise NotCountable(value)
         return value
 

@@ -7,7 +7,6 @@ from streams.windows.clock import Clock
 from streams.windows.combined import States
 from streams.windows.definition import Global, Windows
 from streams.windows.engine import NEVER, Engine, Shown
-from streams.windows.monoid import told
 from streams.windows.outbox import Outbox
 from streams.windows.panes import Pane, Panes
 from streams.windows.taken import Key, Kind, Reason
@@ -35,11 +34,7 @@ class CountedEngine(Engine):
             self._outbox.put_aside(Reason.REFUSED, key, time_ms, value)
             return
         pane = self._of_key.get(counted_as) or Pane(counted_as, 0, self._aggregates.zero())
-        try:
-            self._add(pane.states, value)
-        except Exception as error:  # somebody's own code, or a value that cannot be counted
-            self._outbox.put_aside(Reason.FAILED, key, time_ms, value, told(error))
-            return
+        self._add(pane.states, value)
         if not pane.mark:
             self.insert(pane)
         self._clock.counters["overflowed"] += counted_as != key

@@ -33,7 +33,7 @@ class Engine(ABC):
 
     @abstractmethod
     def add(self, key: Key, time_ms: int, value: Any) -> None:
-        """Count an event, or put it aside."""
+        """Count an event, or put it aside. May raise what aggregates raise; nothing has changed then."""
 
     @abstractmethod
     def insert(self, pane: Pane) -> None:

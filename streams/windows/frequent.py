@@ -13,12 +13,14 @@ from typing import Any
 class Frequent:
     """Counters of at most `capacity` items."""
 
-    __slots__ = ("capacity", "counters")
+    __slots__ = ("_count", "_least", "capacity", "counters")
 
     def __init__(self, capacity: int, counters: dict[str, tuple[int, int]] | None = None) -> None:
         self.capacity = capacity
         self.counters = {} if counters is None else counters
         """Item -> (count, error)."""
+        self._count, self._least = 0, list[str]()
+        """The least count, and the items that had it, when that was last looked for; the first by name is the last."""
 
     def add(self, item: str) -> None:
         """Count an item."""
@@ -29,9 +31,24 @@ class Frequent:
         elif len(counters) < self.capacity:
             counters[item] = (1, 0)
         else:
-            least = min(counters, key=lambda each: (counters[each][0], each))
-            floor, _ = counters.pop(least)
+            floor, _ = counters.pop(self._first_of_least())
             counters[item] = (floor + 1, floor)
+
+    def _first_of_least(self) -> str:
+        """Return the item with the least count, of several the first by name.
+
+        What is added has more than the least count, so the items that have it only become fewer.
+        """
+        counters, least = self.counters, self._least
+        while least:
+            item = least.pop()
+            if item in counters and counters[item][0] == self._count:
+                return item
+        self._count = min([count for count, _ in counters.values()])
+        self._least = sorted(
+            [item for item, (count, _) in counters.items() if count == self._count], reverse=True
+        )
+        return self._least.pop()
 
     def merge(self, other: "Frequent") -> None:
         """Count all that `other` counted."""
@@ -41,7 +58,7 @@ class Frequent:
             count, error = self.counters.get(item, (mine, mine))
             more, doubt = other.counters.get(item, (others, others))
             merged[item] = (count + more, error + doubt)
-        self.counters = dict(nsmallest(self.capacity, merged.items(), key=_rank))
+        self.counters, self._least = dict(nsmallest(self.capacity, merged.items(), key=_rank)), []
 
     def top(self, k: int) -> list[tuple[str, int, int]]:
         """Return the first `k` as (item, count, error), by count, then item."""

@@ -12,6 +12,7 @@ from streams.windows.clock import LONG_AGO, Clock
 from streams.windows.counted import CountedEngine
 from streams.windows.definition import Global, Session, Sliding, Windows
 from streams.windows.engine import Engine
+from streams.windows.monoid import told
 from streams.windows.outbox import Outbox
 from streams.windows.panes import Panes
 from streams.windows.session import SessionEngine
@@ -42,12 +43,15 @@ class Windowed:
         add = engine.add
         for key, time_ms, value in events:
             count += 1
-            if time_ms <= clock.latest_ms:
-                add(key, time_ms, value)
-            elif time_ms > clock.limit_ms:
+            later = time_ms > clock.latest_ms
+            if later and time_ms > clock.limit_ms:
                 self._outbox.put_aside(Reason.FUTURE, key, time_ms, value)
-            else:
+                continue
+            try:
                 add(key, time_ms, value)
+            except Exception as error:  # somebody's own code, or a value that cannot be counted
+                self._outbox.put_aside(Reason.FAILED, key, time_ms, value, told(error))
+            if later:
                 clock.saw(time_ms)
                 if clock.watermark >= engine.due:
                     engine.move()
@@ -92,6 +96,11 @@ class Windowed:
             self._outbox.shown(Kind.EARLY if end > now else Kind.LATE, key, start, end, states)
             for start, end, states in self._engine.look(key)
         )
+
+    @property
+    def due_ms(self) -> int | None:
+        """The watermark at which a window ends, or is forgotten, though no event comes; None: nothing is kept."""
+        return self._engine.due if self._panes.open else None
 
     @property
     def progress(self) -> Progress:

@@ -14,7 +14,6 @@ from streams.windows.clock import Clock
 from streams.windows.combined import States
 from streams.windows.definition import Session, Windows
 from streams.windows.engine import NEVER, Engine, Shown
-from streams.windows.monoid import told
 from streams.windows.outbox import Outbox
 from streams.windows.panes import Pane, Panes
 from streams.windows.taken import Key, Kind, Reason
@@ -51,11 +50,7 @@ class SessionEngine(Engine):
         if counted_as is None:
             self._outbox.put_aside(Reason.REFUSED, key, time_ms, value)
             return
-        try:
-            pane = self._counted(counted_as, time_ms, value, near)
-        except Exception as error:  # somebody's own code, or a value that cannot be counted
-            self._outbox.put_aside(Reason.FAILED, key, time_ms, value, told(error))
-            return
+        pane = self._counted(counted_as, time_ms, value, near)
         self._clock.counters["overflowed"] += counted_as != key
         self._panes.touch(pane)
         if pane.final:

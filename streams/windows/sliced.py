@@ -8,7 +8,6 @@ from streams.windows.clock import Clock
 from streams.windows.combined import States
 from streams.windows.definition import Windows
 from streams.windows.engine import Engine, Shown
-from streams.windows.monoid import told
 from streams.windows.outbox import Outbox
 from streams.windows.panes import Pane, Panes
 from streams.windows.taken import Key, Kind, Reason
@@ -33,11 +32,7 @@ class SlicedEngine(Engine):
         if pane is None or start + self._grain <= self._clock.watermark:
             self._add_new_or_late(key, start, time_ms, value)
             return
-        try:
-            self._add(pane.states, value)
-        except Exception as error:  # somebody's own code, or a value that cannot be counted
-            self._outbox.put_aside(Reason.FAILED, key, time_ms, value, told(error))
-            return
+        self._add(pane.states, value)
         if not pane.touched:
             self._panes.touch(pane)
 
@@ -55,11 +50,7 @@ class SlicedEngine(Engine):
             for window in self._windows_of(counted_as, start)
             if window + self._length <= now < window + self._length + self._lateness_ms
         ]
-        try:
-            self._add(pane.states, value)
-        except Exception as error:  # as above
-            self._outbox.put_aside(Reason.FAILED, key, time_ms, value, told(error))
-            return
+        self._add(pane.states, value)
         if counted_as != key:
             self._clock.counters["overflowed"] += 1
         if counted_as not in self._slices.get(start, {}):

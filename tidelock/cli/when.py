@@ -36,6 +36,10 @@ class Calendar:
         """Return a time without its offset, for tables that say it once."""
         return self.shown(time_ms)[:-7]
 
+    def clock(self, time_ms: int) -> str:
+        """Return the time of day alone, to the second."""
+        return f"{self._at(time_ms):%H:%M:%S}"
+
     def zone(self, time_ms: int) -> str:
         """Return what the offset of a time is called, and whose it is."""
         return "UTC" if self.utc else f"{self._at(time_ms).tzname()}, the zone of this machine"

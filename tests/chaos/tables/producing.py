@@ -17,8 +17,8 @@ from streams.log.envelope import encode
 from streams.log.ports import AppendUnknown, LogUnavailable
 from streams.log.positions import PartitionId
 from streams.log.records import Claim, Commit, Genesis
+from streams.projections.projection import Projection
 from streams.projections.table import Key, Row, Table
-from tests.chaos.tables.windows import TOTALS, TUMBLING, WINDOWS
 from tests.unit.replay.logbook import WORDS, decision
 
 TENANTS = 25
@@ -87,13 +87,15 @@ async def read_up(
     return end, reader.checkpoint
 
 
-async def one_pass(kafka: str, where: PartitionId) -> tuple[int, dict[Table, dict[Key, Row]]]:
+async def one_pass(
+    kafka: str, projection: Projection, where: PartitionId
+) -> tuple[int, dict[Table, dict[Key, Row]]]:
     """Return (end of the log, the rows as one plain pass over it makes them)."""
-    fold = TUMBLING.fold(where, WORDS)
+    fold = projection.fold(where, WORDS)
     end, reached = await read_up(kafka, where, fold.commit)
     assert reached.n > 0
     changes = fold.take()
     return end, {
         table: {key: row for key, row in changes.rows(table) if row is not None}
-        for table in (WINDOWS, TOTALS)
+        for table in projection.tables
     }

@@ -10,7 +10,7 @@ from streams.ops.logs import configure_logs
 from streams.ops.starting import EXIT_CONFIGURATION, run_process, settings_of
 from streams.projector.configuration import ProjectorSettings
 from streams.projector.worker import run
-from tests.chaos.tables.windows import TUMBLING
+from tests.chaos.tables.windows import KEPT
 
 
 def project(environment: Mapping[str, str], log: Path) -> None:
@@ -29,4 +29,4 @@ def _main() -> int:
     if settings is None:
         return EXIT_CONFIGURATION
     configure_logs(settings.log_level, projector=settings.projector_name)
-    return run_process(run(settings, KINDS, (TUMBLING,)))
+    return run_process(run(settings, KINDS, KEPT))

@@ -26,9 +26,10 @@ from storage.tables.codec import CHECKPOINT, decode_marker
 from storage.tables.contents import read_contents
 from streams.log.positions import PartitionId
 from streams.projections.changelog import ChangelogId, topic_of
+from streams.projections.projection import Projection
 from tests.chaos.tables.producing import LogProducer, one_pass
 from tests.chaos.tables.projector import project
-from tests.chaos.tables.windows import TUMBLING
+from tests.chaos.tables.windows import KEPT, TUMBLING
 from tests.integration.engine.cluster import free_port
 from tidelock.local.stack import LocalStack
 
@@ -76,14 +77,17 @@ class Stage:
         try:
             settings = TopicSettings(len(PARTITIONS), replication, max(1, replication - 1))
             await create_topics(admin, ("locks",), settings)
-            table = NewTopic(TOPIC, len(PARTITIONS), replication, topic_configs=COMPACTED)
-            await create_missing(admin, [table])
+            topics = [topic_of(one.name, "locks") for one in KEPT]
+            await create_missing(
+                admin,
+                [NewTopic(each, len(PARTITIONS), replication, topic_configs=COMPACTED) for each in topics],
+            )
         finally:
             await admin.close()
 
     async def run(
         self, faults: int, projectors: int = 2, beside: Callable[[], Awaitable[None]] | None = None
-    ) -> dict[PartitionId, str]:
+    ) -> dict[ChangelogId, str]:
         """Produce, hurt `projectors` until there were `faults`, heal, and compare. Return what differs.
 
         `beside`: what else happens, while projectors are not hurt any more.
@@ -129,24 +133,28 @@ class Stage:
             assert not told, f"nothing is written: {told}; faults: {self.faults}"
             await asyncio.sleep(0.05)
 
-    async def compare(self) -> dict[PartitionId, str]:
+    async def compare(self) -> dict[ChangelogId, str]:
         """Wait until the tables have all of the logs, and compare every row with one plain pass."""
         changelogs = KafkaChangelogs(self.kafka, "a witness")
         try:
             return {
-                each.where: difference
-                for each in TABLES
-                if (difference := await self._difference(changelogs, each)) is not None
+                ChangelogId(one.name, where): difference
+                for one in KEPT
+                for where in PARTITIONS
+                if (difference := await self._difference(changelogs, one, where)) is not None
             }
         finally:
             await changelogs.close()
 
-    async def _difference(self, changelogs: KafkaChangelogs, table: ChangelogId) -> str | None:
-        end, wanted = await one_pass(self.kafka, table.where)
+    async def _difference(
+        self, changelogs: KafkaChangelogs, projection: Projection, where: PartitionId
+    ) -> str | None:
+        end, wanted = await one_pass(self.kafka, projection, where)
+        table = ChangelogId(projection.name, where)
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 stored = (await changelogs.ends([table]))[table]
-                contents = await read_contents(changelogs, table, stored, TUMBLING)
+                contents = await read_contents(changelogs, table, stored, projection)
                 if contents.checkpoint.next_offset >= end:
                     break
                 await asyncio.sleep(0.5)

@@ -1,13 +1,15 @@
-"""The read model of the chaos: tumbling windows by tenant, in a table; closed ones are summed up and deleted."""
+"""The read models of the chaos: tumbling windows by tenant, whose closed ones are summed up; and those that ship."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from typing import Final
 
 from streams.log.accepted import AcceptedCommit
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
+from streams.projections.activity.projections import ACTIVITIES
 from streams.projections.projection import Projection
 from streams.projections.table import Changes, Row, Table
 
@@ -64,3 +66,7 @@ class TumblingFold:
 TUMBLING: Final = Projection(
     "tumbling", 1, "locks", (WINDOWS, TOTALS), TumblingFold, hot=WINDOWS, kept="table"
 )
+
+ACTIVITY: Final = replace(next(one for one in ACTIVITIES if one.kind == "locks"), idle_ms=None)
+"""What is going on with locks. Its windows do not end by the clock here: one plain pass over the log knows none."""
+KEPT: Final = (TUMBLING, ACTIVITY)

@@ -72,3 +72,18 @@ def test_up_to_as_many_items_as_counters_all_is_exact(parts: list[list[str]]) ->
         merged.merge(frequent_of(part))
     true = Counter(item for part in parts for item in part)
     assert {item: count for item, count, error in merged.top(CAPACITY) if error == 0} == dict(true)
+
+
+@given(items=st.lists(st.sampled_from("abcdefghijk"), max_size=120), stored=st.sets(st.integers(0, 119)))
+def test_who_gives_way_is_the_least_and_of_several_the_first(items: list[str], stored: set[int]) -> None:
+    made, naive = Frequent(CAPACITY), dict[str, tuple[int, int]]()
+    for number, item in enumerate(items):
+        if item not in naive and len(naive) == CAPACITY:
+            floor, _ = naive.pop(min(naive, key=lambda each: (naive[each][0], each)))
+            naive[item] = (floor, floor)
+        count, error = naive.get(item, (0, 0))
+        naive[item] = (count + 1, error)
+        made.add(item)
+        if number in stored:
+            made = frequent.of_plain(CAPACITY, made.plain())
+    assert made.counters == naive

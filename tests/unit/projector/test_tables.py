@@ -8,11 +8,12 @@ from dataclasses import replace
 
 import pytest
 
-from storage.memory.projections import MemoryHotStore, MemoryProjectionStore
+from storage.memory.copies import MemoryHotStore
+from storage.memory.projections import MemoryProjectionStore
 from storage.tables.store import TableProjectionStore
 from streams.log.checkpoint import START
 from streams.projections.changelog import ChangelogId
-from streams.projections.hot import TIME, hot_key
+from streams.projections.hot import TIME, HotCopy, hot_key
 from streams.projections.kept import AsHeldHere, KeptWhereItSays
 from streams.projector.lane import Lane, LanePorts
 from streams.projector.mirror import Mirror
@@ -90,17 +91,17 @@ async def test_a_lane_that_ends_lets_go_of_its_table(world: Make) -> None:
 
 
 async def test_open_windows_are_looked_up_in_the_hot_copy(world: Make) -> None:
-    one, hot = world(logbook(*keys(30, 10))), MemoryHotStore()
-    mirror = Mirror(hot, TALLY, WHERE, QUICK, at_once()[0])
+    one, hot, copy = world(logbook(*keys(30, 10))), MemoryHotStore(), HotCopy(TALLY, 1, WHERE)
+    mirror = Mirror(hot, copy, QUICK, at_once()[0])
     one.tasks.append(asyncio.create_task(mirror.run()))
     keeping = Keeping(one, MoodyChangelogs(), mirror)
     await one.feed()
     await keeping.settled()
     end = len(one.book.records)
-    await until(lambda: hot.copies.get((TALLY, WHERE), (0, {}))[0] == end)
-    at, found = await hot.get(TALLY, WHERE, [hot_key((0, "dev/1")), TIME])
-    assert at == end
-    assert found[hot_key((0, "dev/1"))] == '[0,"dev/1",10,11]'
+    await until(lambda: hot.copies.get(copy, (0, {}))[0] == end)
+    found = (await hot.get({copy: [hot_key((0, "dev/1")), TIME]}))[copy]
+    assert found.next_offset == end
+    assert found.rows[hot_key((0, "dev/1"))] == '[0,"dev/1",10,11]'
 
 
 async def test_each_read_model_is_kept_where_it_says(world: Make) -> None:
