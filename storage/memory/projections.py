@@ -3,19 +3,18 @@
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
-from storage.refused import refuse
+from storage.memory.rows import change, refuse_changes, restored
 from streams.domain.value import value
 from streams.log.checkpoint import START, Checkpoint
 from streams.log.positions import PartitionId
+from streams.ops.series import NAMES, OTHER
+from streams.projections.builds import Build, first_of, found_in
 from streams.projections.ports import (
     NAME_KEPT_MS,
-    NAMES,
-    OTHER,
     BuiltByNewer,
     CheckpointMoved,
     Forgotten,
     Loaded,
-    RowRefused,
     Unpublished,
 )
 from streams.projections.projection import Points, Projection
@@ -26,7 +25,9 @@ MARK_EVERY = 4096
 
 
 @value
-class _Stored:
+class StoredAt:
+    """How far a build of a partition is."""
+
     version: int
     checkpoint: Checkpoint
 
@@ -40,15 +41,20 @@ class MemoryProjectionStore:
         """By partition and stretch of the log, the first checkpoint reached in it."""
         self.published: dict[tuple[Table, int], int] = {}
         """By table and partition, the `changed_offset` up to which its rows are out."""
-        self._checkpoints: dict[tuple[str, PartitionId], _Stored] = {}
+        self.builds: dict[str, tuple[Build, ...]] = {}
+        """By read model, if it has more than its first one."""
+        self.beside: dict[tuple[str, int], dict[Table, dict[Key, Row]]] = {}
+        """Rows of builds that are not live."""
+        self.checkpoints: dict[tuple[str, int, PartitionId], StoredAt] = {}
 
     async def load(self, projection: Projection, where: PartitionId) -> Loaded:
         """Return checkpoint and rows to restore."""
         checkpoint = self._checkpoint(projection, where)
         if checkpoint == START:
             return Loaded(START, {})
-        restored = [table for table in projection.tables if table.restores or table.open_column is not None]
-        return Loaded(checkpoint, {table: self._restored(table, where) for table in restored})
+        needed = [table for table in projection.tables if table.restores or table.open_column is not None]
+        rows = self.rows_of(projection)
+        return Loaded(checkpoint, {table: restored(table, rows, where) for table in needed})
 
     async def write(
         self,
@@ -60,14 +66,15 @@ class MemoryProjectionStore:
     ) -> None:
         """Write rows and checkpoint, if the stored checkpoint is still `expected`."""
         await self.rehearse(projection, where, expected, changes)
+        build, rows = self.build(projection), self.rows_of(projection)
         if expected == START:
             for table in projection.tables:
-                self._forget(table, where)
+                self._forget(table, rows, where, published=build.live)
             if any(mark.genesis != reached.genesis for mark in self.marks.get(where, {}).values()):
                 del self.marks[where]  # of a log that was made anew
         for table in (*changes.inserted, *changes.put, *changes.closed):
-            self._change(table, changes)
-        self._checkpoints[projection.name, where] = _Stored(projection.version, reached)
+            change(table, rows, changes)
+        self.checkpoints[projection.name, build.number, where] = StoredAt(projection.version, reached)
         stretch = reached.next_offset // MARK_EVERY
         if expected == START or expected.next_offset // MARK_EVERY != stretch:
             self.marks.setdefault(where, {}).setdefault(stretch, reached)
@@ -79,69 +86,60 @@ class MemoryProjectionStore:
         stored = self._checkpoint(projection, where)
         if (stored.next_offset, stored.head) != (expected.next_offset, expected.head):
             raise CheckpointMoved(projection.name, where, expected.next_offset, stored.next_offset)
-        self._refuse(changes, where, begins=expected == START)
+        refuse_changes(changes, self.rows_of(projection), where, begins=expected == START)
 
     async def reset(self, projection: Projection) -> None:
         """Delete its rows and checkpoints."""
+        build, rows = self.build(projection), self.rows_of(projection)
         for table in projection.tables:
-            self.rows.pop(table, None)
-            for at in [at for at in self.published if at[0] == table]:
-                del self.published[at]
-        for name, where in list(self._checkpoints):
-            if name == projection.name:
-                del self._checkpoints[name, where]
+            rows.pop(table, None)
+            for published in [at for at in self.published if at[0] == table and build.live]:
+                del self.published[published]
+        for at in self._places(build):
+            del self.checkpoints[build.projection, build.number, at]
 
     async def positions(self, projection: Projection) -> Mapping[PartitionId, Checkpoint]:
         """Return how far each partition is."""
-        return {
-            where: stored.checkpoint
-            for (name, where), stored in self._checkpoints.items()
-            if name == projection.name and stored.version == projection.version
-        }
+        build = self.build(projection)
+        found = {at: self.checkpoints[build.projection, build.number, at] for at in self._places(build)}
+        return {at: stored.checkpoint for at, stored in found.items() if stored.version == projection.version}
+
+    async def of(self, projection: Projection) -> Sequence[Build]:
+        """Return the builds there are: `streams.projections.builds.BuildList`."""
+        return self.builds.get(projection.name) or (first_of(projection),)
 
     async def release(self, projection: Projection, where: PartitionId) -> None:
         """Do nothing: all is kept anyway."""
 
+    def build(self, projection: Projection) -> Build:
+        """Return the build that `projection` means. Raises `NoSuchBuild`."""
+        builds = self.builds.get(projection.name) or (first_of(projection),)
+        return found_in(builds, projection, projection.build)
+
+    def rows_of(self, projection: Projection) -> dict[Table, dict[Key, Row]]:
+        """Return the rows of that build, among those of others if it is live."""
+        build = self.build(projection)
+        return self.rows if build.live else self.beside[build.projection, build.number]
+
+    def _places(self, build: Build) -> list[PartitionId]:
+        return [at for *of, at in self.checkpoints if of == [build.projection, build.number]]
+
     def _checkpoint(self, projection: Projection, where: PartitionId) -> Checkpoint:
-        stored = self._checkpoints.get((projection.name, where))
+        stored = self.checkpoints.get((projection.name, self.build(projection).number, where))
         if stored is None:
             return START
         if stored.version > projection.version:
             raise BuiltByNewer(projection.name, stored.version, projection.version)
         return stored.checkpoint if stored.version == projection.version else START
 
-    def _restored(self, table: Table, where: PartitionId) -> list[Row]:
-        mine = [row for row in self.rows.get(table, {}).values() if row[0] == where.partition]
-        if table.restores:
-            return mine
-        return [row for row in mine if row[table.opened] is None]
-
-    def _refuse(self, changes: Changes, where: PartitionId, *, begins: bool) -> None:
-        """Refuse, before anything is changed, what a database would."""
-        for table, inserted in changes.inserted.items():
-            stored = self.rows.get(table, {})
-            for key, row in inserted.items():
-                if key in stored and not (begins and key[0] == where.partition):
-                    raise RowRefused(f"{table.name}: there is a row under {key} already.")
-                refuse(table, row)
-        for table, put in changes.put.items():
-            for kept in put.values():
-                if kept is not None:
-                    refuse(table, kept)
-
-    def _forget(self, table: Table, where: PartitionId) -> None:
-        rows = self.rows.get(table, {})
-        for key in [key for key in rows if key[0] == where.partition]:
-            del rows[key]
-        self.published.pop((table, where.partition), None)
-
-    def _change(self, table: Table, changes: Changes) -> None:
-        rows = self.rows.setdefault(table, {})
-        for key, row in changes.onto(table, rows).items():
-            if row is None:
-                rows.pop(key, None)
-            else:
-                rows[key] = row
+    def _forget(
+        self, table: Table, rows: dict[Table, dict[Key, Row]], where: PartitionId, *, published: bool
+    ) -> None:
+        mine = rows.get(table, {})
+        for key in [key for key in mine if key[0] == where.partition]:
+            del mine[key]
+        if published:
+            self.published.pop((table, where.partition), None)
 
 
 class MemoryLogMarks:
@@ -196,7 +194,7 @@ class MemoryPublications:
         """Delete up to `limit` closed windows that began before `before_ms`, published or not."""
         assert projection.points is not None, f"{projection.name} has no points"
         windows = projection.points.windows
-        rows, columns = self._store.rows.get(windows, {}), windows.columns
+        rows, columns = self._store.rows_of(projection).get(windows, {}), windows.columns
         start, closed, changed = map(columns.index, ("start_ms", "closed", "changed_offset"))
         gone = [key for key, row in rows.items() if row[start] < before_ms and row[closed]][:limit]
         unpublished = [
@@ -204,7 +202,7 @@ class MemoryPublications:
         ]
         for key in gone:
             del rows[key]
-        return Forgotten(len(gone), len(unpublished))
+        return Forgotten(len(gone), len(unpublished) if self._store.build(projection).live else 0)
 
 
 class MemoryTurn:
@@ -274,57 +272,3 @@ class MemoryTurn:
         mine.sort(key=lambda row: int(row[self._changed]))
         last = mine[limit - 1][self._changed] if len(mine) > limit else None
         return [row for row in mine if last is None or row[self._changed] <= last]
-
-
-class MemoryHotStore:
-    """The newest rows of tables, by partition."""
-
-    def __init__(self) -> None:
-        self.copies: dict[tuple[Table, PartitionId], tuple[int, dict[str, str]]] = {}
-        self._logs: dict[tuple[Table, PartitionId], str] = {}
-
-    async def apply(
-        self, table: Table, where: PartitionId, start: int, end: int, rows: Mapping[str, str | None]
-    ) -> bool:
-        """Move the copy from offset `start` to `end`, or answer False."""
-        position, copy = self.copies.get((table, where), (None, {}))
-        if position != start:
-            return False
-        copy.update({key: row for key, row in rows.items() if row is not None})
-        for key in [key for key, row in rows.items() if row is None]:
-            copy.pop(key, None)
-        self.copies[table, where] = (end, copy)
-        return True
-
-    async def replace(
-        self, table: Table, where: PartitionId, end: int, rows: Mapping[str, str], log: str = ""
-    ) -> None:
-        """Make `rows` the whole copy, unless it stands further on in the same log."""
-        position, _ = self.copies.get((table, where), (-1, {}))
-        if position <= end or log not in ("", self._logs.get((table, where), "")):
-            self.copies[table, where] = (end, dict(rows))
-            self._logs[table, where] = log
-
-    async def get(
-        self, table: Table, where: PartitionId, keys: Sequence[str]
-    ) -> tuple[int | None, dict[str, str]]:
-        """Return where the copy stands (None: there is none) and what it has under `keys`."""
-        position, copy = self.copies.get((table, where), (None, {}))
-        return position, {key: copy[key] for key in keys if key in copy}
-
-
-class MemoryPointStore:
-    """Points by (measurement, tags and time)."""
-
-    def __init__(self) -> None:
-        self.points: dict[Table, dict[Key, Row]] = {}
-
-    async def write(self, table: Table, rows: Sequence[Row]) -> None:
-        """Write one point a row."""
-        for row in rows:
-            refuse(table, row, also=float)
-        self.points.setdefault(table, {}).update(_by_key(table, rows))
-
-
-def _by_key(table: Table, rows: Iterable[Row]) -> dict[Key, Row]:
-    return {table.key_of(row): row for row in rows}

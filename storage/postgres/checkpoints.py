@@ -3,31 +3,33 @@
 A checkpoint's row is the lock on its partition of the read model.
 """
 
-from typing import Any, LiteralString, TypeAlias
+from typing import Any, LiteralString
 
-from psycopg import AsyncCursor
-
+from storage.postgres.built import WRITERS, WRITES, Cursor, build_of
 from streams.log.checkpoint import START, Checkpoint, decode_checkpoint, encode_checkpoint
 from streams.log.positions import PartitionId
+from streams.projections.builds import Build
 from streams.projections.ports import BuiltByNewer, CheckpointMoved
 from streams.projections.projection import Projection
 
 CHANNEL = "tidelock_projected"
-"""Notified at each write: 'PROJECTION KIND/PARTITION NEXT_OFFSET'."""
+"""Notified at each write: 'PROJECTION KIND/PARTITION NEXT_OFFSET'; not live: 'PROJECTION@BUILD ..'."""
 
 MARK_EVERY = 4096
 """Offsets between two of `log_marks`, about."""
 
-Cursor: TypeAlias = AsyncCursor[Any]
-
-_FIND = """
-SELECT version, checkpoint FROM tidelock.checkpoints
-WHERE projection = %s AND kind = %s AND partition = %s
-"""
-_FIND_TO_WRITE: LiteralString = _FIND + " FOR UPDATE"
+_LIVE: LiteralString = (
+    "FROM tidelock.checkpoints WHERE projection = %s AND kind = %s AND partition = %s AND live"
+)
+_OF_BUILD: LiteralString = """
+FROM tidelock.checkpoints WHERE projection = %s AND kind = %s AND partition = %s AND build = %s"""
+_READ: LiteralString = "SELECT version, checkpoint, build, live, true "
+_TAKE: LiteralString = f"SELECT version, checkpoint, build, live, {WRITES} "
+_IF_FREE: LiteralString = " FOR UPDATE SKIP LOCKED"
 _PLACE = """
-INSERT INTO tidelock.checkpoints (projection, kind, partition, version, next_offset, time_ms, head, checkpoint)
-VALUES (%s, %s, %s, %s, 0, 0, '', '') ON CONFLICT DO NOTHING
+INSERT INTO tidelock.checkpoints
+    (projection, kind, partition, build, live, version, next_offset, time_ms, head, checkpoint)
+VALUES (%s, %s, %s, %s, %s, %s, 0, 0, '', '') ON CONFLICT DO NOTHING
 """
 _LAST_MARK = """
 SELECT checkpoint FROM tidelock.log_marks WHERE kind = %s AND partition = %s ORDER BY next_offset DESC LIMIT 1
@@ -38,7 +40,7 @@ WITH moved AS (
     UPDATE tidelock.checkpoints
     SET version = %(version)s, next_offset = %(next_offset)s, time_ms = %(time_ms)s, head = %(head)s,
         checkpoint = %(checkpoint)s, updated_at = now()
-    WHERE projection = %(projection)s AND kind = %(kind)s AND partition = %(partition)s
+    WHERE projection = %(projection)s AND build = %(build)s AND kind = %(kind)s AND partition = %(partition)s
 ), marked AS (
     INSERT INTO tidelock.log_marks (kind, partition, next_offset, time_ms, checkpoint)
     SELECT %(kind)s, %(partition)s, %(next_offset)s, %(time_ms)s, %(checkpoint)s WHERE %(mark)s
@@ -50,26 +52,47 @@ SELECT pg_notify(%(channel)s, %(told)s)
 
 async def stored_checkpoint(cursor: Cursor, projection: Projection, where: PartitionId) -> Checkpoint:
     """Return the checkpoint: `START` if there is none, or if its rows are of an older version."""
-    return await _stored(cursor, _FIND, projection, where) or START
+    found = await _found(cursor, projection, where)
+    return START if found is None else found[0]
 
 
 async def take_checkpoint(
     cursor: Cursor, projection: Projection, where: PartitionId, expected: Checkpoint
-) -> None:
-    """Lock the checkpoint's row and compare it."""
-    found = await _stored(cursor, _FIND_TO_WRITE, projection, where)
-    stored = START if found is None else found
+) -> Build | None:
+    """Lock the checkpoint's row and compare it; return the build, which stays where it is until the end.
+
+    None: another writes there now, or has the build stand still. It is not waited for here: a promotion holds up the
+    writers of all partitions, and they would leave no connection to those that it waits for.
+    """
+    found = await _found(cursor, projection, where, _TAKE, _IF_FREE)
+    if found is None and await _found(cursor, projection, where) is not None:
+        return None
+    stored, build, free = (START, None, True) if found is None else found
+    if not free:
+        return None
     if (stored.next_offset, stored.head) != (expected.next_offset, expected.head):
         raise CheckpointMoved(projection.name, where, expected.next_offset, stored.next_offset)
-    if found is None:
-        key = (projection.name, where.kind, where.partition)
-        placed = await cursor.execute(_PLACE, (*key, projection.version))
-        if placed.rowcount == 0:  # somebody began meanwhile
-            raise CheckpointMoved(projection.name, where, expected.next_offset, None)
+    return await _placed(cursor, projection, where, expected) if build is None else build
+
+
+async def _placed(cursor: Cursor, projection: Projection, where: PartitionId, expected: Checkpoint) -> Build:
+    """Place the row of a checkpoint, behind whoever places or switches builds now."""
+    await cursor.execute(WRITERS, (projection.name,))
+    build = await build_of(cursor, projection)
+    place = (projection.name, where.kind, where.partition, build.number, build.live, projection.version)
+    placed = await cursor.execute(_PLACE, place)
+    if placed.rowcount == 0:  # somebody began meanwhile
+        raise CheckpointMoved(projection.name, where, expected.next_offset, None)
+    return build
 
 
 async def move_checkpoint(
-    cursor: Cursor, projection: Projection, where: PartitionId, expected: Checkpoint, reached: Checkpoint
+    cursor: Cursor,
+    projection: Projection,
+    build: Build,
+    where: PartitionId,
+    expected: Checkpoint,
+    reached: Checkpoint,
 ) -> None:
     """Move the checkpoint, leave a mark if one is due, and tell whoever listens."""
     if expected.next_offset == START.next_offset:
@@ -79,6 +102,7 @@ async def move_checkpoint(
         _MOVE,
         {
             "projection": projection.name,
+            "build": build.number,
             "version": projection.version,
             "kind": where.kind,
             "partition": where.partition,
@@ -88,7 +112,7 @@ async def move_checkpoint(
             "checkpoint": encode_checkpoint(reached),
             "mark": due or expected.next_offset == START.next_offset,
             "channel": CHANNEL,
-            "told": f"{projection.name} {where} {reached.next_offset}",
+            "told": f"{build.projection if build.live else build.label} {where} {reached.next_offset}",
         },
     )
 
@@ -101,15 +125,27 @@ async def _forget_marks_of_another_log(cursor: Cursor, where: PartitionId, reach
         await cursor.execute(_FORGET_MARKS, (where.kind, where.partition))
 
 
-async def _stored(
-    cursor: Cursor, statement: LiteralString, projection: Projection, where: PartitionId
-) -> Checkpoint | None:
-    """Return the checkpoint there is: None if there is none, `START` if its rows are of an older version."""
-    await cursor.execute(statement, (projection.name, where.kind, where.partition))
+async def _found(
+    cursor: Cursor,
+    projection: Projection,
+    where: PartitionId,
+    read: LiteralString = _READ,
+    lock: LiteralString = "",
+) -> tuple[Checkpoint, Build, bool] | None:
+    """Return the checkpoint there is, with its build, and whether that may be written.
+
+    The checkpoint is `START` if its rows are of an older version.
+    """
+    at: tuple[Any, ...] = (projection.name, where.kind, where.partition)
+    if projection.build is None:
+        await cursor.execute(read + _LIVE + lock, at)
+    else:
+        await cursor.execute(read + _OF_BUILD + lock, (*at, projection.build))
     found = await cursor.fetchone()
     if found is None:
         return None
-    version, stored = found
+    version, stored, number, live, free = found
     if version > projection.version:
         raise BuiltByNewer(projection.name, version, projection.version)
-    return decode_checkpoint(stored) if version == projection.version else START
+    build = Build(projection.name, number, live, version)
+    return (decode_checkpoint(stored) if version == projection.version else START), build, free

@@ -12,11 +12,13 @@ from operator import itemgetter
 import psycopg
 from psycopg import AsyncConnection, sql
 
+from storage.postgres.built import build_of
 from storage.postgres.errors import translated
 from storage.postgres.pool import Pool
 from storage.postgres.rows import as_row
-from storage.postgres.statements import named
-from streams.projections.ports import NAME_KEPT_MS, NAMES, OTHER, Forgotten, Unpublished
+from storage.postgres.statements import named, schema_of
+from streams.ops.series import NAMES, OTHER
+from streams.projections.ports import NAME_KEPT_MS, Forgotten, Unpublished
 from streams.projections.projection import Points, Projection
 from streams.projections.table import Row, Table
 
@@ -31,7 +33,7 @@ CROSS JOIN LATERAL (
     WHERE w.partition = c.partition AND w.changed_offset > coalesce(p.changed_offset, -1)
     ORDER BY w.changed_offset FETCH FIRST %(limit)s ROWS WITH TIES
 ) AS fresh
-WHERE c.projection = %(projection)s AND c.kind = %(kind)s
+WHERE c.projection = %(projection)s AND c.kind = %(kind)s AND c.live
 """)
 _OF_KEYS = sql.SQL("""
 SELECT {columns} FROM {windows} AS w JOIN unnest({arrays}) AS touched ({keys}) USING ({keys})
@@ -98,11 +100,13 @@ class PostgresPublications:
         assert projection.points is not None, f"{projection.name} has no points"
         windows = projection.points.windows
         given = {"before_ms": before_ms, "limit": limit, "name": windows.name}
-        with translated(f"windows of {projection.name}"):
+        with translated(f"windows of {projection.label}"):
             async with self._pool.connection() as connection:
-                found = await (await connection.execute(_forget(windows), given)).fetchone()
+                build = await build_of(connection.cursor(), projection)
+                statement = _forget(windows, schema_of(build))
+                found = await (await connection.execute(statement, given)).fetchone()
         assert found is not None, "a count is one row"
-        return Forgotten(*found)
+        return Forgotten(found[0], found[1] if build.live else 0)
 
 
 class PostgresTurn:
@@ -230,10 +234,10 @@ def _of_others(windows: Table, bounded: str) -> sql.Composed:
     )
 
 
-def _forget(windows: Table) -> sql.Composed:
+def _forget(windows: Table, schema: str) -> sql.Composed:
     keys = _keys(windows)
     return _FORGET.format(
-        windows=named(windows.name),
+        windows=named(windows.name, schema),
         keys=sql.SQL(", ").join(map(sql.Identifier, keys)),
         of_window=sql.SQL(", ").join([sql.Identifier("w", key) for key in keys]),
         of_old=sql.SQL(", ").join([sql.Identifier("old", key) for key in keys]),

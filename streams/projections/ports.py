@@ -8,13 +8,14 @@ Errors:
     └── RowRefused         it will never take these rows: find the event, and put it aside
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Final, Protocol
 
 from streams.domain.value import value
 from streams.log.checkpoint import Checkpoint
 from streams.log.positions import PartitionId
+from streams.projections.hot import HotCopy
 from streams.projections.projection import Projection
 from streams.projections.table import Changes, Row, Table
 
@@ -155,10 +156,6 @@ class Turn(Protocol):
         """Remember that `what` is out."""
 
 
-OTHER: Final = "__other__"
-"""The name under which are told together those that have no series of their own."""
-NAMES: Final = 1_000
-"""How many names of a tenant have series of their own, first come, first served (`Points.bounded`)."""
 NAME_KEPT_MS: Final = 7 * 86_400_000
 """How long a name keeps its series after it was last heard of, so that not even names that come and go make more."""
 
@@ -177,29 +174,45 @@ class AgedWindows(Protocol):
         """Delete up to `limit` closed windows that began before `before_ms`, published or not."""
 
 
+class AgedRows(Protocol):
+    """Rows of tables that have an age (PostgreSQL). Raises `SinkUnavailable`."""
+
+    async def forget(self, projection: Projection, table: Table, before_ms: int) -> bool:
+        """Forget the oldest period of the build that ended by `before_ms`; return whether there was one."""
+
+
+@value
+class Copied:
+    """What a copy told at one moment."""
+
+    next_offset: int | None
+    """Where it stands; None: there is none."""
+    rows: Mapping[str, str]
+    """What it has of that which was asked for."""
+
+
 class HotStore(Protocol):
-    """The newest rows of a table, a copy that may be lost at any time (Redis).
+    """The newest rows of tables, copies that may be lost at any time (Redis).
 
     What keys and rows look like as text: `streams.projections.hot`.
     """
 
     async def apply(
-        self, table: Table, where: PartitionId, start: int, end: int, rows: Mapping[str, str | None]
+        self, copy: HotCopy, start: int, end: int, rows: Mapping[str, str | None], log: str = ""
     ) -> bool:
-        """Move the copy from offset `start` to `end`. False: it does not stand at `start`; `replace` it."""
+        """Move the copy from offset `start` to `end`. False: it does not stand at `start`; `replace` it.
 
-    async def replace(
-        self, table: Table, where: PartitionId, end: int, rows: Mapping[str, str], log: str = ""
-    ) -> None:
-        """Make `rows` the whole copy of the partition, at `end`; nothing happens if it stands further on already.
-
-        A copy of another log than `log` (empty: not known) stands nowhere.
+        A copy of another log than `log` (empty: not known yet, as before the first record) stands nowhere.
         """
 
-    async def get(
-        self, table: Table, where: PartitionId, keys: Sequence[str]
-    ) -> tuple[int | None, Mapping[str, str]]:
-        """Return where the copy stands (None: there is none) and what it has under `keys`, at one moment."""
+    async def replace(self, copy: HotCopy, end: int, rows: Mapping[str, str], log: str = "") -> None:
+        """Make `rows` the whole copy, at `end`; nothing happens if it stands further on already, in the same `log`."""
+
+    async def get(self, asked: Mapping[HotCopy, Sequence[str]]) -> Mapping[HotCopy, Copied]:
+        """Return what each copy has under its keys, in one round trip; of each copy as it is at one moment."""
+
+    async def drop(self, copies: Collection[HotCopy]) -> None:
+        """Have no such copies any more: whoever keeps them builds them anew."""
 
 
 class PointStore(Protocol):

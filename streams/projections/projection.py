@@ -1,6 +1,6 @@
 """What a read model is to the platform: a name, its tables, and a pure fold. The projector knows nothing else of it."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Literal, Protocol
 
 from streams.domain.value import value
@@ -45,6 +45,21 @@ class Fold(Protocol):
 
     def take(self) -> Changes:
         """Return what changed since the last call."""
+
+
+class WindowedFold(Fold, Protocol):
+    """A fold whose windows end by the clock, too, where nothing is committed (`Projection.idle_ms`)."""
+
+    @property
+    def due_ms(self) -> int | None:
+        """The event time at which a window ends or is forgotten; None: there is none."""
+
+    def advance(self, time_ms: int) -> None:
+        """Nothing was committed before `time_ms` that it was not given."""
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """What was counted, and put aside, since it is built (`streams.windows.taken.Progress.counters`)."""
 
 
 @value
@@ -97,3 +112,13 @@ class Projection:
     kept: Literal["rows", "table"] = "rows"
     """Where: in PostgreSQL, or in a table, for what changes so often that rows would cost too much (open windows). All
     rows of a table are in the memory of the process that has the partition, so they are bounded."""
+    idle_ms: int | None = None
+    """Its folds are `WindowedFold`s: where nothing is committed, what is due ends so long after its time. That is
+    written with the position, as state, so whoever goes on from there agrees. Only of what is kept in a table."""
+    build: int | None = None
+    """Which of its builds (`streams.projections.builds`); None: the one that is live."""
+
+    @property
+    def label(self) -> str:
+        """What people call it: its name, or `name@build`."""
+        return self.name if self.build is None else f"{self.name}@{self.build}"

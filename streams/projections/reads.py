@@ -6,9 +6,11 @@ ever looked at.
 Errors:
     ReadsUnavailable    the store cannot be asked now; worth a retry
     ReadTooSlow         the question takes longer than one may: narrow it
+    RowsForgotten       what is asked for is so old that only the log has it
 """
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Protocol, TypeAlias
 
 from streams.domain.value import value
@@ -28,6 +30,20 @@ class ReadTooSlow(Exception):
     """The question took longer than one may."""
 
     code = "READ_TOO_SLOW"
+
+
+class RowsForgotten(Exception):
+    """What is asked for was forgotten here, by its age; the log has it."""
+
+    code = "ROWS_FORGOTTEN"
+
+    def __init__(self, what: str, from_ms: int) -> None:
+        since = datetime.fromtimestamp(from_ms / 1000, UTC)
+        super().__init__(
+            f"The {what} goes back to {since:%Y-%m-%dT%H:%M:%SZ}; what is older was forgotten here by its age, and "
+            "is in the log alone: ask for a later time, or read the log (`tidelock events`, `events` in GraphQL)."
+        )
+        self.from_ms = from_ms
 
 
 @value
@@ -138,6 +154,7 @@ class AuditReads(Protocol):
     ) -> tuple[Sequence[AuditRow], AsOf]:
         """Return decisions, newest first, and one more than `first` if there is one.
 
+        Raises `RowsForgotten` if a time that is named is too long ago.
         `after`: (time, partition, offset, index). A name of queues and caches is a shard's; of nodes a node's,
         `service:` and a service's, or `brake`. Heartbeats are in no audit.
         """

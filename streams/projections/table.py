@@ -29,6 +29,9 @@ class Table:
     """Rows whose `open_column` is null come back to the fold after a restart; see `restores`."""
     restores: bool = field(default=False, hash=False)
     """True: all rows of the partition come back to the fold after a restart."""
+    aged: str | None = field(default=None, hash=False)
+    """The column that tells the time of rows which stand for themselves: no fold, no other row needs them later. They
+    are only added, and may be forgotten by their age. The time follows from the key."""
 
     @property
     def opened(self) -> int:
@@ -99,6 +102,15 @@ class Changes:
                 if row and row[opened] is None and all(row[index] == each for index, each in wanted):
                     changed[key] = row[:opened] + end
         return changed
+
+    def without(self, table: Table, column: int, least: int) -> "Changes":
+        """Return all changes but for the rows of `table` whose `column` is less than `least`."""
+        left = Changes()
+        left.inserted, left.put, left.closed = dict(self.inserted), dict(self.put), self.closed
+        inserted, put = self.inserted.get(table, {}), self.put.get(table, {})
+        left.inserted[table] = {key: row for key, row in inserted.items() if row[column] >= least}
+        left.put[table] = {key: row for key, row in put.items() if row is None or row[column] >= least}
+        return left
 
     def __bool__(self) -> bool:
         return any(self.inserted.values()) or any(self.put.values()) or any(self.closed.values())

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from contextlib import aclosing
 
 from streams.log.accepted import CommitReader
 from streams.log.checkpoint import Checkpoint
@@ -9,6 +10,7 @@ from streams.log.ports import LogUnavailable, TopicReader
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
 from streams.projector.identity import LogEndsEarly
+from streams.projector.pace import Pace, full_speed
 from streams.projector.stretch import Stretch, stretches
 
 MOST_WAITING = 4
@@ -26,10 +28,12 @@ class CatchUp:
         start: Checkpoint,
         stretch_bytes: int,
         wake: asyncio.Event,
+        pace: Pace = full_speed,
     ) -> None:
         self._reader = CommitReader(where, vocabulary, start)
         self._log = log
         self._stretch_bytes = stretch_bytes
+        self._pace = pace
         self._wake = wake
         self._waiting: deque[Stretch] = deque()
         self._room = asyncio.Event()
@@ -69,9 +73,11 @@ class CatchUp:
                 f"{self._reader.where} begins at offset {first}; what stands from {self._reader.next_offset} on "
                 "cannot be read any more. Restore it."
             )
-        async for records in self._log.read(self._reader.next_offset, end):
-            for stretch in stretches(self._reader, records, self._stretch_bytes):
-                await self._offer(stretch)
+        async with aclosing(self._log.read(self._reader.next_offset, end)) as reading:  # type: ignore[type-var]
+            async for records in reading:
+                for stretch in stretches(self._reader, records, self._stretch_bytes):
+                    await self._pace(sum(len(each.commit.decisions) for each in stretch.commits))
+                    await self._offer(stretch)
 
     async def _offer(self, stretch: Stretch) -> None:
         self._waiting.append(stretch)

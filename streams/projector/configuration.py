@@ -1,15 +1,14 @@
 """A projector's settings, from the environment (`TIDELOCK_*`). One place, typed, checked at start."""
 
-import os
 import socket
-from urllib.parse import parse_qs, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from streams.ops.addresses import host_port
+from streams.ops.addresses import host_port, influx_parts
 
 
 class ProjectorSettings(BaseSettings):
@@ -34,11 +33,23 @@ class ProjectorSettings(BaseSettings):
     windows_days: int = Field(
         7, ge=1, description="How long windows are rows, published or not: so long InfluxDB may be away."
     )
+    audit_days: int = Field(
+        0, ge=0, description="How long decisions are rows of the audit; 0: for ever. The log keeps them all."
+    )
     projector_name: str = Field(
         default_factory=socket.gethostname, description="Stable name of this projector."
     )
     projector_metrics: str = Field(
         "127.0.0.1:7411", description="Where /metrics, /status and /ready are served, host:port."
+    )
+    projector_connections: int = Field(
+        8,
+        ge=6,  # each publisher may keep one while it waits for InfluxDB
+        le=100,
+        description="Connections to PostgreSQL.",
+    )
+    projector_statement_ms: int = Field(
+        60_000, ge=1_000, description="How long PostgreSQL may take over one statement of a write."
     )
     session_timeout_ms: int = Field(
         10_000, ge=1000, description="How long a silent projector keeps its partitions."
@@ -56,6 +67,11 @@ class ProjectorSettings(BaseSettings):
         ge=0,
         le=20,
         description="How often what was refused is tried again before its cause is looked for.",
+    )
+    projector_build_decisions_per_s: int = Field(
+        10_000,
+        ge=100,
+        description="How fast builds are made beside the live ones, all of this projector together.",
     )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
@@ -114,15 +130,3 @@ def _checked(url: str, schemes: tuple[str, ...], expected: str) -> None:
         raise ValueError(f"it is no URL; expected {expected}.") from error
     if not fit:
         raise ValueError(f"it is no URL of one; expected {expected}.")
-
-
-def influx_parts(url: str) -> tuple[str, str, str, str]:
-    """Return url, org, bucket and token; TIDELOCK_INFLUX_ORG and the like fill gaps."""
-    parts = urlsplit(url)
-    query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-
-    def of(name: str, default: str) -> str:
-        return query.get(name) or os.environ.get(f"TIDELOCK_INFLUX_{name.upper()}") or default
-
-    bare = urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
-    return bare, of("org", "tidelock"), of("bucket", "tidelock"), of("token", "")

@@ -6,17 +6,21 @@ That is the bound of what waits while InfluxDB is away. What was never published
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final
 
 import structlog
 
 from streams.ops.backoff import Pause
-from streams.projections.ports import AgedWindows, Forgotten, SinkUnavailable
+from streams.projections.builds import BuildList, OneBuild
+from streams.projections.ports import AgedWindows, Forgotten, SinkError
 from streams.projections.projection import Projection
 
 ROWS = 5_000
 """Deleted at a time."""
 PACE_S = 60.0
 
+_ONE: Final = OneBuild()
 _log = structlog.get_logger("tidelock.windows")
 
 
@@ -30,10 +34,11 @@ class WindowKeeper:
         kept_s: int,
         pause: Pause = asyncio.sleep,
         now_s: Callable[[], float] = time.time,
+        builds: BuildList = _ONE,
     ) -> None:
         self._projections = [one for one in projections if one.points is not None]
         self._windows, self._kept_s = windows, kept_s
-        self._pause, self._now_s = pause, now_s
+        self._builds, self._pause, self._now_s = builds, pause, now_s
         self.forgotten = {one.name: Forgotten(0, 0) for one in self._projections}
         """By projection, since the process started."""
 
@@ -42,8 +47,11 @@ class WindowKeeper:
         while True:
             for projection in self._projections:
                 try:
-                    await self._forget(projection)
-                except SinkUnavailable as error:
+                    for build in await self._builds.of(projection):
+                        await self._forget(
+                            projection if build.live else replace(projection, build=build.number)
+                        )
+                except SinkError as error:  # or a build was retired meanwhile
                     _log.debug("windows stay", projection=projection.name, error=str(error))
             await self._pause(PACE_S)
 

@@ -23,6 +23,7 @@ from streams.log.positions import PartitionId
 from streams.log.reader import LogHalt
 from streams.log.vocabulary import Vocabulary
 from streams.ops.backoff import Backoff, Pause
+from streams.projections.builds import BuildList, OneBuild
 from streams.projections.ports import (
     CheckpointMoved,
     Loaded,
@@ -34,8 +35,11 @@ from streams.projections.ports import (
 from streams.projections.projection import Fold, Projection
 from streams.projector.catch_up import CatchUp
 from streams.projector.identity import LogEndsEarly, LogReplaced, check_log
+from streams.projector.idling import Idling
 from streams.projector.mirror import Mirror
 from streams.projector.model import ReadModel
+from streams.projector.pace import Pace as BuildingPace
+from streams.projector.pace import full_speed
 from streams.projector.poison import FoldFailed, NoDecision, restored
 from streams.projector.settings import LaneSettings
 from streams.projector.steps import Steps
@@ -55,6 +59,8 @@ class LanePorts:
     letters: DeadLetters
     log: Callable[[PartitionId], TopicReader]
     watch: LaneWatch
+    builds: BuildList = OneBuild()
+    """Which builds of a read model are to be kept up to date."""
 
 
 class Lane:
@@ -69,8 +75,12 @@ class Lane:
         settings: LaneSettings,
         mirror: Mirror | None = None,
         pause: Pause = asyncio.sleep,
+        build_pace: BuildingPace = full_speed,
     ) -> None:
+        """`projection`: one of its builds, live until it is told otherwise. `build_pace`: how fast it reads if not."""
         self.name = LaneName(projection.name, tail.where)
+        self.projection = projection
+        self.live = True
         self.phase: Phase = "loading"
         self.trouble: Exception | None = None
         """What keeps it from going on now, or for good."""
@@ -81,9 +91,14 @@ class Lane:
         self._where, self._vocabulary, self._tail = tail.where, vocabulary, tail
         self._settings, self._mirror, self._watch = settings, mirror, ports.watch
         self._model = ReadModel(projection, tail.where, vocabulary, ports.store, ports.letters, ports.watch)
-        self._log = ports.log(tail.where)
+        self._log, self._build_pace = ports.log(tail.where), build_pace
+        self.counters: dict[str, int] = {}
+        """What its windows counted, and put aside."""
         self._backoff = Backoff(settings.first_pause_s, settings.longest_pause_s, pause)
         self._wake = asyncio.Event()
+        self._idling = Idling(projection, self._log, self._wake)
+        self._advanced = False
+        """The fold was moved on by the clock since the last write began."""
         self._idle = False
         self._paused = False
         self._stale = False
@@ -135,6 +150,14 @@ class Lane:
         """For how long a write has been under way; 0: none is."""
         writing = self._writing
         return 0.0 if writing is None else time.monotonic() - writing.began_s
+
+    def become(self, *, live: bool) -> None:
+        """Be the build that everybody reads, or one beside it: side effects are the live one's."""
+        self.live = self._model.live = live
+        self.name = LaneName(self.projection.name if live else self.projection.label, self._where)
+        self._model.name = self.name
+        if self._mirror is not None:
+            self._mirror.mute(muted=not live)
 
     def wake(self) -> None:
         """There is something new."""
@@ -216,7 +239,8 @@ class Lane:
         begun = await self._model.load()
         self._fold = begun.fold
         self.written = self._folded = begun.checkpoint
-        self._unwritten, self._stale, self._halt = 0, False, None
+        self._unwritten, self._stale, self._halt, self._advanced = 0, False, None, False
+        self.counters = self._idling.counters(self._fold)
         await self._check_log(begun.checkpoint)
         self.moved_s = time.monotonic()
         if self._mirror is not None:
@@ -226,7 +250,7 @@ class Lane:
     async def _check_log(self, at: Checkpoint) -> None:
         """See that the log is the one that was read before. Raises `LogReplaced`, `LogUnavailable`."""
         try:
-            await check_log(self._log, self._where, at, self.name.projection)
+            await check_log(self._log, self._where, at, self.projection.name)
         except LogReplaced:
             self._tail.leave(at)
             raise
@@ -252,9 +276,12 @@ class Lane:
                 await self._take(stretch)
                 await asyncio.sleep(0)
                 continue
-            if self._halt is not None and self._folded is self.written:
+            if self._halt is not None and self._rests:
                 raise self._halt
-            self._idle = self._writing is None and self._folded is self.written
+            self._idle = self._writing is None and self._rests
+            if self._idle and await self._idling.advanced(self._fold, self.position):
+                self._advanced, self._idle = True, False
+                continue
             await self._wake.wait()
             if self._idle:
                 self._idle, self.moved_s = False, time.monotonic()
@@ -283,7 +310,8 @@ class Lane:
         return self._catching.take()
 
     def _read_from(self, start: Checkpoint, stretch_bytes: int) -> CatchUp:
-        return CatchUp(self._where, self._vocabulary, self._log, start, stretch_bytes, self._wake)
+        pace = full_speed if self.live else self._build_pace
+        return CatchUp(self._where, self._vocabulary, self._log, start, stretch_bytes, self._wake, pace)
 
     def _leave_catching_up(self) -> None:
         if self._catching is not None:
@@ -306,7 +334,7 @@ class Lane:
 
     def _write(self) -> None:
         """Begin to write what is folded, if no write is under way."""
-        if self._writing is not None or self._paused or self._folded is self.written or self.written is None:
+        if self._writing is not None or self._paused or self._rests or self.written is None:
             return
         if not self._is_due():
             return
@@ -320,7 +348,13 @@ class Lane:
             time.monotonic(),
         )
         self._writing.begin(self._model.store, self._model.projection, self._where, self._wake)
-        self._unwritten = 0
+        self._unwritten, self._advanced = 0, False
+        self.counters = self._idling.counters(self._fold)
+
+    @property
+    def _rests(self) -> bool:
+        """Whether all that the fold knows is written."""
+        return self._folded is self.written and not self._advanced
 
     def _is_due(self) -> bool:
         """Whether a write may begin; if not, be woken when it may."""
@@ -364,6 +398,7 @@ class Lane:
     async def _let_go(self) -> None:
         """Drop what is in hand: the checkpoint in the store says from where to go on."""
         self._leave_catching_up()
+        self._idling.close()
         if self._due is not None:
             self._due.cancel()
         writing, self._writing, self._due = self._writing, None, None

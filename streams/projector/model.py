@@ -1,10 +1,11 @@
 """One read model of one partition: its folds, its store, and where its poison goes. A lane moves it along."""
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from streams.domain.value import value
 from streams.log.accepted import AcceptedCommit
-from streams.log.checkpoint import Checkpoint
+from streams.log.checkpoint import START, Checkpoint
 from streams.log.letters import Stage, letter_of_decision
 from streams.log.ports import DeadLetters
 from streams.log.positions import PartitionId
@@ -43,6 +44,8 @@ class ReadModel:
     ) -> None:
         self.name = LaneName(projection.name, where)
         self.projection, self.where, self.vocabulary, self.store = projection, where, vocabulary, store
+        self.live = True
+        """Whether it is the build that everybody reads."""
         self.attempts = 0
         """To find what is refused: while they go on it does not stand still."""
         self._letters, self._watch = letters, watch
@@ -107,5 +110,11 @@ class ReadModel:
             stage, decision.tenant, self.projection.name, self.where, accepted.offset, index, accepted.time_ms,
             accepted.stored, code, str(error), attempts, decision.meta.traceparent,
         )  # fmt: skip
-        await self._letters.put(letter)
+        if self.live or not await self._live_has(accepted.offset):
+            await self._letters.put(letter)
         self._watch.poison(self.name, accepted.position, index, error)
+
+    async def _live_has(self, offset: int) -> bool:
+        """Return whether the live build is past `offset`, so that what it put aside there has its letter."""
+        live = await self.store.positions(replace(self.projection, build=None))
+        return offset < live.get(self.where, START).next_offset

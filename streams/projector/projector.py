@@ -6,15 +6,20 @@ gets the partition next loads what was written, and what comes late from here th
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 
 from streams.log.checkpoint import START
 from streams.log.ports import Stored
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
+from streams.projections.builds import Build
+from streams.projections.hot import hot_copy
 from streams.projections.ports import HotStore, SinkError
 from streams.projections.projection import Projection
 from streams.projector.lane import Lane, LanePorts
 from streams.projector.mirror import Mirror
+from streams.projector.pace import BuildPace
 from streams.projector.settings import LaneSettings
 from streams.projector.tail import Tail
 from streams.projector.watch import LaneName
@@ -44,6 +49,11 @@ class Projector:
         self._settings, self._hot = settings, hot
         self._tasks: dict[LaneName, list[asyncio.Task[None]]] = {}
         self._looking: list[asyncio.Task[None]] = []
+        self._builds: dict[str, Sequence[Build]] = {}
+        """Of each read model those that are kept up to date here, once they are known."""
+        self._pace = BuildPace(settings.build_decisions_per_s, self._live_is_behind)
+        self._turn = asyncio.Lock()
+        """Lanes come and go one call at a time."""
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -55,6 +65,18 @@ class Projector:
     async def assigned(self, wheres: Iterable[PartitionId]) -> None:
         """Project these partitions, and no others."""
         mine = frozenset(wheres)
+        unknown = [one for one in self._projections if one.name not in self._builds]
+        with suppress(SinkError):  # then they are asked for again, and lanes begin when they are known
+            await asyncio.gather(*map(self._ask, unknown))
+        async with self._turn:
+            await self._assign(mine)
+        if not self._looking:
+            self._looking = [
+                asyncio.create_task(self._look(), name="look at stored checkpoints"),
+                asyncio.create_task(self._look_at_logs(), name="look at logs"),
+            ]
+
+    async def _assign(self, mine: frozenset[PartitionId]) -> None:
         await asyncio.gather(*(self._end(name) for name in list(self.lanes) if name.where not in mine))
         for gone in self.tails.keys() - mine:
             del self.tails[gone]
@@ -66,11 +88,6 @@ class Projector:
         for lane in self.lanes.values():
             lane.resume()
         self.joined = True
-        if not self._looking:
-            self._looking = [
-                asyncio.create_task(self._look(), name="look at stored checkpoints"),
-                asyncio.create_task(self._look_at_logs(), name="look at logs"),
-            ]
 
     async def pause(self) -> None:
         """Write nothing new until the group has spoken; what is under way comes to its end."""
@@ -81,14 +98,15 @@ class Projector:
         for looking in self._looking:
             looking.cancel()
         await self.pause()
-        await asyncio.gather(*(self._end(name) for name in list(self.lanes)))
+        async with self._turn:
+            await asyncio.gather(*(self._end(name) for name in list(self.lanes)))
         self.tails.clear()
 
     def hints(self) -> dict[PartitionId, int]:
-        """Return up to where all lanes of a partition have written, for displays of the group's lag."""
+        """Return up to where all live lanes of a partition have written, for displays of the group's lag."""
         found: dict[PartitionId, int] = {}
         for name, lane in self.lanes.items():
-            if lane.written is not None:
+            if lane.live and lane.written is not None:
                 at = lane.written.next_offset
                 found[name.where] = min(at, found.get(name.where, at))
         return found
@@ -120,39 +138,93 @@ class Projector:
     # ── lanes ───────────────────────────────────────────────────────────────────────────────────────────
 
     def _begin(self, where: PartitionId) -> None:
-        vocabulary = self._vocabularies[where.kind]
-        tail = self.tails[where] = Tail(where, vocabulary, self._settings)
+        self.tails[where] = Tail(where, self._vocabularies[where.kind], self._settings)
         for projection in self._projections:
             if projection.kind == where.kind:
-                self._begin_lane(projection, tail, vocabulary)
+                for build in self._builds.get(projection.name, ()):
+                    self._begin_lane(replace(projection, build=build.number), where, live=build.live)
 
-    def _begin_lane(self, projection: Projection, tail: Tail, vocabulary: Vocabulary) -> None:
-        name = LaneName(projection.name, tail.where)
-        mirror = None
+    def _begin_lane(self, projection: Projection, where: PartitionId, *, live: bool) -> None:
+        tail, mirror = self.tails[where], None
         if projection.hot is not None and self._hot is not None:
-            mirror = self.mirrors[name] = Mirror(self._hot, projection.hot, tail.where, self._settings)
-        lane = self.lanes[name] = Lane(projection, vocabulary, tail, self._ports, self._settings, mirror)
-        tasks = [asyncio.create_task(lane.run(), name=str(name))]
+            mirror = Mirror(self._hot, hot_copy(projection, where), self._settings, build=projection.build)
+        lane = Lane(
+            projection, self._vocabularies[where.kind], tail, self._ports, self._settings, mirror,
+            build_pace=self._pace,
+        )  # fmt: skip
+        lane.become(live=live)
+        tasks = [asyncio.create_task(lane.run(), name=str(lane.name))]
         if mirror is not None:
-            tasks.append(asyncio.create_task(mirror.run(), name=f"hot copy of {name}"))
-        self._tasks[name] = tasks
+            self.mirrors[lane.name] = mirror
+            tasks.append(asyncio.create_task(mirror.run(), name=f"hot copy of {lane.name}"))
+        self.lanes[lane.name], self._tasks[lane.name] = lane, tasks
 
     async def _end(self, name: LaneName) -> None:
-        pending = set(self._tasks.pop(name))
+        pending = set(self._tasks.pop(name, ()))
         while pending:  # a driver that is cancelled while its server dies may tell of the death alone
             for task in pending:
                 task.cancel()
             _, pending = await asyncio.wait(pending, timeout=self._settings.hand_over_s + ASK_AGAIN_S)
-        self.lanes.pop(name)
+        lane = self.lanes.pop(name, None)
+        if lane is not None and name.where in self.tails:
+            self.tails[name.where].unfollow(lane)
         self.mirrors.pop(name, None)
 
+    # ── builds ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def _live_is_behind(self) -> bool:
+        return any(lane.live and lane.phase in {"loading", "catching up"} for lane in self.lanes.values())
+
+    async def _ask(self, projection: Projection) -> bool:
+        """Ask which builds are kept up to date here; return whether they are others than before.
+
+        Those that are not live are brought on by projectors of the release that began them.
+        """
+        builds = await self._ports.builds.of(projection)
+        found = [build for build in builds if build.live or build.version == projection.version]
+        changed = found != self._builds.get(projection.name)
+        self._builds[projection.name] = found
+        return changed
+
+    async def _follow_builds(self, projection: Projection) -> None:
+        """Begin lanes of new builds, end those of retired ones, and tell the others whether they are live."""
+        builds = self._builds[projection.name]
+        live: dict[int | None, bool] = {build.number: build.live for build in builds}
+        async with self._turn:
+            mine = [lane for lane in self.lanes.values() if lane.projection.name == projection.name]
+            for lane in mine:
+                if lane.projection.build not in live:
+                    await self._end(lane.name)
+            self._rename([lane for lane in mine if lane.projection.build in live], live)
+            there = {(lane.projection.build, lane.name.where) for lane in mine}
+            for where in [where for where in self.tails if where.kind == projection.kind]:
+                for build in builds:
+                    if (build.number, where) not in there:
+                        self._begin_lane(replace(projection, build=build.number), where, live=build.live)
+
+    def _rename(self, lanes: Sequence[Lane], live: Mapping[int | None, bool]) -> None:
+        """Tell lanes whether they are live; two may change names with each other."""
+        held = [
+            (self.lanes.pop(lane.name), self._tasks.pop(lane.name), self.mirrors.pop(lane.name, None))
+            for lane in lanes
+        ]
+        for lane, tasks, mirror in held:
+            if lane.live != live[lane.projection.build]:
+                lane.become(live=not lane.live)
+            self.lanes[lane.name], self._tasks[lane.name] = lane, tasks
+            if mirror is not None:
+                self.mirrors[lane.name] = mirror
+
     async def _look(self) -> None:
-        """Compare stored checkpoints with the lanes': a rebuild deletes them, and an idle lane would not notice."""
+        """Look for builds, and compare stored checkpoints with the lanes': of a rebuild idle lanes would not notice."""
         while True:
             await asyncio.sleep(self._settings.look_s)
             for projection in self._projections:
                 try:
-                    await self._compare(projection)
+                    if await self._ask(projection):
+                        await self._follow_builds(projection)
+                    for build in self._builds[projection.name]:
+                        await self._compare(replace(projection, build=build.number))
                 except SinkError:
                     continue  # the lanes meet it too, and tell
 
@@ -164,18 +236,16 @@ class Projector:
                 await lane.look_at_log()
 
     async def _compare(self, projection: Projection) -> None:
-        before = {
-            name: lane.written for name, lane in self.lanes.items() if name.projection == projection.name
-        }
+        before = {lane: lane.written for lane in self.lanes.values() if lane.projection == projection}
         stored = await self._ports.store.positions(projection)
-        for name, written in before.items():
-            lane = self.lanes.get(name)
-            if lane is None or lane.writing or lane.written is not written:
+        for lane, written in before.items():
+            where = lane.name.where
+            if self.lanes.get(lane.name) is not lane or lane.writing or lane.written is not written:
                 continue
             if written is None:
-                if lane.phase == "halted" and name.where not in stored:
+                if lane.phase == "halted" and where not in stored:
                     lane.reload()  # what could not be loaded is gone
                 continue
-            found = stored.get(name.where, START)
+            found = stored.get(where, START)
             if (found.next_offset, found.head) != (written.next_offset, written.head):
                 lane.reload()

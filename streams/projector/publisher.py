@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from streams.ops.backoff import Backoff, Pause
+from streams.ops.series import OTHER
 from streams.projections.ports import (
-    OTHER,
     PointStore,
     Publications,
     RowRefused,

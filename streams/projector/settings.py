@@ -23,6 +23,8 @@ class LaneSettings:
     """How long a write under way may take while the partition is given away; the checkpoint guards the rest."""
     retries: int = 3
     """How often what was refused is tried again, with growing pauses, before its cause is looked for."""
+    build_decisions_per_s: int = 0
+    """How fast builds are made beside the live ones, all those of the process together; 0: as fast as it goes."""
     first_pause_s: float = 0.1
     longest_pause_s: float = 5.0
     look_s: float = 1.0

@@ -16,26 +16,31 @@ from storage.kafka.changelog_topics import ready_changelogs
 from storage.kafka.client import producer
 from storage.kafka.log import KafkaDeadLetters, KafkaTopicReader
 from storage.kafka.topics import TopicProblem
+from storage.postgres.builds import PostgresBuilds
 from storage.postgres.migrations import MigrationError, migrate
 from storage.postgres.pool import Pool, PoolSettings, pool
 from storage.postgres.publications import PostgresPublications
+from storage.postgres.retention import PostgresRetention
 from storage.postgres.store import PostgresProjectionStore
 from storage.redis.hot import RedisHotStore, client
 from storage.tables.store import TableProjectionStore
 from streams.log.ports import LogUnavailable
 from streams.log.positions import PartitionId
+from streams.ops.addresses import influx_parts
 from streams.ops.backoff import Backoff
 from streams.ops.letters import CountedLetters
 from streams.ops.starting import CannotStart
 from streams.projections.kept import AsHeldHere
 from streams.projections.ports import HotStore, SinkUnavailable
 from streams.projections.projection import Projection
-from streams.projector.configuration import ProjectorSettings, influx_parts
+from streams.projector.configuration import ProjectorSettings
 from streams.projector.keeper import WindowKeeper
 from streams.projector.lane import LanePorts
 from streams.projector.publisher import Publisher
+from streams.projector.retention import RowKeeper
 from streams.projector.status import Shown
 from streams.projector.telemetry import ProjectorWatch
+from streams.reports.series import SERIES as REPORTED
 
 EXIT_LOGS = 3
 EXIT_DATABASE = 4
@@ -57,7 +62,13 @@ async def database(settings: ProjectorSettings, shown: Shown, opened: AsyncExitS
             shown.waits_for = f"PostgreSQL: {error}"
             await backoff.pause()
     # rows go with their checkpoint, and the log has them: nothing is lost that is not written again
-    made = pool(settings.postgres, PoolSettings(f"tidelock {settings.projector_name}", durable=False))
+    limits = PoolSettings(
+        f"tidelock {settings.projector_name}",
+        max_size=settings.projector_connections,
+        statement_ms=settings.projector_statement_ms,
+        durable=False,
+    )
+    made = pool(settings.postgres, limits)
     return await opened.enter_async_context(made)
 
 
@@ -89,7 +100,7 @@ def ports(
         return KafkaTopicReader(settings.kafka, where.log_topic, where.partition)
 
     store = AsHeldHere(PostgresProjectionStore(connections), tables)
-    return LanePorts(store, CountedLetters(letters), log, ProjectorWatch())
+    return LanePorts(store, CountedLetters(letters), log, ProjectorWatch(), PostgresBuilds(connections))
 
 
 def hot(settings: ProjectorSettings, opened: AsyncExitStack) -> HotStore | None:
@@ -129,9 +140,20 @@ def keeper(
     settings: ProjectorSettings, connections: Pool, projections: Sequence[Projection], opened: AsyncExitStack
 ) -> WindowKeeper:
     """Start to forget old windows."""
-    made = WindowKeeper(projections, PostgresPublications(connections), settings.windows_days * DAY_S)
+    windows, builds = PostgresPublications(connections), PostgresBuilds(connections)
+    made = WindowKeeper(projections, windows, settings.windows_days * DAY_S, builds=builds)
     _beside("old windows", made.run(), opened)
     return made
+
+
+def retention(
+    settings: ProjectorSettings, connections: Pool, projections: Sequence[Projection], opened: AsyncExitStack
+) -> None:
+    """Start to forget old rows, if they are not kept for ever."""
+    if settings.audit_days:
+        rows, builds = PostgresRetention(connections), PostgresBuilds(connections)
+        made = RowKeeper(projections, rows, settings.audit_days * DAY_S, builds=builds)
+        _beside("old rows", made.run(), opened)
 
 
 def influx_of(settings: ProjectorSettings, projections: Sequence[Projection]) -> DownsampledPoints:
@@ -146,7 +168,7 @@ def influx_of(settings: ProjectorSettings, projections: Sequence[Projection]) ->
         *influx_parts(settings.influx), bucket_per_tenant=settings.influx_bucket_per_tenant, retention=keeps
     )
     series = [each for one in projections if one.points is not None for each in one.points.series]
-    return DownsampledPoints(InfluxPointStore(found), InfluxBuckets(found, series), found)
+    return DownsampledPoints(InfluxPointStore(found), InfluxBuckets(found, (*series, *REPORTED)), found)
 
 
 def _beside(name: str, work: Coroutine[Any, Any, None], opened: AsyncExitStack) -> None:

@@ -74,6 +74,10 @@ class Tail:
         """Wake `follower` at news, and wait for it while it moves."""
         self._followers.append(follower)
 
+    def unfollow(self, follower: Follower) -> None:
+        """Wake and wait for it no more."""
+        self._followers.remove(follower)
+
     def begin(self, checkpoint: Checkpoint) -> None:
         """Begin at a lane's checkpoint; or come to it, if that is much further than here."""
         here = self.next_offset

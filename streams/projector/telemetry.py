@@ -1,16 +1,20 @@
 """Logs and Prometheus metrics of a projector."""
 
 import time
+from collections import Counter as Tally
 from collections.abc import Sequence
+from itertools import product
+from typing import get_args
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
 from streams.domain.value import value
 from streams.log.positions import Position
+from streams.ops.gauges import stand
 from streams.projector.ends import Ends
 from streams.projector.keeper import WindowKeeper
-from streams.projector.lane import Lane
+from streams.projector.lane import Lane, Phase
 from streams.projector.projector import Projector
 from streams.projector.publisher import Publisher
 from streams.projector.watch import LaneName
@@ -22,6 +26,9 @@ LAG_SECONDS = Gauge(
     "tidelock_projection_lag_seconds", "Age of the newest record in a read model that lacks some", _LABELS
 )
 HEALTHY = Gauge("tidelock_projection_healthy", "1 while nothing keeps the read model from going on", _LABELS)
+LANES = Gauge(
+    "tidelock_projection_lanes", "Partitions of the read model here, by what they do", ("projection", "phase")
+)
 WRITES = Counter("tidelock_projection_writes_total", "Transactions into the store", _LABELS)
 DECISIONS = Counter("tidelock_projection_decisions_total", "Decisions in the store", _LABELS)
 WRITE_SECONDS = Histogram(
@@ -29,6 +36,11 @@ WRITE_SECONDS = Histogram(
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30),
 )  # fmt: skip
 TROUBLES = Counter("tidelock_projection_troubles_total", "What kept a lane from going on", (*_LABELS, "code"))
+WINDOW_EVENTS = Gauge(
+    "tidelock_window_events",
+    "What windows counted since they are built: events, and by reason what was put aside",
+    (*_LABELS, "what"),
+)
 POISON = Counter("tidelock_projection_poison_total", "Decisions put aside", _LABELS)
 _OF_POINTS = ("projection",)
 POINTS = Gauge("tidelock_points_written", "Points in InfluxDB since the process started", _OF_POINTS)
@@ -50,7 +62,7 @@ class Standing:
     offset: int | None
     lag: int | None
     lag_ms: int | None
-    """How old the newest record that it has is, if it lacks some."""
+    """How old the newest record that it has is, if it lacks some; if it has none, for how long it has stood still."""
 
 
 def standings(projector: Projector, ends: Ends) -> list[Standing]:
@@ -61,24 +73,34 @@ def standings(projector: Projector, ends: Ends) -> list[Standing]:
 
 
 def _standing(lane: Lane, end: int | None, now_ms: int) -> Standing:
-    written = lane.written
-    if written is None:
-        return Standing(lane, None, None, None)
-    lag = None if end is None else max(0, end - written.next_offset)
-    lag_ms = None if lag is None else max(0, now_ms - written.time_ms) if lag and written.time_ms else 0
-    return Standing(lane, written.next_offset, lag, lag_ms)
+    written, stood_ms = lane.written, round((time.monotonic() - lane.moved_s) * 1000)
+    if written is None:  # it could not be loaded yet
+        return Standing(lane, None, None, stood_ms)
+    if end is None:
+        return Standing(lane, written.next_offset, None, None)
+    lag = max(0, end - written.next_offset)
+    age_ms = max(0, now_ms - written.time_ms) if written.time_ms else stood_ms
+    return Standing(lane, written.next_offset, lag, age_ms if lag else 0)
 
 
 def observe(projector: Projector, ends: Ends) -> None:
-    """Set the gauges."""
-    for standing in standings(projector, ends):
-        labels = _labels(standing.lane.name)
-        HEALTHY.labels(*labels).set(standing.lane.trouble is None)
-        if standing.offset is not None:
-            POSITION.labels(*labels).set(standing.offset)
-        if standing.lag is not None and standing.lag_ms is not None:
-            LAG.labels(*labels).set(standing.lag)
-            LAG_SECONDS.labels(*labels).set(standing.lag_ms / 1000)
+    """Set the gauges. On any thread."""
+    stood = {_labels(each.lane.name): each for each in standings(projector, ends)}
+    stand(HEALTHY, {labels: each.lane.trouble is None for labels, each in stood.items()})
+    stand(POSITION, {labels: each.offset for labels, each in stood.items() if each.offset is not None})
+    stand(LAG, {labels: each.lag for labels, each in stood.items() if each.lag is not None})
+    stand(
+        LAG_SECONDS, {labels: each.lag_ms / 1000 for labels, each in stood.items() if each.lag_ms is not None}
+    )
+    lanes = [(each.lane.name.projection, each.lane.phase) for each in stood.values()]
+    nowhere: dict[tuple[str, ...], float] = dict.fromkeys(
+        product({name for name, _ in lanes}, get_args(Phase)), 0
+    )
+    stand(LANES, nowhere | Tally(lanes))
+    counted: dict[tuple[str, ...], float] = {
+        (*labels, what): count for labels, each in stood.items() for what, count in each.lane.counters.items()
+    }
+    stand(WINDOW_EVENTS, counted)
 
 
 def observe_points(publishers: Sequence[Publisher], keeper: WindowKeeper | None) -> None:

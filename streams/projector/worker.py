@@ -47,6 +47,7 @@ from streams.projector.status import Shown, serve_status
 from streams.projector.watchdog import LoopGuard, Watchdog
 from streams.read_models import PROJECTIONS
 from tidelock.registrar import OwnProcess, RegistrarSettings, registered
+from tidelock.reporting import ReportSettings, reporting
 
 EXIT_GROUP = 5
 EXIT_STALLED = 6
@@ -82,16 +83,18 @@ async def run(
     kinds: Sequence[KindSpec] = KINDS,
     projections: Sequence[Projection] = PROJECTIONS,
     own: RegistrarSettings | None = None,
+    told: ReportSettings | None = None,
 ) -> int:
     """Run a projector of `projections` until SIGTERM or SIGINT, or until it can do no more. Return the exit code.
 
     `kinds`: those that the projections are of, at least. `own`: how it becomes a node itself; None: it does not.
+    `told`: how it tells of itself; None: it does not.
     """
     log = structlog.get_logger("tidelock.projector")
     ending = ProjectorEnding(log)
     ending.on_signals()
     opened = AsyncExitStack()
-    work = _start(settings, kinds, projections, opened, ending, own)
+    work = _start(settings, kinds, projections, opened, ending, own, told)
     starting = asyncio.create_task(work, name="start")
     asked = asyncio.create_task(ending.asked.wait(), name="wait for the end")
     try:
@@ -128,6 +131,7 @@ async def _start(
     opened: AsyncExitStack,
     ending: ProjectorEnding,
     own: RegistrarSettings | None,
+    told: ReportSettings | None,
 ) -> None:
     """Open everything, in the reverse of the order in which it is closed again. Raises `CannotStart`."""
     shown = Shown(settings.projector_name)
@@ -140,13 +144,18 @@ async def _start(
         projections,
         {kind.name: Vocabulary(kind) for kind in kinds},
         sinks.ports(settings, connections, tables, opened),
-        LaneSettings(ring_bytes=settings.projector_buffer_bytes, retries=settings.projector_retries),
+        LaneSettings(
+            ring_bytes=settings.projector_buffer_bytes,
+            retries=settings.projector_retries,
+            build_decisions_per_s=settings.projector_build_decisions_per_s,
+        ),
         sinks.hot(settings, opened),
     )
     look_ups = KafkaLogEnds(settings.kafka)
     opened.push_async_callback(look_ups.close)
     ends = Ends(look_ups.ends, lambda: projector.tails or firsts)
     shown.keeper = sinks.keeper(settings, connections, projections, opened)
+    sinks.retention(settings, connections, projections, opened)
     shown.publishers = sinks.publishers(settings, connections, projections, opened)
     app = ProjectorApp(GroupSettings(settings.kafka, settings.session_timeout_ms), projector)
     shown.projector, shown.ends, shown.waits_for = projector, ends, None
@@ -156,6 +165,7 @@ async def _start(
     await opened.enter_async_context(_beside("watchdog", _watch(dog, settings.projector_stall_s, ending)))
     me = OwnProcess("projector", shown.name, settings.projector_metrics, lambda: shown.ready)
     await opened.enter_async_context(registered(me, own))
+    await opened.enter_async_context(reporting(me, told, shown.observe))
     structlog.get_logger("tidelock.projector").info("started", metrics=settings.projector_metrics)
 
 
@@ -228,8 +238,13 @@ def main() -> int:
     if settings is None:
         return EXIT_CONFIGURATION
     configure_logs(settings.log_level, projector=settings.projector_name)
-    own = settings_of("The projector's", RegistrarSettings)
-    return EXIT_CONFIGURATION if own is None else run_process(run(settings, own=own))
+    own, told = (
+        settings_of("The projector's", RegistrarSettings),
+        settings_of("The projector's", ReportSettings),
+    )
+    return (
+        EXIT_CONFIGURATION if own is None or told is None else run_process(run(settings, own=own, told=told))
+    )
 
 
 if __name__ == "__main__":

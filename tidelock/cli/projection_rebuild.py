@@ -2,19 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
-from storage.kafka.changelog import KafkaChangelogs
 from storage.kafka.topic_facts import ends_of
-from storage.postgres.pool import PoolSettings, pool
-from storage.postgres.store import PostgresProjectionStore
-from storage.tables.store import TableProjectionStore
+from storage.kept import store_at
 from streams.log.checkpoint import START, Checkpoint
 from streams.log.positions import PartitionId
-from streams.projections.kept import KeptWhereItSays
+from streams.projections.builds import Build, BuildList
 from streams.projections.ports import ProjectionStore
 from streams.projections.projection import Projection
 from streams.read_models import PROJECTIONS
@@ -22,6 +18,7 @@ from tidelock.cli.exits import CliProblem, NothingToTalkTo, WrongUse
 from tidelock.cli.topics import bar
 
 LOOK_S: Final = 0.2
+COMMAND_LINE: Final = "tidelock command line"
 Ends: TypeAlias = Mapping[PartitionId, int]
 Progress: TypeAlias = Callable[[int, int], None]
 """(records projected, records there are)"""
@@ -42,9 +39,11 @@ class NothingMoves(CliProblem):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How far a read model of one partition is."""
+    """How far a build of a read model of one partition is."""
 
     projection: str
+    build: int
+    live: bool
     version: int
     partition: str
     position: str | None
@@ -65,19 +64,6 @@ def projection_named(name: str) -> Projection:
     raise WrongUse(f"There is no projection {name!r}. Choose from: {known}.")
 
 
-@asynccontextmanager
-async def store_at(kafka: str, postgres: str) -> AsyncIterator[ProjectionStore]:
-    """Open the read models, wherever each is kept."""
-    async with AsyncExitStack() as opened:
-        changelogs = KafkaChangelogs(kafka, "tidelock command line")
-        opened.push_async_callback(changelogs.close)
-        tables = TableProjectionStore(changelogs)
-        opened.push_async_callback(tables.close)
-        settings = PoolSettings("tidelock command line", max_size=2)
-        rows = PostgresProjectionStore(await opened.enter_async_context(pool(postgres, settings)))
-        yield KeptWhereItSays(rows, tables)
-
-
 async def ends_of_kind(kafka: str, kind: str) -> dict[PartitionId, int]:
     """Return where the logs of a kind end now. Raises `NothingToTalkTo`, `LogUnavailable`."""
     ends = await ends_of(kafka, [PartitionId(kind, 0).log_topic])
@@ -88,21 +74,26 @@ async def ends_of_kind(kafka: str, kind: str) -> dict[PartitionId, int]:
     return {PartitionId(kind, number): end for (_, number), end in sorted(ends.items())}
 
 
-async def standings(kafka: str, store: ProjectionStore) -> list[Standing]:
-    """Return how far every read model of every partition is."""
-    found = []
+async def standings(kafka: str, store: ProjectionStore, builds: BuildList) -> list[Standing]:
+    """Return how far every build of every read model of every partition is."""
+    kinds = dict.fromkeys(projection.kind for projection in PROJECTIONS)
+    ends_of_kinds, found = {kind: await ends_of_kind(kafka, kind) for kind in kinds}, []
     for projection in PROJECTIONS:
-        stored = await store.positions(projection)
-        for where, end in (await ends_of_kind(kafka, projection.kind)).items():
-            found.append(_standing(projection, where, stored.get(where, START), end))
+        for build in await builds.of(projection):
+            version = projection.version if build.live else build.version
+            stored = await store.positions(replace(projection, build=build.number, version=version))
+            for where, end in ends_of_kinds[projection.kind].items():
+                found.append(_standing(projection, build, where, stored.get(where, START), end))
     return found
 
 
-def _standing(projection: Projection, where: PartitionId, at: Checkpoint, end: int) -> Standing:
+def _standing(projection: Projection, build: Build, where: PartitionId, at: Checkpoint, end: int) -> Standing:
     lag = max(0, end - at.next_offset)
     return Standing(
         projection.name,
-        projection.version,
+        build.number,
+        build.live,
+        projection.version if build.live else build.version,
         str(where),
         f"{where}@{at.next_offset - 1}" if at.next_offset else None,
         lag,
@@ -134,7 +125,7 @@ async def rebuild_now(
 ) -> int:
     """Empty a read model and watch it being built anew; return how many records that took. Raises `NothingMoves`."""
     ends = await ends_of_kind(kafka, projection.kind)
-    async with store_at(kafka, postgres) as store:
+    async with store_at(kafka, postgres, COMMAND_LINE) as store:
         await store.reset(projection)
         with bar(quiet) as progress:
             task = progress.add_task(f"rebuilding {projection.name}", total=sum(ends.values()))

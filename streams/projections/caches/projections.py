@@ -22,6 +22,7 @@ CACHES: Final = Projection(
         tables.CACHE_WINDOWS,
     ),
     fold=CachesFold,
+    hot=tables.CACHE_SHARDS,
     points=points_of(CacheCounts),
 )
 

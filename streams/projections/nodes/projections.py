@@ -25,8 +25,11 @@ NODES: Final = Projection(
         tables.NODE_WINDOWS,
     ),
     fold=NodesFold,
+    hot=tables.NODES,
     points=points_of(NodeCounts),
 )
 
-AUDIT: Final = audit_of("nodes", "node_audit", without=frozenset({Heartbeat.__name__, Heartbeats.__name__}))
-"""Without heartbeats, of which there are some every quarter of a second for ever."""
+HEARTBEATS: Final = frozenset({Heartbeat.__name__, Heartbeats.__name__})
+"""Commands of which there are some every quarter of a second for ever."""
+
+AUDIT: Final = audit_of("nodes", "node_audit", without=HEARTBEATS)

@@ -22,6 +22,7 @@ QUEUES: Final = Projection(
         tables.QUEUE_WINDOWS,
     ),
     fold=QueuesFold,
+    hot=tables.QUEUE_SHARDS,
     points=points_of(QueueCounts),
 )
 

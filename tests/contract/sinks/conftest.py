@@ -14,7 +14,9 @@ from psycopg import AsyncConnection, sql
 from storage.kafka.changelog import KafkaChangelogs
 from storage.kafka.changelog_topics import SAFE, SENSIBLE
 from storage.kafka.topics import create_missing
+from storage.memory.builds import MemoryBuilds
 from storage.memory.projections import MemoryLogMarks, MemoryProjectionStore, MemoryPublications
+from storage.postgres.builds import PostgresBuilds
 from storage.postgres.marks import PostgresLogMarks
 from storage.postgres.migrations import migrate
 from storage.postgres.pool import DEFAULT, Pool, PoolSettings, pool
@@ -26,6 +28,7 @@ from storage.redis.hot import RedisHotStore, client
 from storage.tables.contents import read_contents
 from storage.tables.store import TableProjectionStore
 from streams.log.positions import PartitionId
+from streams.projections.builds import Builds
 from streams.projections.changelog import ChangelogId, Changelogs, topic_of
 from streams.projections.ports import LogMarks, ProjectionStore, SinkUnavailable
 from streams.projections.table import Row, Table
@@ -49,15 +52,19 @@ class Database(Protocol):
     def marks(self) -> LogMarks: ...
 
     @property
+    def builds(self) -> Builds: ...
+
+    @property
     def publications(self) -> MemoryPublications | PostgresPublications: ...
 
     async def rows(self, table: Table) -> list[Row]:
-        """Return all rows, sorted by key."""
+        """Return all rows of the live build, sorted by key."""
 
 
 class MemoryDatabase:
     def __init__(self) -> None:
         self.store = MemoryProjectionStore()
+        self.builds = MemoryBuilds(self.store)
         self.marks = MemoryLogMarks(self.store)
         self.publications = MemoryPublications(self.store, NAMES_FOR_TESTS)
 
@@ -66,10 +73,11 @@ class MemoryDatabase:
 
 
 class TableDatabase:
-    """Read models in tables. They leave no marks in the log, and publish nothing."""
+    """Read models in tables. They leave no marks in the log, publish nothing, and have one build."""
 
     def __init__(self, changelogs: Changelogs) -> None:
         self.changelogs = changelogs
+        self.builds = MemoryBuilds(MemoryProjectionStore())
         self.store = TableProjectionStore(changelogs)
         self.marks = MemoryLogMarks(MemoryProjectionStore())
         self.publications = MemoryPublications(MemoryProjectionStore())
@@ -91,6 +99,7 @@ class PostgresDatabase:
     def __init__(self, connections: Pool, few: int = FEW) -> None:
         self.pool = connections
         self.store = PostgresProjectionStore(connections, few)
+        self.builds = PostgresBuilds(connections)
         self.marks = PostgresLogMarks(connections)
         self.publications = PostgresPublications(connections, NAMES_FOR_TESTS)
 
@@ -126,6 +135,11 @@ async def empty_database(
             )
             names = sql.SQL(", ").join([named(name) for (name,) in await found.fetchall()])
             await connection.execute(sql.SQL("TRUNCATE {}").format(names))
+            found = await connection.execute(
+                "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'tidelock\\_%'"
+            )
+            for (beside,) in await found.fetchall():
+                await connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(beside)))
         yield PostgresDatabase(connections, few)
 
 

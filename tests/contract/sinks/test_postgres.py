@@ -10,10 +10,11 @@ import pytest
 import pytest_asyncio
 from psycopg import AsyncConnection
 from psycopg.conninfo import make_conninfo
+from psycopg.errors import QueryCanceled
 from psycopg_pool import AsyncConnectionPool
 
 from storage.postgres.checkpoints import CHANNEL
-from storage.postgres.pool import PoolSettings, pool
+from storage.postgres.pool import PoolSettings, pool, unhurried
 from storage.postgres.store import PostgresProjectionStore
 from streams.log.checkpoint import START, Checkpoint
 from streams.log.positions import PartitionId
@@ -22,7 +23,7 @@ from streams.projections.ports import CheckpointMoved, Loaded, RowRefused, SinkU
 from streams.projections.table import Changes, Row, Table
 from streams.read_models import PROJECTIONS
 from tests.contract.sinks.conftest import PostgresDatabase, empty_database, postgres_for_tests
-from tests.contract.sinks.toys import HERE, ITEMS, SPELLS, TOY, at, inserted, item, put, spell
+from tests.contract.sinks.toys import HERE, ITEMS, SPELLS, THERE, TOY, at, inserted, item, put, spell
 from tidelock.local.stack import LocalStack
 
 pytestmark = [
@@ -31,7 +32,8 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
 ]
 
-REAL = tuple(table for projection in PROJECTIONS for table in projection.tables)
+IN_ROWS = tuple(projection for projection in PROJECTIONS if projection.kept == "rows")
+REAL = tuple(table for projection in IN_ROWS for table in projection.tables)
 JSON = {"holders", "cycle", "waits", "holds", "works", "settings", "headers", "origin", "tags", "labels",
         "metadata", "checks", "evidence", "unswept", "alarm", "silences", "failover_times"}  # fmt: skip
 COUNTS = {("lock_windows", "holders"), ("node_windows", "draining"), ("node_windows", "ended")}
@@ -82,6 +84,13 @@ def example(table: Table, number: int) -> Row:
     return tuple(values[type_of(table, column)] for column in table.columns)
 
 
+def changed(table: Table) -> Row:
+    """Return the first example with other values under its key; its age follows from that."""
+    stay = {*table.columns[: table.key], table.aged}
+    pairs = zip(table.columns, example(table, 1), example(table, 7), strict=True)
+    return tuple(old if column in stay else new for column, old, new in pairs)
+
+
 def plain(table: Table, row: Row) -> Row:
     """Return a row with its JSON as values: PostgreSQL keeps their meaning, not their spaces."""
     return tuple(
@@ -95,13 +104,14 @@ async def test_the_tables_are_those_of_the_catalogue(database: PostgresDatabase)
         found = await connection.execute("""
             SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_attribute AS a
             JOIN pg_class AS c ON c.oid = a.attrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
-            WHERE n.nspname = 'tidelock' AND c.relkind = 'r' AND a.attnum > 0 AND c.relname NOT LIKE 'toy%'
+            WHERE n.nspname = 'tidelock' AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND a.attnum > 0
+                AND c.relname NOT LIKE 'toy%'
             ORDER BY c.relname, a.attnum
         """)
         have: dict[str, dict[str, str]] = {}
         for name, column, kind in await found.fetchall():
             have.setdefault(name, {})[column] = kind
-    own = {"migrations", "checkpoints", "log_marks", "publications", "series"}
+    own = {"migrations", "checkpoints", "builds", "log_marks", "publications", "series", "retention"}
     want = {table.name: {column: type_of(table, column) for column in table.columns} for table in REAL}
     assert {name: columns for name, columns in have.items() if name not in own} == want
 
@@ -116,10 +126,11 @@ async def test_the_primary_keys_are_those_of_the_catalogue(database: PostgresDat
         """)
         have: dict[str, list[str]] = dict(await found.fetchall())
     for table in REAL:
-        assert have[table.name] == list(table.columns[: table.key])
+        aged = [] if table.aged is None else [table.aged]
+        assert have[table.name] == [*table.columns[: table.key], *aged]
 
 
-@pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda projection: projection.name)
+@pytest.mark.parametrize("projection", IN_ROWS, ids=lambda projection: projection.name)
 async def test_the_real_tables_take_rows_and_give_them_back(
     database: PostgresDatabase, projection: Any
 ) -> None:
@@ -127,14 +138,14 @@ async def test_the_real_tables_take_rows_and_give_them_back(
     first, second = Changes(), Changes()
     for table in projection.tables:
         first.insert(table, example(table, 1))
-        second.upsert(table, example(table, 1)[: table.key] + example(table, 7)[table.key :])
+        second.upsert(table, changed(table))
         second.upsert(table, example(table, 2))
     await database.store.write(projection, where, START, at(1), first)
     for table in projection.tables:
         assert [plain(table, row) for row in await database.rows(table)] == [plain(table, example(table, 1))]
     await database.store.write(projection, where, at(1), at(2), second)
     for table in projection.tables:
-        rows = [example(table, 1)[: table.key] + example(table, 7)[table.key :], example(table, 2)]
+        rows = [changed(table), example(table, 2)]
         assert [plain(table, row) for row in await database.rows(table)] == [
             plain(table, row) for row in rows
         ]
@@ -254,6 +265,19 @@ async def test_a_writer_frozen_in_its_transaction_is_thrown_out(stack: LocalStac
             await frozen.close()
 
 
+async def test_a_writer_that_waits_for_a_checkpoint_keeps_no_connection(stack: LocalStack) -> None:
+    async with empty_database(stack, PoolSettings(max_size=2, wait_s=1.0)) as database:
+        await database.store.write(TOY, HERE, START, at(1), Changes())
+        async with database.pool.connection() as other, other.transaction():
+            await other.execute("SELECT FROM tidelock.checkpoints FOR UPDATE")
+            waiting = asyncio.create_task(database.store.write(TOY, HERE, at(1), at(2), Changes()))
+            for before, reached in ((START, at(1)), (at(1), at(2)), (at(2), at(3))):
+                await database.store.write(TOY, THERE, before, reached, Changes())
+            assert not waiting.done()
+        await asyncio.wait_for(waiting, 10)
+        assert await database.store.positions(TOY) == {HERE: at(2), THERE: at(3)}
+
+
 async def test_a_load_in_the_middle_of_a_reset_finds_nothing_rather_than_half(
     database: PostgresDatabase,
 ) -> None:
@@ -264,6 +288,23 @@ async def test_a_load_in_the_middle_of_a_reset_finds_nothing_rather_than_half(
             loading = asyncio.create_task(database.store.load(TOY, HERE))
             await _waits_for_a_lock(resetting)
         assert await loading == Loaded(START, {})
+
+
+async def test_a_reset_that_a_deadlock_ends_begins_again(database: PostgresDatabase) -> None:
+    await database.store.write(TOY, HERE, START, at(5), put(ITEMS, item("a")))
+    async with database.pool.connection() as reading:
+        async with reading.transaction():
+            await reading.execute(
+                "SET LOCAL deadlock_timeout = '1min'"
+            )  # the other one looks first, and gives way
+            await reading.execute("SELECT FROM tidelock.toy_spells")
+            resetting = asyncio.create_task(database.store.reset(TOY))
+            await _waits_for_a_lock(reading)
+            await reading.execute("SELECT FROM tidelock.toy_items")
+            assert not resetting.done()
+        await asyncio.wait_for(resetting, 10)
+    assert await database.rows(ITEMS) == []
+    assert await database.store.positions(TOY) == {}
 
 
 async def _waits_for_a_lock(connection: AsyncConnection) -> None:
@@ -327,3 +368,15 @@ async def test_a_database_that_was_not_migrated_is_named_with_the_cure(stack: Lo
     async with pool(address) as bare:
         with pytest.raises(SinkUnavailable, match="run this release's migrations"):
             await PostgresProjectionStore(bare).load(TOY, HERE)
+
+
+async def test_an_operators_statement_takes_its_time_and_the_next_ones_do_not(stack: LocalStack) -> None:
+    longer = "SELECT pg_sleep(1.3)"  # than the setting, and than a frozen server is waited for
+    async with pool(str(stack.addresses.postgres), PoolSettings(max_size=1, statement_ms=100)) as connections:
+        async with connections.connection() as connection, connection.transaction():
+            await unhurried(connection)
+            await connection.execute(longer)
+        async with connections.connection() as connection:
+            with pytest.raises(QueryCanceled):
+                await connection.execute(longer)
+            assert connection.answer_s == pytest.approx(1.1)  # type: ignore[attr-defined]

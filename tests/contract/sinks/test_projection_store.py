@@ -16,9 +16,9 @@ from storage.memory.changelog import MemoryChangelogs
 from storage.postgres.store import FEW
 from streams.log.checkpoint import START
 from streams.log.positions import PartitionId
+from streams.ops.series import OTHER
 from streams.projections.ports import (
     NAME_KEPT_MS,
-    OTHER,
     BuiltByNewer,
     CheckpointMoved,
     Forgotten,

@@ -15,14 +15,13 @@ from psycopg import AsyncConnection, OperationalError
 import tidelock
 from streams.log.checkpoint import decode_checkpoint
 from streams.log.positions import PartitionId
-from streams.read_models import PROJECTIONS
 from tests.integration.projector import truth
 from tidelock.client.errors import TidelockError
 from tidelock.client.queues.queue import Queue
 from tidelock.local.stack import LocalStack
 from tidelock.local.tokens import DEV
 
-PATIENCE_S = 40.0
+PATIENCE_S = 120.0
 
 
 async def until(condition: Callable[[], Any], patience_s: float = PATIENCE_S) -> Any:
@@ -145,7 +144,7 @@ class Stage:
             stored = await self.checkpoints()
             wanted = {
                 (one.name, where): ends[where]
-                for one in PROJECTIONS
+                for one in truth.IN_ROWS
                 for where in ends
                 if one.kind == where.kind
             }
@@ -178,7 +177,7 @@ class Stage:
         try:
             async with await AsyncConnection.connect(self.postgres, connect_timeout=2) as connection:
                 found = await connection.execute(
-                    "SELECT projection, kind, partition, checkpoint FROM tidelock.checkpoints"
+                    "SELECT projection, kind, partition, checkpoint FROM tidelock.checkpoints WHERE live"
                 )
                 return {
                     (name, PartitionId(kind, partition)): decode_checkpoint(stored).next_offset

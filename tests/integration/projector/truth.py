@@ -17,12 +17,11 @@ from storage.kafka.topic_facts import ends_of
 from storage.postgres.statements import named
 from storage.redis.hot import RedisHotStore, client
 from streams.catalog import KINDS
-from streams.domain.nodes.commands import Heartbeat
-from streams.domain.nodes.heartbeat import Heartbeats
 from streams.log.accepted import AcceptedCommit, CommitReader
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
-from streams.projections.hot import hot_key, row_of
+from streams.projections.hot import TIME, hot_copy, hot_key, row_of
+from streams.projections.nodes.projections import HEARTBEATS
 from streams.projections.projection import Fold, PoisonDecision, Projection
 from streams.projections.table import Changes, Key, Row, Table
 from streams.read_models import PROJECTIONS
@@ -31,8 +30,7 @@ Rows: TypeAlias = dict[Key, Row]
 Aside: TypeAlias = Mapping[str, frozenset[tuple[PartitionId, int, int]]]
 """By projection: decisions (partition, offset, index) that it could not take."""
 JSONB = 3802
-HEARTBEATS = frozenset({Heartbeat.__name__, Heartbeats.__name__})
-"""They are in no audit."""
+IN_ROWS = tuple(one for one in PROJECTIONS if one.kept == "rows")
 _WORDS = {kind.name: Vocabulary(kind) for kind in KINDS}
 
 
@@ -65,7 +63,7 @@ async def ends(kafka: str, *kinds: str) -> dict[PartitionId, int]:
 
 
 async def told_by_logs(
-    kafka: str, refused: Aside | None = None, projections: Sequence[Projection] = PROJECTIONS
+    kafka: str, refused: Aside | None = None, projections: Sequence[Projection] = IN_ROWS
 ) -> Told:
     """Fold every accepted commit of every log; leave out what a store `refused`."""
     told = Told()
@@ -137,7 +135,7 @@ async def json_columns(postgres: str, table: Table) -> list[int]:
 
 
 async def assert_equal(
-    postgres: str, told: Told, projections: Sequence[Projection] = PROJECTIONS
+    postgres: str, told: Told, projections: Sequence[Projection] = IN_ROWS
 ) -> dict[str, int]:
     """Compare every table, row by row, with what the logs say; return how many rows each has."""
     counts = {}
@@ -155,19 +153,31 @@ async def assert_equal(
 
 
 async def hot_copy_difference(
-    redis: str, told: Told, table: Table, where: PartitionId, end: int
+    redis: str, told: Told, projection: Projection, where: PartitionId, end: int
 ) -> str | None:
     """Compare a partition's hot copy with what the log says; return what is wrong with it."""
-    wanted = {hot_key(key): row for key, row in told.rows.get(table, {}).items() if key[0] == where.partition}
+    copy = hot_copy(projection, where)
+    rows = {key: row for key, row in told.rows.get(copy.table, {}).items() if key[0] == where.partition}
+    wanted = {hot_key(key): _read(row) for key, row in rows.items()}
     connection = client(redis)
     try:
-        at, found = await RedisHotStore(connection).get(table, where, list(wanted))
+        found = (await RedisHotStore(connection).get({copy: list(wanted)}))[copy]
+        there = await connection.hlen(f"tidelock:{{{copy.table.name}@{copy.version}:{where}}}")
     finally:
         await connection.aclose()
-    if at != end:
-        return f"the hot copy of {where} stands at {at}, the log ends at {end}"
-    rows = {key: row_of(table, text) for key, text in found.items()}
-    return None if rows == wanted else f"the hot copy of {where} holds {rows}, the log says {wanted}"
+    if found.next_offset != end:
+        return f"the hot copy {copy} stands at {found.next_offset}, the log ends at {end}"
+    if there != len(wanted) + len(("@", "@log", TIME)):
+        return f"the hot copy {copy} has {there} fields for {len(wanted)} rows"
+    copied = {key: _read(row_of(copy.table, text)) for key, text in found.rows.items()}
+    return None if copied == wanted else f"the hot copy {copy} holds {copied}, the log says {wanted}"
+
+
+def _read(row: Row) -> Row:
+    """Return a row with its JSON as values: PostgreSQL spells it in another way than folds."""
+    return tuple(
+        [json.loads(each) if isinstance(each, str) and each[:1] in ("[", "{") else each for each in row]
+    )
 
 
 def _plain(value: Any) -> Any:

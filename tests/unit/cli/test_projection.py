@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from storage.memory.builds import MemoryBuilds
+from storage.memory.copies import MemoryHotStore
 from storage.memory.projections import MemoryProjectionStore
 from streams.log.checkpoint import START
 from streams.log.positions import PartitionId
+from streams.projections.hot import HotCopy, hot_copy
+from streams.projections.ports import Copied
 from streams.projections.table import Changes
 from streams.read_models import PROJECTIONS
 from tidelock.cli import projection_rebuild
 from tidelock.cli.exits import WrongUse
 from tidelock.cli.projection import projection_app
+from tidelock.cli.projection_hot import NoCopies, copies_rebuilt
 from tidelock.cli.projection_rebuild import NothingMoves, projection_named, rebuilt, standings
 
 LOCKS = projection_named("locks")
@@ -59,7 +65,9 @@ async def test_how_far_each_read_model_is(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(projection_rebuild, "ends_of_kind", ends)
     store = MemoryProjectionStore()
     await move(store, PartitionId("locks", 0), 0, 7)
-    found = {(one.projection, one.partition): one for one in await standings("kafka", store)}
+    found = {
+        (one.projection, one.partition): one for one in await standings("kafka", store, MemoryBuilds(store))
+    }
     assert len(found) == 2 * len(PROJECTIONS)
     behind, empty = found["locks", "locks/0"], found["locks", "locks/1"]
     assert (behind.position, behind.lag) == ("locks/0@6", 3)
@@ -76,3 +84,43 @@ def test_nothing_is_emptied_where_nobody_can_be_asked(tmp_path: Path) -> None:
     ran = CliRunner().invoke(projection_app, ["rebuild", "audit", "--home", str(tmp_path)])
     assert isinstance(ran.exception, WrongUse)
     assert "--yes" in str(ran.exception)
+
+
+class ForgetfulHotStore(MemoryHotStore):
+    """A projector beside it builds one copy anew at each look."""
+
+    def __init__(self, ends: dict[PartitionId, int]) -> None:
+        super().__init__()
+        self.left = [(hot_copy(LOCKS, where), end) for where, end in ends.items()]
+
+    async def get(self, asked: Mapping[HotCopy, Sequence[str]]) -> Mapping[HotCopy, Copied]:
+        found = await super().get(asked)
+        if self.left:
+            copy, end = self.left.pop()
+            await self.replace(copy, end, {})
+        return found
+
+
+async def test_hot_copies_are_rebuilt_when_each_is_as_far_as_the_rows_were() -> None:
+    store, told = MemoryProjectionStore(), list[tuple[int, int]]()
+    for where, end in ENDS.items():
+        await move(store, where, 0, end)
+    hot = ForgetfulHotStore(ENDS)
+    for where in ENDS:
+        await hot.replace(hot_copy(LOCKS, where), 1_000, {"wrong": "row"})
+    assert await copies_rebuilt(store, hot, LOCKS, lambda *at: told.append(at), patience_s=30.0) == 2
+    assert told == [(0, 2), (1, 2), (2, 2)]
+    assert hot.copies == {hot_copy(LOCKS, where): (end, {}) for where, end in ENDS.items()}
+
+
+async def test_hot_copies_that_nobody_builds_are_told() -> None:
+    store = MemoryProjectionStore()
+    await move(store, PartitionId("locks", 0), 0, 7)
+    with pytest.raises(NoCopies, match="TIDELOCK_REDIS"):
+        await copies_rebuilt(store, MemoryHotStore(), LOCKS, lambda *_: None, patience_s=0.0)
+
+
+def test_a_read_model_without_hot_copies_is_told_with_those_that_have_some(tmp_path: Path) -> None:
+    ran = CliRunner().invoke(projection_app, ["rebuild", "audit", "--hot", "--home", str(tmp_path)])
+    assert isinstance(ran.exception, WrongUse)
+    assert "locks, queues, caches, nodes" in str(ran.exception)

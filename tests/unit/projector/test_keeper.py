@@ -5,7 +5,8 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
-from streams.projections.ports import Forgotten, SinkUnavailable
+from streams.projections.build_errors import NoSuchBuild
+from streams.projections.ports import Forgotten, SinkError, SinkUnavailable
 from streams.projections.projection import Projection
 from streams.projector.keeper import ROWS, WindowKeeper
 from tests.unit.projector.test_publisher import MODEL
@@ -14,7 +15,7 @@ from tests.unit.projector.test_publisher import MODEL
 class Aged:
     """Windows that are too old."""
 
-    def __init__(self, *batches: Forgotten | SinkUnavailable) -> None:
+    def __init__(self, *batches: Forgotten | SinkError) -> None:
         self.batches = list(batches)
         self.asked: list[int] = []
 
@@ -22,7 +23,7 @@ class Aged:
         assert (projection, limit) == (MODEL, ROWS)
         self.asked.append(before_ms)
         batch = self.batches.pop(0) if self.batches else Forgotten(0, 0)
-        if isinstance(batch, SinkUnavailable):
+        if isinstance(batch, SinkError):
             raise batch
         return batch
 
@@ -56,6 +57,9 @@ async def test_what_nobody_published_is_told_once_a_round() -> None:
     assert [line["windows"] for line in logs] == [7, 1]
 
 
-async def test_a_database_that_is_away_is_asked_again() -> None:
-    keeper = await kept(Aged(SinkUnavailable("away"), Forgotten(2, 0)), 2)
+@pytest.mark.parametrize(
+    "error", [SinkUnavailable("away"), NoSuchBuild("toy", 2, [1])], ids=["away", "retired"]
+)
+async def test_a_database_that_is_away_and_a_build_that_was_retired_are_passed_by(error: SinkError) -> None:
+    keeper = await kept(Aged(error, Forgotten(2, 0)), 2)
     assert keeper.forgotten["toy"] == Forgotten(2, 0)

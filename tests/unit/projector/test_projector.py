@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
+from storage.memory.copies import MemoryHotStore
 from storage.memory.log import MemoryDeadLetters
-from storage.memory.projections import MemoryHotStore
 from streams.log.positions import PartitionId
 from streams.projections.ports import SinkUnavailable
 from streams.projector.ends import Ends

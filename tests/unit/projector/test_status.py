@@ -6,23 +6,31 @@ import json
 import socket
 import urllib.error
 import urllib.request
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from streams.log.checkpoint import START, Checkpoint
 from streams.log.positions import PartitionId
+from streams.ops.addresses import influx_parts
 from streams.ops.starting import EXIT_CONFIGURATION
 from streams.projections.ports import SinkUnavailable
-from streams.projector import worker
-from streams.projector.configuration import ProjectorSettings, influx_parts
+from streams.projector import telemetry, worker
+from streams.projector.configuration import ProjectorSettings
 from streams.projector.ends import Ends
 from streams.projector.sinks import EXIT_LOGS
 from streams.projector.status import Shown, serve_status
+from streams.projector.telemetry import standings
+from streams.projector.watch import LaneName
 from tests.unit.projector.test_projector import RECORDS, Rig, rig
 from tests.unit.projector.toy import until
 from tests.unit.replay.logbook import WHERE
 
 __all__ = ["rig"]
+
+NOW_MS = 1_750_000_000_000
 
 
 def free_address() -> str:
@@ -72,6 +80,28 @@ async def test_the_pages_tell_how_far_each_lane_is(rig: Rig) -> None:
     finally:
         server.shutdown()
         server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("written", "end", "lag_ms"),
+    [
+        (None, 5, 90_000),
+        (START, 5, 90_000),
+        (START, 0, 0),
+        (replace(START, next_offset=3, time_ms=NOW_MS - 4_000), 5, 4_000),
+        (replace(START, next_offset=5, time_ms=NOW_MS - 4_000), 5, 0),
+    ],
+)
+def test_a_lane_that_never_wrote_is_as_far_behind_as_it_has_stood_still(
+    monkeypatch: pytest.MonkeyPatch, written: Checkpoint | None, end: int, lag_ms: int
+) -> None:
+    clocks = SimpleNamespace(time_ns=lambda: NOW_MS * 1_000_000, monotonic=lambda: 100.0)
+    monkeypatch.setattr(telemetry, "time", clocks)
+    lane: Any = SimpleNamespace(written=written, moved_s=10.0)
+    projector: Any = SimpleNamespace(lanes={LaneName("toy", WHERE): lane})
+    ends: Any = SimpleNamespace(known={WHERE: end})
+    (standing,) = standings(projector, ends)
+    assert standing.lag_ms == lag_ms
 
 
 async def test_what_a_lane_waits_for_is_told_and_then_nobody_calls_it_ready(rig: Rig) -> None:
