@@ -8,6 +8,7 @@ from strawberry.types.info import Info as StrawberryInfo
 
 from api.errors import BadArgument
 from api.identity import Identity
+from api.letters import Letters
 from api.loaders import Loaders
 from api.paging import InnerPages, Seal
 from api.payloads import PayloadRoom
@@ -59,6 +60,13 @@ class Context:
         if self.services.caches is None:
             raise BadArgument("This node knows no caches. Ask one that does.", code="KIND_UNKNOWN")
         return self.services.caches
+
+    @property
+    def letters(self) -> Letters:
+        """The dead letters of the platform."""
+        letters = self.services.letters
+        assert letters is not None, "only who serves queries of logs runs them"
+        return letters
 
     def audit(self, kind: str) -> AuditReads:
         """The audit of a kind. Raises `BadArgument` where there is none."""

@@ -5,7 +5,7 @@ ApiError
 ├── NotAuthenticated       no token, or one that nobody knows
 ├── BadArgument            a value out of its range
 │   ├── BadPosition        no position, of another partition, or beyond the log
-│   ├── BadTime            no time, or one that is still to come
+│   ├── BadTime            no time, one that is still to come, or so long ago that only the log tells of it
 │   ├── BadCursor          a cursor that this API never gave
 │   └── BadPage            `first` is missing or above the limit
 ├── ProjectionBehind       the read model has not got there yet: try again
@@ -63,7 +63,7 @@ class BadPosition(BadArgument):
 
 
 class BadTime(BadArgument):
-    """No time, or one that is still to come."""
+    """No time, one that is still to come, or one so long ago that only the log tells of it."""
 
     code = "TIME_INVALID"
 

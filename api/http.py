@@ -18,8 +18,9 @@ from api.identity import bearer
 from api.present import present
 from api.schema import Schema
 from api.services import Services
-from api.telemetry import REQUEST_SECONDS, REQUESTS
+from api.telemetry import REQUEST_SECONDS, count
 from streams.domain.value import value
+from streams.projections.floor import request
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -64,7 +65,7 @@ class GraphQLOverHttp:
         answered = await self._run(asked, context, receive)
         if answered is not None:
             await answer(send, 200, answered)
-            _count(answered)
+            count(answered)
             REQUEST_SECONDS.observe(time.perf_counter() - began_s)
 
     def _context(self, scope: Scope) -> Context:
@@ -77,7 +78,8 @@ class GraphQLOverHttp:
     async def _run(self, asked: Asked, context: Context, receive: Receive) -> dict[str, Any] | None:
         """Return the answer; None if nobody is there any more to take it."""
         if "mutation" not in asked.query:
-            return await self.answered(asked, context, QUERY_S)
+            with request():
+                return await self.answered(asked, context, QUERY_S)
         answering = asyncio.create_task(self.answered(asked, context, MUTATION_S))
         leaving = asyncio.create_task(_left(receive))
         try:
@@ -137,7 +139,7 @@ async def refuse(send: Send, error: ApiError) -> None:
     status, headers = _STATUS.get((error.extensions or {})["code"], (400, ()))
     body = {"data": None, "errors": [error.formatted]}
     await answer(send, status, body, headers)
-    _count(body)
+    count(body)
 
 
 def check_type(scope: Scope) -> None:
@@ -221,12 +223,6 @@ async def answer(
     heads = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(data)), *headers]
     await send({"type": "http.response.start", "status": status, "headers": heads})
     await send({"type": "http.response.body", "body": data})
-
-
-def _count(body: dict[str, Any]) -> None:
-    """Count an answer by its code; of codes there are few, and all are ours."""
-    errors = body.get("errors")
-    REQUESTS.labels(errors[0]["extensions"]["code"] if errors else "OK").inc()
 
 
 async def _left(receive: Receive) -> None:

@@ -5,6 +5,7 @@ from hmac import compare_digest
 from typing import Protocol
 
 from api.errors import NotAuthenticated
+from streams.domain.roles import Role
 from streams.domain.value import value
 
 
@@ -16,6 +17,8 @@ class Identity:
     principal: str
     token: str = field(repr=False)
     """What the caller showed; mutations show it to the workers."""
+    roles: tuple[Role, ...] = ()
+    """What it may do here beyond what every caller of its tenant may. Workers know for themselves what it may there."""
 
 
 class Authenticator(Protocol):
@@ -26,12 +29,20 @@ class Authenticator(Protocol):
 
 
 class DevelopmentToken:
-    """One token for one tenant and principal, and perhaps one for the tenant's operator. Workers know what each may."""
+    """One token for one tenant and principal, and perhaps one for the tenant's operator."""
 
-    def __init__(self, token: str, tenant: str, principal: str, operator: str | None = None) -> None:
-        self._known = [Identity(tenant, principal, token)]
+    def __init__(
+        self,
+        token: str,
+        tenant: str,
+        principal: str,
+        operator: str | None = None,
+        roles: tuple[Role, ...] = (),
+    ) -> None:
+        """`roles`: of the one token, beside the operator's."""
+        self._known = [Identity(tenant, principal, token, roles)]
         if operator is not None:
-            self._known.append(Identity(tenant, "operator", operator))
+            self._known.append(Identity(tenant, "operator", operator, ("OPERATOR",)))
 
     def identify(self, token: str) -> Identity:
         """Return whose token it is. Raises `NotAuthenticated`."""

@@ -3,16 +3,16 @@
 A loader lives as long as one operation, or forgets after each batch: nothing read is kept.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import TypeVar
 
 from strawberry.dataloader import DataLoader
 
-from api.hot import HotLocks
+from api.hot.first import looked_up
+from api.hot.kinds import Hot
 from api.node_loads import NodeLoads
-from streams.projections.caches.reads import CacheReads
+from streams.projections.caches.reads import CacheReads, CacheRow
 from streams.projections.caches.reads import WindowRow as CacheWindowRow
 from streams.projections.locks.reads import LockReads, LockRow, WaiterRow
 from streams.projections.nodes.reads import HistoryPage, NodeReads
@@ -35,16 +35,16 @@ class Loaders:
         self,
         reads: LockReads,
         tenant: str,
-        hot: HotLocks | None = None,
+        hot: Hot | None = None,
         queues: QueueReads | None = None,
         nodes: NodeReads | None = None,
         caches: CacheReads | None = None,
     ) -> None:
         self._reads = reads
         self._tenant = tenant
-        self._hot = hot
+        self._hot = hot or Hot()
         self._queue_reads = queues
-        self._of_nodes = NodeLoads(tenant, nodes)
+        self._of_nodes = NodeLoads(tenant, nodes, self._hot.nodes)
         self._cache_reads = caches
 
     @cached_property
@@ -55,7 +55,7 @@ class Loaders:
     @cached_property
     def stored_locks(self) -> DataLoader[LockKey, LockRow]:
         """The same from the read models alone: for those who ask for waiters too, of whom hot copies do not tell."""
-        return DataLoader(self._stored, cache=False)
+        return DataLoader(self._stored_locks, cache=False)
 
     @cached_property
     def waiters(self) -> DataLoader[LockRow, Sequence[WaiterRow]]:
@@ -64,13 +64,20 @@ class Loaders:
 
     @cached_property
     def queues(self) -> DataLoader[str, QueueRow | None]:
-        """Queues by name, as they are now, without their subscriptions and how old their messages are."""
-        return DataLoader(partial(self._queues, False), cache=False)
+        """Queues by name, as they are now, without their subscriptions and how old their messages are: from hot
+        copies, where those can tell.
+        """
+        return DataLoader(self._queues, cache=False)
+
+    @cached_property
+    def stored_queues(self) -> DataLoader[str, QueueRow | None]:
+        """The same from the read models alone: for those who ask for shards, of which hot copies know the route's."""
+        return DataLoader(partial(self._stored_queues, False), cache=False)
 
     @cached_property
     def whole_queues(self) -> DataLoader[str, QueueRow | None]:
         """The same, with all there is of them."""
-        return DataLoader(partial(self._queues, True), cache=False)
+        return DataLoader(partial(self._stored_queues, True), cache=False)
 
     @cached_property
     def biographies(self) -> DataLoader[BiographyPage, tuple[Sequence[StepRow], AsOf]]:
@@ -83,8 +90,13 @@ class Loaders:
         return DataLoader(self._queue_windows, cache=False)
 
     @cached_property
+    def caches(self) -> DataLoader[str, CacheRow | None]:
+        """Caches by name, as they are now: from hot copies, where those can tell."""
+        return DataLoader(self._caches, cache=False)
+
+    @cached_property
     def nodes(self) -> DataLoader[str, NodeRow | None]:
-        """Nodes by name, as they are now."""
+        """Nodes by name, as they are now: from hot copies, where those can tell."""
         return DataLoader(self._of_nodes.nodes, cache=False)
 
     @cached_property
@@ -108,35 +120,30 @@ class Loaders:
         return DataLoader(self._cache_windows, cache=False)
 
     async def _locks(self, keys: list[LockKey]) -> Sequence[LockRow]:
-        asked = list(dict.fromkeys(keys))
-        found = {} if self._hot is None else await self._from_copies(self._hot, asked)
-        missing = [key for key in asked if key not in found]
-        if missing:
-            found |= zip(missing, await self._reads.locks_by_name(self._tenant, missing), strict=True)
-        return [found[key] for key in keys]
+        hot = self._hot.locks
+        copied = None if hot is None else partial(hot.locks_by_name, self._tenant)
+        return await looked_up(keys, self._stored_locks, copied)
 
-    async def _from_copies(self, hot: HotLocks, keys: list[LockKey]) -> dict[LockKey, LockRow]:
-        names: dict[int, list[str]] = {}
-        for partition, name in keys:
-            names.setdefault(partition, []).append(name)
-        asking = [hot.locks_by_name(self._tenant, partition, some) for partition, some in names.items()]
-        told = [one for one in await asyncio.gather(*asking) if one is not None]
-        return {(lock.partition, lock.name): lock for locks in told for lock in locks.values()}
-
-    async def _stored(self, keys: list[LockKey]) -> Sequence[LockRow]:
-        asked = list(dict.fromkeys(keys))
-        found = dict(zip(asked, await self._reads.locks_by_name(self._tenant, asked), strict=True))
-        return [found[key] for key in keys]
+    async def _stored_locks(self, keys: Sequence[LockKey]) -> Sequence[LockRow]:
+        return await looked_up(keys, partial(self._reads.locks_by_name, self._tenant))
 
     async def _waiters(self, locks: list[LockRow]) -> Sequence[Sequence[WaiterRow]]:
         return await self._reads.waiters_of(self._tenant, locks)
 
-    async def _queues(self, whole: bool, names: list[str]) -> Sequence[QueueRow | None]:
-        asked = list(dict.fromkeys(names))
+    async def _queues(self, names: list[str]) -> Sequence[QueueRow | None]:
+        hot = self._hot.queues
+        copied = None if hot is None else partial(hot.queues_by_name, self._tenant)
+        return await looked_up(names, partial(self._stored_queues, False), copied)
+
+    async def _stored_queues(self, whole: bool, names: Sequence[str]) -> Sequence[QueueRow | None]:
         assert self._queue_reads is not None, "only rows of queues lead here"
-        rows = await self._queue_reads.queues_by_name(self._tenant, asked, whole=whole)
-        found = dict(zip(asked, rows, strict=True))
-        return [found[name] for name in names]
+        return await looked_up(names, partial(self._queue_reads.queues_by_name, self._tenant, whole=whole))
+
+    async def _caches(self, names: list[str]) -> Sequence[CacheRow | None]:
+        assert self._cache_reads is not None, "who asks for caches has asked for their reads"
+        hot = self._hot.caches
+        copied = None if hot is None else partial(hot.caches_by_name, self._tenant)
+        return await looked_up(names, partial(self._cache_reads.caches_by_name, self._tenant), copied)
 
     async def _biographies(self, pages: list[BiographyPage]) -> Sequence[tuple[Sequence[StepRow], AsOf]]:
         assert self._queue_reads is not None, "only rows of queues lead here"

@@ -5,9 +5,9 @@ import secrets
 import structlog
 from graphql import GraphQLError
 
-from api.errors import ApiError, InternalError, ReadsAway, TooSlow
+from api.errors import ApiError, BadTime, InternalError, ReadsAway, TooSlow
 from streams.log.ports import LogUnavailable
-from streams.projections.reads import ReadsUnavailable, ReadTooSlow
+from streams.projections.reads import ReadsUnavailable, ReadTooSlow, RowsForgotten
 from tidelock.client import errors as client
 
 RETRY_MS = 1000
@@ -32,6 +32,8 @@ def _translated(cause: Exception, error: GraphQLError) -> ApiError:
             return cause
         case ReadTooSlow() | TimeoutError():
             return TooSlow(str(cause) or "The answer takes longer than it may. Ask for less at a time.")
+        case RowsForgotten():
+            return BadTime(str(cause), code=cause.code)
         case ReadsUnavailable() | LogUnavailable():
             return ReadsAway(str(cause), code=cause.code, retry_after_ms=RETRY_MS)
         case client.InternalError():

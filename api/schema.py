@@ -12,6 +12,7 @@ from api.documents import Documents
 from api.errors import BadRequest
 from api.mutations import locks as lock_mutations
 from api.mutations.cache_fields import CacheMutation
+from api.mutations.letter_fields import LetterMutation
 from api.mutations.node_fields import NodeMutation
 from api.mutations.queue_fields import QueueMutation
 from api.plain import PlainExecutor, Plans
@@ -19,7 +20,9 @@ from api.queries import locks as lock_queries
 from api.queries import partitions as partition_queries
 from api.queries import records as record_queries
 from api.queries import resources as resource_queries
+from api.queries.activity import ActivityQuery
 from api.queries.cache_fields import CacheQuery
+from api.queries.letter_fields import LetterQuery
 from api.queries.node_fields import NodeQuery
 from api.queries.queue_fields import QueueQuery
 from api.subscriptions.queue_types import EVENTS as QUEUE_EVENTS
@@ -40,7 +43,7 @@ from api.types.scalars import SCALARS
 
 
 @strawberry.type
-class Query(NodeQuery, QueueQuery, CacheQuery):
+class Query(NodeQuery, QueueQuery, CacheQuery, LetterQuery, ActivityQuery):
     """What can be asked. Every answer says of when it is."""
 
     lock: Lock = strawberry.field(
@@ -77,7 +80,7 @@ class Query(NodeQuery, QueueQuery, CacheQuery):
 
 
 @strawberry.type
-class Mutation(NodeMutation, QueueMutation, CacheMutation):
+class Mutation(NodeMutation, QueueMutation, CacheMutation, LetterMutation):
     """What can be done. A session is an id that you make: what it holds, any node can renew and release."""
 
     acquire_lock: AcquireResult = strawberry.mutation(

@@ -19,8 +19,8 @@ import uvicorn
 
 import tidelock
 from api.app import ApiApp
-from api.composition import live_locks, live_queues, of_caches, of_nodes
-from api.hot import HotLocks
+from api.composition import letters, live_locks, live_queues, of_caches, of_copies, of_nodes, reading
+from api.hot.copies import HotCopies
 from api.http import MAX_BODY_BYTES, GraphQLOverHttp
 from api.identity import DevelopmentToken
 from api.requests import HttpProtocol
@@ -53,6 +53,7 @@ from streams.ops.logs import configure_logs
 from streams.ops.starting import EXIT_CONFIGURATION, run_process, settings_of
 from tidelock.client.client import Connecting
 from tidelock.registrar import OwnProcess, RegistrarSettings, registered
+from tidelock.reporting import ReportSettings, reporting
 
 COMMAND_S = 15.0
 CONNECT_S = 5.0
@@ -123,43 +124,51 @@ async def services_of(
     settings: ApiSettings, kinds: Sequence[KindSpec] = KINDS
 ) -> AsyncIterator[tuple[Services, list[Hub]]]:
     """Open all that the API works with, and where live subscriptions meet; waits for the logs to be there."""
-    reading = replace(SETTINGS, max_size=settings.api_connections)
-    connections = pool(settings.postgres, reading)
-    progress = PostgresProgress(settings.postgres, reading)
+    limits = replace(SETTINGS, max_size=settings.api_connections, statement_ms=settings.api_statement_ms)
+    connections = pool(settings.postgres, limits)
+    progress = PostgresProgress(settings.postgres, limits)
     ends = KafkaLogEnds(settings.kafka)
     workers = [address.strip() for address in settings.workers.split(",") if address.strip()]
     sessions = Sessions(partial(_connect, workers), settings.api_sessions)
+    aside = letters(settings.kafka, settings.postgres, kinds)
     await connections.open(wait=False)
     progress.open()
     key = settings.cursor_key.encode()
     marks = PostgresLogMarks(connections)
     watching = followed(settings.kafka, kinds, ends, marks, key, settings.api_subscriptions)
+    asking = reading(connections, settings.postgres_replica, limits)
     try:
-        async with watching as logs, _hot(settings.redis, progress) as hot:
+        async with watching as logs, _hot(settings.redis) as copies, asking as reads_from:
             partitions = {kind.name: await _partitions(ends, kind.name) for kind in kinds}
             home = partial(home_of, partitions)
-            queues = PostgresQueueReads(connections) if QUEUES in logs else None
+            queues = PostgresQueueReads(reads_from) if QUEUES in logs else None
             services = Services(
                 authenticator=DevelopmentToken(
-                    settings.known_token, settings.tenant, settings.principal, settings.operator_token
+                    settings.known_token,
+                    settings.tenant,
+                    settings.principal,
+                    settings.operator_token,
+                    settings.dev_roles,
                 ),
-                reads=PostgresLockReads(connections),
+                reads=PostgresLockReads(reads_from),
                 progress=progress,
                 log_ends=ends,
                 sessions=sessions,
                 partitions=partitions,
                 page_key=key,
-                hot=hot,
+                **of_copies(copies, progress, partitions),
                 live=live_locks(logs[LOCKS], connections),
                 resources=Resources(tuple(kinds), home, log_reader(settings.kafka), marks),
                 queues=queues,
                 live_queues=None if queues is None else live_queues(logs[QUEUES], queues, progress),
-                **of_caches(logs.get(CACHES), connections, settings.kafka, marks),
-                **of_nodes(logs.get(NODES), connections),
-                everywhere=PostgresStandings(connections),
+                **of_caches(logs.get(CACHES), reads_from, settings.kafka, marks),
+                **of_nodes(logs.get(NODES), reads_from),
+                letters=aside,
+                everywhere=PostgresStandings(reads_from),
             )
             yield services, [each.hub for each in logs.values()]
     finally:
+        await aside.close()
         await sessions.close()
         await progress.close()
         await ends.close()
@@ -167,14 +176,14 @@ async def services_of(
 
 
 @asynccontextmanager
-async def _hot(url: str | None, progress: PostgresProgress) -> AsyncIterator[HotLocks | None]:
+async def _hot(url: str | None) -> AsyncIterator[HotCopies | None]:
     """Open the hot copies, whether Redis is there or not; none if it is not named."""
     if url is None:
         yield None
         return
     redis = reader(url)
     try:
-        yield HotLocks(RedisHotStore(redis), progress)
+        yield HotCopies(RedisHotStore(redis))
     finally:
         await redis.aclose()
 
@@ -201,9 +210,15 @@ async def _partitions(ends: KafkaLogEnds, kind: str) -> int:
 
 
 async def run(
-    settings: ApiSettings, kinds: Sequence[KindSpec] = KINDS, own: RegistrarSettings | None = None
+    settings: ApiSettings,
+    kinds: Sequence[KindSpec] = KINDS,
+    own: RegistrarSettings | None = None,
+    told: ReportSettings | None = None,
 ) -> int:
-    """Serve `kinds` until SIGTERM or SIGINT; return the exit code. `own`: how it becomes a node; None: it does not."""
+    """Serve `kinds` until SIGTERM or SIGINT; return the exit code.
+
+    `own`: how it becomes a node; None: it does not. `told`: how it tells of itself; None: it does not.
+    """
     log = structlog.get_logger("tidelock.api")
     node = Node()
     async with AsyncExitStack() as opened:
@@ -219,6 +234,7 @@ async def run(
             return EXIT_CONFIGURATION
         me = OwnProcess("api", settings.api_name, settings.api_listen, lambda: node.is_ready)
         await opened.enter_async_context(registered(me, own))
+        await opened.enter_async_context(reporting(me, told, node.measure))
         await node.until_asked(_serve(settings, kinds, node, listening))
     return 0
 
@@ -270,8 +286,8 @@ def main(kinds: Sequence[KindSpec] = KINDS) -> int:
     if settings is None:
         return EXIT_CONFIGURATION
     configure_logs(settings.log_level, api=settings.api_name)
-    own = settings_of("The API's", RegistrarSettings)
-    return EXIT_CONFIGURATION if own is None else run_process(run(settings, kinds, own))
+    own, told = settings_of("The API's", RegistrarSettings), settings_of("The API's", ReportSettings)
+    return EXIT_CONFIGURATION if own is None or told is None else run_process(run(settings, kinds, own, told))
 
 
 if __name__ == "__main__":

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.errors import BadArgument
-from api.hot import HotLocks
+from api.hot.kinds import Hot
 from api.identity import Authenticator
+from api.letters import Letters
 from api.ports import LiveCaches, LiveLocks, LiveNodes, LiveQueues, LogEnds
 from api.resources import Resources
 from api.sessions import Sessions
 from api.values import LoggedValues
+from streams.projections.activity.reads import ActivityReads
 from streams.projections.caches.reads import CacheReads
 from streams.projections.locks.reads import LockReads
 from streams.projections.nodes.reads import NodeReads
@@ -35,8 +37,10 @@ class Services:
     """How many each kind has."""
     page_key: bytes
     """Seals the cursors of pages: nodes that share it read each other's."""
-    hot: HotLocks | None = None
-    """Where locks are looked up first; None: there are no hot copies."""
+    hot: Hot | None = None
+    """Where things are looked up by name first; None: there are no hot copies."""
+    activity: ActivityReads | None = None
+    """Where open windows are looked up; None: there are no hot copies."""
     live: LiveLocks | None = None
     """What subscriptions of locks ask; None: there are none here."""
     live_queues: LiveQueues | None = None
@@ -55,6 +59,8 @@ class Services:
     """What subscriptions of caches ask; None: there are none here."""
     values: LoggedValues | None = None
     """Values of cache entries, from the log; None: there are none here."""
+    letters: Letters | None = None
+    """Dead letters of the platform; None: there are none here."""
     everywhere: Standings | None = None
     """How far all kinds' read models are; None: those of locks alone are known."""
 

@@ -6,6 +6,7 @@ from typing import Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from streams.domain.roles import Role
 from streams.ops.addresses import host_port
 
 MIN_KEY_CHARS = 16
@@ -20,7 +21,10 @@ class ApiSettings(BaseSettings):
 
     kafka: str = Field(description="Bootstrap servers of Kafka, host:port[,host:port].")
     postgres: str = Field(description="URL of PostgreSQL, where the read models are.")
-    redis: str | None = Field(None, description="URL of Redis, where hot copies of locks are; default: none.")
+    postgres_replica: str | None = Field(
+        None, description="URL of a standby of it, for reads that it knows enough for; default: none."
+    )
+    redis: str | None = Field(None, description="URL of Redis, where hot copies are; default: none.")
     workers: str = Field(
         "127.0.0.1:7400", description="Direct lanes of one or more workers, comma-separated."
     )
@@ -37,6 +41,9 @@ class ApiSettings(BaseSettings):
     operator_token: str | None = Field(
         None, description="Token of the operator, as the workers know it; default: nobody's."
     )
+    dev_operator: bool = Field(
+        True, description="Whether the development token, too, may redrive and purge dead letters."
+    )
     tenant: str = Field("dev", min_length=1, max_length=64, description="Tenant of the development token.")
     principal: str = Field(
         "dev", min_length=1, max_length=64, description="Principal of the development token."
@@ -46,6 +53,12 @@ class ApiSettings(BaseSettings):
         description="Secret that seals cursors, the same on all nodes; 16 characters or more, or none in development.",
     )
     api_connections: int = Field(8, ge=1, le=100, description="Connections to PostgreSQL.")
+    api_statement_ms: int = Field(
+        5_000,
+        ge=100,
+        le=6_000,  # with the wait for a connection and the second's grace, less than a query may take
+        description="How long PostgreSQL may take to answer one question.",
+    )
     api_sessions: int = Field(500, ge=1, description="Clients of the workers that mutations may have open.")
     api_subscriptions: int = Field(
         10_000, ge=1, description="Live subscriptions that this node serves at most."
@@ -64,7 +77,7 @@ class ApiSettings(BaseSettings):
         host_port(address)
         return address
 
-    @field_validator("operator_token", mode="before")
+    @field_validator("operator_token", "postgres_replica", mode="before")
     @classmethod
     def _empty_is_none(cls, text: str | None) -> str | None:
         """Orchestrators set a variable that is not meant to an empty text."""
@@ -81,6 +94,11 @@ class ApiSettings(BaseSettings):
                 "only with TIDELOCK_API_DEV=1 may it be left out."
             )
         return self
+
+    @property
+    def dev_roles(self) -> tuple[Role, ...]:
+        """What the development token may do beyond what every caller may."""
+        return ("OPERATOR",) if self.dev_operator else ()
 
     @property
     def known_token(self) -> str:

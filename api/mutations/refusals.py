@@ -20,6 +20,11 @@ from tidelock.client.errors import (
 EXPECTED = (BadArgument, CacheError, LockError, NodeError, NotAuthorized, QueueError, Rejection, ServiceError)
 
 
+def refused(code: str, message: str) -> Refusal:
+    """Return the refusal of what no worker was asked."""
+    return Refusal(code=code, message=message, retry_after_ms=None, details=[], position=None)
+
+
 def refusal_of(error: TidelockError) -> Refusal:
     """Return the refusal that `error` is. Raises `error` if it is none: nobody knows what became of the command."""
     if not isinstance(error, EXPECTED) or isinstance(error, InternalError):

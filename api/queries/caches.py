@@ -43,8 +43,7 @@ async def cache(
     check_cache(context, name)
     await wait_for(context, not_before)
     if at is None:
-        (found,) = await context.caches.caches_by_name(context.tenant, [name])
-        return cast("Cache | None", found)
+        return cast("Cache | None", await context.loaders.caches.load(name))
     moment = cast("Moment", at)
     await known(context.services, moment, None, CACHES)
     return cast("Cache | None", await context.caches.cache_at(context.tenant, name, moment))

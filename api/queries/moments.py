@@ -9,6 +9,7 @@ from api.errors import BadPosition, BadTime, ProjectionBehind
 from api.services import Services
 from streams.domain.value import value
 from streams.log.positions import PartitionId, Position
+from streams.projections.floor import need
 from streams.projections.reads import Moment
 
 WITHIN_S = 5.0
@@ -94,6 +95,8 @@ async def _cover(services: Services, time_ms: int, several: list[PartitionId], m
             last = await services.log_ends.after(where, time_ms) - 1
             if last >= 0:
                 await _reach(services, model, Position(where, last))
+        else:
+            need(model.projection, where, stand.next_offset)
 
 
 def _check(services: Services, position: Position, model: ReadModel) -> None:

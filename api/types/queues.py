@@ -199,7 +199,12 @@ def selects_whole(info: Info) -> bool:
 async def queue_now(info: Info, name: str) -> "Queue | None":
     """Load a queue, together with all others that are asked for."""
     loaders = info.context.loaders
-    found = loaders.whole_queues if selects_whole(info) else loaders.queues
+    if selects_whole(info):
+        found = loaders.whole_queues
+    elif selects(info, "shards"):
+        found = loaders.stored_queues
+    else:
+        found = loaders.queues
     return cast("Queue | None", await found.load(name))
 
 

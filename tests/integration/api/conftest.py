@@ -11,7 +11,7 @@ from tests.integration.api.stage import Stage
 from tidelock.local.testing import stack_for_tests
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
     home = tmp_path_factory.mktemp("api")
     async with (

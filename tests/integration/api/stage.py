@@ -70,8 +70,13 @@ class Stage:
     async def do(self, mutation: str, node: int = 0, **variables: Any) -> dict[str, Any]:
         return cast("dict[str, Any]", (await self.ask(mutation, node, **variables))["answer"])
 
-    async def client(self) -> Client:
-        client = await tidelock.connect(*self.stack.addresses.workers, token=self.token)
+    async def client(self, node: str | None = None) -> Client:
+        """Return a client that is open as long as the stage, and a node if it has a name."""
+        client = await tidelock.connect(
+            *self.stack.addresses.workers,
+            token=self.token,
+            node=None if node is None else tidelock.Node(node),
+        )
         self._open.push_async_callback(client.close)
         return client
 

@@ -22,6 +22,7 @@ class CountedReads(MemoryNodeReads):
 
     def __init__(self, store: MemoryProjectionStore) -> None:
         super().__init__(store)
+        self.store = store
         self.asked: Counter[str] = Counter()
 
     async def nodes_by_name(self, tenant: str, names: Sequence[str]) -> Sequence[NodeRow | None]:

@@ -22,6 +22,7 @@ class CountedReads(MemoryQueueReads):
 
     def __init__(self, store: MemoryProjectionStore) -> None:
         super().__init__(store)
+        self.store = store
         self.asked: Counter[str] = Counter()
 
     async def queues(self, *asked: Any, whole: bool = True) -> tuple[Sequence[QueueRow], AsOf]:

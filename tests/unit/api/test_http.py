@@ -108,7 +108,8 @@ async def test_requests_are_counted_by_what_became_of_them() -> None:
     world = World()
 
     def counted(code: str) -> float:
-        return REGISTRY.get_sample_value("tidelock_api_requests_total", {"code": code}) or 0
+        labels = {"code": code, "outcome": "ok" if code == "OK" else "refused"}
+        return REGISTRY.get_sample_value("tidelock_api_requests_total", labels) or 0
 
     before = {code: counted(code) for code in ("OK", "BAD_JSON", "GRAPHQL_INVALID", "BAD_NAME")}
     await world.ask("{ partitions { lag } }")
@@ -326,7 +327,11 @@ def test_whatever_is_answered_is_json(text: str) -> None:
 def test_the_operators_token_speaks_for_the_operator_and_none_where_none_is_known() -> None:
     tokens = DevelopmentToken(TOKEN, "dev", "someone", "the-operators-token")
     assert tokens.identify(TOKEN) == Identity("dev", "someone", TOKEN)
-    assert tokens.identify("the-operators-token") == Identity("dev", "operator", "the-operators-token")
+    operator = Identity("dev", "operator", "the-operators-token", ("OPERATOR",))
+    assert tokens.identify("the-operators-token") == operator
+    assert DevelopmentToken(TOKEN, "dev", "someone", roles=("OPERATOR",)).identify(TOKEN).roles == (
+        "OPERATOR",
+    )
     for known in (tokens, DevelopmentToken(TOKEN, "dev", "someone")):
         for token in ("", "other", "\udcff"):
             with pytest.raises(NotAuthenticated):

@@ -39,3 +39,13 @@ def test_with_one_or_in_development_its_settings_are_usable(
 
     monkeypatch.setenv(name, text)
     assert ApiSettings()
+
+
+@pytest.mark.parametrize("milliseconds", ["50", "6001"])
+def test_a_question_may_not_take_longer_than_its_answer_is_waited_for(
+    milliseconds: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TIDELOCK_API_DEV", "1")
+    monkeypatch.setenv("TIDELOCK_API_STATEMENT_MS", milliseconds)
+    assert main() == EXIT_CONFIGURATION
+    assert "api_statement_ms" in capsys.readouterr().err

@@ -10,10 +10,12 @@ import httpx
 from api.app import ApiApp
 from api.http import GraphQLOverHttp
 from api.identity import DevelopmentToken
+from api.letters import Letters
 from api.schema import Schema, build
 from api.services import Services
 from api.sessions import Opener, Sessions
 from api.values import LoggedValues
+from streams.domain.roles import Role
 from streams.log.positions import PartitionId, Position
 from streams.projections.caches.reads import CacheReads
 from streams.projections.locks.reads import (
@@ -31,6 +33,7 @@ from streams.projections.queues.reads import QueueReads
 from streams.projections.reads import AsOf, AuditFilter, AuditRow, Moment, ProjectedRow, Stand
 
 TOKEN = "a-token"
+OPERATOR = "an-operators-token"
 PARTITIONS = 4
 WHEN = AsOf(tuple(Stand("locks", number, 10, 1_000_000 + number) for number in range(PARTITIONS)))
 
@@ -68,6 +71,7 @@ class MemoryReads:
         self.decisions: list[AuditRow] = []
         self.past: dict[Moment, LockRow] = {}
         self.asked: list[str] = []
+        self.named: list[list[tuple[int, str]]] = []
         self.tenants: set[str] = set()
         self.fails: Exception | None = None
 
@@ -101,6 +105,7 @@ class MemoryReads:
 
     async def locks_by_name(self, tenant: str, keys: Sequence[tuple[int, str]]) -> Sequence[LockRow]:
         self._ask("locks_by_name", tenant)
+        self.named.append(list(keys))
         found = {(row.partition, row.name): row for row in self.rows}
         return [found.get(key) or free_lock(*key, WHEN) for key in keys]
 
@@ -182,14 +187,17 @@ class World:
         nodes: NodeReads | None = None,
         caches: CacheReads | None = None,
         values: LoggedValues | None = None,
+        letters: Letters | None = None,
+        roles: tuple[Role, ...] = (),
     ) -> None:
         self.reads = reads or MemoryReads()
         self.progress = MemoryProgress()
         self.ends = MemoryEnds()
         self.services = Services(
-            DevelopmentToken(TOKEN, "dev", "someone"), self.reads, self.progress, self.ends, Sessions(opener),
+            DevelopmentToken(TOKEN, "dev", "someone", OPERATOR, roles), self.reads, self.progress, self.ends,
+            Sessions(opener),
             {"locks": PARTITIONS, "queues": 1, "nodes": 1, "caches": 1}, b"key", queues=queues, nodes=nodes,
-            caches=caches, values=values,
+            caches=caches, values=values, letters=letters,
         )  # fmt: skip
         self.schema = schema(dev)
         self.app = ApiApp(GraphQLOverHttp(self.schema, self.services), dev_token=TOKEN if dev else None)
