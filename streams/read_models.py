@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from streams.projections.activity.projections import ACTIVITIES
 from streams.projections.caches import projections as caches
 from streams.projections.locks import projections as locks
 from streams.projections.nodes import projections as nodes
@@ -17,4 +18,5 @@ PROJECTIONS: Final[tuple[Projection, ...]] = (
     caches.AUDIT,
     nodes.NODES,
     nodes.AUDIT,
+    *ACTIVITIES,
 )

@@ -57,3 +57,5 @@ class KindSpec:
 
     Of commands that were decided as one, each gets what the key that it names has.
     """
+    told: tuple[str, ...] = ()
+    """What clients count by themselves of a resource, as no command comes of it, and tell workers at times."""

@@ -5,10 +5,9 @@ from typing import Annotated
 import typer
 
 from tidelock.cli import cache_view, options, show
-from tidelock.cli.asking import Yes
+from tidelock.cli.asking import Yes, ask
 from tidelock.cli.cache_run import Name, on_cache, tell
 from tidelock.cli.cache_settings import with_settings
-from tidelock.cli.connected import make_sure
 from tidelock.client.caches.terms import CacheOptions
 
 
@@ -64,6 +63,6 @@ def delete_cache(
 
     Example: [green]tidelock cache delete-cache prices --yes[/]
     """
-    make_sure(yes, f"remove {cache} with all in it, lines held Modified too")
+    ask(f"Remove {cache} with all in it, lines held Modified too?", yes=yes)
     count = on_cache(home, cache, lambda one: one.delete_cache())
     tell(json, cache, "deleted", f"deleted {cache}, with {show.number(count)} entries", entries=count)

@@ -1,14 +1,11 @@
-"""What commands that ask a worker share: the connection, and making sure."""
+"""The connection of commands that ask a worker."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
-import typer
-
 import tidelock
-from tidelock.cli import exits
 from tidelock.cli.discovery import Running, find
 from tidelock.cli.tls import client_tls
 from tidelock.client.client import Client
@@ -31,9 +28,3 @@ def as_operator(home: Path, do: Callable[[Client], Awaitable[_R]]) -> _R:
 async def _connected(running: Running, token: str, do: Callable[[Client], Awaitable[_R]]) -> _R:
     async with tidelock.connect(*running.need_workers(), token=token, tls=client_tls()) as client:
         return await do(client)
-
-
-def make_sure(yes: bool, what: str) -> None:
-    """Ask, unless `yes`; end with "no" if the user is not sure."""
-    if not yes and not typer.confirm(f"Really {what}?", default=False, err=True):
-        raise typer.Exit(exits.NO)

@@ -26,6 +26,7 @@ class Running:
     postgres: str | None = None
     graphql: str | None = None
     """Address of GraphQL, if an API node is known here."""
+    redis: str | None = None
 
     def need_kafka(self) -> str:
         """Return Kafka's address. Raises `NothingToTalkTo`."""
@@ -47,6 +48,12 @@ class Running:
             )
         return self.postgres
 
+    def need_redis(self) -> str:
+        """Return the Redis of the hot copies. Raises `NothingToTalkTo`."""
+        if not self.redis:
+            raise NothingToTalkTo("No Redis is known here. Set TIDELOCK_REDIS to redis://host:port/0.")
+        return self.redis
+
 
 def find(home: Path, env: Mapping[str, str] = os.environ) -> Running:
     """Return the stack that runs in `home`, else the one of the environment.
@@ -66,6 +73,7 @@ def find(home: Path, env: Mapping[str, str] = os.environ) -> Running:
             OPERATOR.known(home, env),
             local.postgres,
             local.graphql,
+            local.redis,
         )
     kafka, workers = env.get("TIDELOCK_KAFKA", ""), _list(env.get("TIDELOCK_WORKERS", ""))
     if not kafka and not workers:
@@ -77,7 +85,8 @@ def find(home: Path, env: Mapping[str, str] = os.environ) -> Running:
     token = env.get("TIDELOCK_TOKEN") or env.get("TIDELOCK_DEV_TOKEN") or "dev"
     metrics = tuple((address, address) for address in _list(env.get("TIDELOCK_METRICS", "")))
     operator, postgres = env.get(OPERATOR.variable) or None, env.get("TIDELOCK_POSTGRES") or None
-    return Running(kafka, workers, token, metrics, operator, postgres)
+    redis = env.get("TIDELOCK_REDIS") or None
+    return Running(kafka, workers, token, metrics, operator, postgres, redis=redis)
 
 
 def _refuse_another(home: Path, variable: str, local: str, env: Mapping[str, str]) -> None:

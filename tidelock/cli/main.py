@@ -112,6 +112,12 @@ defer(
 )
 defer(
     app,
+    "window",
+    "tidelock.cli.window:window_app",
+    "What is going on now: the minute that is open, and the one before it.",
+)
+defer(
+    app,
     "workload",
     "tidelock.cli.workload:workload_app",
     "Put real clients to work, and prove from the log what came of it.",

@@ -8,8 +8,8 @@ import typer
 from streams.domain.nodes.commands import DeregisterNode, DrainNode, EvictNode, InspectNode, UndrainNode
 from streams.domain.nodes.replies import NodeClosed, NodeKept, NodeState
 from tidelock.cli import exits, options, show
-from tidelock.cli.asking import Yes
-from tidelock.cli.connected import as_operator, make_sure, on_client
+from tidelock.cli.asking import Yes, ask
+from tidelock.cli.connected import as_operator, on_client
 from tidelock.cli.discovery import Running, find
 from tidelock.cli.node_options import KIND, Node, Why
 from tidelock.cli.stand_in import stand_in_for
@@ -56,7 +56,7 @@ def evict(
 
     Example: [green]tidelock node evict worker-7 --why 'it hangs'[/]
     """
-    make_sure(yes, f"end the session of {node}, and give all that it holds to others")
+    ask(f"End the session of {node}, and give all that it holds to others?", yes=yes)
     closed: NodeClosed = as_operator(home, lambda client: client.command(KIND, EvictNode(node, session, why)))
     _closed(json, node, closed, "evicted")
 

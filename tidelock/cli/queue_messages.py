@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 
 from tidelock.cli import options, queue_view, show
-from tidelock.cli.asking import Yes
-from tidelock.cli.connected import make_sure
+from tidelock.cli.asking import Yes, ask
 from tidelock.cli.exits import WrongUse
 from tidelock.cli.queue_put import Load, put
 from tidelock.cli.queue_run import Name, Sub, on_queue, on_source, state_of, tell
@@ -206,6 +205,6 @@ def purge(
     Example: [green]tidelock queue purge orders --state DEAD --yes[/]
     """
     wanted = state_of(state, ("READY", "DELAYED", "DEAD"))
-    make_sure(yes, f"remove the {wanted} messages of {queue} for good")
+    ask(f"Remove the {wanted} messages of {queue} for good?", yes=yes)
     count = on_source(home, queue, subscription, lambda one: one.purge(wanted, limit=limit))
     tell(json, queue, "purged", f"removed {show.number(count)} messages of {queue}", messages=count)

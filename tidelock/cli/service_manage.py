@@ -7,8 +7,8 @@ import typer
 from streams.domain.nodes.commands import EvictInstance
 from streams.domain.nodes.replies import InstanceClosed
 from tidelock.cli import exits, options, show
-from tidelock.cli.asking import Yes
-from tidelock.cli.connected import as_operator, make_sure
+from tidelock.cli.asking import Yes, ask
+from tidelock.cli.connected import as_operator
 from tidelock.cli.node_options import KIND, Service, Why
 
 Instance = Annotated[
@@ -31,7 +31,7 @@ def evict(
 
     Example: [green]tidelock service evict prices worker-7 --why 'answers nonsense'[/]
     """
-    make_sure(yes, f"take {instance} of {service} out of discovery")
+    ask(f"Take {instance} of {service} out of discovery?", yes=yes)
     closed: InstanceClosed = as_operator(
         home, lambda client: client.command(KIND, EvictInstance(service, instance, why))
     )

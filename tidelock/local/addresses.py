@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
+from urllib.parse import urlencode
+
+from streams.ops.addresses import influx_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +22,7 @@ class InfluxAddress:
     @classmethod
     def parse(cls, text: str, env: Mapping[str, str] = os.environ) -> InfluxAddress:
         """Read `http://host:8086?org=..&bucket=..&token=..`; TIDELOCK_INFLUX_ORG and the like fill gaps."""
-        parts = urlsplit(text)
-        query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-
-        def value(name: str, default: str) -> str:
-            return query.get(name) or env.get(f"TIDELOCK_INFLUX_{name.upper()}") or default
-
-        bare = urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
-        return cls(bare, value("org", "tidelock"), value("bucket", "tidelock"), value("token", ""))
+        return cls(*influx_parts(text, env))
 
     def __str__(self) -> str:
         query = urlencode({"org": self.org, "bucket": self.bucket, "token": self.token})

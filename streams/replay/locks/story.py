@@ -93,7 +93,12 @@ def _free(delay_until: int, now: int) -> str:
     return "Nobody held it from here on."
 
 
-def _hold(hold: Spell, moment: Moment) -> Iterator[Line]:
+def _hold(hold: Spell, moment: Moment) -> list[Line]:
+    """Return its lines as they happened: who had it before may have gone before it was asked for."""
+    return sorted(_facts(hold, moment), key=lambda line: line.position.offset)
+
+
+def _facts(hold: Spell, moment: Moment) -> Iterator[Line]:
     name = party(hold.party)
     yield _line(hold.asked, f"{name} {wish(hold)} {command(hold.asked)}{sent(hold.asked)}.")
     if hold.since != hold.began:

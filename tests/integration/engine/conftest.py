@@ -10,7 +10,7 @@ from tidelock.local.stack import LocalStack
 from tidelock.local.testing import kafka_for_tests
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalStack]:
     async with kafka_for_tests(tmp_path_factory.mktemp("kafka")) as stack:
         yield stack

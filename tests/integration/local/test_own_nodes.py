@@ -1,8 +1,10 @@
-"""The platform's own processes are nodes on a real stack, each in the service of its role, until they end."""
+"""The platform's own processes on a real stack: nodes, each in the service of its role, that tell of themselves."""
 
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import json
 import signal
 import sys
@@ -10,6 +12,7 @@ from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import httpx
 import pytest
 import pytest_asyncio
 
@@ -17,6 +20,7 @@ import tidelock
 from streams.domain.nodes.commands import EvictNode, InspectNode
 from streams.domain.nodes.replies import NodeState
 from tidelock.client.client import Client
+from tidelock.local.parts.influx import find_binary
 from tidelock.local.stack import LocalStack
 from tidelock.local.testing import stack_for_tests
 from tidelock.local.tokens import DEV
@@ -24,13 +28,15 @@ from tidelock.local.tokens import DEV
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
 ROLES = ("worker", "projector", "processes", "api")
 PATIENCE_S = 60.0
+OFTEN = {"TIDELOCK_REPORT_S": "1"}
+"""How often processes tell of themselves."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalStack]:
     home = tmp_path_factory.mktemp("own-nodes")
     async with stack_for_tests(
-        home, ("kafka", "postgres"), workers=1, projectors=1, processes=1, apis=1
+        home, ("kafka", "postgres", "influx"), workers=1, projectors=1, processes=1, apis=1, environment=OFTEN
     ) as stack:
         yield stack
 
@@ -85,6 +91,71 @@ def address_of(stack: LocalStack, role: str) -> str:
     part = stack.part(f"{role}-0").part
     address: str = getattr(part, "address", "")
     return address
+
+
+@pytest.mark.skipif(find_binary() is None, reason="no influxd: set INFLUXD or TIDELOCK_SHARED")
+async def test_each_role_tells_of_itself(stack: LocalStack, client: Client) -> None:
+    """What is in no log: latency, lag, states, processors, disks."""
+    address, asked = stack.addresses.graphql, {"query": '{ lock(name: "a") { mode } }'}
+    assert address is not None
+    await client.locks.acquire("a")
+    cache = client.cache("pages")
+    await cache.create()
+    await cache.put("home", b"<html>")
+    assert await cache.get("home") == b"<html>"  # by its own line
+    await cache.close()
+
+    async def all_told() -> bool:
+        async with httpx.AsyncClient(trust_env=False, timeout=10) as http:
+            token = {"Authorization": f"Bearer {DEV.chosen(stack.settings.home)}"}
+            answer = await http.post(address, json=asked, headers=token)
+            assert "errors" not in answer.json(), answer.text
+        told = await fields(stack)
+        return told >= TOLD
+
+    try:
+        await until(all_told)
+    except TimeoutError:
+        raise AssertionError(TOLD - await fields(stack)) from None
+
+
+TOLD = {
+    *((f"{role}-0", "process_points", "cpu_ms") for role in ROLES),
+    *((f"{role}-0", "process_gauges", "memory_bytes") for role in ROLES),
+    *((f"{role}-0", "disk_gauges", "used_percent") for role in ROLES),
+    ("worker-0", "worker_points", "decide_p99_ms"),
+    ("worker-0", "worker_points", "decisions"),
+    ("worker-0", "worker_gauges", "leading"),
+    ("worker-0", "process_gauges", "connections"),
+    ("worker-0", "client_cache_points", "hits"),
+    ("projector-0", "projector_points", "write_p99_ms"),
+    ("projector-0", "projector_gauges", "lag_ms"),
+    ("projector-0", "projector_gauges", "lag_records"),
+    ("projector-0", "projector_gauges", "following"),
+    ("projector-0", "projector_gauges", "points_wait"),
+    ("api-0", "api_points", "request_p99_ms"),
+    ("api-0", "api_points", "failed"),
+    ("api-0", "api_code_points", "answers"),
+}
+"""(process, measurement, field)."""
+
+
+async def fields(stack: LocalStack) -> set[tuple[str, str, str]]:
+    """Return what there is of processes in InfluxDB."""
+    at = stack.addresses.influx
+    assert at is not None
+    flux = (
+        f'from(bucket: "{at.bucket}") |> range(start: -1h) |> filter(fn: (r) => exists r.process)'
+        ' |> last() |> toString() |> group() |> keep(columns: ["process", "_measurement", "_field"])'
+    )
+    async with httpx.AsyncClient(trust_env=False, timeout=10) as http:
+        answer = await http.post(
+            f"{at.url}/api/v2/query", params={"org": at.org}, content=flux,
+            headers={"Authorization": f"Token {at.token}", "Content-Type": "application/vnd.flux"},
+        )  # fmt: skip
+    answer.raise_for_status()
+    rows = csv.DictReader(io.StringIO(answer.text.strip()))
+    return {(row["process"], row["_measurement"], row["_field"]) for row in rows}
 
 
 async def test_one_that_is_killed_comes_back_as_itself(stack: LocalStack, client: Client) -> None:

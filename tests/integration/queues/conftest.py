@@ -13,7 +13,7 @@ from tidelock.local.stack import LocalStack
 __all__ = ["broker", "cluster"]
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def standing(broker: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cluster]:
     """A worker that stays, and decides already: commands wait less long for one than clients of tests do."""
     one = Cluster(broker, tmp_path_factory.mktemp("standing"))

@@ -112,7 +112,7 @@ async def api_node(stack: LocalStack, token: str) -> AsyncIterator[str]:
         await process.wait()
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
     home: Path = tmp_path_factory.mktemp("toykind")
     settings = StackSettings(

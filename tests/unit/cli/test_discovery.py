@@ -55,6 +55,10 @@ def test_else_the_environment_is_asked(tmp_path: Path) -> None:
     assert (found.need_kafka(), found.need_workers(), found.token) == ("k:1", ("a:1", "b:2"), "dev")
     assert found.metrics == (("a:3", "a:3"),)
     assert found.operator is None
+    with pytest.raises(NothingToTalkTo, match="TIDELOCK_REDIS"):
+        found.need_redis()
+    named = find(tmp_path, {"TIDELOCK_KAFKA": "k:1", "TIDELOCK_REDIS": "redis://r:1/0"})
+    assert named.need_redis() == "redis://r:1/0"
     assert find(tmp_path, {"TIDELOCK_KAFKA": "k:1", "TIDELOCK_OPERATOR_TOKEN": "o"}).operator == "o"
 
 

@@ -91,9 +91,9 @@ def test_a_hold_after_another_one_says_how_it_came_free_and_when_it_was_renewed(
     renew = decision(2, LockRenewed(3, 5_000), reply=LeaseExtended(3, 5_000), client="b", command="RenewLock")
     book = begun(grant(1, 1), release(2, 1), with_changes(grant(1, 3, "b"), issued_ms=2_004), renew)
     assert told(book)["Who holds"] == [
+        (3, "dev/a/1 released it (ReleaseLock, its command 2), after it had held it for 1 ms."),
         (4, "dev/b/1 asked for it EXCLUSIVE, with leases of 1.0 s (AcquireLock, its command 1); by its client's clock, "
             "which is ahead, it was first sent 1.0 s after it was decided."),
-        (3, "dev/a/1 released it (ReleaseLock, its command 2), after it had held it for 1 ms."),
         (4, "It was granted EXCLUSIVE at once, with fencing token 3."),
         (5, "dev/b/1 renewed its lease once, here for the last time."),
         (5, "dev/b/1 held it here, with 5.0 s of its lease left (until lease time 5,000)."),
@@ -110,11 +110,11 @@ def test_an_upgrade_names_the_sharers_it_waited_for() -> None:
     assert last.startswith("It waits 1st in line, behind dev/b/1, who holds: ")
     book.commit(leave)
     sentences = [text for _, text in told(book)["Who holds"]]
-    assert sentences[0].startswith(
+    assert sentences[0] == "dev/a/1 has held it since here, if not always in this mode."
+    assert sentences[1].startswith(
         "dev/a/1 asked to have its share made exclusive (UpgradeLock, its command 2); "
     )
-    assert sentences[1:5] == [
-        "dev/a/1 has held it since here, if not always in this mode.",
+    assert sentences[2:5] == [
         "It had to wait: dev/b/1 held it.",
         "dev/b/1 released it (ReleaseLock, its command 2), after it had held it for 2 ms.",
         "Its share was made exclusive after a wait of 1 ms, with fencing token 5.",

@@ -58,13 +58,11 @@ def test_a_node_of_another_session_is_left_alone(cli: Cli, standing: StandingNod
     assert facts(cli, "node", "show", "n1")["session"] == session
 
 
-def test_who_is_not_sure_evicts_nobody(
-    cli: Cli, standing: StandingNodes, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_where_nobody_can_be_asked_nobody_is_evicted(cli: Cli, standing: StandingNodes) -> None:
     standing.register("n1")
-    monkeypatch.setattr("typer.confirm", lambda *_, **__: False)
-    assert cli("node", "evict", "n1").code == exits.NO
-    assert facts(cli, "node", "show", "n1")["status"] == "ALIVE"
+    ran = cli("node", "evict", "n1")
+    assert (ran.code, "--yes" in ran.err) == (exits.USAGE, True)
+    assert cli("node", "evict", "n1", "--yes").code == exits.OK
 
 
 def test_a_node_whose_program_has_ended_is_deregistered_in_its_name(
