@@ -6,10 +6,10 @@ from typing import Any
 
 from bench.plan import Plan
 from bench.run import Benchmark, main
-from bench.windows import core, influx, tables
+from bench.windows import core, influx, panels, project, promote, tables
 from bench.windows.figures import FIGURES
 
-SECTIONS = ("core", "tables", "influx")
+SECTIONS = ("core", "project", "tables", "influx", "promote", "panels")
 
 
 async def measure(plan: Plan, only: Sequence[str]) -> dict[str, Any]:
@@ -17,10 +17,16 @@ async def measure(plan: Plan, only: Sequence[str]) -> dict[str, Any]:
     results: dict[str, Any] = {}
     if "core" in only:
         results |= core.measure(plan)
+    if "project" in only:
+        results |= await project.measure(plan)
     if "tables" in only:
         results |= await tables.measure(plan)
     if "influx" in only:
         results |= await influx.measure(plan)
+    if "promote" in only:
+        results |= await promote.measure(plan)
+    if "panels" in only:
+        results |= await panels.measure(plan)
     return results
 
 

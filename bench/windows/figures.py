@@ -5,6 +5,12 @@ from bench.report import Figure
 FIGURES: tuple[Figure, ...] = (
     Figure("windows, pure core, one core", ("window_events_per_s",), "events/s", least=200_000),
     Figure(
+        "projector, all kinds and aggregates, into PostgreSQL",
+        ("project_decisions_per_s",),
+        "decisions/s",
+        least=15_000,
+    ),
+    Figure(
         "table, 200 keys: fold to changelog acknowledged",
         ("table_records_per_s",),
         "records/s",
@@ -18,4 +24,11 @@ FIGURES: tuple[Figure, ...] = (
         "points/s",
         least=50_000,
     ),
+    Figure("another build of locks promoted under load", ("promote_ms",), "ms", most=1_000),
+    Figure("  rows that are wrong afterwards", ("promote_wrong_rows",), "rows", most=0),
+    Figure("  writes held", ("promote", "writes_held_ms"), "ms"),
+    Figure("  the slowest read meanwhile", ("promote", "slowest_read_ms"), "ms"),
+    Figure("slowest panel of Grafana over 7 days, p95", ("panel_p95_ms",), "ms", most=500),
+    Figure("  the panel in the middle", ("panel_median_ms",), "ms"),
+    Figure("  series of points of ten seconds", ("panel_series",), ""),
 )
