@@ -54,7 +54,10 @@ def show_found(found: Found, calendar: Calendar, *, json: bool) -> None:
             one.reason[:200],
         )
         table.add_row(*map(show.literal, (*cells, str(one.attempts))))
-    show.out.print(table)
+    if table.row_count:
+        show.out.print(table)
+    else:
+        show.say("no dead letters")
     for at, action in found.actions:
         show.say(f"{calendar.short(at)}  {action.by}: {action.told}", "dim")
     if found.unreadable:

@@ -12,7 +12,7 @@ from tidelock.cli import show
 from tidelock.cli.lease_now import LeaseNow
 from tidelock.client.nodes.node import words_of
 
-COLUMNS = ("node", "status", "health", "load", "zone", "address", "heard", "session")
+COLUMNS = ("node", "status", "health", "load", "zone", "address", "heard")
 _STYLES = {"ALIVE": "green", "SUSPECTED": "yellow", "ENDED": "red"}
 
 
@@ -63,11 +63,10 @@ def facts(name: str, state: NodeState, now: LeaseNow) -> dict[str, Any]:
 def _cells(state: NodeState, now: LeaseNow) -> tuple[Text, ...]:
     registration, status = state.registration, Text(_status(state), style=_STYLES[state.status])
     if registration is None:
-        last = "" if state.last is None else state.last.session
         ago = "" if state.last is None else f"ended {now.ago(state.last.ended_at)} ago"
-        return (status, *map(show.literal, ("", "", "", "", ago, last)))
+        return (status, *map(show.literal, ("", "", "", "", ago)))
     heard = f"{now.ago(state.heard_at)} ago"
-    told = (state.health, _load(state), registration.zone, registration.address, heard, state.session)
+    told = (state.health, _load(state), registration.zone, registration.address, heard)
     return (status, *map(show.literal, told))
 
 
