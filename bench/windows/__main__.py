@@ -18,7 +18,9 @@ async def measure(plan: Plan, only: Sequence[str]) -> dict[str, Any]:
     """Run the sections named by `only`; see first that there is what they need."""
     if _OF_INFLUX & set(only) and find_binary() is None:
         others = ",".join(name for name in only if name not in _OF_INFLUX) or "core"
-        sys.exit(f"no influxd on PATH: set INFLUXD to the program, or leave its sections out: --only {others}")
+        sys.exit(
+            f"no influxd on PATH: set INFLUXD to the program, or leave its sections out: --only {others}"
+        )
     results: dict[str, Any] = {}
     if "core" in only:
         results |= core.measure(plan)
