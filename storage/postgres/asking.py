@@ -30,12 +30,12 @@ MAX_NAME = "\U0010ffff"
 MAX_LONG = 2**63 - 1
 
 
-def with_stands(rows: LiteralString, columns: int) -> LiteralString:
+def with_stands(rows: LiteralString, columns: int, last: LiteralString = "null") -> LiteralString:
     """Return `rows`, which has so many columns, behind a row that tells of when they are: the last column of all.
 
-    Its other columns are null, the others' last one is.
+    Its other columns are null, the others' last one is. `last`: what else it tells, in place of their last column.
     """
-    nulls = ", ".join(["null"] * columns)
+    nulls = ", ".join(["null"] * (columns - 1) + [last])
     return f"""SELECT * FROM (
         (SELECT {nulls}, c.stands FROM ({STANDS}) c)
         UNION ALL (SELECT r.*, null::text FROM ({rows}) r)

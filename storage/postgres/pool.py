@@ -56,7 +56,7 @@ DEFAULT = PoolSettings()
 GRACE_S = 1.0
 """So long after its statement timeout a server that lives has said so; one that is frozen says nothing for ever."""
 UNHURRIED_S = 3_600.0
-"""So long an operator's statement may take, which goes through whole tables."""
+"""So long a statement may take that goes through whole tables: an operator's, or the first of a rebuild."""
 CHECKED_S = 1.0
 """A connection that answered is taken to live for so long."""
 

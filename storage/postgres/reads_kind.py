@@ -14,7 +14,7 @@ _AFTER: LiteralString = """
     AND a.at_ms <= %(after_ms)s AND (a.at_ms, a.partition, a.offset_, a.index_)
         < (%(after_ms)s, %(after_partition)s, %(after_offset)s, %(after_index)s)"""
 
-_KEPT_FROM: LiteralString = "SELECT from_ms FROM tidelock.retention WHERE name = %(name)s"
+_KEPT_FROM: LiteralString = "(SELECT from_ms FROM tidelock.retention WHERE name = %(audit)s)"
 
 
 class PostgresReads:
@@ -41,19 +41,19 @@ class PostgresReads:
 
         `after`: (time, partition, offset, index).
         """
-        await self._check_age([wanted.from_ms, wanted.to_ms, None if after is None else after[0]])
         conditions, given = _conditions(wanted, after)
         page: LiteralString = f"SELECT {_COLUMNS} FROM tidelock.{self._audit} a WHERE a.tenant = %(tenant)s"
-        given |= {"tenant": tenant, "limit": first + 1}
-        rows, when = await self._asking.listed(with_stands(page + conditions, 16), self._audit, given)
-        return [AuditRow(self._kind, *row[:16]) for row in rows], when
+        given |= {"tenant": tenant, "limit": first + 1, "projection": self._audit, "audit": self._audit}
+        # of the same moment as the rows: a period may go between two statements
+        statement = with_stands(page + conditions, 16, last=_KEPT_FROM)
+        (*_, kept_from_ms, stands), *rows = await self._asking.rows(statement, given)
+        self._check_age(kept_from_ms, [wanted.from_ms, wanted.to_ms, None if after is None else after[0]])
+        return [AuditRow(self._kind, *row[:16]) for row in rows], AsOf(self._asking.stands(stands))
 
-    async def _check_age(self, times_ms: Iterable[int | None]) -> None:
+    def _check_age(self, kept_from_ms: int | None, times_ms: Iterable[int | None]) -> None:
         named_ms = [each for each in times_ms if each is not None]
-        if named_ms:
-            for (from_ms,) in await self._asking.rows(_KEPT_FROM, {"name": self._audit}):
-                if min(named_ms) < from_ms:
-                    raise RowsForgotten(f"audit of {self._kind}", from_ms)
+        if named_ms and kept_from_ms is not None and min(named_ms) < kept_from_ms:
+            raise RowsForgotten(f"audit of {self._kind}", kept_from_ms)
 
 
 def _conditions(

@@ -18,7 +18,7 @@ from storage.postgres.checkpoints import move_checkpoint, stored_checkpoint, tak
 from storage.postgres.deadlocks import despite_deadlocks
 from storage.postgres.errors import translated
 from storage.postgres.periods import Periods
-from storage.postgres.pool import Pool
+from storage.postgres.pool import Pool, unhurried
 from storage.postgres.rows import as_row, copy_in
 from storage.postgres.statements import Statements, closing, schema_of, statements
 from streams.log.checkpoint import START, Checkpoint, decode_checkpoint
@@ -151,7 +151,7 @@ class PostgresProjectionStore:
             connection.transaction(),
             connection.cursor() as cursor,
         ):
-            await cursor.execute("SET LOCAL statement_timeout = 0")
+            await unhurried(connection)
             await cursor.execute(CHANGES, (projection.name,))
             build = await build_of(cursor, projection)
             await cursor.execute(_FORGET_CHECKPOINTS, _meant(projection))
@@ -187,6 +187,8 @@ async def _loaded(connection: AsyncConnection, projection: Projection, where: Pa
     restoring = [table for table in projection.tables if statements(table, schema).restore is not None]
     async with connection.transaction(), connection.cursor() as cursor:
         await cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        # rows come all the while: a server that is silent is taken for frozen as ever
+        await cursor.execute("SET LOCAL statement_timeout = 0")
         for table in restoring:  # before the snapshot is taken: TRUNCATE heeds none
             await cursor.execute(statements(table, schema).share)
         if await build_of(cursor, projection) != build:
@@ -215,7 +217,7 @@ async def _begin(
     if build is None:
         return None
     if expected.next_offset == START.next_offset:
-        await cursor.execute("SET LOCAL statement_timeout = 0")
+        await unhurried(cursor.connection)
         for table in projection.tables:
             await cursor.execute(statements(table, schema_of(build)).delete_partition, (where.partition,))
             if build.live:
@@ -242,7 +244,7 @@ async def _change_few(cursor: Cursor, changes: Changes, schema: str) -> None:
 async def _close(cursor: Cursor, changes: Changes, schema: str) -> None:
     """Close rows by what they have in common: millions take their time."""
     for table, closed in changes.closed.items():
-        await cursor.execute("SET LOCAL statement_timeout = 0")
+        await unhurried(cursor.connection)
         for where, end in closed.items():
             columns, these = zip(*where, strict=True)
             await cursor.execute(closing(table, columns, schema), (*end, *these))

@@ -133,6 +133,23 @@ async def test_who_asks_for_what_is_gone_is_told_where_it_is(database: PostgresD
     assert await times(database.pool, AuditFilter(from_ms=NOW)) == [NOW]
 
 
+async def test_who_asks_while_a_period_goes_is_told_or_has_it_all(database: PostgresDatabase) -> None:
+    await written(database.store, [NOW - PERIOD_MS, NOW])
+    async with (
+        database.pool.connection() as looks,
+        database.pool.connection() as retention,
+        retention.transaction(),
+    ):
+        await retention.execute("INSERT INTO tidelock.retention VALUES ('audit', %s)", (NOW,))
+        await retention.execute(f"DROP TABLE tidelock.{partition_name(TABLE, NOW - PERIOD_MS)}".encode())
+        asking = asyncio.create_task(times(database.pool, AuditFilter(from_ms=NOW - PERIOD_MS)))
+        waits = "SELECT FROM pg_locks WHERE locktype = 'relation' AND NOT granted"
+        while (await (await looks.execute(waits)).fetchone()) is None:
+            assert not asking.done()
+    with pytest.raises(RowsForgotten):
+        await asking
+
+
 async def test_a_rebuild_does_not_bring_back_what_is_gone(database: PostgresDatabase) -> None:
     ages = [NOW - PERIOD_MS, NOW]
     await written(database.store, ages)

@@ -380,3 +380,53 @@ async def test_an_operators_statement_takes_its_time_and_the_next_ones_do_not(st
             with pytest.raises(QueryCanceled):
                 await connection.execute(longer)
             assert connection.answer_s == pytest.approx(1.1)  # type: ignore[attr-defined]
+
+
+SLOW = """
+CREATE FUNCTION tidelock.toy_slow() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN PERFORM pg_sleep(1.3); RETURN coalesce(NEW, OLD); END $$;
+CREATE TRIGGER slow BEFORE DELETE OR TRUNCATE ON tidelock.toy_items
+    FOR EACH STATEMENT EXECUTE FUNCTION tidelock.toy_slow();
+CREATE TRIGGER slow BEFORE UPDATE ON tidelock.toy_spells FOR EACH STATEMENT EXECUTE FUNCTION tidelock.toy_slow();
+"""
+"""What takes longer than the setting, and than a frozen server is waited for, as millions of rows would."""
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def hurried(database: PostgresDatabase) -> AsyncIterator[PostgresProjectionStore]:
+    """A store whose statements have a moment."""
+    async with pool(str(database.pool.conninfo), PoolSettings(statement_ms=100)) as connections:
+        yield PostgresProjectionStore(connections)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def slow(database: PostgresDatabase) -> AsyncIterator[PostgresDatabase]:
+    async with database.pool.connection() as connection:
+        await connection.execute(SLOW.encode())
+    yield database
+    async with database.pool.connection() as connection:
+        await connection.execute("DROP FUNCTION tidelock.toy_slow CASCADE")
+
+
+@pytest.mark.parametrize("rows", [1, 50], ids=["row by row", "copied"])
+async def test_what_goes_through_millions_of_rows_takes_its_time(
+    slow: PostgresDatabase, hurried: PostgresProjectionStore, rows: int
+) -> None:
+    await hurried.write(TOY, HERE, START, at(1), inserted(SPELLS, spell(1)))
+    closes = inserted(SPELLS, *[spell(2 + number) for number in range(rows)])
+    closes.close(SPELLS, (("partition", HERE.partition), ("number", 1)), (7,))
+    await hurried.write(TOY, HERE, at(1), at(2), closes)
+    assert (await slow.rows(SPELLS))[:2] == [spell(1, 7), spell(2)]
+    await hurried.reset(TOY)
+    assert (await hurried.positions(TOY), await slow.rows(SPELLS)) == ({}, [])
+
+
+async def test_a_load_of_many_rows_takes_its_time(
+    database: PostgresDatabase, hurried: PostgresProjectionStore
+) -> None:
+    await hurried.write(TOY, HERE, START, at(1), Changes())
+    async with database.pool.connection() as connection:
+        await connection.execute(
+            "INSERT INTO tidelock.toy_items SELECT 3, n::text, n FROM generate_series(1, 200000) AS n"
+        )
+    assert len((await hurried.load(TOY, HERE)).rows[ITEMS]) == 200_000
