@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 
 import pytest
@@ -11,9 +11,10 @@ import pytest_asyncio
 from storage.memory.builds import MemoryBuilds
 from storage.memory.copies import MemoryHotStore
 from storage.memory.log import MemoryDeadLetters
+from streams.log.checkpoint import START, Checkpoint
 from streams.log.positions import PartitionId
-from streams.projections.builds import Build
 from streams.projections.hot import HotCopy
+from streams.projections.ports import Loaded, SinkUnavailable
 from streams.projections.projection import Projection
 from streams.projector.lane import LanePorts
 from streams.projector.pace import YIELDS, BuildPace
@@ -45,9 +46,9 @@ COPY = HotCopy(TALLY, TOY.version, WHERE)
 class Rig:
     """A projector of one partition, what stands for Faust, and an operator."""
 
-    def __init__(self, records: list[object] | None = None) -> None:
+    def __init__(self, records: list[object] | None = None, store: MoodyStore | None = None) -> None:
         self.records = RECORDS if records is None else records
-        self.store, self.hot, self.letters = MoodyStore(), MemoryHotStore(), MemoryDeadLetters()
+        self.store, self.hot, self.letters = store or MoodyStore(), MemoryHotStore(), MemoryDeadLetters()
         self.builds = MemoryBuilds(self.store)
         self.log = ListLog(self.records)  # type: ignore[arg-type]
         ports = LanePorts(self.store, self.letters, lambda _: self.log, Silent(), self.builds)
@@ -187,14 +188,36 @@ async def test_what_the_live_build_put_aside_gets_no_second_letter() -> None:
     await rig.projector.close()
 
 
-async def test_what_lies_ahead_of_the_live_build_gets_its_letter() -> None:
-    rig = Rig(list(logbook(*poisoned(POISON)).records))
+class NoLiveLane(MoodyStore):
+    """Where nobody brings the live build on: it stands before some record."""
+
+    def __init__(self, live_next: int) -> None:
+        super().__init__()
+        self._live_next, self.gives_live = live_next, False
+
+    async def load(self, projection: Projection, where: PartitionId) -> Loaded:
+        if projection.build != NEXT.build and not self.gives_live:
+            raise SinkUnavailable("the live build is not given")
+        return await super().load(projection, where)
+
+    async def positions(self, projection: Projection) -> Mapping[PartitionId, Checkpoint]:
+        if projection.build is None and not self.gives_live:
+            return {WHERE: replace(START, next_offset=self._live_next)}
+        return await super().positions(projection)
+
+
+@pytest.mark.parametrize(("live_next", "letters"), [(0, 1), (3, 1), (4, 0)])
+async def test_what_lies_ahead_of_the_live_build_gets_its_letter(live_next: int, letters: int) -> None:
+    rig = Rig(list(logbook(*poisoned(POISON)).records), NoLiveLane(live_next))
     await rig.builds.begin(TOY, 2)
-    rig.store.builds["toy"] = (Build("toy", 1, live=True, version=1), Build("toy", 2, live=False, version=1))
     await rig.projector.assigned([WHERE])
-    await rig.projector.lanes[LIVE].pause()  # it writes nothing
     await rig.reached(NEXT)
-    assert {letter.place for letter in rig.letters.letters} == {rig.letters.letters[0].place}
+    assert [letter.offset for letter in rig.letters.letters] == [3] * letters
+    rig.store.gives_live = True  # type: ignore[attr-defined]
+    await rig.reached(TOY)
+    # the live build cannot know of it; whoever reads both sees one place
+    assert [letter.offset for letter in rig.letters.letters] == [3] * (letters + 1)
+    assert len({letter.place for letter in rig.letters.letters}) == 1
     await rig.projector.close()
 
 
