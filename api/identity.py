@@ -29,7 +29,7 @@ class Authenticator(Protocol):
 
 
 class DevelopmentToken:
-    """One token for one tenant and principal, and perhaps one for the tenant's operator."""
+    """One token for one tenant and principal, and perhaps the one of who runs the platform, for the same tenant."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class DevelopmentToken:
         """`roles`: of the one token, beside the operator's."""
         self._known = [Identity(tenant, principal, token, roles)]
         if operator is not None:
-            self._known.append(Identity(tenant, "operator", operator, ("OPERATOR",)))
+            self._known.append(Identity(tenant, "operator", operator, ("OPERATOR", "PLATFORM")))
 
     def identify(self, token: str) -> Identity:
         """Return whose token it is. Raises `NotAuthenticated`."""

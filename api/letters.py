@@ -69,20 +69,22 @@ class Letters:
         words = self._words.get(filed.letter.kind)
         return None if words is None else decoded(filed.letter, words)
 
-    async def plan(self, tenant: str, numbers: Sequence[int], *, again: bool, trial: bool) -> Plan:
+    async def plan(self, who: Identity, numbers: Sequence[int], *, again: bool, trial: bool) -> Plan:
         """Return what a redrive will do. Raises `LetterError`, `LogUnavailable`, `ApiError`."""
         if len(numbers) > MAX_REDRIVEN:
             raise TooManyLetters(
                 f"{len(numbers)} letters are too many at once. Give {MAX_REDRIVEN} at the most."
             )
         try:
-            async with asyncio.timeout(TRIAL_S), self._permits:
-                tell = (lambda *_: None) if trial else None
-                return await self._planner.plan(numbers, tenant=tenant, again=again, trial=tell)
+            async with self._permits, asyncio.timeout(TRIAL_S):  # who waits for others has not begun
+                tell, shared = (lambda *_: None) if trial else None, "PLATFORM" in who.roles
+                return await self._planner.plan(
+                    numbers, tenant=who.tenant, shared=shared, again=again, trial=tell
+                )
         except TimeoutError as error:
             raise TooSlow(
-                f"To fold the log up to these letters takes longer than {TRIAL_S:.0f} s. "
-                "`tidelock dead-letter redrive --dry-run` takes its time."
+                "To read the letters behind these, and to fold the log up to them, takes longer than "
+                f"{TRIAL_S:.0f} s. `tidelock dead-letter redrive --dry-run` takes its time."
             ) from error
         except LogHalt as error:
             raise ApiError(str(error), code=error.code) from error
@@ -118,11 +120,19 @@ class Letters:
 
     async def _whole(self, deed: Coroutine[Any, Any, T]) -> T:
         """Await what is not to be left half done when its caller hangs up."""
-        async with self._permits:
-            doing = asyncio.create_task(deed)
-            self._doing.add(doing)
-            doing.add_done_callback(self._doing.discard)
-            return await asyncio.shield(doing)
+        try:
+            await self._permits.acquire()
+        except BaseException:
+            deed.close()
+            raise
+        doing = asyncio.create_task(deed)
+        self._doing.add(doing)
+        doing.add_done_callback(self._done)
+        return await asyncio.shield(doing)
+
+    def _done(self, doing: asyncio.Task[Any]) -> None:
+        self._doing.discard(doing)
+        self._permits.release()  # not before: its caller may be gone
 
 
 def _name(who: Identity) -> str:

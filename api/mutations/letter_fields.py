@@ -12,7 +12,8 @@ class LetterMutation:
 
     redrive_platform_dead_letters: RedriveDeadLettersResult = strawberry.mutation(
         resolver=letters.redrive_dead_letters,
-        description="An operator's: have letters taken after all, as new commands or by a rebuild of their read model; "
+        description="An operator's: have letters taken after all, as new commands or by a rebuild of their read model, "
+        "which takes who runs the platform (SHARED_READ_MODEL); "
         "all or none, at most 100. `dryRun` only tells. `again`: also what was redriven before.",
     )
     purge_platform_dead_letters: PurgeDeadLettersResult = strawberry.mutation(

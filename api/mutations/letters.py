@@ -22,7 +22,7 @@ async def redrive_dead_letters(
     if (forbidden := _not_the_operator(info, "redrivePlatformDeadLetters")) is not None:
         return forbidden
     try:
-        plan = await context.letters.plan(context.tenant, ids, again=again, trial=dry_run)
+        plan = await context.letters.plan(context.identity, ids, again=again, trial=dry_run)
         if not dry_run:
             await context.letters.redrive(context.identity, plan)
     except LetterError as error:

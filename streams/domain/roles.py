@@ -1,6 +1,7 @@
 """Who may send what: a role is what a token grants beyond being a client of its tenant. Standard library only.
 
-OPERATOR    runs the platform: evicts and drains nodes, pulls and releases the brake
+OPERATOR    runs what is one tenant's: evicts and drains nodes, works the brake, redrives and purges dead letters
+PLATFORM    runs what all tenants share: has their read models emptied and built anew
 SYSTEM      is a process of the platform: ends sessions and waits, settles what it moved
 """
 
@@ -8,10 +9,11 @@ from typing import Final, Literal, TypeAlias
 
 from streams.domain.decider import Rejected
 
-Role: TypeAlias = Literal["OPERATOR", "SYSTEM"]
+Role: TypeAlias = Literal["OPERATOR", "PLATFORM", "SYSTEM"]
 
 _TOKENS: Final[dict[Role, str]] = {
     "OPERATOR": "TIDELOCK_OPERATOR_TOKEN",
+    "PLATFORM": "TIDELOCK_OPERATOR_TOKEN",
     "SYSTEM": "TIDELOCK_SYSTEM_TOKEN",
 }
 

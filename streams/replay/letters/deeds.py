@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from streams.log.letters import LetterAction
 from streams.replay.letters.desk import LetterDesk
-from streams.replay.letters.errors import OthersLetters, TooManyLetters
+from streams.replay.letters.errors import NoSuchLetter, OthersLetters, TooManyLetters
 from streams.replay.letters.plan import Plan
 from streams.replay.letters.shelf import Filed, Wanted, letter_at, search
 
@@ -14,8 +14,15 @@ OWN_SCAN_S = 10.0
 
 
 async def redriven(desk: LetterDesk, plan: Plan, by: str, rebuild: Callable[[str], Awaitable[object]]) -> str:
-    """Do it; return what was done. Raises the first `LetterError` of the plan, `PortError`, what `rebuild` raises."""
+    """Do it; return what was done. Raises the first `LetterError` of the plan, `PortError`, what `rebuild` raises.
+
+    Letters that were purged since it was planned keep all back; if a purge comes later yet, both leave their notes.
+    """
     plan.check()
+    there = await desk.letters.bounds()
+    for one in plan.steps:
+        if one.id < there[0]:
+            raise NoSuchLetter(one.id, None if plan.tenant else there)
     await desk.send([(one.where, one.body) for one in plan.commands])
     told = f"redrove {len(plan.steps)} dead letters: {len(plan.commands)} commands sent, rebuilt: "
     told += ", ".join(plan.rebuilds) or "nothing"
@@ -38,11 +45,11 @@ async def purgeable(desk: LetterDesk, through: int, tenant: str = "") -> Filed:
                 f"{through + 1 - found.first:,} records are too many to look through and purge at once. "
                 f"Purge in steps of {OWN_SCAN:,} at the most, fewer where letters are large."
             )
-        for each in found.letters:
-            if each.letter.tenant != tenant:
-                raise OthersLetters(each.id, "it is another tenant's letter")
-        if found.unreadable:
-            raise OthersLetters(found.strange, "whose it is cannot be told, for this release cannot read it")
+        others = [each.id for each in found.letters if each.letter.tenant != tenant]
+        others += [found.strange] if found.unreadable else []
+        if others:
+            own = [each.id for each in found.letters if each.id < min(others)]
+            raise OthersLetters(through, own[-1] if own else None)
     return filed
 
 

@@ -13,13 +13,17 @@ from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
 from streams.projections.projection import Projection
 from streams.replay.letters.desk import LetterDesk
-from streams.replay.letters.errors import LetterError, NoSuchLetter, NotRenewable, TooManyLetters
+from streams.replay.letters.errors import (
+    LetterError,
+    NoSuchLetter,
+    NotRenewable,
+    SharedReadModel,
+    TooManyLetters,
+)
 from streams.replay.letters.renewed import Renewed, renewed
 from streams.replay.letters.shelf import Filed, letters_of, notes
 from streams.replay.letters.trial import Place, place_of, refused_still
 
-NOTES: Final = 10_000
-"""So many of the newest letters are looked through for notes of earlier redrives."""
 MAX_LETTERS: Final = 1_000
 MAX_BYTES: Final = 64 * 1024 * 1024
 """Of the commands of one redrive."""
@@ -61,6 +65,8 @@ class Plan:
     """What a redrive will do."""
 
     steps: tuple[Planned, ...]
+    tenant: str = ""
+    """Whose letters they are; empty: anybody's."""
 
     @property
     def helps(self) -> bool:
@@ -105,22 +111,24 @@ class Planner:
         self._projections = {each.name: each for each in projections}
 
     async def plan(
-        self, numbers: Sequence[int], *, tenant: str = "", again: bool = False, trial: Told | None = None
+        self,
+        numbers: Sequence[int],
+        *,
+        tenant: str = "",
+        shared: bool = True,
+        again: bool = False,
+        trial: Told | None = None,
     ) -> Plan:
         """Return what a redrive of these letters will do; with `trial`, decisions are folded once more, in memory.
 
-        `tenant`: whose they must be; empty: anybody's. Raises `TooManyLetters`, `LogUnavailable`, `LogHalt`.
+        `tenant`: whose they must be; empty: anybody's. `shared`: whether read models, which all tenants
+        share, may be rebuilt. Raises `TooManyLetters`, `LogUnavailable`, `LogHalt`.
         """
         if not 1 <= len(set(numbers)) <= MAX_LETTERS:
             raise TooManyLetters(
                 f"{len(set(numbers))} letters cannot be redriven at once. Give 1 to {MAX_LETTERS}."
             )
-        turns = Counter(
-            each
-            for note in await notes(self._desk.letters, NOTES)
-            if note.action == "REDRIVEN"
-            for each in note.letters
-        )
+        turns = await self._turns(numbers)
         partitions, steps, size = dict[str, int](), list[Planned](), 0
         async for filed in letters_of(self._desk.letters, numbers, tenant):
             if isinstance(filed, NoSuchLetter):
@@ -129,18 +137,26 @@ class Planner:
             try:
                 if turns[filed.id] and not again:
                     raise NotRenewable(filed.id, "it was redriven before. Say --again (`again: true`).")
-                steps.append(await self._step(filed, partitions, turns[filed.id]))
-            except NotRenewable as error:
+                steps.append(await self._step(filed, partitions, turns[filed.id], shared=shared))
+            except (NotRenewable, SharedReadModel) as error:
                 steps.append(Planned(filed.id, filed.letter.place, None, None, None, error, str(error)))
             size += 0 if (command := steps[-1].command) is None else len(command.body)
             if size > MAX_BYTES:
                 raise TooManyLetters(
                     f"The commands up to dead letter {filed.id} are over {MAX_BYTES:,} bytes. Redrive fewer at once."
                 )
-        return Plan(tuple(steps if trial is None else await self._tried(steps, trial)))
+        return Plan(tuple(steps if trial is None else await self._tried(steps, trial)), tenant)
 
-    async def _step(self, filed: Filed, partitions: dict[str, int], turn: int) -> Planned:
-        """Return what becomes of one. Raises `NotRenewable`. `partitions`: what is known of kinds so far."""
+    async def _turns(self, numbers: Sequence[int]) -> Counter[int]:
+        """Return how often letters were redriven: the notes of that stand behind the letters."""
+        turns, wanted = Counter[int](), set(numbers)
+        async for note in notes(self._desk.letters, min(wanted)):
+            if note.action == "REDRIVEN":
+                turns.update(wanted.intersection(note.letters))
+        return turns
+
+    async def _step(self, filed: Filed, partitions: dict[str, int], turn: int, *, shared: bool) -> Planned:
+        """Return what becomes of one. Raises `NotRenewable`, `SharedReadModel`. `partitions`: known of kinds so far."""
         letter = filed.letter
         if letter.kind not in self._words:
             raise NotRenewable(filed.id, f"this release knows no kind {letter.kind}.")
@@ -153,6 +169,8 @@ class Planner:
         name = letter.read_model or ""
         if name not in self._projections or self._projections[name].kind != letter.kind:
             raise NotRenewable(filed.id, f"this release knows no read model {name!r} of {letter.kind}.")
+        if not shared:
+            raise SharedReadModel(filed.id, name)
         return Planned(
             filed.id, letter.place, None, name, (letter.where, place_of(letter)), None, "not tried"
         )

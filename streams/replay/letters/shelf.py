@@ -114,12 +114,13 @@ async def search(
     return Found(tuple(reversed(letters)), tuple(reversed(actions)), unreadable, strange, stop, first, end)
 
 
-async def notes(topic: TopicReader, scan: int) -> tuple[LetterAction, ...]:
-    """Return what was done to letters, as far as the last `scan` records tell. Raises `LogUnavailable`."""
+async def notes(topic: TopicReader, since: int) -> AsyncIterator[LetterAction]:
+    """Yield what was done to letters, from the record `since` on. Raises `LogUnavailable`."""
     first, end = await topic.bounds()
     nothing = Wanted(until_ms=-1)
-    found = [read async for _, read in _read(topic, max(first, end - scan), end, nothing)]
-    return tuple(each for each in found if isinstance(each, LetterAction))
+    async for _, read in _read(topic, max(first, since), end, nothing):
+        if isinstance(read, LetterAction):
+            yield read
 
 
 async def letter_at(topic: TopicReader, number: int, tenant: str = "") -> Filed:
@@ -139,6 +140,7 @@ async def letters_of(
     """
     first, end = await topic.bounds()
     wanted = Wanted(tenant=tenant)
+    told = None if tenant else (first, end)
     for run in _runs(sorted(set(numbers))):
         awaited = iter(run)
         number = next(awaited, None)
@@ -147,14 +149,14 @@ async def letters_of(
             async for records in topic.read(start, stop):
                 for stored in records:
                     while number is not None and number < stored.offset:
-                        yield NoSuchLetter(number, first, end)
+                        yield NoSuchLetter(number, told)
                         number = next(awaited, None)
                     if stored.offset == number:
                         read = _told(stored, wanted)
-                        yield read if isinstance(read, Filed) else NoSuchLetter(number, first, end)
+                        yield read if isinstance(read, Filed) else NoSuchLetter(number, told)
                         number = next(awaited, None)
         while number is not None:
-            yield NoSuchLetter(number, first, end)
+            yield NoSuchLetter(number, told)
             number = next(awaited, None)
 
 

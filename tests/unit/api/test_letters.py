@@ -10,7 +10,9 @@ import pytest
 
 from api import letters as bounds
 from api.letters import Letters
+from storage.memory.log import MemoryTopic
 from streams.domain.locks.kind import LOCKS
+from streams.domain.roles import Role
 from streams.log.letters import DeadLetter, LetterAction, letter_of_command
 from streams.log.positions import PartitionId
 from streams.projections.ports import SinkUnavailable
@@ -34,14 +36,17 @@ PURGE = """mutation ($through: Long!) { answer: purgePlatformDeadLetters(through
     ... on PurgedDeadLetters { through records } ... on Refusal { code message } } }"""
 
 
-class Api(World):
-    """An API whose caller is an operator, unless a test says otherwise."""
+ALL: tuple[Role, ...] = ("OPERATOR", "PLATFORM")
 
-    def __init__(self, *records: DeadLetter | LetterAction | bytes, operator: bool = True) -> None:
+
+class Api(World):
+    """An API whose caller runs the platform, unless a test says otherwise."""
+
+    def __init__(self, *records: DeadLetter | LetterAction | bytes, roles: tuple[Role, ...] = ALL) -> None:
         self.desk, self.emptied = Desk(*records), list[str]()
         self.fails: Exception | None = None
         letters = Letters(self.desk, (LOCKS,), [projection()], self._empty)
-        super().__init__(letters=letters, roles=("OPERATOR",) if operator else ())
+        super().__init__(letters=letters, roles=roles)
 
     async def _empty(self, one: Projection) -> None:
         if self.fails is not None:
@@ -140,7 +145,7 @@ async def test_nobody_redrives_or_purges_what_is_another_tenants() -> None:
 
 
 async def test_who_is_no_operator_is_told_so_and_the_operators_token_is() -> None:
-    api = Api(refused(), refused(), operator=False)
+    api = Api(refused(), refused(), roles=())
     for mutation, told in ((REDRIVE, {"ids": ["0"], "dry": True}), (PURGE, {"through": "0"})):
         assert (await api.do(mutation, **told))["code"] == "FORBIDDEN"
     assert await api.pages(9) == [["1", "0"]]
@@ -152,6 +157,22 @@ async def test_who_is_no_operator_is_told_so_and_the_operators_token_is() -> Non
         "records": "1",
     }
     assert [one.by for one in api.desk.notes] == ["operator of dev, by GraphQL"]
+
+
+async def test_an_operator_of_one_tenant_does_not_empty_what_all_tenants_read() -> None:
+    api = Api(aside(1), refused(), roles=("OPERATOR",))
+    for dry in (True, False):
+        told = await api.do(REDRIVE, ids=["1"], dry=dry)
+        assert told["__typename"] == "RedrivenDeadLetters"
+    dry_run = await api.do(REDRIVE, ids=["0"], dry=True)
+    assert (dry_run["helps"], [one["does"] for one in dry_run["steps"]]) == (False, ["nothing"])
+    told = await api.do(REDRIVE, ids=["0"], dry=False)
+    assert told["code"] == "SHARED_READ_MODEL"
+    assert all(cure in told["message"] for cure in ("TIDELOCK_OPERATOR_TOKEN", "dead-letter redrive 0"))
+    assert (api.emptied, [note.letters for note in api.desk.notes]) == ([], [(1,)])
+    query = {"query": REDRIVE, "variables": {"ids": ["0"], "dry": False}}
+    await api.send(json=query, headers={"authorization": f"Bearer {OPERATOR}"})
+    assert api.emptied == ["toy"]
 
 
 async def test_what_is_too_much_at_once_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,6 +199,27 @@ async def test_a_trial_that_takes_long_ends_with_the_cure(monkeypatch: pytest.Mo
     assert (told["code"], "dead-letter redrive --dry-run" in told["message"]) == ("TIMEOUT", True)
 
 
+async def test_the_wait_for_others_is_not_counted_into_the_time_of_a_trial(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bounds, "TRIAL_S", 0.2)
+    api, go, here, bounds_of = Api(aside(1)), asyncio.Event(), asyncio.Semaphore(0), MemoryTopic.bounds
+
+    async def held(topic: MemoryTopic) -> tuple[int, int]:
+        here.release()
+        await go.wait()
+        return await bounds_of(topic)
+
+    monkeypatch.setattr(MemoryTopic, "bounds", held)
+    pages = [asyncio.create_task(api.pages(1)) for _ in range(bounds.READERS)]
+    for _ in pages:
+        await here.acquire()
+    trial = asyncio.create_task(api.do(REDRIVE, ids=["0"], dry=True))
+    asyncio.get_running_loop().call_later(0.4, go.set)
+    assert (await trial)["helps"]
+    await asyncio.gather(*pages)
+
+
 async def test_a_redrive_whose_caller_hangs_up_is_carried_out_with_its_note() -> None:
     api, going, go = Api(refused()), asyncio.Event(), asyncio.Event()
     send = api.desk.send
@@ -190,7 +232,7 @@ async def test_a_redrive_whose_caller_hangs_up_is_carried_out_with_its_note() ->
     api.desk.send = slow  # type: ignore[method-assign]
     letters, who = api.services.letters, api.services.authenticator.identify(OPERATOR)
     assert letters is not None
-    plan = await letters.plan("dev", [0], again=False, trial=False)
+    plan = await letters.plan(who, [0], again=False, trial=False)
     asking = asyncio.create_task(letters.redrive(who, plan))
     await going.wait()
     asking.cancel()

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from itertools import combinations_with_replacement
 from typing import Any
 
 import pytest
 
-from streams.log.letters import (
-    letter_of_command,
-)
+from storage.memory.log import MemoryTopic
+from streams.engine.world import SystemClock
+from streams.log.letters import DeadLetter, LetterAction, encode_letter, letter_of_command
+from streams.log.ports import Stored
 from streams.log.positions import PartitionId
 from streams.replay.letters import deeds, plan, shelf
 from streams.replay.letters.deeds import purgeable, purged, redriven
-from streams.replay.letters.errors import LetterError, NoSuchLetter, OthersLetters, TooManyLetters
+from streams.replay.letters.errors import (
+    LetterError,
+    NoSuchLetter,
+    OthersLetters,
+    SharedReadModel,
+    TooManyLetters,
+)
 from streams.replay.letters.plan import Plan, Planner
 from streams.replay.letters.shelf import Wanted, letters_of, search
 from tests.unit.projector.toy import projection
@@ -107,6 +117,102 @@ async def test_what_was_redriven_is_noted_and_not_redriven_again_by_mistake() ->
     assert (await planned(desk, 0, again=True)).helps
 
 
+async def test_a_redrive_is_remembered_however_many_letters_came_behind_it() -> None:
+    desk = Desk(refused())
+    await redriven(desk, await planned(desk, 0), "me", nothing)
+    for letter in [refused()] * 11_000:
+        desk.letters.append(encode_letter(letter))
+    assert "redriven before" in (await planned(desk, 0)).steps[0].outcome
+    assert (await planned(desk, 0, again=True)).commands[0].body
+    assert (await planned(desk, 11_000)).helps
+
+
+async def test_what_a_tenant_is_told_of_anothers_letter_is_what_it_is_told_of_one_that_never_was() -> None:
+    desk = Desk(refused(), refused(tenant="other"), refused())
+    told = [str((await planned(desk, number, tenant="dev")).steps[0].trouble) for number in (1, 3, 999)]
+    assert [each.replace(number, "N") for each, number in zip(told, ("1", "3", "999"), strict=True)] == [
+        "There is no dead letter N; `platformDeadLetters` shows those of your tenant."
+    ] * 3
+
+
+async def test_who_may_not_change_what_is_shared_redrives_commands_alone_and_nothing_is_tried() -> None:
+    desk = Desk(refused(), aside(1))
+    made = await planned(desk, 0, 1, tenant="dev", shared=False, trial=lambda *_: None)
+    assert [one.trouble and one.trouble.code for one in made.steps] == [None, "SHARED_READ_MODEL"]
+    assert (made.rebuilds, [one for one in desk.asked if one.startswith("log")]) == ((), [])
+    with pytest.raises(SharedReadModel, match="tidelock dead-letter redrive 1"):
+        await redriven(desk, made, "me", nothing)
+    assert (desk.sent, desk.notes) == ([], [])
+
+
+STEPS = 9
+"""What a redrive asks its desk, one after the other, and what comes behind that."""
+
+
+class SharedDesk(Desk):
+    """A redriver's desk: before some of what it asks for, somebody else's purge does its two steps."""
+
+    def __init__(self, *letters: DeadLetter, noted: int, gone: int) -> None:
+        super().__init__(*letters)
+        self.letters = self.topic = PurgedTopic(self)
+        for letter in letters:
+            self.topic.append(encode_letter(letter))
+        self.asks, self._noted, self._gone = 0, noted, gone
+
+    async def ask(self) -> None:
+        if self.asks == self._noted:
+            await super().note(LetterAction("PURGED", "other", (1,), ""))
+        if self.asks == self._gone:
+            self.topic.first = 2
+        self.asks += 1
+
+    async def send(self, commands: Iterable[tuple[PartitionId, bytes]]) -> None:
+        await self.ask()
+        await super().send(commands)
+
+    async def note(self, action: LetterAction) -> None:
+        await self.ask()
+        await super().note(action)
+
+
+class PurgedTopic(MemoryTopic):
+    """Letters of which the first may be gone."""
+
+    def __init__(self, desk: SharedDesk) -> None:
+        super().__init__(SystemClock())
+        self.first, self._desk = 0, desk
+
+    async def bounds(self) -> tuple[int, int]:
+        await self._desk.ask()
+        return self.first, len(self.records)
+
+    async def read(self, start: int, end: int | None = None) -> AsyncIterator[list[Stored]]:
+        await self._desk.ask()
+        yield self.records[max(self.first, start) : end]
+
+
+@pytest.mark.parametrize(("noted", "gone"), combinations_with_replacement(range(STEPS), 2))
+async def test_letters_that_are_purged_amid_their_redrive_are_redriven_once_or_gone_and_notes_tell(
+    noted: int, gone: int
+) -> None:
+    desk = SharedDesk(refused(), refused(), refused(), noted=noted, gone=gone)
+    try:
+        await redriven(desk, await planned(desk, 0, 1, tenant="dev"), "me", nothing)
+    except NoSuchLetter:
+        redrives = 0
+    else:
+        redrives = 1
+    while desk.asks < STEPS:
+        await desk.ask()
+    assert Counter((one.action, one.letters) for one in desk.notes) == Counter(
+        {("PURGED", (1,)): 1, ("REDRIVEN", (0, 1)): redrives}
+    )
+    assert len(desk.sent) == 2 * redrives
+    assert redrives == (gone > 4)  # once a redrive has seen for the last time that they are there, it goes on
+    again = await planned(desk, 0, 1, tenant="dev", again=True)
+    assert {type(one.trouble) for one in again.steps} == {NoSuchLetter}
+
+
 async def test_of_two_operators_one_is_refused_and_who_says_again_is_not() -> None:
     desk = Desk(refused())
     one, other = await planned(desk, 0), await planned(desk, 0)
@@ -145,8 +251,10 @@ async def test_a_tenant_purges_its_own_letters_only(monkeypatch: pytest.MonkeyPa
     with pytest.raises(NoSuchLetter):
         await purgeable(desk, 2, "dev")
     mine = Desk(refused(), b"a stranger's", refused())
-    with pytest.raises(OthersLetters, match="cannot be told"):
+    with pytest.raises(OthersLetters, match=r"whose they are\. Purge through 0 at the most"):
         await purgeable(mine, 2, "dev")
+    with pytest.raises(OthersLetters, match="None of your tenant's can be purged alone"):
+        await purgeable(Desk(refused(tenant="other"), refused()), 1, "dev")
     monkeypatch.setattr(deeds, "OWN_SCAN", 2)
     with pytest.raises(TooManyLetters):
         await purgeable(Desk(*[refused()] * 3), 2, "dev")
