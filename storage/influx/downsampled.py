@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import structlog
 
@@ -10,7 +10,7 @@ from storage.influx.api import InfluxSettings
 from storage.influx.buckets import InfluxBuckets
 from storage.influx.points import InfluxPointStore
 from streams.ops.backoff import Pause
-from streams.projections.ports import SinkUnavailable
+from streams.projections.ports import BucketsAway, SinkUnavailable
 from streams.projections.table import Row, Table
 
 LATE_S = 1_800
@@ -33,13 +33,17 @@ class DownsampledPoints:
         pause: Pause = asyncio.sleep,
         now_s: Callable[[], float] = time.time,
     ) -> None:
-        self.trouble: SinkUnavailable | None = None
-        """Why buckets and tasks are not as they should be; points are written all the same, if they can be."""
         self._points, self._buckets, self._settings = points, buckets, settings
         self._pause, self._now_s = pause, now_s
         self._ensured: set[str] = set()
+        self._troubles: dict[str, SinkUnavailable] = {}
         self._late: dict[str, tuple[int, int]] = {}
         """By bucket, the time of late points that were written since the last downsampling, in ms."""
+
+    @property
+    def trouble(self) -> SinkUnavailable | None:
+        """Why a bucket and its tasks are not as they should be; points are written all the same, if they can be."""
+        return next(iter(self._troubles.values()), None)
 
     async def write(self, table: Table, rows: Sequence[Row]) -> None:
         """Write one point a row; before the first one of a bucket, see that it is there."""
@@ -47,10 +51,17 @@ class DownsampledPoints:
         for bucket in by_bucket:
             if bucket not in self._ensured:
                 await self._ensure(bucket)
-        await self._points.write(table, rows)
-        time_of = table.columns.index("start_ms")
-        for bucket, of_one in by_bucket.items():
-            self._note(bucket, [row[time_of] for row in of_one])
+        left: Collection[str] = ()
+        try:
+            await self._points.write(table, rows)
+        except SinkUnavailable as error:
+            left = error.left if isinstance(error, BucketsAway) else by_bucket
+            raise
+        finally:
+            time_of = table.columns.index("start_ms")
+            for bucket, of_one in by_bucket.items():
+                if bucket not in left:
+                    self._note(bucket, [row[time_of] for row in of_one])
 
     async def run(self) -> None:
         """Downsample what came late as soon as no more of it comes; see to what failed; until cancelled.
@@ -65,8 +76,7 @@ class DownsampledPoints:
             for bucket, span in before.items():
                 if self._late.get(bucket) == span:
                     await self._downsample(bucket, *span)
-            if self.trouble is not None:
-                self._ensured.clear()  # the next write tries again
+            self._ensured.difference_update(self._troubles)  # the next write tries again
 
     async def close(self) -> None:
         """End the connections."""
@@ -78,11 +88,11 @@ class DownsampledPoints:
         try:
             await self._buckets.ensure(bucket)
         except SinkUnavailable as error:
-            if str(error) != str(self.trouble):
+            if str(error) != str(self._troubles.get(bucket)):
                 _log.error("buckets are not fit", bucket=bucket, code=error.code, error=str(error))
-            self.trouble = error
+            self._troubles[bucket] = error
         else:
-            self.trouble = None
+            self._troubles.pop(bucket, None)
         self._ensured.add(bucket)
 
     def _note(self, bucket: str, times: list[int]) -> None:

@@ -2,17 +2,24 @@
 
 import gzip
 from collections.abc import Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 
 import httpx
 
 from storage.influx.api import InfluxSettings, called, connected
 from storage.influx.lines import lines_of
-from streams.projections.ports import RowRefused, SinkUnavailable
+from storage.influx.narrowing import narrowed
+from streams.projections.ports import BucketsAway, PointsRefused, RowRefused, SinkUnavailable
 from streams.projections.table import Row, Table
 
 BATCH = 5_000
+_CURE = "Correct the organisation, the bucket or the token in TIDELOCK_INFLUX."
 _MALFORMED = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.REQUEST_ENTITY_TOO_LARGE}
+
+
+class _BucketAway(SinkUnavailable):
+    """There is no such bucket, or the token may not write to it: another may be fit."""
 
 
 class InfluxPointStore:
@@ -23,12 +30,22 @@ class InfluxPointStore:
         self._client = connected(settings)
 
     async def write(self, table: Table, rows: Sequence[Row]) -> None:
-        """Write one point a row, some thousands at a time."""
+        """Write one point a row, some thousands at a time. A tenant whose bucket is away keeps up no other."""
+        refused, left, why = list[Row](), dict[str, Sequence[Row]](), ""
         for bucket, of_one in self.by_bucket(table, rows).items():
-            for first in range(0, len(of_one), BATCH):
-                lines = lines_of(table, of_one[first : first + BATCH])
-                if lines:
-                    await self._send(bucket, table, "\n".join(lines))
+            batches = [of_one[first : first + BATCH] for first in range(0, len(of_one), BATCH)]
+            try:
+                never, because = await narrowed(batches, partial(self._send, bucket, table))
+            except _BucketAway as error:
+                if bucket == self._settings.bucket:
+                    raise
+                left[bucket], why = of_one, str(error)
+            else:
+                refused, why = refused + never, why if left else because or why
+        if left:
+            raise BucketsAway(left, refused, why)
+        if refused:
+            raise PointsRefused(refused, why)
 
     async def close(self) -> None:
         """End the connections."""
@@ -44,9 +61,12 @@ class InfluxPointStore:
             found.setdefault(self._settings.bucket_of(row[place]), []).append(row)
         return found
 
-    async def _send(self, bucket: str, table: Table, lines: str) -> None:
+    async def _send(self, bucket: str, table: Table, rows: Sequence[Row]) -> None:
+        lines = lines_of(table, rows)
+        if not lines:
+            return
         try:
-            body = gzip.compress(lines.encode(), compresslevel=1)
+            body = gzip.compress("\n".join(lines).encode(), compresslevel=1)
         except UnicodeEncodeError as error:
             raise RowRefused(f"{table.name}: text with half a surrogate pair: {error}") from error
         params = {"org": self._settings.org, "bucket": bucket, "precision": "ms"}
@@ -55,15 +75,15 @@ class InfluxPointStore:
             params=params, content=body, headers={"Content-Encoding": "gzip"},
         )  # fmt: skip
         if not answer.is_success:
-            raise _refusal(table, answer)
+            raise _refusal(table, bucket, answer)
 
 
-def _refusal(table: Table, answer: httpx.Response) -> RowRefused | SinkUnavailable:
-    said = f"{table.name}: InfluxDB answers {answer.status_code}: {answer.text[:500]}"
+def _refusal(table: Table, bucket: str, answer: httpx.Response) -> RowRefused | SinkUnavailable:
+    said = f"{table.name} in {bucket}: InfluxDB answers {answer.status_code}: {answer.text[:500]}"
     if answer.status_code in _MALFORMED:
         return RowRefused(said)
-    if answer.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND):
-        return SinkUnavailable(
-            f"{said} Correct the organisation, the bucket or the token in TIDELOCK_INFLUX."
-        )
+    if answer.status_code in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND):
+        return _BucketAway(f"{said} {_CURE}")
+    if answer.status_code == HTTPStatus.UNAUTHORIZED:
+        return SinkUnavailable(f"{said} {_CURE}")
     return SinkUnavailable(said)

@@ -1,10 +1,10 @@
 """Copies of read models in memory: hot rows and points, complete, for pure tests and single-process use."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from storage.refused import refuse
 from streams.projections.hot import HotCopy
-from streams.projections.ports import Copied
+from streams.projections.ports import Copied, PointsRefused, RowRefused
 from streams.projections.table import Key, Row, Table
 
 
@@ -59,10 +59,13 @@ class MemoryPointStore:
 
     async def write(self, table: Table, rows: Sequence[Row]) -> None:
         """Write one point a row."""
+        refused, why = list[Row](), ""
         for row in rows:
-            refuse(table, row, also=float)
-        self.points.setdefault(table, {}).update(_by_key(table, rows))
-
-
-def _by_key(table: Table, rows: Iterable[Row]) -> dict[Key, Row]:
-    return {table.key_of(row): row for row in rows}
+            try:
+                refuse(table, row, also=float)
+            except RowRefused as error:
+                refused, why = [*refused, row], str(error)
+            else:
+                self.points.setdefault(table, {})[table.key_of(row)] = row
+        if refused:
+            raise PointsRefused(refused, why)

@@ -11,6 +11,7 @@ from streams.ops.series import NAMES, OTHER
 from streams.projections.builds import Build, first_of, found_in
 from streams.projections.ports import (
     NAME_KEPT_MS,
+    NOWHERE,
     BuiltByNewer,
     CheckpointMoved,
     Forgotten,
@@ -49,7 +50,7 @@ class MemoryProjectionStore:
 
     async def load(self, projection: Projection, where: PartitionId) -> Loaded:
         """Return checkpoint and rows to restore."""
-        checkpoint = self._checkpoint(projection, where)
+        checkpoint = self.checkpoint(projection, where)
         if checkpoint == START:
             return Loaded(START, {})
         needed = [table for table in projection.tables if table.restores or table.open_column is not None]
@@ -83,7 +84,7 @@ class MemoryProjectionStore:
         self, projection: Projection, where: PartitionId, expected: Checkpoint, changes: Changes
     ) -> None:
         """Find out whether `write` would take the rows."""
-        stored = self._checkpoint(projection, where)
+        stored = self.checkpoint(projection, where)
         if (stored.next_offset, stored.head) != (expected.next_offset, expected.head):
             raise CheckpointMoved(projection.name, where, expected.next_offset, stored.next_offset)
         refuse_changes(changes, self.rows_of(projection), where, begins=expected == START)
@@ -124,7 +125,8 @@ class MemoryProjectionStore:
     def _places(self, build: Build) -> list[PartitionId]:
         return [at for *of, at in self.checkpoints if of == [build.projection, build.number]]
 
-    def _checkpoint(self, projection: Projection, where: PartitionId) -> Checkpoint:
+    def checkpoint(self, projection: Projection, where: PartitionId) -> Checkpoint:
+        """Return how far a partition is; `START` if it has not begun, or is of an earlier version."""
         stored = self.checkpoints.get((projection.name, self.build(projection).number, where))
         if stored is None:
             return START
@@ -186,7 +188,7 @@ class MemoryPublications:
             return
         self._taken.add(windows)
         try:
-            yield MemoryTurn(self._store, projection.points, self._series, self._names)
+            yield MemoryTurn(self._store, projection, projection.points, self._series, self._names)
         finally:
             self._taken.discard(windows)
 
@@ -211,19 +213,24 @@ class MemoryTurn:
     def __init__(
         self,
         store: MemoryProjectionStore,
+        projection: Projection,
         points: Points,
         series: dict[tuple[str, str], dict[str, int]],
         names: int,
     ) -> None:
-        self._store = store
+        self._store, self._projection = store, projection
         self._windows, self._bounded = points.windows, points.bounded
         self._series, self._names = series, names
         self._changed = self._windows.columns.index("changed_offset")
 
-    async def unpublished(self, limit: int) -> Unpublished:
+    async def unpublished(self, limit: int, beyond: Mapping[int, int] = NOWHERE) -> Unpublished:
         """Return about `limit` windows a partition that changed since, oldest change first."""
         rows = list(self._store.rows.get(self._windows, {}).values())
-        fresh = [row for partition in {row[0] for row in rows} for row in self._fresh(rows, partition, limit)]
+        fresh = [
+            row
+            for partition in {row[0] for row in rows}
+            for row in self._fresh(rows, partition, limit, beyond.get(partition, -1))
+        ]
         reached: dict[int, int] = {}
         for row in fresh:
             reached[row[0]] = max(row[self._changed], reached.get(row[0], 0))
@@ -266,8 +273,11 @@ class MemoryTurn:
         for partition, changed in what.reached.items():
             self._store.published[self._windows, partition] = changed
 
-    def _fresh(self, rows: Iterable[Row], partition: int, limit: int) -> list[Row]:
+    def _fresh(self, rows: Iterable[Row], partition: int, limit: int, beyond: int) -> list[Row]:
+        at = self._store.checkpoint(self._projection, PartitionId(self._projection.kind, partition))
         after = self._store.published.get((self._windows, partition), -1)
+        if after < beyond < at.next_offset:
+            after = beyond
         mine = [row for row in rows if row[0] == partition and row[self._changed] > after]
         mine.sort(key=lambda row: int(row[self._changed]))
         last = mine[limit - 1][self._changed] if len(mine) > limit else None

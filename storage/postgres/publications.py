@@ -4,7 +4,7 @@ A turn is an advisory lock of one connection, and all of the turn is said on tha
 the turn, and cannot move the marks any more.
 """
 
-from collections.abc import AsyncIterator, Set
+from collections.abc import AsyncIterator, Mapping, Set
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from itertools import groupby
 from operator import itemgetter
@@ -18,7 +18,7 @@ from storage.postgres.pool import Pool
 from storage.postgres.rows import as_row
 from storage.postgres.statements import named, schema_of
 from streams.ops.series import NAMES, OTHER
-from streams.projections.ports import NAME_KEPT_MS, Forgotten, Unpublished
+from streams.projections.ports import NAME_KEPT_MS, NOWHERE, Forgotten, Unpublished
 from streams.projections.projection import Points, Projection
 from streams.projections.table import Row, Table
 
@@ -28,9 +28,12 @@ _UNLOCK = "SELECT pg_advisory_unlock(hashtextextended(%s, 0))"
 _FRESH = sql.SQL("""
 SELECT fresh.* FROM tidelock.checkpoints AS c
 LEFT JOIN tidelock.publications AS p ON p.name = %(name)s AND p.partition = c.partition
+LEFT JOIN unnest(%(partitions)s::bigint[], %(beyond)s::bigint[]) AS b (partition, beyond)
+    ON b.partition = c.partition AND b.beyond < c.next_offset
 CROSS JOIN LATERAL (
     SELECT w.partition, w.changed_offset, {keys} FROM {windows} AS w
-    WHERE w.partition = c.partition AND w.changed_offset > coalesce(p.changed_offset, -1)
+    WHERE w.partition = c.partition
+        AND w.changed_offset > greatest(p.changed_offset, b.beyond, -1)
     ORDER BY w.changed_offset FETCH FIRST %(limit)s ROWS WITH TIES
 ) AS fresh
 WHERE c.projection = %(projection)s AND c.kind = %(kind)s AND c.live
@@ -119,13 +122,15 @@ class PostgresTurn:
         self._windows, self._bounded = points.windows, points.bounded
         self._keys = [points.windows.columns.index(column) for column in _keys(points.windows)]
 
-    async def unpublished(self, limit: int) -> Unpublished:
+    async def unpublished(self, limit: int, beyond: Mapping[int, int] = NOWHERE) -> Unpublished:
         """Return about `limit` windows a partition that changed since, oldest change first."""
         asked = {
             "name": self._windows.name,
             "limit": limit,
             "projection": self._projection.name,
             "kind": self._projection.kind,
+            "partitions": list(beyond),
+            "beyond": list(beyond.values()),
         }
         reached: dict[int, int] = {}
         keys: set[Row] = set()

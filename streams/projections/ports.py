@@ -3,9 +3,11 @@
 Errors:
     SinkError
     ├── SinkUnavailable    it cannot be reached now: wait and try again, nothing is lost
-    │   └── BuiltByNewer   a later release keeps this read model there
+    │   ├── BuiltByNewer   a later release keeps this read model there
+    │   └── BucketsAway    some tenants' points cannot be written now; the others' are
     ├── CheckpointMoved    somebody else wrote this partition meanwhile: load again, and go on from there
     └── RowRefused         it will never take these rows: find the event, and put it aside
+        └── PointsRefused  of points it is known which; the others are written
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -68,6 +70,28 @@ class RowRefused(SinkError):
     """The sink can never take one of these rows."""
 
     code = "ROW_REFUSED"
+
+
+class BucketsAway(SinkUnavailable):
+    """Buckets of tenants that are not there, or may not be written to. All other points are written."""
+
+    code = "BUCKETS_AWAY"
+
+    def __init__(self, left: Mapping[str, Sequence[Row]], refused: Sequence[Row], why: str) -> None:
+        """`left`: by bucket, what is not written. `refused`: of other buckets, what never will be."""
+        super().__init__(why)
+        self.left = left
+        self.refused = refused
+
+
+class PointsRefused(RowRefused):
+    """The store can never take these points. All others are written."""
+
+    code = "POINTS_REFUSED"
+
+    def __init__(self, rows: Sequence[Row], why: str) -> None:
+        super().__init__(why)
+        self.rows = rows
 
 
 @value
@@ -146,11 +170,18 @@ class Forgotten:
     """Of those, how many nobody had published yet: they are in no time series."""
 
 
+NOWHERE: Final[Mapping[int, int]] = {}
+
+
 class Turn(Protocol):
     """The right to publish the windows of one read model. Raises `SinkUnavailable` once it is lost."""
 
-    async def unpublished(self, limit: int) -> Unpublished:
-        """Return about `limit` windows a partition, oldest change first; none: all is out."""
+    async def unpublished(self, limit: int, beyond: Mapping[int, int] = NOWHERE) -> Unpublished:
+        """Return about `limit` windows a partition, oldest change first; none: all is out.
+
+        `beyond`: by partition, the `changed_offset` to go on behind, though not all up to there is out; of a read model
+        that is not so far, as it is built anew, it does not count.
+        """
 
     async def published(self, what: Unpublished) -> None:
         """Remember that `what` is out."""
@@ -219,4 +250,4 @@ class PointStore(Protocol):
     """Time series (InfluxDB). Writing a point twice changes nothing."""
 
     async def write(self, table: Table, rows: Sequence[Row]) -> None:
-        """Write one point a row. Raises `SinkUnavailable`, `RowRefused`."""
+        """Write one point a row. Raises `SinkUnavailable`, `PointsRefused`."""

@@ -2,20 +2,26 @@
 
 The rows wait in the projection's store while InfluxDB is away, until they are forgotten by their age (`keeper`). Its
 points are the same whenever they are written, so writing them twice changes nothing.
+
+Where a tenant's bucket is away, the others' points go on, and the mark of what is out stays: once one point of that
+tenant can be written again, all is gone over again from there.
 """
 
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Final
 
 import structlog
 
 from streams.ops.backoff import Backoff, Pause
 from streams.ops.series import OTHER
 from streams.projections.ports import (
+    BucketsAway,
+    PointsRefused,
     PointStore,
     Publications,
-    RowRefused,
     SinkUnavailable,
     Turn,
     Unpublished,
@@ -30,6 +36,10 @@ SLACK_S = 300
 """Windows that would be too old for InfluxDB in so long are not sent any more."""
 TURN_S = 5.0
 """Between two attempts to take the turn that another has."""
+AWAY_S: Final = 30.0
+"""Between two attempts to write to a bucket that was away."""
+TOLD: Final = 10
+"""Points refused at once that the log shows."""
 
 _log = structlog.get_logger("tidelock.publisher")
 
@@ -62,6 +72,11 @@ class Publisher:
         self._points: Points = projection.points
         self._publications, self._store, self._pause = publications, store, pause
         self._backoff = Backoff(0.5, 30.0, pause)
+        self._away: dict[str, tuple[Table, Row]] = {}
+        """By bucket that is away, one of the points that it lacks."""
+        self._ahead: dict[int, int] = {}
+        """By partition, up to where all is out but for those buckets."""
+        self._again_s = 0.0
 
     async def run(self) -> None:
         """Publish whenever it is this process's turn, until cancelled."""
@@ -82,14 +97,20 @@ class Publisher:
                 self.has_turn = False
 
     async def _publish(self, turn: Turn) -> None:
+        self._away, self._ahead = {}, {}
         while True:
-            what = await turn.unpublished(WINDOWS)
+            await self._look_again()
+            what = await turn.unpublished(WINDOWS, self._ahead)
             if what.reached:
                 await self._write(what)
-                await turn.published(what)
-            if self.trouble is not None:
-                _log.info("points are written again", projection=self.projection.name)
-            self.trouble = None
+                if self._away:
+                    self._ahead.update(what.reached)
+                else:
+                    await turn.published(what)
+            if not self._away:
+                if self.trouble is not None:
+                    _log.info("points are written again", projection=self.projection.name)
+                self.trouble = None
             self._backoff.succeeded()
             if not what.reached:
                 await self._pause(PACE_S)
@@ -99,13 +120,44 @@ class Publisher:
         self._tell_others(what.others)
         for series in self._points.series:
             rows = [row for window in fresh for row in series.of(window)]
-            try:
-                await self._store.write(series.table, rows)
-            except RowRefused:
-                for row in rows:
-                    await self._write_one(series.table, row)
-            else:
-                self.published += len(rows)
+            self.published += len(rows) - await self._unwritten(series.table, rows)
+
+    async def _unwritten(self, table: Table, rows: Sequence[Row]) -> int:
+        """Write rows; return how many of them are not."""
+        try:
+            await self._store.write(table, rows)
+        except BucketsAway as error:
+            self._leave(table, error)
+            self._refuse(error.refused, error)
+            return len(error.refused) + sum(map(len, error.left.values()))
+        except PointsRefused as error:
+            self._refuse(error.rows, error)
+            return len(error.rows)
+        return 0
+
+    def _leave(self, table: Table, error: BucketsAway) -> None:
+        """Go on without these buckets."""
+        if not self._away:
+            self._again_s = self._now_s() + AWAY_S
+        new = [bucket for bucket in error.left if bucket not in self._away]
+        if new:
+            _log.warning(
+                "points of some tenants wait", projection=self.projection.name, buckets=new, error=str(error)
+            )
+        self._away.update((bucket, (table, error.left[bucket][0])) for bucket in new)
+        self.trouble = error
+
+    async def _look_again(self) -> None:
+        """Begin again from the mark if a bucket that was away takes a point."""
+        if not self._away or self._now_s() < self._again_s:
+            return
+        self._again_s = self._now_s() + AWAY_S
+        for table, row in tuple(self._away.values()):
+            with suppress(BucketsAway):
+                with suppress(PointsRefused):
+                    await self._store.write(table, [row])
+                self._away, self._ahead = {}, {}
+                return
 
     def _fresh(self, windows: Sequence[Sequence[Row]]) -> Sequence[Sequence[Row]]:
         """Return the windows whose points are still kept, `kept_s` (0: for ever) less some minutes for the way."""
@@ -124,14 +176,12 @@ class Publisher:
             )  # fmt: skip
         self.others = others
 
-    async def _write_one(self, table: Table, row: Row) -> None:
-        """Write one of the points of which some are refused; nobody will ever be able to write those."""
-        try:
-            await self._store.write(table, [row])
-        except RowRefused as error:
-            self.refused += 1
+    def _refuse(self, rows: Sequence[Row], error: Exception) -> None:
+        """Count points that nobody will ever be able to write."""
+        self.refused += len(rows)
+        if rows:
             _log.error(
-                "a point is refused", projection=self.projection.name, point=repr(row), error=str(error)
-            )
-        else:
-            self.published += 1
+                "points are refused",
+                projection=self.projection.name, count=len(rows), points=[repr(row) for row in rows[:TOLD]],
+                error=str(error),
+            )  # fmt: skip

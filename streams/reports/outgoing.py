@@ -3,20 +3,20 @@
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from itertools import islice
+from itertools import chain
+from operator import itemgetter
 from typing import Final
 
 import structlog
 from prometheus_client import Counter
 
 from streams.ops.backoff import Backoff, Pause
-from streams.projections.ports import PointStore, RowRefused, SinkUnavailable
+from streams.projections.ports import BucketsAway, PointsRefused, PointStore, SinkUnavailable
 from streams.projections.table import Row, Table
 
 KEPT_MS: Final = 1_800_000
 """Older ones are dropped: what downsamples looks back an hour."""
 MAX_ROWS: Final = 20_000
-BATCH: Final = 5_000
 LOST = Counter("tidelock_reports_lost_total", "Points of this process that never came to InfluxDB")
 _log = structlog.get_logger("tidelock.reports")
 
@@ -39,32 +39,42 @@ class Outgoing:
         """Write what waits, until cancelled."""
         while True:
             await self._some.wait()
-            some = tuple(islice(self._waiting, BATCH))
-            for _ in some:
-                self._waiting.popleft()
-            if not await self._written(some):
-                self._waiting.extendleft(reversed(some))
+            some = tuple(self._waiting)
+            self._waiting.clear()
+            left = await self._left_of(some)
+            if left:
+                self._waiting.extendleft(reversed(left))
                 self._drop()
                 await self._backoff.pause()
             if not self._waiting:
                 self._some.clear()
 
-    async def _written(self, rows: Sequence[Row]) -> bool:
-        """Return whether nobody has to write them any more."""
+    async def _left_of(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """Write; return what is to be written again, oldest first."""
         try:
             await self._store.write(self._table, rows)
+        except BucketsAway as error:
+            self._refused(error.refused, error)
+            self._wait(error)
+            return sorted(chain.from_iterable(error.left.values()), key=itemgetter(0))
         except SinkUnavailable as error:
-            if not self._backoff.attempts:
-                _log.warning("reports wait", measurement=self._table.name, error=str(error))
-            return False
-        except RowRefused as error:
+            self._wait(error)
+            return rows
+        except PointsRefused as error:
+            self._refused(error.rows, error)
+        self._backoff.succeeded()
+        return ()
+
+    def _wait(self, error: SinkUnavailable) -> None:
+        if not self._backoff.attempts:
+            _log.warning("reports wait", measurement=self._table.name, error=str(error))
+
+    def _refused(self, rows: Sequence[Row], error: Exception) -> None:
+        if rows:
             LOST.inc(len(rows))
             _log.error(
                 "reports are refused", measurement=self._table.name, points=len(rows), error=str(error)
             )
-        else:
-            self._backoff.succeeded()
-        return True
 
     def _drop(self) -> None:
         waiting = self._waiting

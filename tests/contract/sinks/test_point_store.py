@@ -3,6 +3,7 @@
 import csv
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime
 from itertools import count
 from typing import Protocol
@@ -12,11 +13,13 @@ import pytest
 import pytest_asyncio
 
 from storage.influx.api import InfluxSettings
+from storage.influx.buckets import InfluxBuckets
 from storage.influx.points import InfluxPointStore
 from storage.memory.copies import MemoryPointStore
 from streams.projections.locks.tables import LOCK_POINTS
 from streams.projections.locks.windows import LockCounts
-from streams.projections.ports import PointStore, RowRefused, SinkUnavailable
+from streams.projections.ports import BucketsAway, PointsRefused, PointStore, RowRefused, SinkUnavailable
+from streams.projections.projection import Series
 from streams.projections.table import Table
 from tests.contract.sinks.conftest import influx_for_tests
 from tidelock.local.addresses import InfluxAddress
@@ -209,6 +212,45 @@ async def test_a_field_that_changes_its_type_is_refused(realm: Realm, table: Tab
     await realm.store.write(table, [(NOW_MS, "acme", 1, 0.5)])
     with pytest.raises(RowRefused, match="field type conflict"):
         await realm.store.write(table, [(NOW_MS + 1, "acme", "text", 0.5)])
+
+
+async def test_of_many_points_those_that_are_refused_are_named_and_the_others_are_written(
+    realm: Realm, table: Table
+) -> None:
+    bad = {17, 4_000, 4_001, 5_999}
+    rows = [(NOW_MS + at, "half \ud800" if at in bad else "acme", at, 0.5) for at in range(6_000)]
+    with pytest.raises(PointsRefused) as refused:
+        await realm.store.write(table, rows)
+    assert {row[2] for row in refused.value.rows} == bad
+    assert [point["total"] for point in await realm.read(table)] == [
+        at for at in range(6_000) if at not in bad
+    ]
+
+
+@pytest.mark.parametrize("address", [REAL], indirect=True)
+async def test_of_points_that_influxdb_drops_it_is_found_out_which(realm: Realm, table: Table) -> None:
+    await realm.store.write(table, [(NOW_MS, "acme", 1, 0.5)])
+    rows = [(NOW_MS + at, "acme", "text" if at in (3, 77) else at, 0.5) for at in range(1, 100)]
+    with pytest.raises(PointsRefused, match="field type conflict") as refused:
+        await realm.store.write(table, rows)
+    assert {row[0] - NOW_MS for row in refused.value.rows} == {3, 77}
+    assert len(await realm.read(table)) == 98
+
+
+@pytest.mark.parametrize("address", [REAL], indirect=True)
+async def test_a_bucket_that_is_not_there_keeps_up_no_other(address: InfluxAddress, table: Table) -> None:
+    store = InfluxPointStore(replace(settings(address), bucket_per_tenant=True))
+    buckets = InfluxBuckets(settings(address), (Series(table, tuple),))
+    await buckets.ensure(f"{address.bucket}.here")
+    await buckets.close()
+    rows = [(NOW_MS, "gone", 1, 0.5), (NOW_MS, "here", 2, 0.5)]
+    with pytest.raises(BucketsAway, match=r"tidelock.gone.*TIDELOCK_INFLUX") as away:
+        await store.write(table, rows)
+    assert away.value.left == {f"{address.bucket}.gone": rows[:1]}
+    realm = InfluxRealm(replace(address, bucket=f"{address.bucket}.here"))
+    assert [point["total"] for point in await realm.read(table)] == [2]
+    await realm.store.close()
+    await store.close()
 
 
 @pytest.mark.parametrize("address", [REAL], indirect=True)

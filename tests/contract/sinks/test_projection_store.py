@@ -491,6 +491,19 @@ class TestPublications:
                 turns += 1
         assert (sorted(seen), turns) == (rows, 4)
 
+    async def test_who_goes_on_beyond_what_is_out_is_told_what_came_later(self, database: Database) -> None:
+        rows = [window(HERE, 10_000 * number, number, changed=number) for number in range(6)]
+        await database.store.write(TOY, HERE, START, at(6), inserted(WINDOWS, *rows))
+        async with database.publications.turn(TOY) as turn:
+            assert turn is not None
+            beyond = await turn.unpublished(10, {HERE.partition: 3, THERE.partition: 4})
+            assert [row for (row,) in beyond.windows] == rows[4:]
+            assert (
+                len((await turn.unpublished(10, {HERE.partition: 6})).windows) == 6
+            )  # it was built anew since
+            await turn.published(beyond)
+            assert (await turn.unpublished(10, {HERE.partition: 3})).windows == ()
+
     async def test_one_publishes_at_a_time(self, database: Database) -> None:
         async with database.publications.turn(TOY) as first:
             assert first is not None

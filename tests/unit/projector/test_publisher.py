@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
-from streams.projections.ports import RowRefused, SinkUnavailable, Unpublished
+from streams.projections.ports import NOWHERE, BucketsAway, PointsRefused, SinkUnavailable, Unpublished
 from streams.projections.projection import Points, Projection, Series
 from streams.projections.table import Row, Table
-from streams.projector.publisher import SLACK_S, Publisher
+from streams.projector.publisher import AWAY_S, SLACK_S, Publisher
 from tests.unit.projector.toy import ToyFold, at_once, until
 
 WINDOWS = Table("windows", ("partition", "start_ms", "count", "changed_offset"), key=2)
@@ -44,10 +44,10 @@ class Waiting:
         finally:
             self.taken = False
 
-    async def unpublished(self, limit: int) -> Unpublished:
+    async def unpublished(self, limit: int, beyond: Mapping[int, int] = NOWHERE) -> Unpublished:
         if self.away:
             raise self.away.pop()
-        return self.left[0] if self.left else Unpublished((), {})
+        return next((one for one in self.left if one.reached[0] > beyond.get(0, -1)), Unpublished((), {}))
 
     async def published(self, what: Unpublished) -> None:
         assert self.left.pop(0) is what
@@ -60,15 +60,21 @@ class Written:
         self.points: dict[int, int] = {}
         self.away: list[SinkUnavailable] = []
         self.refuses: int | None = None
+        self.bucket_away: set[int] = set()
+        self.asked = 0
 
     async def write(self, table: Table, rows: Sequence[Row]) -> None:
         assert table is POINTS
         if self.away:
             raise self.away.pop()
-        for start_ms, count in rows:
-            if start_ms == self.refuses:
-                raise RowRefused("malformed")
-            self.points[start_ms] = count
+        self.asked += 1
+        left = [row for row in rows if row[0] in self.bucket_away]
+        refused = [row for row in rows if row[0] == self.refuses]
+        self.points.update(row for row in rows if row not in left + refused)
+        if left:
+            raise BucketsAway({"tidelock.acme": left}, refused, "no such bucket")
+        if refused:
+            raise PointsRefused(refused, "malformed")
 
 
 async def published(waiting: Waiting, written: Written, publishers: int = 1) -> list[Publisher]:
@@ -121,3 +127,29 @@ async def test_windows_older_than_points_are_kept_are_passed_by_and_counted() ->
     await asyncio.gather(task, return_exceptions=True)
     assert sorted(written.points) == [3, 4]
     assert (one.published, one.too_old, one.refused) == (2, 3, 0)
+
+
+async def test_a_bucket_that_is_away_keeps_up_no_other_and_lacks_nothing_in_the_end() -> None:
+    waiting, written, now_s = Waiting(6), Written(), 0.0
+    written.bucket_away, written.refuses = {1, 3}, 4
+    one = Publisher(MODEL, waiting, written, at_once()[0], now_s=lambda: now_s)
+    task = asyncio.create_task(one.run())
+    await until(lambda: 5 in written.points)
+    assert sorted(written.points) == [0, 2, 5]
+    assert [each.reached[0] for each in waiting.left] == [
+        1,
+        2,
+        3,
+        4,
+        5,
+    ]  # the mark stays where the first is missing
+    assert isinstance(one.trouble, BucketsAway)
+    assert (one.published, one.refused) == (3, 1)
+    asked, now_s = written.asked, AWAY_S + 1
+    await until(lambda: written.asked > asked)
+    assert sorted(written.points) == [0, 2, 5]
+    written.bucket_away, now_s = set(), 2 * AWAY_S + 2
+    await until(lambda: not waiting.left and one.trouble is None)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert sorted(written.points) == [0, 1, 2, 3, 5]

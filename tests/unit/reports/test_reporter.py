@@ -6,9 +6,8 @@ from collections.abc import Sequence
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from streams.projections.ports import RowRefused, SinkUnavailable
+from streams.projections.ports import BucketsAway, PointsRefused, SinkUnavailable
 from streams.projections.table import Row, Table
-from streams.reports import outgoing
 from streams.reports.outgoing import KEPT_MS, LOST, MAX_ROWS, Outgoing
 from streams.reports.reporter import Reporter
 
@@ -22,7 +21,8 @@ class Store:
     def __init__(self) -> None:
         self.rows: list[Row] = []
         self.away = 0
-        self.refuses = False
+        self.refuses: tuple[int, ...] = ()
+        self.bucket_away: tuple[int, ...] = ()
         self.asked = 0
 
     async def write(self, table: Table, rows: Sequence[Row]) -> None:
@@ -30,9 +30,13 @@ class Store:
         if self.away:
             self.away -= 1
             raise SinkUnavailable("away")
-        if self.refuses:
-            raise RowRefused("never")
-        self.rows += rows
+        left = [each for each in rows if each[2] in self.bucket_away]
+        refused = [each for each in rows if each[2] in self.refuses]
+        self.rows += [each for each in rows if each not in left + refused]
+        if left:
+            raise BucketsAway({"tidelock.acme": left}, refused, "no such bucket")
+        if refused:
+            raise PointsRefused(refused, "never")
 
 
 async def no_pause(_: float) -> None:
@@ -74,26 +78,40 @@ async def test_what_is_too_old_or_too_much_is_dropped_oldest_first_and_counted()
     old = [row(1, 10_000), row(2, 20_000)]
     store = await sent(Store(), [old, [row(3, 20_000 + KEPT_MS)]], 1)
     assert [each[2] for each in store.rows] == [2, 3]
-    store = await sent(
-        Store(), [[row(number, 1) for number in range(MAX_ROWS + 7)]], MAX_ROWS // outgoing.BATCH
-    )
+    store = await sent(Store(), [[row(number, 1) for number in range(MAX_ROWS + 7)]], 1)
     assert [each[2] for each in store.rows] == list(range(7, MAX_ROWS + 7))
     assert LOST._value.get() - before == 8
 
 
-async def test_what_is_refused_is_counted_and_what_follows_is_written() -> None:
+async def test_what_is_refused_is_counted_and_all_else_is_written() -> None:
     before, store = LOST._value.get(), Store()
-    store.refuses = True
+    store.refuses = (2, 3)
     out = Outgoing(TOYS, store, no_pause)
     running = asyncio.create_task(out.run())
-    out.put([row(1), row(2)])
+    out.put([row(1), row(2), row(3)])
     await rest(store, 1)
-    store.refuses = False
-    out.put([row(3)])
+    out.put([row(4)])
     await rest(store, 2)
     running.cancel()
-    assert store.rows == [row(3)]
+    assert store.rows == [row(1), row(4)]
     assert LOST._value.get() - before == 2
+
+
+async def test_only_points_of_a_bucket_that_is_away_are_written_again() -> None:
+    before, store = LOST._value.get(), Store()
+    store.bucket_away, store.refuses = (1, 3), (4,)
+    out = Outgoing(TOYS, store, no_pause)
+    running = asyncio.create_task(out.run())
+    out.put([row(1), row(2), row(3), row(4)])
+    await rest(store, 3)
+    assert store.rows == [row(2)]
+    out.put([row(5)])
+    await rest(store, store.asked + 2)
+    store.bucket_away = ()
+    await rest(store, store.asked + 1)
+    running.cancel()
+    assert store.rows == [row(2), row(5), row(1), row(3)]
+    assert LOST._value.get() - before == 1
 
 
 class Told:
