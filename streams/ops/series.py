@@ -7,5 +7,5 @@ OTHER: Final = "__other__"
 NAMES: Final = 1_000
 """How many names have series of their own, first come, first served.
 
-Of a tenant in what is counted from the log; of all tenants in what clients tell one worker.
+Of a tenant in what is counted from the log; of all tenants, who share them evenly, in what clients tell one worker.
 """

@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from streams.engine.direct_lane import FRAMES
-from streams.engine.tallies import MAX_TIMES, Tallies
+from streams.engine.tallies import KEPT_S, MAX_TIMES, Tallies
 from streams.ops.series import OTHER
 from streams.wire.messages import Count, Told
 from tests.unit.engine.lane import connected, serving
@@ -34,6 +34,40 @@ def test_names_beyond_the_bound_are_counted_together(tenant: str) -> None:
     for name in ("a", "b", "c", "d", "a"):
         tallies.take(tenant, told(name, ("hits", 5)))
     assert [counted(tenant, name) for name in ("a", "b", "c", OTHER)] == [10, 5, None, 10]
+
+
+def test_a_tenant_with_few_names_takes_places_of_who_has_most(tenant: str) -> None:
+    tallies, greedy, late = (
+        Tallies({"caches": ("hits", "misses")}, names=6),
+        f"{tenant} greedy",
+        f"{tenant} late",
+    )
+    for name in ("a", "b", "c", "d", "e", "f", "g", "a"):
+        tallies.take(greedy, told(name, ("hits", 1)))
+    for name in ("1", "2", "3", "4"):
+        tallies.take(late, told(name, ("hits", 1)))
+    for name in ("b", "h"):
+        tallies.take(greedy, told(name, ("hits", 1)))
+    assert {name for name in "abcdefgh" if counted(greedy, name)} == {
+        "a",
+        "e",
+        "f",
+    }  # the last that were heard of
+    assert [counted(late, name) for name in ("1", "2", "3", "4", OTHER)] == [1, 1, 1, None, 1]
+    assert counted(greedy, OTHER) == 3
+
+
+def test_a_name_of_which_nobody_tells_any_more_gives_its_place_back(tenant: str) -> None:
+    now_s = 0.0
+    tallies = Tallies({"caches": ("hits",)}, names=2, now_s=lambda: now_s)
+    for name in ("a", "b"):
+        tallies.take(tenant, told(name, ("hits", 1)))
+    now_s = KEPT_S - 1
+    for name in ("b", "c"):
+        tallies.take(tenant, told(name, ("hits", 1)))
+    now_s = KEPT_S + 1
+    tallies.take(tenant, told("d", ("hits", 1)))
+    assert [counted(tenant, name) for name in ("a", "b", "c", "d", OTHER)] == [None, 2, None, 1, 1]
 
 
 @pytest.mark.parametrize("name", ["x" * 257, "a\nb"])
