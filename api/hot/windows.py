@@ -10,11 +10,14 @@ from typing import Final
 from api.hot.copies import HotCopies
 from streams.log.positions import PartitionId
 from streams.projections.activity.projections import ACTIVITIES
-from streams.projections.activity.reads import ActivityWindow, Restored, clock_key, keys_of, view_of
+from streams.projections.activity.reads import Activity, clock_key, keys_of, restored, view_of
 from streams.projections.activity.tables import ACTIVITY
+from streams.projections.activity.views import NAMES
 from streams.projections.hot import TIME, hot_copy, hot_key, row_of
 from streams.projections.reads import AsOf, ReadsUnavailable, Stand
 from streams.projections.table import Key, Row
+from streams.projections.windowed import VIEW
+from streams.windows.taken import OTHER
 
 _OF_KIND: Final = {one.kind: one for one in ACTIVITIES}
 Part = tuple[Stand | None, list[Row]]
@@ -27,22 +30,27 @@ class HotWindows:
     def __init__(self, copies: HotCopies, partitions: Mapping[str, int]) -> None:
         self._copies, self._partitions = copies, partitions
 
-    async def activity(
-        self, kind: str, tenant: str, name: str | None
-    ) -> tuple[Sequence[ActivityWindow], AsOf]:
-        """Return the windows of a name, or of a tenant, newest first. Raises `ReadsUnavailable`."""
+    async def activity(self, kind: str, tenant: str, name: str | None) -> Activity:
+        """Return the windows of a name, or of a tenant. Raises `ReadsUnavailable`."""
         numbers = range(self._partitions[kind])
         parts = await asyncio.gather(
             *(self._part(PartitionId(kind, number), tenant, name) for number in numbers)
         )
         as_of = AsOf(tuple(stand for stand, _ in parts if stand is not None))
-        return Restored(view_of(name), [rows for _, rows in parts]).windows(tenant, name), as_of
+        rows = [rows for _, rows in parts]
+        return Activity(
+            restored(view_of(name), rows).windows(tenant, name),
+            restored(NAMES, rows).overflowed(tenant),
+            as_of,
+        )
 
     async def _part(self, where: PartitionId, tenant: str, name: str | None) -> Part:
-        clock = clock_key(where.partition, name)
-        _, before = await self._rows(where, [clock])
-        keys = keys_of(where.partition, tenant, name, before[0] if before else None)
-        return await self._rows(where, [clock, *keys])  # the clock again: rows and clock of one moment
+        looked, number = dict.fromkeys((name, OTHER)), where.partition
+        clocks = list(dict.fromkeys(clock_key(number, each) for each in looked))
+        _, found = await self._rows(where, clocks)
+        before = {row[VIEW]: row for row in found}
+        keys = [key for each in looked for key in keys_of(number, tenant, each, before.get(view_of(each)))]
+        return await self._rows(where, [*clocks, *keys])  # the clocks again: rows and clocks of one moment
 
     async def _rows(self, where: PartitionId, keys: Sequence[Key]) -> Part:
         copy = hot_copy(_OF_KIND[where.kind], where)

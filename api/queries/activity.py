@@ -28,8 +28,8 @@ async def windows(info: Info, kind: str, name: str | None = None) -> Activity:
             code="NO_HOT_COPIES",
         )
     wanted = text_of(name, "name") or None
-    found, as_of = await services.activity.activity(kind, tenant, wanted)
-    return cast("Activity", Shown(kind, wanted, found, as_of))
+    found = await services.activity.activity(kind, tenant, wanted)
+    return cast("Activity", Shown(kind, wanted, found.windows, found.overflowed, found.as_of))
 
 
 @strawberry.type

@@ -6,11 +6,15 @@ from typing import cast
 import strawberry
 from strawberry import Parent
 
+from api.context import Info
 from api.types.asof import AsOf
 from api.types.scalars import DateTime, Long
 from streams.domain.value import value
+from streams.log.ports import LogUnavailable
+from streams.log.positions import PartitionId
 from streams.projections.activity.reads import ActivityWindow as Row
 from streams.projections.reads import AsOf as ReadAsOf
+from streams.projections.reads import behind
 
 
 @strawberry.type(description="How many of a type.")
@@ -69,7 +73,8 @@ class ActivityWindow:
     start_ms: DateTime = strawberry.field(name="start")
     end_ms: DateTime = strawberry.field(name="end", description="The first moment behind it.")
     open: bool = strawberry.field(
-        description="It is not over: an early result. Else it is whole, but for partitions that are behind (`asOf`)."
+        description="It was not over at `asOf`: an early result. Whether the minute is over by now, and its read model "
+        "behind, tells `lag`. Else it is whole, but for partitions that are further behind."
     )
     commands: Long = strawberry.field(
         description="Of clients, refused ones too. Of nodes without heartbeats."
@@ -100,7 +105,18 @@ class Shown:
     kind: str
     name: str | None
     found: Sequence[Row]
+    overflowed: int
     as_of: ReadAsOf
+
+
+async def _lag(root: Parent[Shown], info: Info) -> Long | None:
+    services = info.context.services
+    logs = [PartitionId(root.kind, number) for number in range(services.partitions[root.kind])]
+    try:
+        ends = await services.log_ends.ends(logs)
+    except LogUnavailable:
+        return None
+    return Long(behind(root.as_of, ends).lag)
 
 
 def _windows(root: Parent[Shown]) -> list[ActivityWindow]:
@@ -117,4 +133,13 @@ class Activity:
         resolver=_windows,
         description="The minute that is open, and the one before it, newest first; none where nothing happened.",
     )
+    overflowed: Long = strawberry.field(
+        description="Commands of the tenant, in this minute and the one before, of names that have no windows, for "
+        "there are too many. 0: who has no windows did nothing. Windows of a whole tenant count them too."
+    )
     as_of: AsOf
+    lag: Long | None = strawberry.field(
+        resolver=_lag,
+        description="Records of the logs beyond `asOf`, those of this moment among them: with 0 an open window is not "
+        "over; with more it may be. Null where the log cannot be asked.",
+    )

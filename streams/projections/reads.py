@@ -9,7 +9,7 @@ Errors:
     RowsForgotten       what is asked for is so old that only the log has it
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Protocol, TypeAlias
 
@@ -89,6 +89,27 @@ class AsOf:
         if self.moment is not None:
             return self.moment if isinstance(self.moment, int) else None
         return min([stand.time_ms for stand in self.stands], default=None)
+
+
+@value
+class Behind:
+    """What an answer lacks of the logs."""
+
+    lag: int
+    """Records."""
+    lag_since_ms: int | None
+    """The event time up to which all partitions are known that lack some; None: none does, or one has not begun."""
+
+
+def behind(as_of: AsOf, ends: Mapping[PartitionId, int]) -> Behind:
+    """Return what `as_of` lacks of logs that end there."""
+    at = {stand.where: stand for stand in as_of.stands}
+    lags = {where: end - (at[where].next_offset if where in at else 0) for where, end in ends.items()}
+    lacking = [where for where, lag in lags.items() if lag > 0]
+    times = [at[where].time_ms for where in lacking if where in at]
+    return Behind(
+        sum(map(lags.__getitem__, lacking)), min(times) if lacking and len(times) == len(lacking) else None
+    )
 
 
 @value

@@ -11,6 +11,9 @@ EACH_TAKE: Final = 0
 """As `early_ms`: what changed is told with every take."""
 _DAY_MS: Final = 86_400_000
 _MAX_OVERLAP: Final = 1_000
+SHARE: Final = 4
+"""Who is alone gets four fifths of the room, and two who want all of it four ninths each: there is always some left for
+who comes next. Choudhury and Hahne, Dynamic Queue Length Thresholds, IEEE/ACM Transactions on Networking 6 (1998)."""
 
 
 @value
@@ -72,6 +75,10 @@ class Windows:
     """Tell open windows that changed every so many milliseconds of watermark, or `EACH_TAKE`; None: never."""
     max_open: int = 100_000
     """Open windows (of hopping and sliding ones: slices). Beyond, new ones are counted under the key `OTHER`."""
+    shared: bool = False
+    """`max_open` is shared by the first part of the key, as a tenant's: who has more windows open than `SHARE` times as
+    many as are free gets no more. Beyond, they are counted under (first part, `OTHER`, ...) as long as `max_other` of
+    those are open, then under `OTHER` alone."""
     max_other: int = 1_000
     """Open windows of that key. Beyond, events are refused: put aside."""
 

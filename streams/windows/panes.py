@@ -1,11 +1,12 @@
 """The states of open windows: how many there may be, which of them changed, how each is stored."""
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 
 from streams.windows.clock import Clock
 from streams.windows.combined import Aggregates, States
-from streams.windows.definition import Windows
+from streams.windows.definition import SHARE, Windows
 from streams.windows.errors import WrongState
 from streams.windows.taken import OTHER, Key, Slot
 
@@ -32,7 +33,9 @@ class Pane:
 class Panes:
     """All panes of one partition."""
 
-    __slots__ = ("_clock", "_definition", "_early", "_other", "_touched", "aggregates", "fresh", "open")
+    __slots__ = (
+        "_clock", "_definition", "_early", "_of", "_other", "_others", "_touched", "aggregates", "fresh", "open"
+    )  # fmt: skip
 
     def __init__(self, definition: Windows, clock: Clock) -> None:
         self._definition, self._clock = definition, clock
@@ -43,20 +46,40 @@ class Panes:
         """What is to be told early."""
         self.open = 0
         self._other = 0
+        """Of `OTHER` alone."""
+        self._others = 0
+        """Of a first part and `OTHER`, where it is shared."""
+        self._of: Counter[object] = Counter()
+        """By first part, all else, where it is shared."""
 
     def admit(self, key: Key) -> Key | None:
         """Return under what key a new pane of `key` may be opened; None: under none."""
-        other = (OTHER,) * len(key)
-        if key != other:
-            if self.open - self._other < self._definition.max_open:
-                return key
-            return other
-        return key if self._other < self._definition.max_other else None
+        definition, other = self._definition, (OTHER,) * len(key)
+        if key == other:
+            return key if self._other < definition.max_other else None
+        if not definition.shared:
+            return key if self.open - self._other < definition.max_open else other
+        mine = (key[0], *other[1:])
+        if key == mine:
+            return key if self._others < definition.max_other else other
+        free = definition.max_open - self.open + self._other + self._others
+        return key if self._of[key[0]] < SHARE * free else mine
+
+    def _count(self, key: Key, by: int) -> None:
+        self.open += by
+        if key == (OTHER,) * len(key):
+            self._other += by
+        elif self._definition.shared:
+            if key[1:] == (OTHER,) * (len(key) - 1):
+                self._others += by
+            else:
+                self._of[key[0]] += by
+                if not self._of[key[0]]:
+                    del self._of[key[0]]
 
     def insert(self, pane: Pane) -> None:
         """Count a new pane."""
-        self.open += 1
-        self._other += pane.key == (OTHER,) * len(pane.key)
+        self._count(pane.key, 1)
         if pane.fresh:
             self.fresh[pane.key, pane.start] = pane
 
@@ -77,8 +100,7 @@ class Panes:
     def drop(self, pane: Pane) -> None:
         """Forget a pane."""
         slot = pane.key, pane.start
-        self.open -= 1
-        self._other -= pane.key == (OTHER,) * len(pane.key)
+        self._count(pane.key, -1)
         self.fresh.pop(slot, None)
         if pane.stored:
             self._touched[slot] = None

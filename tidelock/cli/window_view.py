@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from streams.projections.activity.reads import ActivityWindow, Lasted
+from streams.projections.reads import Behind
 from tidelock.cli import show
 from tidelock.cli.when import Calendar
 
@@ -38,6 +39,19 @@ def windows(found: Sequence[ActivityWindow], calendar: Calendar) -> None:
             if value:
                 table.add_row(what, show.literal(value))
         show.out.print(table)
+
+
+def missing(overflowed: int, lacks: Behind, calendar: Calendar) -> None:
+    """Print what the windows lack, if anything."""
+    if overflowed:
+        show.say(
+            f"Names that have no windows, for there are too many: {show.number(overflowed)} commands.",
+            "yellow",
+        )
+    if lacks.lag:
+        since = "" if lacks.lag_since_ms is None else f", since {calendar.shown(lacks.lag_since_ms)}"
+        records = show.number(lacks.lag)
+        show.say(f"Behind the logs by {records} records{since}: what is open here may be over.", "yellow")
 
 
 def _facts(window: ActivityWindow) -> list[tuple[str, str]]:

@@ -8,9 +8,9 @@ from streams.projections.activity.tables import ACTIVITY
 from streams.projections.activity.views import MINUTE_MS, NAMES, TENANTS, VIEWS
 from streams.projections.reads import AsOf
 from streams.projections.table import Key, Row
-from streams.projections.windowed import clock_of, restored_from
+from streams.projections.windowed import VIEW, clock_of, restored_from
 from streams.windows.combine import combine
-from streams.windows.taken import Emission, Kind
+from streams.windows.taken import OTHER, Emission, Kind
 
 
 @value
@@ -30,7 +30,8 @@ class ActivityWindow:
     start_ms: int
     end_ms: int
     open: bool
-    """More may come; else it is whole, but for what partitions have not counted yet that are behind (`AsOf`)."""
+    """It was not over when the partitions stood as `AsOf` says; of some that are behind, its minute may be long past.
+    Else it is whole, but for what partitions have not counted yet that are further behind."""
     commands: int
     per_second: float
     """Commands, over what is known of the minute, or its first second."""
@@ -49,13 +50,22 @@ class ActivityWindow:
     """The same, by code."""
 
 
+@value
+class Activity:
+    """The windows of a name, or of a tenant."""
+
+    windows: Sequence[ActivityWindow]
+    """Newest first."""
+    overflowed: int
+    """Commands of the tenant, in windows of this minute and the one before, of names that have no windows."""
+    as_of: AsOf
+
+
 class ActivityReads(Protocol):
     """Where windows of activity are looked up. Raises `ReadsUnavailable`."""
 
-    async def activity(
-        self, kind: str, tenant: str, name: str | None
-    ) -> tuple[Sequence[ActivityWindow], AsOf]:
-        """Return the windows of a name, or of a tenant, that are open or have just ended, newest first."""
+    async def activity(self, kind: str, tenant: str, name: str | None) -> Activity:
+        """Return the windows of a name, or of a tenant, that are open or have just ended."""
 
 
 def view_of(name: str | None) -> str:
@@ -87,10 +97,19 @@ class Restored:
         self._operators = [restored_from(self._definition, rows) for rows in partitions]
         self._known_ms = max((each.progress.watermark_ms or 0 for each in self._operators), default=0)
 
+    def overflowed(self, tenant: str) -> int:
+        """Return the commands of names that have no windows, in the view of names."""
+        return sum(window.commands for window in self.windows(tenant, OTHER))
+
     def windows(self, tenant: str, name: str | None) -> Sequence[ActivityWindow]:
         """Return those of a name, or of a tenant, newest first."""
         found = [each for operator in self._operators for each in operator.look((tenant, name or ""))]
         return [_window(each, self._known_ms) for each in reversed(combine(self._definition, found))]
+
+
+def restored(view: str, partitions: Iterable[Iterable[Row]]) -> Restored:
+    """Return the windows of a view, from rows of both."""
+    return Restored(view, [[row for row in rows if row[VIEW] == view] for rows in partitions])
 
 
 def _window(emission: Emission, known_ms: int) -> ActivityWindow:

@@ -18,17 +18,17 @@ NAMES: Final = "names"
 TENANTS: Final = "tenants"
 """The view whose key is (tenant, '')."""
 OPEN_NAMES: Final = 10_000
-"""Windows of names that a partition keeps; the names beyond are counted together (`streams.windows.taken.OTHER`)."""
+"""Windows of names that a partition keeps, shared by tenants; the names of a tenant beyond are counted together, under
+the name `streams.windows.taken.OTHER`."""
 OPEN_TENANTS: Final = 1_000
 
 
-def _windows(most: int, counts: type[Counts]) -> Windows:
-    return Windows(
-        Tumbling(MINUTE_MS), Aggregates(activity=Happened(counts)), lateness_ms=MINUTE_MS, max_open=most
-    )
+def _windows(most: int, counts: type[Counts], *, shared: bool) -> Windows:
+    aggregates = Aggregates(activity=Happened(counts))
+    return Windows(Tumbling(MINUTE_MS), aggregates, lateness_ms=MINUTE_MS, max_open=most, shared=shared)
 
 
 VIEWS: Final[Mapping[str, Windows]] = {
-    NAMES: _windows(OPEN_NAMES, Counts),
-    TENANTS: _windows(OPEN_TENANTS, WholeCounts),
+    NAMES: _windows(OPEN_NAMES, Counts, shared=True),
+    TENANTS: _windows(OPEN_TENANTS, WholeCounts, shared=False),
 }

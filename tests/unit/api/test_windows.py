@@ -1,6 +1,7 @@
 """Windows that are open, looked up in hot copies of several partitions."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -13,12 +14,13 @@ from streams.domain.locks.kind import LOCKS
 from streams.domain.queues.events import EnqueuedMessage, MessagesAcked, MessagesEnqueued
 from streams.domain.queues.kind import QUEUES
 from streams.log.accepted import CommitReader
-from streams.log.ports import Stored
+from streams.log.ports import LogUnavailable, Stored
 from streams.log.positions import PartitionId
 from streams.log.records import LoggedDecision
 from streams.log.vocabulary import Vocabulary
 from streams.projections.activity.projections import ACTIVITIES
 from streams.projections.activity.tables import ACTIVITY
+from streams.projections.activity.views import NAMES, VIEWS
 from streams.projections.hot import TIME, hot_copy, hot_key, hot_row
 from streams.projections.ports import SinkUnavailable
 from streams.projections.projection import WindowedFold
@@ -28,7 +30,7 @@ from tests.unit.replay.logbook import Logbook, decision, grant, release, waits
 
 FACTS = "commands rejected events { type count } waits { count p50Ms } holds { count p50Ms }"
 ONE = f"""query ($kind: String!, $name: String) {{ windows(kind: $kind, name: $name) {{
-  kind name asOf {{ positions }}
+  kind name overflowed lag asOf {{ positions }}
   windows {{ start end open perSecond clients {FACTS} busiest {{ name count error }} contended {{ name count }}
     refusals {{ name count }} }} }} }}"""
 WORDS = {kind.name: Vocabulary(kind) for kind in (LOCKS, QUEUES)}
@@ -90,7 +92,10 @@ async def test_a_lock_that_is_fought_over(copies: Copies) -> None:
     await copies.of(PartitionId("locks", 0), book, {2: 60_000, 3: 60_500, 4: 65_000})
     await copies.of(PartitionId("locks", 1), Logbook(), {})
     found = await copies.ask("locks", "orders/42")
-    assert found["asOf"] == {"positions": ["locks/0@4"]}
+    assert (found["asOf"], found["lag"]) == (
+        {"positions": ["locks/0@4"]},
+        "15",
+    )  # of two logs with ten records each
     assert found["windows"] == [{
         "start": "1970-01-01T00:01:00.000Z", "end": "1970-01-01T00:02:00.000Z", "open": True,
         "perSecond": 0.8, "clients": None, "commands": "4", "rejected": "1",
@@ -104,6 +109,14 @@ async def test_a_lock_that_is_fought_over(copies: Copies) -> None:
     assert whole["busiest"] == [{"name": "orders/42", "count": "4", "error": "0"}]
     assert whole["contended"] == [{"name": "orders/42", "count": "1"}]
     assert whole["refusals"] == [{"name": "LOCK_BUSY", "count": "1"}]
+
+
+async def test_a_log_that_cannot_be_asked_costs_only_the_lag(copies: Copies) -> None:
+    for number in range(2):
+        await copies.of(PartitionId("locks", number), Logbook(), {})
+    copies.services.log_ends.fails = LogUnavailable("away")
+    found = await copies.ask("locks")
+    assert (found["windows"], found["lag"]) == ([], None)
 
 
 async def test_the_minute_before_is_told_and_older_ones_are_not(copies: Copies) -> None:
@@ -153,6 +166,20 @@ async def test_nothing_of_another_tenant_is_told(copies: Copies) -> None:
     for name in ("orders/42", None):
         (window,) = (await copies.ask("locks", name))["windows"]
         assert (window["commands"], window["rejected"]) == ("1", "0")
+
+
+async def test_commands_of_names_without_windows_are_told(
+    copies: Copies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(cast(dict[str, Any], VIEWS), NAMES, replace(VIEWS[NAMES], max_open=1))
+    others = [with_changes(decision(number), key=f"dev/{number}") for number in (2, 3)]
+    book = Logbook().begun().commit(grant(1, 1), *others, with_changes(refused(4), key="eve/a"))
+    await copies.of(PartitionId("locks", 0), book, {2: 60_000})
+    await copies.of(PartitionId("locks", 1), Logbook(), {})
+    for name, commands in (("orders/42", "1"), (None, "3"), ("2", None)):
+        found = await copies.ask("locks", name)
+        assert [each["commands"] for each in found["windows"]] == ([] if commands is None else [commands])
+        assert found["overflowed"] == "2"
 
 
 async def test_copies_that_are_not_there_are_told(copies: Copies) -> None:

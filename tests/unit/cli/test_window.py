@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from streams.catalog import KINDS
 from streams.log.accepted import CommitReader
 from streams.log.checkpoint import START
 from streams.log.ports import Stored
+from streams.log.positions import PartitionId
 from streams.projections.activity.projections import ACTIVITIES
+from streams.projections.activity.views import NAMES, VIEWS
 from tests.unit.log.records import with_changes
 from tests.unit.replay.logbook import WHERE, WORDS, Logbook, grant, release
 from tidelock.cli import show, window
@@ -34,8 +37,13 @@ class Running:
 
 
 class Kept(MemoryChangelogs):
+    log_end = 4
+
     async def close(self) -> None:
         """Stay: it is in memory."""
+
+    async def log_ends(self, *_: str) -> dict[PartitionId, int]:
+        return {WHERE: self.log_end, PartitionId("locks", 1): 0}
 
 
 @pytest.fixture
@@ -43,6 +51,7 @@ def changelogs(monkeypatch: pytest.MonkeyPatch) -> Kept:
     kept = Kept()
     monkeypatch.setattr(window, "KafkaChangelogs", lambda *_: kept)
     monkeypatch.setattr(window, "find", lambda _: Running())
+    monkeypatch.setattr(window, "ends_of_kind", kept.log_ends)
     return kept
 
 
@@ -72,10 +81,26 @@ async def test_the_busiest_names_come_first(changelogs: Kept, monkeypatch: pytes
         ("other", 1, True),
     ]
     assert told["positions"] == ["locks/0@3"]
+    assert (told["overflowed"], told["lag"], told["lag_since_ms"]) == (0, 0, None)
     people = (await _in_thread("list", "locks", "--limit", "1", "--utc")).stdout
     assert "orders/42 00:01:00 yes" in people
     assert "1 more" in people
     assert "other" not in people
+
+
+async def test_how_far_behind_it_is_and_what_has_no_windows(
+    changelogs: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(VIEWS, NAMES, replace(VIEWS[NAMES], max_open=1))
+    await written(changelogs)
+    changelogs.log_end = 9
+    told = json.loads((await _in_thread("list", "locks", "--json")).stdout)
+    assert [each["name"] for each in told["windows"]] == ["orders/42"]
+    assert (told["overflowed"], told["lag"], told["lag_since_ms"]) == (1, 5, 63_000)
+    people = " ".join((await _in_thread("show", "locks", "other", "--utc")).stdout.split())
+    assert "nothing happened" in people
+    assert "for there are too many: 1 commands" in people
+    assert "Behind the logs by 5 records, since 1970-01-01 00:01:03" in people
 
 
 async def test_one_name_and_the_tenant(changelogs: Kept) -> None:

@@ -56,6 +56,51 @@ def test_keys_beyond_the_bound_are_counted_together(assigner: Assigner) -> None:
     assert other.results == {"count": 3}
 
 
+@pytest.mark.parametrize("assigner", [Tumbling(10), Session(1), Sliding(1), Global(100)])
+def test_who_has_many_windows_leaves_room_for_others(assigner: Assigner) -> None:
+    operator = windowed(assigner, max_open=10, out_of_order_ms=100, shared=True)
+    for tenant, count in (("greedy", 50), ("late", 2), ("another", 1)):
+        for number in range(count):
+            operator.add((tenant, f"k{number}"), 1, 1)
+    for tenant, kept in (("greedy", 8), ("late", 2), ("another", 0)):
+        assert len([number for number in range(50) if operator.look((tenant, f"k{number}"))]) == kept
+    for tenant, others in (("greedy", 42), ("another", 1)):
+        (other,) = operator.look((tenant, "__other__"))
+        assert other.results == {"count": others}
+    assert operator.progress.counters["overflowed"] == 43
+
+
+def test_tenants_beyond_the_bound_of_those_that_have_too_many_are_counted_together() -> None:
+    operator = windowed(max_open=1, max_other=2, out_of_order_ms=100, shared=True)
+    for tenant in "abcde":
+        operator.add((tenant, "k"), 1, 1)
+    shown = [
+        operator.look(key) for key in (("a", "k"), ("b", "__other__"), ("c", "__other__"), ("d", "__other__"))
+    ]
+    assert [len(each) for each in shown] == [1, 1, 1, 0]
+    (other,) = operator.look(("__other__", "__other__"))
+    assert other.results == {"count": 2}
+
+
+def test_shares_are_the_same_when_restored_and_come_back_as_windows_close() -> None:
+    def fill(operator: Windowed, at_ms: int) -> None:
+        for number in range(6):
+            operator.add(("greedy", f"{at_ms} {number}"), at_ms, 1)
+
+    first = windowed(max_open=5, shared=True)
+    fill(first, 1)
+    assert first.progress.open == 5
+    taken = first.take()
+    again = windowed(max_open=5, shared=True)
+    again.restore(str(taken.clock), [(slot, text) for slot, text in taken.states.items() if text])
+    for operator in (first, again):
+        fill(operator, 2)
+        assert operator.progress.open == 5
+        operator.advance(20)
+        fill(operator, 21)
+        assert operator.progress.open == 5
+
+
 @pytest.mark.parametrize(("assigner", "apart"), [(Tumbling(10), 10), (Session(1), 5), (Sliding(1), 5)])
 def test_what_even_the_other_key_has_no_room_for_is_refused(assigner: Assigner, apart: int) -> None:
     operator = windowed(assigner, max_open=1, max_other=1, out_of_order_ms=100)
