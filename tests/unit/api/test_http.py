@@ -327,7 +327,7 @@ def test_whatever_is_answered_is_json(text: str) -> None:
 def test_the_operators_token_speaks_for_the_operator_and_none_where_none_is_known() -> None:
     tokens = DevelopmentToken(TOKEN, "dev", "someone", "the-operators-token")
     assert tokens.identify(TOKEN) == Identity("dev", "someone", TOKEN)
-    operator = Identity("dev", "operator", "the-operators-token", ("OPERATOR",))
+    operator = Identity("dev", "operator", "the-operators-token", ("OPERATOR", "PLATFORM"))
     assert tokens.identify("the-operators-token") == operator
     assert DevelopmentToken(TOKEN, "dev", "someone", roles=("OPERATOR",)).identify(TOKEN).roles == (
         "OPERATOR",
