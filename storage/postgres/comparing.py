@@ -1,29 +1,36 @@
 """Two builds of a read model, row by row: a partition is compared in a snapshot in which both are at one position.
 
 Both are written on meanwhile; they meet whenever both have what there is. Until then the snapshot is taken again.
+Between two partitions other operators may promote or retire: the tables are known by what they are, not by their names.
 """
 
 import asyncio
 import time
-from typing import Final, LiteralString
+from typing import Final, LiteralString, TypeAlias
 
-from psycopg import AsyncConnection, sql
+from psycopg import AsyncConnection, errors, sql
 
 from storage.postgres.built import Cursor, builds_of
 from storage.postgres.pool import Pool, unhurried
-from storage.postgres.statements import named, schema_of
+from storage.postgres.statements import SCHEMA, named, schema_of, statements
 from storage.postgres.switching import operate
 from streams.domain.value import value
 from streams.log.positions import PartitionId
-from streams.projections.build_errors import BuildIsLive, BuildsNeverMet
+from streams.projections.build_errors import BuildIsLive, BuildsChanged, BuildsNeverMet
 from streams.projections.builds import Build, Comparison, Difference, found_in, live_of
 from streams.projections.projection import Projection
 from streams.projections.table import Table
 
 AGAIN_S: Final = 0.02
 
+_Tables: TypeAlias = tuple[int | None, ...]
+"""The tables of both, whatever they are called now; None: there is none of that name."""
+
 _PARTITIONS: Final[LiteralString] = """
 SELECT DISTINCT partition FROM tidelock.checkpoints WHERE projection = %s AND kind = %s ORDER BY partition
+"""
+_TABLES: Final[LiteralString] = """
+SELECT array_agg(to_regclass(name)::oid ORDER BY at) FROM unnest(%s::text[]) WITH ORDINALITY AS every (name, at)
 """
 _MET: Final[LiteralString] = """
 SELECT l.next_offset FROM tidelock.checkpoints AS l JOIN tidelock.checkpoints AS b
@@ -70,6 +77,9 @@ async def compare(pool: Pool, wanted: Wanted) -> Comparison:
         build = found_in(builds, wanted.projection, wanted.number)
         if build.live:
             raise BuildIsLive(build.projection, build.number, builds[-1].number + 1)
+        compared = await _tables_of(cursor, wanted, build)
+        if await builds_of(cursor, wanted.projection) != builds:
+            raise BuildsChanged(build.projection, build.number)
         await cursor.execute(_PARTITIONS, (wanted.projection.name, wanted.projection.kind))
         positions, found = (
             [],
@@ -77,19 +87,20 @@ async def compare(pool: Pool, wanted: Wanted) -> Comparison:
         )
         for (partition,) in await cursor.fetchall():
             where = PartitionId(wanted.projection.kind, partition)
-            offset, parts = await _partition(connection, wanted, build, where)
+            offset, parts = await _partition(connection, wanted, build, compared, where)
             positions.append((partition, offset))
             found = {table: _added(found[table], part, wanted.shown) for table, part in parts.items()}
     return Comparison(live_of(builds).number, build.number, tuple(positions), tuple(found.values()))
 
 
 async def _partition(
-    connection: AsyncConnection, wanted: Wanted, build: Build, where: PartitionId
+    connection: AsyncConnection, wanted: Wanted, build: Build, compared: _Tables, where: PartitionId
 ) -> tuple[int, dict[Table, Difference]]:
     until = time.monotonic() + wanted.within_s
     while True:
         async with connection.transaction(), connection.cursor() as cursor:
             await cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            await _hold(cursor, wanted, build, compared)
             await operate(cursor, wanted.projection)
             await cursor.execute(_MET, (build.projection, where.kind, where.partition, build.number))
             met = await cursor.fetchone()
@@ -100,6 +111,29 @@ async def _partition(
         if time.monotonic() > until:
             raise BuildsNeverMet(build.projection, build.number, where.partition, wanted.within_s)
         await asyncio.sleep(AGAIN_S)
+
+
+async def _hold(cursor: Cursor, wanted: Wanted, build: Build, compared: _Tables) -> None:
+    """Keep the tables where they are, before the snapshot is taken. Raises `BuildsChanged` if they are others now."""
+    try:
+        for table in wanted.projection.tables:
+            for schema in (SCHEMA, schema_of(build)):  # as a promotion does, so that none waits for the other
+                await cursor.execute(statements(table, schema).share)
+    except (errors.UndefinedTable, errors.InvalidSchemaName) as error:
+        raise BuildsChanged(build.projection, build.number) from error
+    if await _tables_of(cursor, wanted, build) != compared:
+        raise BuildsChanged(build.projection, build.number)
+
+
+async def _tables_of(cursor: Cursor, wanted: Wanted, build: Build) -> _Tables:
+    names = [
+        f"{schema}.{table.name}"
+        for table in wanted.projection.tables
+        for schema in (SCHEMA, schema_of(build))
+    ]
+    await cursor.execute(_TABLES, (names,))
+    found = await cursor.fetchone()
+    return () if found is None or found[0] is None else tuple(found[0])
 
 
 async def _table(

@@ -3,10 +3,13 @@
 Tables move between schemas, so no query knows of builds. In this order nobody loses and nothing goes back:
 
 1. The live build stands still, once the writes under way have ended: its writers wait, everybody reads on.
-2. The other build goes on until it has all that the live one has, for a second at most; else all is let go for a while.
+2. The other build goes on until it has all that the live one has.
 3. It stands still, too, so nobody writes any more.
 4. The tables are locked against readers for some milliseconds, and moved; what a checkpoint's row says of its build
    changes with them. Who waited for a table gets the one that has its name then.
+
+From the first step to the last there is one deadline, `HOLD_S`, which the server keeps, too, whatever becomes of who
+promotes: then all is let go, and tried again a little later.
 """
 
 import asyncio
@@ -26,12 +29,12 @@ from streams.projections.build_errors import BuildBehind, BuildIsLive, BuildOutd
 from streams.projections.builds import NEAR, Build, Switched, found_in, live_of
 from streams.projections.projection import Projection
 
-HOLD_S: Final = 1.0
-"""So long the live build's writers wait for the other one."""
+HOLD_S: Final = 2.0
+"""So long the live build's writers wait, from the hold to the switch."""
 WRITERS_MS: Final = 1_000
-"""So long a write under way is waited for. Nobody who reads waits for that."""
+"""So long of it a write under way is waited for. Nobody who reads waits for that."""
 READERS_MS: Final = 500
-"""So long new readers wait for those that read already."""
+"""So long of it new readers wait for those that read already."""
 AGAIN_S: Final = 0.2
 LOOK_S: Final = 0.005
 
@@ -52,6 +55,11 @@ SELECT pg_notify('{CHANNEL}', projection || ' ' || kind || '/' || partition || '
 FROM tidelock.checkpoints WHERE projection = %s AND build = %s
 """  # noqa: S608 - a text of this release
 
+_LIMITS: Final = """
+SELECT set_config('statement_timeout', %(each)s, true),
+    set_config('idle_in_transaction_session_timeout', %(left)s, true)
+"""
+
 _Places = dict[tuple[str, int], Checkpoint]
 
 
@@ -67,6 +75,51 @@ class Wish:
     """Whether it says which build it replaced, so that a rollback finds that."""
 
 
+class Hold:
+    """The time for which writers are held: it begins with the first step."""
+
+    def __init__(self, cursor: Cursor) -> None:
+        self._cursor, self._began_s = cursor, time.monotonic()
+
+    @property
+    def lasted_s(self) -> float:
+        """How long they have been held."""
+        return time.monotonic() - self._began_s
+
+    @property
+    def over(self) -> bool:
+        """Whether all is to be let go."""
+        return self.lasted_s > HOLD_S
+
+    async def step(self, at_most_ms: int = WRITERS_MS) -> None:
+        """Give the next statement what time is left, `at_most_ms` of it; who promotes has no longer, either.
+
+        Raises `HoldOver`.
+        """
+        self.check()
+        left_ms = max(1, round((HOLD_S - self.lasted_s) * 1000))
+        given = {"each": str(min(left_ms, at_most_ms)), "left": str(left_ms)}
+        await self._cursor.execute(_LIMITS, given)
+
+    def check(self) -> None:
+        """Raise `HoldOver` if it is."""
+        if self.over:
+            raise HoldOver
+
+
+class HoldOver(Exception):
+    """Writers were held for as long as they may be."""
+
+
+_HELD_TOO_LONG: Final = (
+    errors.LockNotAvailable,
+    errors.DeadlockDetected,
+    errors.QueryCanceled,
+    errors.IdleInTransactionSessionTimeout,
+    HoldOver,
+)
+
+
 async def switch(pool: Pool, wish: Wish, within_s: float) -> Switched:
     """Make it live. Raises `BuildError`; nothing is changed then."""
     until = time.monotonic() + within_s
@@ -74,7 +127,7 @@ async def switch(pool: Pool, wish: Wish, within_s: float) -> Switched:
         try:
             async with pool.connection() as connection, connection.transaction():
                 return await _switched(connection, wish)
-        except (errors.LockNotAvailable, errors.DeadlockDetected) as error:
+        except _HELD_TOO_LONG as error:
             if time.monotonic() > until:
                 who = "readers did not let the tables go, or writers their rows"
                 raise BuildsBusy(wish.projection.name, who) from error
@@ -95,18 +148,22 @@ async def _switched(connection: AsyncConnection, wish: Wish) -> Switched:
     await _check(cursor, projection, builds, after)
     if not wish.force:
         await _check_near(cursor, before, after)
-    begun_s = time.monotonic()
+    hold = Hold(cursor)
+    await hold.step()
     await _stand_still(cursor, before)
+    await hold.step()
     stands = await _places(cursor, before, _PLACES_HELD)
     if wish.force:
+        await hold.step()
         await _stand_still(cursor, after)
     else:
-        await _level(cursor, stands, after)
+        await _level(hold, cursor, stands, after)
+    await hold.step()
     await _places(cursor, after, _PLACES_HELD)
-    await cursor.execute(f"SET LOCAL lock_timeout = {READERS_MS}")
-    await _exchange(cursor, projection, before, after)
+    await _exchange(hold, cursor, projection, before, after)
     await _record(cursor, wish, before, after)
-    return Switched(before.number, after.number, (time.monotonic() - begun_s) * 1000)
+    hold.check()
+    return Switched(before.number, after.number, hold.lasted_s * 1000)
 
 
 async def operate(cursor: Cursor, projection: Projection) -> None:
@@ -138,18 +195,18 @@ async def _stand_still(cursor: Cursor, build: Build) -> None:
     await cursor.execute(STANDSTILL, (build.projection, build.number))
 
 
-async def _level(cursor: Cursor, stands: _Places, after: Build) -> None:
-    """Have the build stand still where it has all that stands there. Raises `BuildBehind`."""
-    until = time.monotonic() + HOLD_S
-    while not await _stands_level(cursor, stands, after):
+async def _level(hold: Hold, cursor: Cursor, stands: _Places, after: Build) -> None:
+    """Have the build stand still where it has all that stands there. Raises `BuildBehind`, `HoldOver`."""
+    while not await _stands_level(hold, cursor, stands, after):
         while lacks := _lacks(stands, await _places(cursor, after, _PLACES)):
-            if time.monotonic() > until:
+            if hold.over:
                 raise BuildBehind(after.projection, after.number, lacks)
             await asyncio.sleep(LOOK_S)
 
 
-async def _stands_level(cursor: Cursor, stands: _Places, after: Build) -> bool:
+async def _stands_level(hold: Hold, cursor: Cursor, stands: _Places, after: Build) -> bool:
     """Have the build stand still; let it go on, and return False, if that is not far enough."""
+    await hold.step()
     async with cursor.connection.transaction() as still:
         await _stand_still(cursor, after)
         if not _lacks(stands, await _places(cursor, after, _PLACES)):
@@ -179,12 +236,14 @@ def _lacks(stands: _Places, found: _Places) -> int:
     return lacks
 
 
-async def _exchange(cursor: Cursor, projection: Projection, before: Build, after: Build) -> None:
+async def _exchange(hold: Hold, cursor: Cursor, projection: Projection, before: Build, after: Build) -> None:
     """Move the tables, and whose checkpoints are live."""
     aside, beside = f"{SCHEMA}_{before.projection}_v{before.number}", schema_of(after)
     await cursor.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(aside)))
     both = [named(table.name, schema) for table in projection.tables for schema in (SCHEMA, beside)]
+    await hold.step(READERS_MS)
     await cursor.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(sql.SQL(", ").join(both)))
+    await hold.step()
     await move(cursor, projection.tables, SCHEMA, aside)
     await move(cursor, projection.tables, beside, SCHEMA)
 

@@ -8,6 +8,7 @@ Errors:
     ├── BuildDiffers        its rows are not those of the live one
     ├── BuildOutdated       its tables are of before a migration, or its rows of another version
     ├── BuildsBusy          another operator is at it
+    ├── BuildsChanged       one of the two was promoted or retired while they were compared
     ├── BuildsNeverMet      the two were not at one position for long enough to be compared
     ├── TooManyBuilds       some have to be retired first
     ├── NothingToRollBackTo no build stood there before
@@ -98,6 +99,19 @@ class BuildsBusy(BuildError):
     def __init__(self, projection: str, who: str) -> None:
         super().__init__(f"{projection}: {who}. Nothing was changed. Try again.")
         self.projection = projection
+
+
+class BuildsChanged(BuildError):
+    """One of the two that are compared was promoted, rolled back or retired meanwhile."""
+
+    code = "BUILDS_CHANGED"
+
+    def __init__(self, projection: str, number: int) -> None:
+        super().__init__(
+            f"{projection}@{number}, or what was live, was promoted, rolled back or retired while the two were "
+            "compared, so nothing is told of them. See which there are (`tidelock projection list`), and compare again."
+        )
+        self.projection, self.number = projection, number
 
 
 class BuildsNeverMet(BuildError):

@@ -107,8 +107,8 @@ class Builds(BuildList, Protocol):
     async def switch(self, projection: Projection, number: int, *, within_s: float, force: bool) -> Switched:
         """Make a build the live one, in one transaction.
 
-        It goes back in no partition: writes of the live one are held until the other has all that it has, for a
-        second at most, then again later. `force`: it may lack whatever it lacks.
+        It goes back in no partition: writes of the live one are held until the other has all that it has, for
+        two seconds at most up to the change, then again later. `force`: it may lack whatever it lacks.
         """
 
     async def rollback(self, projection: Projection, *, within_s: float, force: bool) -> Switched:

@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 import pytest_asyncio
 
+from storage.postgres import comparing, switching
 from storage.postgres.checkpoints import take_checkpoint
 from storage.postgres.pool import PoolSettings, pool
 from storage.postgres.store import PostgresProjectionStore
@@ -23,6 +24,7 @@ from streams.projections.build_errors import (
     BuildIsLive,
     BuildOutdated,
     BuildsBusy,
+    BuildsChanged,
     BuildsNeverMet,
     NoSuchBuild,
     NotBuiltBeside,
@@ -99,6 +101,10 @@ async def wrote(database: Database, projection: Projection, *steps: tuple[Checkp
     for reached, changes in steps:
         await database.store.write(projection, HERE, before, reached, changes)
         before = reached
+
+
+async def wrote_on(database: Database) -> None:
+    await database.store.write(TOY, HERE, at(5), at(6), Changes())
 
 
 async def test_a_read_model_begins_with_one_build_which_is_live(database: Database) -> None:
@@ -468,6 +474,94 @@ class TestPostgres:
         stands = await postgres.store.positions(FIRST)
         assert [stands[PartitionId("toys", number)] for number in range(8)] == reached[:8]
         assert len(await postgres.rows(ITEMS)) == 50 * sum(each.next_offset for each in reached[:8])
+
+    @pytest.mark.parametrize("holds", ["a write of what is live", "a write of the build", "a reader"])
+    async def test_a_promotion_has_one_deadline_whoever_it_waits_for(
+        self, postgres: PostgresDatabase, monkeypatch: pytest.MonkeyPatch, holds: str
+    ) -> None:
+        for bound, value in (("HOLD_S", 0.3), ("WRITERS_MS", 60_000), ("READERS_MS", 60_000)):
+            monkeypatch.setattr(switching, bound, value)
+        await postgres.builds.begin(TOY, 2)
+        for projection in (FIRST, NEXT):
+            await wrote(postgres, projection, (at(5), Changes()))
+        async with asyncio.timeout(20), postgres.pool.connection() as other:
+            async with other.transaction():
+                if holds == "a reader":
+                    await other.execute("SELECT FROM tidelock.toy_items")
+                else:
+                    writes = FIRST if holds == "a write of what is live" else NEXT
+                    assert await take_checkpoint(other.cursor(), writes, HERE, at(5)) is not None
+                with pytest.raises(BuildsBusy):
+                    await promoted(postgres, 2)
+            await wrote_on(postgres)
+            await promoted(postgres, 2, force=True)
+
+    async def test_an_operator_who_freezes_amid_a_promotion_holds_writers_no_longer_than_another(
+        self, postgres: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(switching, "HOLD_S", 0.5)
+        await postgres.builds.begin(TOY, 2)
+        for projection in (FIRST, NEXT):
+            await wrote(postgres, projection, (at(5), Changes()))
+        frozen, thaws = asyncio.Event(), asyncio.Event()
+        exchange = switching._exchange
+
+        async def freezes(*asked: Any) -> None:
+            frozen.set()
+            await thaws.wait()
+            await exchange(*asked)
+
+        monkeypatch.setattr(switching, "_exchange", freezes)
+        promoting = asyncio.create_task(postgres.builds.switch(TOY, 2, within_s=0.0, force=False))
+        async with asyncio.timeout(10):
+            await frozen.wait()
+            await wrote_on(postgres)
+            assert not promoting.done()
+        thaws.set()
+        with pytest.raises(BuildsBusy):
+            await promoting
+        assert [build.live for build in await postgres.builds.of(TOY)] == [True, False]
+
+    @pytest.mark.parametrize(
+        "deed", ["promote", "promote another", "retire", "begin anew", "promote and back"]
+    )
+    async def test_a_build_that_becomes_another_amid_a_comparison_is_not_compared(
+        self, postgres: PostgresDatabase, monkeypatch: pytest.MonkeyPatch, deed: str
+    ) -> None:
+        for number in (2, 3):
+            await postgres.builds.begin(TOY, number)
+        for projection in (FIRST, NEXT, replace(TOY, build=3)):
+            for where in (HERE, THERE):
+                await postgres.store.write(projection, where, START, at(5), Changes())
+
+        async def does() -> None:
+            if deed.startswith("promote"):
+                await promoted(postgres, 3 if deed == "promote another" else 2)
+            else:
+                await postgres.builds.retire(TOY, 2)
+            if deed == "begin anew":
+                await postgres.builds.begin(TOY, 2)
+                await postgres.store.write(NEXT, HERE, START, at(5), Changes())
+                await postgres.store.write(NEXT, THERE, START, at(5), Changes())
+            if deed == "promote and back":
+                await promoted(postgres, 1)
+
+        real, seen = comparing._partition, list[PartitionId]()
+
+        async def partition(*asked: Any) -> Any:
+            seen.append(asked[-1])
+            if asked[-1] == THERE:
+                await does()
+            return await real(*asked)
+
+        monkeypatch.setattr(comparing, "_partition", partition)
+        comparison = postgres.builds.compare(TOY, 2, 1, 0.0)
+        if deed == "promote and back":
+            assert (await comparison).live == 1
+        else:
+            with pytest.raises(BuildsChanged, match="toy@2"):
+                await comparison
+        assert seen == [HERE, THERE]
 
     async def test_no_write_begins_anywhere_while_a_promotion_waits_for_one(
         self, postgres: PostgresDatabase
