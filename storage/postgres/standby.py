@@ -36,6 +36,8 @@ class WithStandby:
         self._looked_s = float("-inf")
         self._again_s: float | None = None
         """When to ask it again; None: it is not away."""
+        self._lent = 0
+        """Connections to the standby that are in use."""
         self.asked = 0
         """How often the standby was asked."""
         self._log = structlog.get_logger("tidelock.postgres.standby")
@@ -63,23 +65,36 @@ class WithStandby:
         self, floor: Mapping[ReadModelAt, int], lent: AsyncExitStack
     ) -> AsyncConnection | None:
         """Return a connection to the standby, or None: it is not to be asked."""
-        if self._again_s is not None:
-            if self._clock() < self._again_s:
-                return None
-            self._again_s = self._clock() + AWAY_S  # this one tries; the others need not wait for it
+        if self._again_s is not None and self._clock() < self._again_s:
+            return None
         looks = bool(floor) and self._clock() - self._looked_s > LOOK_S
         if not looks and not self._has(floor):
             return None
+        if self._again_s is not None:
+            self._again_s = self._clock() + AWAY_S  # this one tries; the others need not wait for it
         try:
-            connection = await lent.enter_async_context(self._standby.connection())
+            connection = await self._borrowed(lent)
             if looks:
                 await self._look(connection)
-        except (PoolTimeout, TooManyRequests):
-            return None
+                self._answered()  # also if it does not know enough for this one
+            if self._has(floor):
+                return connection
+        except (PoolTimeout, TooManyRequests) as error:
+            if not self._lent:  # nobody has one, and none is to be had: it is not busy, but away
+                self._failed(error)
         except (psycopg.Error, OSError) as error:
             self._failed(error)
-            return None
-        return connection if self._has(floor) else None
+        await lent.aclose()  # before the primary is asked
+        return None
+
+    async def _borrowed(self, lent: AsyncExitStack) -> AsyncConnection:
+        connection = await lent.enter_async_context(self._standby.connection())
+        self._lent += 1
+        lent.callback(self._give_back)
+        return connection
+
+    def _give_back(self) -> None:
+        self._lent -= 1
 
     async def _look(self, connection: AsyncConnection) -> None:
         self._looked_s = self._clock()

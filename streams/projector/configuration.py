@@ -44,9 +44,9 @@ class ProjectorSettings(BaseSettings):
     )
     projector_connections: int = Field(
         8,
-        ge=6,  # each publisher may keep one while it waits for InfluxDB
+        ge=2,
         le=100,
-        description="Connections to PostgreSQL.",
+        description="Connections to PostgreSQL, beside one for each that publishes to InfluxDB.",
     )
     projector_statement_ms: int = Field(
         60_000, ge=1_000, description="How long PostgreSQL may take over one statement of a write."

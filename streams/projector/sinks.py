@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -61,15 +62,17 @@ async def database(settings: ProjectorSettings, shown: Shown, opened: AsyncExitS
                 log.warning("PostgreSQL is waited for", error=str(error))
             shown.waits_for = f"PostgreSQL: {error}"
             await backoff.pause()
+    return await opened.enter_async_context(pool(settings.postgres, _limits(settings)))
+
+
+def _limits(settings: ProjectorSettings) -> PoolSettings:
     # rows go with their checkpoint, and the log has them: nothing is lost that is not written again
-    limits = PoolSettings(
+    return PoolSettings(
         f"tidelock {settings.projector_name}",
         max_size=settings.projector_connections,
         statement_ms=settings.projector_statement_ms,
         durable=False,
     )
-    made = pool(settings.postgres, limits)
-    return await opened.enter_async_context(made)
 
 
 async def tables(
@@ -113,11 +116,8 @@ def hot(settings: ProjectorSettings, opened: AsyncExitStack) -> HotStore | None:
     return RedisHotStore(redis)
 
 
-def publishers(
-    settings: ProjectorSettings,
-    connections: Pool,
-    projections: Sequence[Projection],
-    opened: AsyncExitStack,
+async def publishers(
+    settings: ProjectorSettings, projections: Sequence[Projection], opened: AsyncExitStack
 ) -> tuple[Publisher, ...]:
     """Start what publishes to InfluxDB, if there is one."""
     if settings.influx is None:
@@ -125,10 +125,12 @@ def publishers(
         return ()
     influx = influx_of(settings, projections)
     opened.push_async_callback(influx.close)
+    published = [one for one in projections if one.points is not None]
+    # whose turn it is keeps a connection for as long as that lasts: lanes have theirs for themselves
+    limits = replace(_limits(settings), max_size=max(1, len(published)))
+    connections = await opened.enter_async_context(pool(settings.postgres, limits))
     publications, kept_s = PostgresPublications(connections), settings.influx_raw_days * DAY_S
-    made = tuple(
-        Publisher(one, publications, influx, kept_s=kept_s) for one in projections if one.points is not None
-    )
+    made = tuple([Publisher(one, publications, influx, kept_s=kept_s) for one in published])
     for publisher in made:
         task = asyncio.create_task(publisher.run(), name=f"publish {publisher.projection.name}")
         opened.push_async_callback(ended, task)

@@ -156,7 +156,7 @@ async def _start(
     ends = Ends(look_ups.ends, lambda: projector.tails or firsts)
     shown.keeper = sinks.keeper(settings, connections, projections, opened)
     sinks.retention(settings, connections, projections, opened)
-    shown.publishers = sinks.publishers(settings, connections, projections, opened)
+    shown.publishers = await sinks.publishers(settings, projections, opened)
     app = ProjectorApp(GroupSettings(settings.kafka, settings.session_timeout_ms), projector)
     shown.projector, shown.ends, shown.waits_for = projector, ends, None
     await opened.enter_async_context(_beside("ends of the logs", ends.run()))

@@ -12,12 +12,12 @@ from dataclasses import replace
 
 import pytest
 import pytest_asyncio
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, OperationalError
 from psycopg.conninfo import make_conninfo
 
 from storage.postgres.asking import Asking
 from storage.postgres.migrations import migrate
-from storage.postgres.pool import DEFAULT, Pool, PoolSettings, pool
+from storage.postgres.pool import DEFAULT, Pool, PoolSettings, StandbyLost, pool
 from storage.postgres.reads_checkpoints import PostgresStandings
 from storage.postgres.reads_progress import PostgresProgress
 from storage.postgres.standby import AWAY_S, LOOK_S, WithStandby
@@ -154,7 +154,36 @@ async def test_a_standby_that_is_away_costs_no_answer_and_is_left_alone_for_a_wh
         two.connections = WithStandby(two.primary, await opened.enter_async_context(nowhere), two.clock)
         with request():
             assert [await two.stands() for _ in range(3)] == [AHEAD] * 3
-        assert two.connections.asked == 0
+            assert (two.connections.asked, nowhere.get_stats()["requests_num"]) == (0, 1)
+            two.clock.now_s += 1.01 * AWAY_S
+            assert [await two.stands() for _ in range(3)] == [AHEAD] * 3
+        assert (two.connections.asked, nowhere.get_stats()["requests_num"]) == (0, 2)
+
+
+async def test_a_busy_standby_is_not_taken_for_one_that_is_away(stack: LocalStack) -> None:
+    async with AsyncExitStack() as opened:
+        two = await two_of(stack, opened, PoolSettings(max_size=1, wait_s=0.1))
+        with request():
+            async with two.connections.connection():
+                assert await two.stands() == AHEAD
+            assert await two.stands() == BEHIND
+
+
+async def test_a_standby_that_does_not_know_enough_is_back_and_its_connection_free(stack: LocalStack) -> None:
+    async with AsyncExitStack() as opened:
+        two = await two_of(stack, opened, PoolSettings(max_size=1))
+        with request(), pytest.raises(StandbyLost):
+            async with two.connections.connection():
+                raise OperationalError("lost")
+        two.clock.now_s += 1.01 * AWAY_S
+        with request():
+            need(OTHER.name, HERE, BEHIND + 1)
+            async with two.connections.connection() as connection:
+                assert connection.info.dbname != "standby"
+                async with two.standby.connection(timeout=5):
+                    pass
+        with request():
+            assert await two.stands() == BEHIND
 
 
 async def test_a_standby_that_is_lost_while_it_answers_is_made_good_by_the_primary(two: Two) -> None:
