@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from storage.refused import refuse
-from streams.projections.hot import HotCopy
+from streams.projections.hot import HotCopy, HotPlace
 from streams.projections.ports import Copied, PointsRefused, RowRefused
 from streams.projections.table import Key, Row, Table
 
@@ -14,32 +14,39 @@ class MemoryHotStore:
     def __init__(self) -> None:
         self.copies: dict[HotCopy, tuple[int, dict[str, str]]] = {}
         self._logs: dict[HotCopy, str] = {}
+        self._times: dict[HotCopy, int] = {}
 
     async def apply(
-        self, copy: HotCopy, start: int, end: int, rows: Mapping[str, str | None], log: str = ""
+        self, copy: HotCopy, start: HotPlace, end: HotPlace, rows: Mapping[str, str | None], log: str = ""
     ) -> bool:
-        """Move the copy from offset `start` to `end`, or answer False."""
-        position, there = self.copies.get(copy, (None, {}))
+        """Move the copy from `start` to `end`, or answer False."""
+        _, there = self.copies.get(copy, (None, {}))
         of = self._logs.get(copy, "")
-        if position != start or (log and of not in ("", log)):
+        if self._place(copy) != start or (log and of not in ("", log)):
             return False
         self._logs[copy] = log or of
         there.update({key: row for key, row in rows.items() if row is not None})
         for key in [key for key, row in rows.items() if row is None]:
             there.pop(key, None)
-        self.copies[copy] = (end, there)
+        self._stands(copy, end, there)
         return True
 
-    async def replace(self, copy: HotCopy, end: int, rows: Mapping[str, str], log: str = "") -> None:
+    async def replace(self, copy: HotCopy, end: HotPlace, rows: Mapping[str, str], log: str = "") -> None:
         """Make `rows` the whole copy, unless it stands further on in the same log."""
-        position, _ = self.copies.get(copy, (-1, {}))
-        if position <= end or log not in ("", self._logs.get(copy, "")):
-            self.copies[copy] = (end, dict(rows))
+        stands = self._place(copy)
+        if stands is None or stands <= end or log not in ("", self._logs.get(copy, "")):
+            self._stands(copy, end, dict(rows))
             self._logs[copy] = log
 
     async def get(self, asked: Mapping[HotCopy, Sequence[str]]) -> Mapping[HotCopy, Copied]:
         """Return where each copy stands and what it has under its keys."""
         return {copy: self._told(copy, keys) for copy, keys in asked.items()}
+
+    def _place(self, copy: HotCopy) -> HotPlace | None:
+        return HotPlace(self.copies[copy][0], self._times.get(copy, 0)) if copy in self.copies else None
+
+    def _stands(self, copy: HotCopy, at: HotPlace, rows: dict[str, str]) -> None:
+        self.copies[copy], self._times[copy] = (at.next_offset, rows), at.time_ms
 
     def _told(self, copy: HotCopy, keys: Sequence[str]) -> Copied:
         position, there = self.copies.get(copy, (None, {}))

@@ -12,7 +12,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from storage.redis.scripts import APPLY, SWAP
-from streams.projections.hot import HotCopy
+from streams.projections.hot import HotCopy, HotPlace
 from streams.projections.ports import Copied, RowRefused, SinkUnavailable
 
 TTL_MS = 3_600_000
@@ -44,23 +44,26 @@ class RedisHotStore:
         self._swap = redis.register_script(SWAP)
 
     async def apply(
-        self, copy: HotCopy, start: int, end: int, rows: Mapping[str, str | None], log: str = ""
+        self, copy: HotCopy, start: HotPlace, end: HotPlace, rows: Mapping[str, str | None], log: str = ""
     ) -> bool:
-        """Move the copy from offset `start` to `end`, or answer False. All of it or nothing."""
+        """Move the copy from `start` to `end`, or answer False. All of it or nothing."""
         sets = [text for key, row in rows.items() if row is not None for text in (f"={key}", row)]
         gone = [f"={key}" for key, row in rows.items() if row is None]
         with _translated(str(copy)):
-            moved = await self._apply([_key(copy)], [start, end, self._ttl_ms, log, len(sets), *sets, *gone])
+            moved = await self._apply(
+                [_key(copy)], [*start, *end, self._ttl_ms, log, len(sets), *sets, *gone]
+            )
         return bool(moved)
 
-    async def replace(self, copy: HotCopy, end: int, rows: Mapping[str, str], log: str = "") -> None:
+    async def replace(self, copy: HotCopy, end: HotPlace, rows: Mapping[str, str], log: str = "") -> None:
         """Build a new copy beside the old one, bit by bit, and put it in its place unless that is further on."""
         key = _key(copy)
         built = f"{key}:{uuid4().hex}"
         with _translated(str(copy)):
             try:
                 await self._build(built, end, rows, log)
-                swapped = await self._swap([key, built], [end, self._ttl_ms, len(rows) + 2, log])
+                given: list[int | str] = [end.next_offset, self._ttl_ms, len(rows) + 3, log, end.time_ms]
+                swapped = await self._swap([key, built], given)
             except BaseException:
                 with suppress(RedisError, OSError):
                     await self._redis.unlink(built)
@@ -85,8 +88,8 @@ class RedisHotStore:
             for copy in copies:
                 await self._redis.unlink(_key(copy))
 
-    async def _build(self, built: str, end: int, rows: Mapping[str, str], log: str) -> None:
-        await self._redis.hset(built, mapping={"@": str(end), "@log": log})
+    async def _build(self, built: str, end: HotPlace, rows: Mapping[str, str], log: str) -> None:
+        await self._redis.hset(built, mapping={"@": end.next_offset, "@time": end.time_ms, "@log": log})
         await self._redis.pexpire(built, _HALF_BUILT_MS)
         left = iter(rows.items())
         while chunk := list(islice(left, _CHUNK)):

@@ -3,6 +3,7 @@ reads it.
 """
 
 import json
+from typing import NamedTuple
 
 from streams.domain.value import value
 from streams.log.positions import PartitionId
@@ -27,6 +28,14 @@ class HotCopy:
 
     def __str__(self) -> str:
         return f"{self.table.name}@{self.version} {self.where}"
+
+
+class HotPlace(NamedTuple):
+    """Where a copy stands; of two the greater is further on."""
+
+    next_offset: int
+    time_ms: int = 0
+    """Up to which time its windows are, which the clock moves on where nothing is committed."""
 
 
 def hot_copy(projection: Projection, where: PartitionId) -> HotCopy:

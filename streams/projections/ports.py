@@ -17,7 +17,7 @@ from typing import Final, Protocol
 from streams.domain.value import value
 from streams.log.checkpoint import Checkpoint
 from streams.log.positions import PartitionId
-from streams.projections.hot import HotCopy
+from streams.projections.hot import HotCopy, HotPlace
 from streams.projections.projection import Projection
 from streams.projections.table import Changes, Row, Table
 
@@ -229,14 +229,14 @@ class HotStore(Protocol):
     """
 
     async def apply(
-        self, copy: HotCopy, start: int, end: int, rows: Mapping[str, str | None], log: str = ""
+        self, copy: HotCopy, start: HotPlace, end: HotPlace, rows: Mapping[str, str | None], log: str = ""
     ) -> bool:
-        """Move the copy from offset `start` to `end`. False: it does not stand at `start`; `replace` it.
+        """Move the copy from `start` to `end`. False: it does not stand at `start`; `replace` it.
 
         A copy of another log than `log` (empty: not known yet, as before the first record) stands nowhere.
         """
 
-    async def replace(self, copy: HotCopy, end: int, rows: Mapping[str, str], log: str = "") -> None:
+    async def replace(self, copy: HotCopy, end: HotPlace, rows: Mapping[str, str], log: str = "") -> None:
         """Make `rows` the whole copy, at `end`; nothing happens if it stands further on already, in the same `log`."""
 
     async def get(self, asked: Mapping[HotCopy, Sequence[str]]) -> Mapping[HotCopy, Copied]:

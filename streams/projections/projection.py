@@ -54,6 +54,10 @@ class WindowedFold(Fold, Protocol):
     def due_ms(self) -> int | None:
         """The event time at which a window ends or is forgotten; None: there is none."""
 
+    @property
+    def watermark_ms(self) -> int:
+        """The event time up to which windows are over; it never goes back; 0: nothing came."""
+
     def advance(self, time_ms: int) -> None:
         """Nothing was committed before `time_ms` that it was not given."""
 

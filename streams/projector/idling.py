@@ -66,6 +66,10 @@ class Idling:
         """Return what the fold's windows counted, and put aside."""
         return {} if self._idle_ms is None else dict(cast(WindowedFold, fold).counters)
 
+    def moved_ms(self, fold: Fold) -> int:
+        """Return up to which time the fold's windows are; 0: it has none."""
+        return 0 if self._idle_ms is None else cast(WindowedFold, fold).watermark_ms
+
     def close(self) -> None:
         """Wake nobody any more."""
         if self._timer is not None:

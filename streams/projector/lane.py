@@ -244,7 +244,7 @@ class Lane:
         await self._check_log(begun.checkpoint)
         self.moved_s = time.monotonic()
         if self._mirror is not None:
-            self._mirror.loaded(begun.loaded)
+            self._mirror.loaded(begun.loaded, self._idling.moved_ms(begun.fold))
         self._tail.begin(begun.checkpoint)
 
     async def _check_log(self, at: Checkpoint) -> None:
@@ -344,7 +344,7 @@ class Lane:
             self._step_to = self.position
             raise
         self._writing, self._begun_s = (
-            Writing(self.written, self._folded, changes, self._unwritten),
+            Writing(self.written, self._folded, changes, self._unwritten, self._idling.moved_ms(self._fold)),
             time.monotonic(),
         )
         self._writing.begin(self._model.store, self._model.projection, self._where, self._wake)
@@ -392,7 +392,7 @@ class Lane:
         self._refused = 0
         self._backoff.succeeded()
         if self._mirror is not None:
-            self._mirror.committed(writing.reached, writing.changes)
+            self._mirror.committed(writing.reached, writing.changes, writing.moved_ms)
         self._watch.wrote(self.name, writing.decisions, writing.seconds)
 
     async def _let_go(self) -> None:

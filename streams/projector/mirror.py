@@ -10,7 +10,7 @@ from contextlib import suppress
 from streams.log.checkpoint import Checkpoint
 from streams.ops.backoff import Backoff, Pause
 from streams.projections.builds import FIRST
-from streams.projections.hot import TIME, HotCopy, hot_key, hot_row
+from streams.projections.hot import TIME, HotCopy, HotPlace, hot_key, hot_row
 from streams.projections.ports import HotStore, Loaded, SinkError
 from streams.projections.table import Changes, Key, Row
 from streams.projector.settings import LaneSettings
@@ -36,9 +36,9 @@ class Mirror:
         self._backoff = Backoff(settings.first_pause_s, settings.longest_pause_s, pause)
         self._rows: dict[Key, Row] = {}
         self._changed: dict[Key, Row | None] = {}
-        self._stored: int | None = None
+        self._stored: HotPlace | None = None
         """Where the store stands."""
-        self._at: int | None = None
+        self._at: HotPlace | None = None
         """Where the copy stands, as far as is known."""
         self._time_ms = 0
         self._build, self._log = build, ""
@@ -54,18 +54,18 @@ class Mirror:
     @property
     def position(self) -> int | None:
         """Where the copy stands, as far as is known; None: it is not there, or not known."""
-        return self._at
+        return None if self._at is None else self._at.next_offset
 
-    def loaded(self, loaded: Loaded) -> None:
-        """The lane begins anew: so does the copy."""
+    def loaded(self, loaded: Loaded, moved_ms: int = 0) -> None:
+        """The lane begins anew: so does the copy. `moved_ms`: up to which time its windows are."""
         self._rows = {self._table.key_of(row): row for row in loaded.rows.get(self._table, ())}
         self._changed = {}
-        self._stands(loaded.checkpoint)
+        self._stands(loaded.checkpoint, moved_ms)
         self._at = None
         self._news.set()
 
-    def committed(self, reached: Checkpoint, changes: Changes) -> None:
-        """Rows up to `reached` are in the store."""
+    def committed(self, reached: Checkpoint, changes: Changes, moved_ms: int = 0) -> None:
+        """Rows up to `reached` are in the store, and windows up to `moved_ms`."""
         for key, row in changes.rows(self._table):
             if not self._muted:
                 self._changed[key] = row
@@ -73,11 +73,11 @@ class Mirror:
                 self._rows.pop(key, None)
             else:
                 self._rows[key] = row
-        self._stands(reached)
+        self._stands(reached, moved_ms)
         self._news.set()
 
-    def _stands(self, at: Checkpoint) -> None:
-        self._stored, self._time_ms = at.next_offset, at.time_ms
+    def _stands(self, at: Checkpoint, moved_ms: int) -> None:
+        self._stored, self._time_ms = HotPlace(at.next_offset, max(at.time_ms, moved_ms)), at.time_ms
         self._log = "" if at.genesis is None else f"{at.genesis.log_id.hex()}@{self._build or FIRST}"
 
     async def run(self) -> None:
@@ -107,7 +107,7 @@ class Mirror:
             self._stands_at(end, begun)
 
     async def _applied(
-        self, start: int, end: int, time_ms: int, log: str, changed: dict[Key, Row | None]
+        self, start: HotPlace, end: HotPlace, time_ms: int, log: str, changed: dict[Key, Row | None]
     ) -> bool:
         documents = {hot_key(key): None if row is None else hot_row(row) for key, row in changed.items()}
         documents[TIME] = str(time_ms)
@@ -126,7 +126,7 @@ class Mirror:
         self._stands_at(end, begun)
         await self._pause(self._settings.mirror_pause_s)
 
-    def _stands_at(self, end: int, begun: dict[Key, Row]) -> None:
+    def _stands_at(self, end: HotPlace, begun: dict[Key, Row]) -> None:
         self.trouble = None
         self._backoff.succeeded()
         if (

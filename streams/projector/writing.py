@@ -15,8 +15,11 @@ class Writing:
 
     task: asyncio.Task[None]
 
-    def __init__(self, expected: Checkpoint, reached: Checkpoint, changes: Changes, decisions: int) -> None:
-        self.expected, self.reached = expected, reached
+    def __init__(
+        self, expected: Checkpoint, reached: Checkpoint, changes: Changes, decisions: int, moved_ms: int = 0
+    ) -> None:
+        """`moved_ms`: up to which time windows are."""
+        self.expected, self.reached, self.moved_ms = expected, reached, moved_ms
         self.changes, self.decisions = changes, decisions
         self.began_s, self.seconds = time.monotonic(), 0.0
 

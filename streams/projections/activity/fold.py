@@ -81,6 +81,11 @@ class ActivityFold:
         dues = (windows.operator.due_ms for windows in self._views.values())
         return min((due for due in dues if due is not None), default=None)
 
+    @property
+    def watermark_ms(self) -> int:
+        """The event time up to which windows are over; 0: nothing came."""
+        return max(windows.operator.progress.watermark_ms or 0 for windows in self._views.values())
+
     def advance(self, time_ms: int) -> None:
         """Nothing was committed before `time_ms` that it was not given."""
         for windows in self._views.values():

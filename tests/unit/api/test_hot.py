@@ -14,7 +14,7 @@ from api.hot.kinds import Hot
 from api.hot.rows import HotRows
 from storage.memory.copies import MemoryHotStore
 from streams.log.positions import PartitionId
-from streams.projections.hot import TIME, HotCopy, hot_copy, hot_key, hot_row
+from streams.projections.hot import TIME, HotCopy, HotPlace, hot_copy, hot_key, hot_row
 from streams.projections.locks.projections import LOCKS
 from streams.projections.ports import Copied, SinkUnavailable
 from streams.projections.table import Row
@@ -61,7 +61,7 @@ class HotWorld(World):
             mine = {
                 hot_key((number, "dev", name)): hot_row(_row(name)) for name in NAMES if place(name) == number
             }
-            await self.store.replace(copy_of(number), end, {TIME: str(1_000_000 + number), **mine})
+            await self.store.replace(copy_of(number), HotPlace(end), {TIME: str(1_000_000 + number), **mine})
         return self
 
     async def lock(self, name: str = "n0") -> Any:
@@ -195,14 +195,14 @@ async def test_a_position_to_be_seen_is_waited_for_and_then_seen() -> None:
 async def test_a_copy_that_cannot_be_read_is_none(broken: dict[str, str | None]) -> None:
     world = await HotWorld().copied()
     change = {key if key == TIME else hot_key((0, "dev", key)): text for key, text in broken.items()}
-    assert await world.store.apply(copy_of(place("n0")), 10, 10, change)
+    assert await world.store.apply(copy_of(place("n0")), HotPlace(10), HotPlace(10), change)
     assert (await world.lock())["token"] == "7"
     assert world.reads.asked == ["locks_by_name"]
 
 
 async def test_a_copy_of_nothing_is_none() -> None:
     world = HotWorld()
-    await world.store.replace(copy_of(place("n0")), 0, {TIME: "0"})
+    await world.store.replace(copy_of(place("n0")), HotPlace(0), {TIME: "0"})
     world.progress.next_offset = 0
     await world.lock()
     assert world.reads.asked == ["locks_by_name"]

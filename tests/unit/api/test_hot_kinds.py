@@ -23,7 +23,7 @@ from streams.log.positions import PartitionId
 from streams.projections.caches.projections import CACHES
 from streams.projections.caches.tables import CACHE_SHARDS
 from streams.projections.causes import key_of_place
-from streams.projections.hot import TIME, hot_copy, hot_key, hot_row
+from streams.projections.hot import TIME, HotPlace, hot_copy, hot_key, hot_row
 from streams.projections.nodes.projections import NODES
 from streams.projections.projection import Projection
 from streams.projections.queues.projections import QUEUES
@@ -65,7 +65,7 @@ async def copied(store: MemoryProjectionStore, projection: Projection) -> Memory
         rows = [row for row in store.rows.get(projection.hot, {}).values() if row[0] == where.partition]
         texts = {hot_key(projection.hot.key_of(row)): hot_row(row) for row in rows}
         await hot.replace(
-            hot_copy(projection, where), reached.next_offset, {TIME: str(reached.time_ms), **texts}
+            hot_copy(projection, where), HotPlace(reached.next_offset), {TIME: str(reached.time_ms), **texts}
         )
     return hot
 

@@ -21,7 +21,7 @@ from streams.log.vocabulary import Vocabulary
 from streams.projections.activity.projections import ACTIVITIES
 from streams.projections.activity.tables import ACTIVITY
 from streams.projections.activity.views import NAMES, VIEWS
-from streams.projections.hot import TIME, hot_copy, hot_key, hot_row
+from streams.projections.hot import TIME, HotPlace, hot_copy, hot_key, hot_row
 from streams.projections.ports import SinkUnavailable
 from streams.projections.projection import WindowedFold
 from tests.unit.api.world import World
@@ -68,7 +68,7 @@ class Copies:
             fold.advance(clock_ms)
         rows = {hot_key(key): hot_row(row) for key, row in fold.take().rows(ACTIVITY) if row is not None}
         rows[TIME] = str(max(times.values(), default=0))
-        await self.store.replace(hot_copy(projection, where), len(book.records), rows)
+        await self.store.replace(hot_copy(projection, where), HotPlace(len(book.records)), rows)
 
     async def ask(self, kind: str, name: str | None = None) -> Any:
         return (await self.world.ask(ONE, kind=kind, name=name))["windows"]

@@ -14,7 +14,7 @@ from storage.memory.copies import MemoryHotStore
 from storage.memory.projections import MemoryProjectionStore
 from streams.log.checkpoint import START
 from streams.log.positions import PartitionId
-from streams.projections.hot import HotCopy, hot_copy
+from streams.projections.hot import HotCopy, HotPlace, hot_copy
 from streams.projections.ports import Copied
 from streams.projections.table import Changes
 from streams.read_models import PROJECTIONS
@@ -97,7 +97,7 @@ class ForgetfulHotStore(MemoryHotStore):
         found = await super().get(asked)
         if self.left:
             copy, end = self.left.pop()
-            await self.replace(copy, end, {})
+            await self.replace(copy, HotPlace(end), {})
         return found
 
 
@@ -107,7 +107,7 @@ async def test_hot_copies_are_rebuilt_when_each_is_as_far_as_the_rows_were() -> 
         await move(store, where, 0, end)
     hot = ForgetfulHotStore(ENDS)
     for where in ENDS:
-        await hot.replace(hot_copy(LOCKS, where), 1_000, {"wrong": "row"})
+        await hot.replace(hot_copy(LOCKS, where), HotPlace(1_000), {"wrong": "row"})
     assert await copies_rebuilt(store, hot, LOCKS, lambda *at: told.append(at), patience_s=30.0) == 2
     assert told == [(0, 2), (1, 2), (2, 2)]
     assert hot.copies == {hot_copy(LOCKS, where): (end, {}) for where, end in ENDS.items()}

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from streams.log.records import Genesis
+from streams.projections.hot import HotPlace
 from streams.projector.identity import LogEndsEarly, LogReplaced
 from streams.projector.lane import Lane
 from tests.unit.projector.conftest import Make
@@ -118,6 +119,6 @@ async def test_a_log_that_goes_on_is_left_in_peace(world: Make) -> None:
 async def test_the_hot_copy_of_a_log_that_is_gone_gives_way(world: Make) -> None:
     given = world(logbook(*keys(3, 1)))
     store, mirror = mirrored(given)
-    await store.replace(COPY, 1000, {"a ghost": "[]"}, "of a log that is gone")
+    await store.replace(COPY, HotPlace(1000), {"a ghost": "[]"}, "of a log that is gone")
     await projected(given, given.lane(mirror=mirror))
     await until(lambda: is_copy(store, given))

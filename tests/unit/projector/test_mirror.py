@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from storage.memory.copies import MemoryHotStore
 from streams.log.checkpoint import START
-from streams.projections.hot import TIME, HotCopy, hot_key, hot_row
+from streams.projections.hot import TIME, HotCopy, HotPlace, hot_key, hot_row
 from streams.projections.ports import SinkUnavailable
 from streams.projector.mirror import Mirror
 from streams.projector.settings import LaneSettings
@@ -31,7 +31,7 @@ class MoodyHotStore(MemoryHotStore):
         self.waits = False
 
     async def apply(
-        self, copy: HotCopy, start: int, end: int, rows: Mapping[str, str | None], log: str = ""
+        self, copy: HotCopy, start: HotPlace, end: HotPlace, rows: Mapping[str, str | None], log: str = ""
     ) -> bool:
         self._mood()
         if self.held is not None:
@@ -39,7 +39,7 @@ class MoodyHotStore(MemoryHotStore):
             await self.held.wait()
         return await super().apply(copy, start, end, rows, log)
 
-    async def replace(self, copy: HotCopy, end: int, rows: Mapping[str, str], log: str = "") -> None:
+    async def replace(self, copy: HotCopy, end: HotPlace, rows: Mapping[str, str], log: str = "") -> None:
         self._mood()
         self.replaced += 1
         await super().replace(copy, end, rows, log)
