@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from storage.influx.api import InfluxSettings
 from storage.influx.points import InfluxPointStore
 from streams.ops.addresses import influx_parts
-from streams.ops.disks import observe_disks
+from streams.ops.disks import Disks
 from streams.reports.reporter import Reporter, nothing
 from tidelock.registrar import OwnProcess
 
@@ -28,6 +28,7 @@ class ReportSettings(BaseSettings):
 
     influx: str | None = Field(
         None,
+        repr=False,
         description="URL of InfluxDB: http://host:port?org=..&bucket=..&token=..; default: nothing is told.",
     )
     influx_bucket_per_tenant: bool = Field(
@@ -70,8 +71,10 @@ async def reporting(
     parts, apart = influx_parts(settings.influx), settings.influx_bucket_per_tenant
     store = InfluxPointStore(InfluxSettings(*parts, bucket_per_tenant=apart))
 
+    disks = Disks(settings.paths)
+
     def look() -> None:
-        observe_disks(settings.paths)
+        disks.observe()
         observe()
 
     who = {"process": process.node, "role": process.role}

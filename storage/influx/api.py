@@ -4,11 +4,13 @@ The official client's asynchronous half needs a second HTTP library, so points g
 done by its other half, on threads (`buckets`).
 """
 
+from dataclasses import field
 from typing import Any
 
 import httpx
 
 from streams.domain.value import value
+from streams.ops.addresses import shown
 from streams.projections.ports import SinkUnavailable
 
 DAY_S = 86_400
@@ -27,14 +29,20 @@ class Retention:
 class InfluxSettings:
     """Which bucket, and by what right."""
 
-    url: str
+    url: str = field(repr=False)
+    """May have a name and a password; `shown` has none."""
     org: str
     bucket: str
-    token: str
+    token: str = field(repr=False)
     timeout_s: float = 10.0
     bucket_per_tenant: bool = False
     """Points of a tenant go to buckets of its own: see `bucket_of`."""
     retention: Retention = Retention()
+
+    @property
+    def shown(self) -> str:
+        """The server's address as logs and errors may show it."""
+        return shown(self.url)
 
     def bucket_of(self, tenant: str | None) -> str:
         """Return the bucket of a tenant's points; None: of points that are of no tenant."""
@@ -63,5 +71,5 @@ async def called(client: httpx.AsyncClient, method: str, path: str, what: str, *
         return await client.request(method, path, **sent)
     except httpx.HTTPError as error:
         raise SinkUnavailable(
-            f"{what}: InfluxDB at {client.base_url} cannot be reached: {error!r}"
+            f"{what}: InfluxDB at {shown(str(client.base_url))} cannot be reached: {error!r}"
         ) from error

@@ -4,7 +4,7 @@ A bucket that somebody else made keeps its retention, for a shorter one deletes 
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
@@ -27,6 +27,8 @@ OURS: Final = "Points of Tidelock"
 """How the description of a bucket begins that was made here."""
 SLOW_S: Final = 300.0
 """How long downsampling a time of the past may take."""
+_CHUNK: Final = 65_536
+_WHY: Final = 2_000
 _BROKE_OFF: Final = b"\n,error,reference"
 """The header of the table that tells why (docs.influxdata.com/influxdb/v2/reference/syntax/annotated-csv, errors)."""
 
@@ -67,12 +69,13 @@ class InfluxBuckets:
 
     def _run(self, query: str) -> None:
         """Run a query that writes. What goes wrong when it has begun to answer stands at the answer's end."""
-        answer: bytes = self._slow.query_api().query_raw(query).read()
-        _, broke, error = answer.partition(_BROKE_OFF)
-        if broke:
-            raise SinkUnavailable(
-                f"InfluxDB broke a query off: {error.decode(errors='replace').strip()[:500]}"
-            )
+        answer = self._slow.query_api().query_raw(query)
+        try:
+            why = broken_off(answer.stream(_CHUNK))
+        finally:
+            answer.release_conn()
+        if why is not None:
+            raise SinkUnavailable(f"InfluxDB broke a query off: {why}")
 
     async def _asked(self, what: str, asked: Callable[[], None]) -> None:
         asking = asyncio.create_task(asyncio.to_thread(asked), name=what)
@@ -84,7 +87,7 @@ class InfluxBuckets:
             raise _refusal(error, what) from error
         except HTTPError as error:
             raise SinkUnavailable(
-                f"{what}: InfluxDB at {self._settings.url} cannot be reached: {error!r}"
+                f"{what}: InfluxDB at {self._settings.shown} cannot be reached: {error!r}"
             ) from error
 
     def _ensure(self, bucket: str) -> None:
@@ -102,7 +105,7 @@ class InfluxBuckets:
         found = _found(lambda: self._client.organizations_api().find_organizations(org=name))
         if not found:
             raise InfluxNotFit(
-                f"InfluxDB at {self._settings.url} has no organisation {name!r} that the token may see. "
+                f"InfluxDB at {self._settings.shown} has no organisation {name!r} that the token may see. "
                 "Correct `org` or `token` in TIDELOCK_INFLUX."
             )
         identity: str = found[0].id
@@ -142,6 +145,18 @@ class InfluxBuckets:
             tasks.update_task_request(found[0].id, TaskUpdateRequest(flux=flux))
         for twin in found[1:]:  # of projectors that began at the same moment: names of tasks are not unique
             tasks.delete_task(twin.id)
+
+
+def broken_off(chunks: Iterable[bytes]) -> str | None:
+    """Return why an answer was broken off; None: it was not. Its rows, which may be many, are not kept."""
+    kept, broke = b"", b""
+    for chunk in chunks:
+        kept += chunk
+        if not broke:
+            before, broke, after = kept.partition(_BROKE_OFF)
+            kept = after if broke else before[1 - len(_BROKE_OFF) :]
+        kept = kept[:_WHY] if broke else kept
+    return kept.decode(errors="replace").strip()[:500] if broke else None
 
 
 def _client(settings: InfluxSettings, timeout_s: float) -> InfluxDBClient:

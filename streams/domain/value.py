@@ -5,13 +5,13 @@ frozen dataclass pays `object.__setattr__` for each field (1.8 Âµs against 0.6 Â
 busy partition builds hundreds of thousands of values a second.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar, dataclass_transform
 
 _T = TypeVar("_T")
 
 
-@dataclass_transform(frozen_default=True)
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def value(cls: type[_T]) -> type[_T]:
     """Make `cls` a slotted, hashable dataclass that type checkers hold to be frozen."""
     return dataclass(slots=True, unsafe_hash=True)(cls)

@@ -13,6 +13,13 @@ def host_port(address: str) -> tuple[str, int]:
     return host, int(port)
 
 
+def shown(url: str) -> str:
+    """Return a URL for logs and errors: without name and password, and without its query, which may have a token."""
+    parts = urlsplit(url)
+    userinfo, at, host = parts.netloc.rpartition("@")
+    return urlunsplit((parts.scheme, f"***@{host}" if userinfo or at else host, parts.path, "", ""))
+
+
 def influx_parts(url: str, env: Mapping[str, str] = os.environ) -> tuple[str, str, str, str]:
     """Return url, org, bucket and token of `http://host:port?org=..&bucket=..&token=..`.
 

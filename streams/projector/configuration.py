@@ -22,7 +22,9 @@ class ProjectorSettings(BaseSettings):
     postgres: str = Field(description="URL of PostgreSQL: postgresql://user:password@host:port/database.")
     redis: str | None = Field(None, description="URL of Redis, for hot copies; default: none are kept.")
     influx: str | None = Field(
-        None, description="URL of InfluxDB: http://host:port?org=..&bucket=..&token=..; default: no points."
+        None,
+        repr=False,
+        description="URL of InfluxDB: http://host:port?org=..&bucket=..&token=..; default: no points.",
     )
     influx_bucket_per_tenant: bool = Field(
         False, description="Whether points of a tenant go to buckets of its own, BUCKET.TENANT."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 from streams.ops.addresses import influx_parts
@@ -14,10 +14,10 @@ from streams.ops.addresses import influx_parts
 class InfluxAddress:
     """An InfluxDB 2 server and what a writer needs to use it."""
 
-    url: str
+    url: str = field(repr=False)
     org: str
     bucket: str
-    token: str
+    token: str = field(repr=False)
 
     @classmethod
     def parse(cls, text: str, env: Mapping[str, str] = os.environ) -> InfluxAddress:

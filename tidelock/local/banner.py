@@ -9,6 +9,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from streams.ops.addresses import shown
 from tidelock.local.addresses import Addresses
 from tidelock.local.settings import StackSettings
 
@@ -42,7 +43,7 @@ def _addresses(addresses: Addresses, settings: StackSettings) -> Table:
         ("Kafka", addresses.kafka, settings.kafka),
         ("PostgreSQL", addresses.postgres, settings.postgres),
         ("Redis", addresses.redis, settings.redis),
-        ("InfluxDB", addresses.influx and addresses.influx.url, settings.influx),
+        ("InfluxDB", addresses.influx and shown(addresses.influx.url), settings.influx),
         ("Workers", ", ".join(addresses.workers), None),
         ("GraphiQL", addresses.graphql, None),
     )

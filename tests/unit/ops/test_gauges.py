@@ -4,7 +4,7 @@ from pathlib import Path
 
 from prometheus_client import REGISTRY, CollectorRegistry, Gauge
 
-from streams.ops.disks import observe_disks
+from streams.ops.disks import Disks
 from streams.ops.gauges import stand
 
 
@@ -21,7 +21,7 @@ def test_a_disk_tells_how_full_it_is_and_one_that_is_not_there_nothing(tmp_path:
     def seen(name: str, path: Path) -> float | None:
         return REGISTRY.get_sample_value(f"tidelock_disk_{name}", {"path": str(path)})
 
-    observe_disks([str(tmp_path), str(tmp_path / "nowhere")])
+    Disks([str(tmp_path), str(tmp_path / "nowhere")]).observe()
     used, free, percent = (seen(name, tmp_path) for name in ("used_bytes", "free_bytes", "used_percent"))
     assert used is not None and free is not None and percent is not None
     assert 0 < percent <= 100

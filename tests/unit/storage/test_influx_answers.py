@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from storage.influx.api import InfluxSettings
-from storage.influx.buckets import InfluxBuckets
+from storage.influx.buckets import InfluxBuckets, broken_off
 from streams.projections.ports import SinkUnavailable
 
 ROWS = '#datatype,string,long,string\r\n,result,table,queue\r\n,_result,0,"a,error,reference"\r\n\r\n'
@@ -96,3 +97,23 @@ async def test_of_tls_that_fails_the_reason_is_told(server: Server) -> None:
     with pytest.raises(SinkUnavailable, match="SSL"):
         await buckets.ensure("bucket")
     await buckets.close()
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 64, 10_000])
+def test_an_answer_that_breaks_off_is_seen_however_it_is_cut(size: int) -> None:
+    def cut(text: str) -> Iterator[bytes]:
+        data = text.encode()
+        return (data[first : first + size] for first in range(0, len(data), size))
+
+    assert broken_off(cut(BROKEN + "x" * 10_000)) == (",shard is away,897\r\n" + "x" * 10_000)[:500]
+    assert broken_off(cut(BROKEN)) == ",shard is away,897"
+    assert broken_off(cut(ROWS * 50)) is None
+
+
+def test_rows_of_an_answer_are_not_kept() -> None:
+    many = (b"row" * 300_000 for _ in range(400))
+    tracemalloc.start()
+    assert broken_off(many) is None
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 10_000_000
