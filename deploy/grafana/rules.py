@@ -21,6 +21,11 @@ _TOLD_MS: Final = 40_000
 They tell every ten seconds, a point has the time of their beginning, and clocks differ: the newest is often 20 s old.
 """
 
+_OF_NOW: Final = f"""
+    |> last()
+    |> filter(fn: (r) => (int(v: v.timeRangeStop) - int(v: r._time)) / 1000000 <= {_TOLD_MS})"""
+"""The latest of each series, but of processes that have ended."""
+
 RULES: Final = (
     Rule(
         "tidelock-node-failure",
@@ -163,6 +168,35 @@ RULES: Final = (
         board="platform",
         looks_back_s=_HOUR_S,
         if_silent="Alerting",
+    ),
+    Rule(
+        "tidelock-projection-halted",
+        "A read model is halted",
+        lately("projector_gauges", ["halted"]) + _OF_NOW + each(["projection"], "sum"),
+        above=0,
+        waits="1m",
+        severity="page",
+        summary="{{ humanize .Values.B.Value }} partitions of {{ .Labels.projection }} met what they do not know.",
+        cure="It does not go on by itself: /status of the projector names the record; roll out the newer release.",
+        board="platform",
+    ),
+    Rule(
+        "tidelock-projection-unhealthy",
+        "Partitions of a read model have trouble",
+        lately("projector_gauges", ["lanes", "healthy"])
+        + _OF_NOW
+        + """
+    |> group()
+    |> pivot(rowKey: ["_time", "process", "projection"], columnKey: ["_field"], valueColumn: "_value")
+    |> filter(fn: (r) => exists r.lanes and exists r.healthy)
+    |> map(fn: (r) => ({r with _value: r.lanes - r.healthy}))"""
+        + each(["projection"], "sum"),
+        above=0,
+        waits="5m",
+        severity="ticket",
+        summary="{{ humanize .Values.B.Value }} partitions of {{ .Labels.projection }} cannot go on.",
+        cure="/status of the projector has each partition's trouble: a store that is away, or what is refused.",
+        board="platform",
     ),
     Rule(
         "tidelock-dead-letters",

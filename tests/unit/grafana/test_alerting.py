@@ -18,7 +18,8 @@ ALERTING = HERE / "provisioning" / "alerting"
 EXPECTED = {
     "tidelock-node-failure", "tidelock-decide-latency", "tidelock-lock-wait", "tidelock-slow-queries",
     "tidelock-error-rate", "tidelock-queue-backlog", "tidelock-queue-age", "tidelock-evictions",
-    "tidelock-disk", "tidelock-projection-stalled", "tidelock-dead-letters", "tidelock-messages-died",
+    "tidelock-disk", "tidelock-projection-stalled", "tidelock-projection-halted",
+    "tidelock-projection-unhealthy", "tidelock-dead-letters", "tidelock-messages-died",
 }  # fmt: skip
 
 
