@@ -1,5 +1,6 @@
 """Where, when and by whom a decision was made, as the folds of all kinds need it."""
 
+from functools import lru_cache
 from typing import Final
 
 from streams.domain.arguments import shard_name
@@ -49,13 +50,17 @@ class Cause:
 def cause_of(partition: int, decided: Decided, when: When) -> Cause:
     """Return the cause of a decision's first event."""
     decision = decided.decision
-    who = NOBODY
-    if decision.principal:
-        meta = decision.meta
-        who = Who(None, decision.principal, storable(meta.client), storable(meta.handle))
+    meta = decision.meta
+    who = _who(decision.principal, meta.client, meta.handle) if decision.principal else NOBODY
     return Cause((partition, *place_of(decision.key)), when, who, decided.number)
 
 
+@lru_cache(maxsize=4096)
+def _who(principal: str, client: str, handle: str) -> Who:
+    return Who(None, principal, storable(client), storable(handle))
+
+
+@lru_cache(maxsize=4096)
 def place_of(key: str) -> tuple[str, str, int]:
     """Return tenant, name and shard of the key of a resource that has shards."""
     tenant, _, name = key.partition("/")

@@ -4,7 +4,8 @@ A counter adds up over partitions and time. A gauge is how things stood at the e
 adds up over partitions, each one's latest. A sketch is of durations, mergeable in any order.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, ClassVar, Final, Self
 
 from streams.domain.value import value
@@ -146,6 +147,41 @@ class Counts:
             (start_ms, *tags, partition, *cls.measures.together(gauges))
             for partition, gauges in found.items()
         ]
+
+
+class Noted:
+    """What one decision would count, noted down until it is clear that all of it fits."""
+
+    __slots__ = ("_counted", "_lasted")
+
+    def __init__(self) -> None:
+        self._counted: list[tuple[str, int]] = []
+        self._lasted: list[tuple[str, int, int]] = []
+
+    def count(self, what: str, times: int = 1) -> None:
+        """Count one of the counters."""
+        self._counted.append((what, times))
+
+    def lasted(self, what: str, duration_ms: int, times: int = 1) -> None:
+        """Count a duration in one of the sketches."""
+        self._lasted.append((what, duration_ms, times))
+
+    def lasted_since(self, what: str, now_ms: int, since: Collection[int]) -> None:
+        """Count how long ago each of `since` is. Those of a batch are mostly the same."""
+        if len(since) == 1:
+            (each,) = since
+            self.lasted(what, now_ms - each)
+            return
+        for each, times in Counter(since).items():
+            self.lasted(what, now_ms - each, times)
+
+    def add_to(self, counts: Counts) -> None:
+        """Count all of it."""
+        numbers = counts.numbers
+        for what, times in self._counted:
+            numbers[what] += times
+        for lasted in self._lasted:
+            counts.lasted(*lasted)
 
 
 def percentiles(sketch: Sketch) -> Row:

@@ -79,6 +79,8 @@ class ShardedFold(ABC, Generic[S, C]):
         self._touched: dict[str, S] = {}
         self._of_commit: dict[str, tuple[S, bool]] = {}
         """What the newest commit changed, and whether its settings."""
+        self._counts: dict[str, C] = {}
+        """What the newest commit is counted in, by key."""
         self._changes = Changes()
         self._when = When(-1, 0, 0)
 
@@ -100,14 +102,15 @@ class ShardedFold(ABC, Generic[S, C]):
             self._note_down()
         self._when = When(accepted.offset, accepted.time_ms, accepted.commit.lease_ms)
         self._windows.reach(accepted.offset, accepted.time_ms)
+        self._counts = {}
         for decided in accepted.decided:
             if decided.index in without:
                 continue
             if decided.events:
                 self._decided(accepted, decided)
-            if self._asked.is_command(decided.decision) and decided.decision.key in self._shards:
-                tenant, name, _ = place_of(decided.decision.key)
-                self._asked.count(self._windows.of(tenant, name), decided.decision)
+            decision = decided.decision
+            if self._asked.is_command(decision) and decision.key in self._shards:
+                self._asked.count(self._counting(decision.key), decision)
 
     def take(self) -> Changes:
         """Return what changed since the last call."""
@@ -158,13 +161,21 @@ class ShardedFold(ABC, Generic[S, C]):
         _, before = self._of_commit.get(key, (shard, False))
         self._of_commit[key] = (shard, configured or before)
         self._touched[key] = shard
-        self._places.put(key, shard)
-        tenant, name, _ = place_of(key)
-        self._windows.of(tenant, name)
+        self._counting(key)
         if shard.deleted:
+            self._places.put(key, shard)
             self._shards.pop(key, None)
-        else:
+        elif self._shards.get(key) is not shard:
+            self._places.put(key, shard)
             self._shards[key] = shard
+
+    def _counting(self, key: str) -> C:
+        """Return what the commit is counted in: the open window of the name, which so is told anew."""
+        counts = self._counts.get(key)
+        if counts is None:
+            tenant, name, _ = place_of(key)
+            counts = self._counts[key] = self._windows.of(tenant, name)
+        return counts
 
     def _events(self, decided: Decided) -> list[tuple[Any, Cause]]:
         """Return the events that are the kind's own."""

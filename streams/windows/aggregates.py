@@ -50,6 +50,18 @@ class Aggregate(ABC):
     def add(self, state: Any, piece: Any) -> Any:
         """Count one event."""
 
+    @property
+    def adder(self) -> Callable[[list[Any], Any], None]:
+        """What counts an event's value in the first of some states: `piece` and `add` in one call."""
+        piece, add = self.piece, self.add
+
+        def add_to_first(states: list[Any], value: Any) -> None:
+            own = piece(value)
+            if own is not None:
+                states[0] = add(states[0], own)
+
+        return add_to_first
+
     @abstractmethod
     def merge(self, state: Any, other: Any) -> Any:
         """Count all that `other` counted; `other` stays as it is."""
@@ -182,6 +194,21 @@ class Percentiles(Aggregate):
         buckets = state.buckets
         buckets[piece] = buckets.get(piece, 0) + 1
         return state
+
+    @property
+    def adder(self) -> Callable[[list[Any], Any], None]:
+        """The same; of plain values, of which there are many, without a further call."""
+        if self._of is not None:
+            return super().adder
+        lift = self.lift
+
+        def add_to_first(states: list[Any], value: Any) -> None:
+            tabled = type(value) is int and 0 <= value < _TABLED
+            bucket = _BUCKETS[value] if tabled else lift(value)
+            buckets = states[0].buckets
+            buckets[bucket] = buckets.get(bucket, 0) + 1
+
+        return add_to_first
 
     def merge(self, state: Sketch, other: Sketch) -> Sketch:
         """Add the buckets."""

@@ -3,11 +3,11 @@
 A commutative monoid like those of `streams.windows.aggregates`, made of their parts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from streams.projections.activity.fact import Fact
+from streams.projections.activity.fact import NOTHING, Fact
 from streams.windows.aggregates import MAX_ITEM_CHARS, Aggregate, encode
 from streams.windows.distinct import Distinct, hash_of, of_plain
 from streams.windows.frequent import Frequent
@@ -41,10 +41,11 @@ class Counts:
             mine = self.events
             for event, count in events.items():
                 mine[event] = mine.get(event, 0) + count
-        for wait_ms in ended.waits:
-            self.waits.add(wait_ms)
-        for hold_ms in ended.holds:
-            self.holds.add(hold_ms)
+        if ended is not NOTHING:
+            for wait_ms in ended.waits:
+                self.waits.add(wait_ms)
+            for hold_ms in ended.holds:
+                self.holds.add(hold_ms)
 
     def merge(self, other: Any) -> None:
         """Count all that `other` counted."""
@@ -91,15 +92,16 @@ class WholeCounts(Counts):
 
     def add(self, fact: Fact) -> None:
         """Count a fact."""
-        super().add(fact)
+        Counts.add(self, fact)
         name, client, refusal, _, ended = fact
         if client is not None:
             self.busiest.add(name[:MAX_ITEM_CHARS])
             self.clients.add(_hash_of(client))
         if refusal is not None:
             self.refusals.add(refusal)
-        for _ in range(ended.contended):
-            self.contended.add(name[:MAX_ITEM_CHARS])
+        if ended.contended:
+            for _ in range(ended.contended):
+                self.contended.add(name[:MAX_ITEM_CHARS])
 
     def merge(self, other: Any) -> None:
         """Count all that `other` counted."""
@@ -149,6 +151,12 @@ class Happened(Aggregate):
         """Count a fact."""
         state.add(piece)
         return state
+
+    @property
+    def adder(self) -> Callable[[list[Any], Any], None]:
+        """What counts a fact in the first of some states, in one call."""
+        add = self._counts.add
+        return lambda states, fact: add(states[0], fact)
 
     def merge(self, state: Counts, other: Counts) -> Counts:
         """Count all that `other` counted."""

@@ -1,8 +1,9 @@
 """One partition of the activity of a kind: facts of its decisions, counted in windows."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import cache, lru_cache
+from typing import Any, TypeAlias
 
 from streams.domain.value import value
 from streams.log.accepted import AcceptedCommit, Decided
@@ -36,6 +37,7 @@ class ActivityFold:
     def __init__(self, counted: Counted, where: PartitionId, vocabulary: Vocabulary) -> None:
         self._of, self._vocabulary, self._asked = counted, vocabulary, Asked(vocabulary)
         self._lasting = None if counted.lasting is None else counted.lasting(where.partition)
+        self._place_of = _shard_place if counted.sharded else _place
         self._views = {
             view: WindowedRows(ACTIVITY, where.partition, view, definition)
             for view, definition in VIEWS.items()
@@ -53,14 +55,17 @@ class ActivityFold:
     def commit(self, accepted: AcceptedCommit, without: Collection[int] = ()) -> None:
         """Count the decisions of a commit but those `without`."""
         time_ms, names, tenants = accepted.time_ms, [], []
+        passed_by, place_of = self._of.without, self._place_of
         for decided in accepted.decided:
-            if decided.index in without or decided.decision.command in self._of.without:
+            decision = decided.decision
+            if decided.index in without or decision.command in passed_by:
                 continue
-            tenant, _, name = decided.decision.key.partition("/")
-            if tenant and name:
-                fact = self._fact(name.partition("#")[0] if self._of.sharded else name, decided, time_ms)
-                names.append(((tenant, fact.name), time_ms, fact))
-                tenants.append(((tenant, ""), time_ms, fact))
+            place = place_of(decision.key)
+            if place is not None:
+                of_name, of_tenant = place
+                fact = self._fact(of_name[1], decided, time_ms)
+                names.append((of_name, time_ms, fact))
+                tenants.append((of_tenant, time_ms, fact))
         for view, facts in ((NAMES, names), (TENANTS, tenants)):
             operator = self._views[view].operator
             operator.advance(time_ms)
@@ -107,9 +112,33 @@ class ActivityFold:
         ended = NOTHING if self._lasting is None else self._lasting.ended(events, time_ms)
         return Fact(name, client, refusal, self._happened(events) if events else None, ended)
 
-    def _happened(self, events: Iterable[Any]) -> dict[str, int]:
-        weight, found = self._of.weight, dict[str, int]()
+    def _happened(self, events: Sequence[Any]) -> Mapping[str, int]:
+        weight = self._of.weight
+        if weight is None and len(events) == 1:
+            return _one_of(type(events[0]).__name__)
+        found = dict[str, int]()
         for event in events:
             label = type(event).__name__
             found[label] = found.get(label, 0) + (1 if weight is None else weight(event))
         return found
+
+
+Place: TypeAlias = tuple[tuple[str, str], tuple[str, str]]
+"""The keys of a name, and of its tenant."""
+
+
+@lru_cache(maxsize=8192)
+def _place(key: str) -> Place | None:
+    tenant, _, name = key.partition("/")
+    return ((tenant, name), (tenant, "")) if tenant and name else None
+
+
+@lru_cache(maxsize=8192)
+def _shard_place(key: str) -> Place | None:
+    tenant, _, shard = key.partition("/")
+    return ((tenant, shard.partition("#")[0]), (tenant, "")) if tenant and shard else None
+
+
+@cache
+def _one_of(event: str) -> Mapping[str, int]:
+    return {event: 1}

@@ -13,8 +13,8 @@ from streams.projections.caches.tables import (
     CACHE_LISTENERS,
     CACHE_PENDING,
 )
-from streams.projections.caches.windows import CacheCounts
 from streams.projections.causes import When
+from streams.projections.measures import Noted
 from streams.projections.table import Changes, Row, Table
 
 OPEN: Final[Row] = (None, None, None, None)
@@ -26,14 +26,14 @@ _Write = Callable[[Changes], None]
 class Draft:
     """A shard in the making."""
 
-    __slots__ = ("_undo", "_writes", "configured", "counts", "event", "shard", "when")
+    __slots__ = ("_undo", "_writes", "configured", "event", "noted", "shard", "when")
 
     def __init__(self, shard: Shard, when: When) -> None:
         self.shard, self.when = shard, when
         self.event = 0
         """Number of the event that is being folded."""
         self.configured = False
-        self.counts: CacheCounts | None = None
+        self.noted: Noted | None = None
         self._undo = Undo()
         self._undo.recording = True
         self._writes: list[_Write] = []
@@ -47,11 +47,11 @@ class Draft:
         for write in self._writes:
             write(changes)
 
-    def counted(self) -> CacheCounts:
+    def counted(self) -> Noted:
         """Return what is to be counted in the window."""
-        if self.counts is None:
-            self.counts = CacheCounts()
-        return self.counts
+        if self.noted is None:
+            self.noted = Noted()
+        return self.noted
 
     def assign(self, name: str, new: Any) -> None:
         """Set an attribute of the shard."""

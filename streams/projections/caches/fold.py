@@ -37,9 +37,9 @@ class CachesFold(ShardedFold[Shard, CacheCounts]):
         except LookupError:
             draft.take_back()
             raise
-        return self._settled(draft, new=shard is None), draft.configured
+        return self._settled(key, draft, new=shard is None), draft.configured
 
-    def _settled(self, draft: Draft, *, new: bool) -> Shard:
+    def _settled(self, key: str, draft: Draft, *, new: bool) -> Shard:
         shard, changes = draft.shard, self._changes
         head = shard.there
         shard.changed_offset, shard.changed_ms = self._when.offset, self._when.time_ms
@@ -48,6 +48,6 @@ class CachesFold(ShardedFold[Shard, CacheCounts]):
         draft.settle(changes)
         if shard.deleted:
             changes.delete(CACHE_SHARDS, head.key)
-        if draft.counts is not None:
-            self._windows.of(head.tenant, head.cache).add(draft.counts)
+        if draft.noted is not None:
+            draft.noted.add_to(self._counting(key))
         return shard

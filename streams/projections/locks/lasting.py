@@ -22,6 +22,9 @@ from streams.projections.table import Changes, Row, Table
 LOCK_SINCE: Final = Table("lock_since", ("partition", "token", "since_ms"), key=2, restores=True)
 """One row a hold and one a wait, as long as it is there; `token` is a token or a ticket."""
 
+_ENDS_HOLD: Final = frozenset((LockReleased, LockExpired))
+_ENDS_WAIT: Final = frozenset((LockWaitTimedOut, LockWaitWithdrawn, LockWaitAborted))
+
 
 class LockTimes:
     """One partition."""
@@ -43,23 +46,22 @@ class LockTimes:
             return NOTHING
         waits, holds, contended = list[int](), list[int](), 0
         for event in events:
-            match event:
-                case LockGranted():
+            kind = type(event)
+            if kind is LockGranted:
+                if event.ticket is not None:
                     self._end(event.ticket, time_ms, waits)
-                    self._begin(event.token, time_ms)
-                case LockReleased() | LockExpired():
-                    self._end(event.token, time_ms, holds)
-                case LockWaitStarted():
-                    contended += 1
-                    self._begin(event.ticket, time_ms)
-                case LockUpgraded():
-                    self._end(event.ticket, time_ms, waits)
-                    self._begin(event.token, self._gone(event.from_token, time_ms))
-                case LockWaitTimedOut() | LockWaitWithdrawn() | LockWaitAborted():
-                    self._end(event.ticket, time_ms, waits)
-                case _:
-                    pass
-        return Ended(waits, holds, contended)
+                self._begin(event.token, time_ms)
+            elif kind in _ENDS_HOLD:
+                self._end(event.token, time_ms, holds)
+            elif kind is LockWaitStarted:
+                contended += 1
+                self._begin(event.ticket, time_ms)
+            elif kind is LockUpgraded:
+                self._end(event.ticket, time_ms, waits)
+                self._begin(event.token, self._gone(event.from_token, time_ms))
+            elif kind in _ENDS_WAIT:
+                self._end(event.ticket, time_ms, waits)
+        return Ended(waits, holds, contended) if waits or holds or contended else NOTHING
 
     def take(self, changes: Changes) -> None:
         """Put the rows that changed into `changes`."""

@@ -5,6 +5,7 @@ Of a message that came and went within one decision nothing is left but its hist
 
 from typing import Final
 
+from streams.projections.measures import Noted
 from streams.projections.queues.standing import (
     NUMBER,
     PLACE,
@@ -22,7 +23,6 @@ from streams.projections.queues.tables import (
     QUEUE_SHARDS,
     QUEUE_SUBSCRIPTIONS,
 )
-from streams.projections.queues.windows import QueueCounts
 from streams.projections.table import Changes, Row
 
 _NEW: Final[dict[int, Row]] = {}
@@ -80,7 +80,7 @@ class Draft:
     """A shard in the making; `head` is None as long as, and as soon as, it is not there."""
 
     __slots__ = (
-        "_bodies", "_gone", "bytes", "configured", "counts", "head", "history", "messages", "next_message", "owed",
+        "_bodies", "_gone", "bytes", "configured", "head", "history", "messages", "next_message", "noted", "owed",
         "shard",
     )  # fmt: skip
 
@@ -93,7 +93,7 @@ class Draft:
         self.owed: dict[str, Owed | None] = {}
         """By subscription, those that this decision touched; None: it is gone."""
         self.history: list[Row] = []
-        self.counts: QueueCounts | None = None
+        self.noted: Noted | None = None
         self.configured = False
         self._bodies: dict[int, Row] = {}
         self._gone: list[int] = []
@@ -122,11 +122,11 @@ class Draft:
         had = set() if self.shard is None else set(self.shard.subscriptions)
         return sorted(name for name in had | self.owed.keys() if self.owed.get(name, self) is not None)
 
-    def counted(self) -> QueueCounts:
+    def counted(self) -> Noted:
         """Return what is to be counted in the window."""
-        if self.counts is None:
-            self.counts = QueueCounts()
-        return self.counts
+        if self.noted is None:
+            self.noted = Noted()
+        return self.noted
 
     def keep(self, body: Row, size: int) -> None:
         """Keep a body (a row of `QUEUE_MESSAGES`) for the subscriptions that owe it."""

@@ -47,6 +47,6 @@ class QueuesFold(ShardedFold[Shard, QueueCounts]):
         if draft.shard is None and draft.head is None:
             return None, False
         shard = draft.settle(self._changes, self._when.offset, self._when.time_ms)
-        if draft.counts is not None:
-            self._windows.of(shard.head.tenant, shard.head.queue).add(draft.counts)
+        if draft.noted is not None:
+            draft.noted.add_to(self._counting(key))
         return shard, draft.configured

@@ -1,6 +1,5 @@
 """What a window of queues measures, a queue each."""
 
-from collections.abc import Iterable
 from typing import ClassVar
 
 from streams.projections.measures import Counts, Measures
@@ -26,11 +25,3 @@ class QueueCounts(Counts):
         sketches=("waits", "works"),
         least=frozenset({"oldest_ms"}),
     )  # fmt: skip
-
-    def lasted_since(self, what: str, now_ms: int, since: Iterable[int]) -> None:
-        """Count how long ago each of `since` is. Those of a batch are mostly the same."""
-        times: dict[int, int] = {}
-        for each in since:
-            times[each] = times.get(each, 0) + 1
-        for each, count in times.items():
-            self.lasted(what, now_ms - each, count)
