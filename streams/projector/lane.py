@@ -33,7 +33,7 @@ from streams.projections.ports import (
     SinkUnavailable,
 )
 from streams.projections.projection import Fold, Projection
-from streams.projector.catch_up import CatchUp
+from streams.projector.due import Due
 from streams.projector.identity import LogEndsEarly, LogReplaced, check_log
 from streams.projector.idling import Idling
 from streams.projector.mirror import Mirror
@@ -41,6 +41,7 @@ from streams.projector.model import ReadModel
 from streams.projector.pace import Pace as BuildingPace
 from streams.projector.pace import full_speed
 from streams.projector.poison import FoldFailed, NoDecision, restored
+from streams.projector.reading import Reading
 from streams.projector.settings import LaneSettings
 from streams.projector.steps import Steps
 from streams.projector.stretch import Stretch
@@ -106,10 +107,10 @@ class Lane:
         self._folded = START
         self._unwritten = 0
         self._writing: Writing | None = None
-        self._due: asyncio.TimerHandle | None = None
-        """Wakes the lane when its next write may begin."""
-        self._begun_s = -settings.pace_s
-        self._catching: CatchUp | None = None
+        self._due = Due(settings.pace_s, self._wake)
+        self._reading = Reading(
+            tail, vocabulary, self._log, settings.stretch_bytes, self._wake, self._reading_pace
+        )
         self._halt: LogHalt | None = None
         self._step_to: int | None = None
         """Up to which offset a fold or the store refused something."""
@@ -226,7 +227,7 @@ class Lane:
         """Go by small steps past what was refused."""
         self._enter("stepping")
         await self._let_go()
-        steps = Steps(self._model, self._read_from, self._wrote, self._wake)
+        steps = Steps(self._model, self._reading.up_to_the_end, self._wrote, self._wake)
         try:
             await steps.up_to(end, self._settings.stretch_bytes)
         finally:
@@ -293,30 +294,17 @@ class Lane:
         if self._unwritten >= self._settings.unwritten or self._halt is not None:
             return None
         try:
-            if self._tail.reaches(self.position):
+            if self._reading.tail_reaches(self.position):
                 self._enter("following")
-                self._leave_catching_up()
-                return self._tail.after(self.position)
-            return self._caught_up()
+                return self._reading.of_tail(self.position)
+            self._enter("catching up")
+            return self._reading.of_log(self._folded)
         except LogHalt as halt:
             self._halt = halt  # first write what comes before
             return None
 
-    def _caught_up(self) -> Stretch | None:
-        self._enter("catching up")
-        if self._catching is None or self._catching.over:
-            self._leave_catching_up()
-            self._catching = self._read_from(self._folded, self._settings.stretch_bytes)
-        return self._catching.take()
-
-    def _read_from(self, start: Checkpoint, stretch_bytes: int) -> CatchUp:
-        pace = full_speed if self.live else self._build_pace
-        return CatchUp(self._where, self._vocabulary, self._log, start, stretch_bytes, self._wake, pace)
-
-    def _leave_catching_up(self) -> None:
-        if self._catching is not None:
-            catching, self._catching = self._catching, None
-            catching.close()
+    def _reading_pace(self) -> BuildingPace:
+        return full_speed if self.live else self._build_pace
 
     async def _take(self, stretch: Stretch) -> None:
         try:
@@ -343,9 +331,9 @@ class Lane:
         except FoldFailed:
             self._step_to = self.position
             raise
-        self._writing, self._begun_s = (
-            Writing(self.written, self._folded, changes, self._unwritten, self._idling.moved_ms(self._fold)),
-            time.monotonic(),
+        self._due.begun()
+        self._writing = Writing(
+            self.written, self._folded, changes, self._unwritten, self._idling.moved_ms(self._fold)
         )
         self._writing.begin(self._model.store, self._model.projection, self._where, self._wake)
         self._unwritten, self._advanced = 0, False
@@ -357,17 +345,8 @@ class Lane:
         return self._folded is self.written and not self._advanced
 
     def _is_due(self) -> bool:
-        """Whether a write may begin; if not, be woken when it may."""
-        early_s = self._begun_s + self._settings.pace_s - time.monotonic()
-        if early_s <= 0 or self._unwritten > self._settings.unwritten // 4:
-            return True
-        if self._due is None:
-            self._due = asyncio.get_running_loop().call_later(early_s, self._now_due)
-        return False
-
-    def _now_due(self) -> None:
-        self._due = None
-        self._wake.set()
+        """Whether a write may begin; if not, the lane is woken when it may."""
+        return self._unwritten > self._settings.unwritten // 4 or self._due.now()
 
     def _settle(self) -> None:
         """Take notice of a write that has ended. Raises what ended it."""
@@ -397,11 +376,10 @@ class Lane:
 
     async def _let_go(self) -> None:
         """Drop what is in hand: the checkpoint in the store says from where to go on."""
-        self._leave_catching_up()
+        self._reading.close()
         self._idling.close()
-        if self._due is not None:
-            self._due.cancel()
-        writing, self._writing, self._due = self._writing, None, None
+        self._due.cancel()
+        writing, self._writing = self._writing, None
         if writing is not None:
             await writing.end(self._settings.hand_over_s)
 
