@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from storage.memory.rows import change, refuse_changes, restored
 from streams.domain.value import value
@@ -12,11 +13,11 @@ from streams.projections.builds import Build, first_of, found_in
 from streams.projections.ports import (
     NAME_KEPT_MS,
     NOWHERE,
-    BuiltByNewer,
     CheckpointMoved,
     Forgotten,
     Loaded,
     Unpublished,
+    require_own_version,
 )
 from streams.projections.projection import Points, Projection
 from streams.projections.table import Changes, Key, Row, Table
@@ -98,6 +99,10 @@ class MemoryProjectionStore:
                 del self.published[published]
         for at in self._places(build):
             del self.checkpoints[build.projection, build.number, at]
+        self.builds[projection.name] = tuple(
+            replace(each, version=projection.version) if each.number == build.number else each
+            for each in self.builds_of(projection)
+        )
 
     async def positions(self, projection: Projection) -> Mapping[PartitionId, Checkpoint]:
         """Return how far each partition is."""
@@ -107,15 +112,24 @@ class MemoryProjectionStore:
 
     async def of(self, projection: Projection) -> Sequence[Build]:
         """Return the builds there are: `streams.projections.builds.BuildList`."""
-        return self.builds.get(projection.name) or (first_of(projection),)
+        return self.builds_of(projection)
 
     async def release(self, projection: Projection, where: PartitionId) -> None:
         """Do nothing: all is kept anyway."""
 
     def build(self, projection: Projection) -> Build:
         """Return the build that `projection` means. Raises `NoSuchBuild`."""
-        builds = self.builds.get(projection.name) or (first_of(projection),)
-        return found_in(builds, projection, projection.build)
+        return found_in(self.builds_of(projection), projection, projection.build)
+
+    def builds_of(self, projection: Projection) -> tuple[Build, ...]:
+        """Return the builds there are, each of the version of its checkpoints."""
+        known = self.builds.get(projection.name) or (first_of(projection),)
+        return tuple(
+            replace(build, version=self.checkpoints[build.projection, build.number, places[0]].version)
+            if (places := self._places(build))
+            else build
+            for build in known
+        )
 
     def rows_of(self, projection: Projection) -> dict[Table, dict[Key, Row]]:
         """Return the rows of that build, among those of others if it is live."""
@@ -126,13 +140,11 @@ class MemoryProjectionStore:
         return [at for *of, at in self.checkpoints if of == [build.projection, build.number]]
 
     def checkpoint(self, projection: Projection, where: PartitionId) -> Checkpoint:
-        """Return how far a partition is; `START` if it has not begun, or is of an earlier version."""
-        stored = self.checkpoints.get((projection.name, self.build(projection).number, where))
-        if stored is None:
-            return START
-        if stored.version > projection.version:
-            raise BuiltByNewer(projection.name, stored.version, projection.version)
-        return stored.checkpoint if stored.version == projection.version else START
+        """Return how far a partition is; `START` if it has not begun. Raises `OfAnotherRelease`."""
+        build = self.build(projection)
+        require_own_version(projection, build.version)
+        stored = self.checkpoints.get((projection.name, build.number, where))
+        return START if stored is None else stored.checkpoint
 
     def _forget(
         self, table: Table, rows: dict[Table, dict[Key, Row]], where: PartitionId, *, published: bool
@@ -183,7 +195,7 @@ class MemoryPublications:
         """Take the turn, or yield None if another has it."""
         assert projection.points is not None, f"{projection.name} has no points"
         windows = projection.points.windows
-        if windows in self._taken:
+        if windows in self._taken or self._store.build(projection).version != projection.version:
             yield None
             return
         self._taken.add(windows)
@@ -225,6 +237,7 @@ class MemoryTurn:
 
     async def unpublished(self, limit: int, beyond: Mapping[int, int] = NOWHERE) -> Unpublished:
         """Return about `limit` windows a partition that changed since, oldest change first."""
+        require_own_version(self._projection, self._store.build(self._projection).version)
         rows = list(self._store.rows.get(self._windows, {}).values())
         fresh = [
             row

@@ -12,6 +12,7 @@ from storage.postgres.comparing import Wanted, compare
 from storage.postgres.deadlocks import despite_deadlocks
 from storage.postgres.errors import translated
 from storage.postgres.pool import Pool, unhurried
+from storage.postgres.shapes import require_fit
 from storage.postgres.statements import schema_of
 from storage.postgres.switching import Wish, operate, switch
 from streams.projections.build_errors import (
@@ -59,6 +60,7 @@ class PostgresBuilds:
                 raise TooManyBuilds([build.label for build in builds if not build.live])
             build = Build(projection.name, number, live=False, version=projection.version)
             cursor = connection.cursor()
+            await require_fit(cursor, projection, live_of(builds))
             for each in (*builds, build):
                 await cursor.execute(_KEEP, (each.projection, each.number, each.live, each.version))
             schema = schema_of(build)

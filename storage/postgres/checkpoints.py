@@ -5,11 +5,11 @@ A checkpoint's row is the lock on its partition of the read model.
 
 from typing import Any, LiteralString
 
-from storage.postgres.built import WRITERS, WRITES, Cursor, build_of
+from storage.postgres.built import WRITERS, WRITES, Cursor, keep_first, own_build
 from streams.log.checkpoint import START, Checkpoint, decode_checkpoint, encode_checkpoint
 from streams.log.positions import PartitionId
 from streams.projections.builds import Build
-from streams.projections.ports import BuiltByNewer, CheckpointMoved
+from streams.projections.ports import CheckpointMoved, require_own_version
 from streams.projections.projection import Projection
 
 CHANNEL = "tidelock_projected"
@@ -51,9 +51,12 @@ SELECT pg_notify(%(channel)s, %(told)s)
 
 
 async def stored_checkpoint(cursor: Cursor, projection: Projection, where: PartitionId) -> Checkpoint:
-    """Return the checkpoint: `START` if there is none, or if its rows are of an older version."""
+    """Return the checkpoint: `START` if there is none. Raises `OfAnotherRelease`, `NoSuchBuild`."""
     found = await _found(cursor, projection, where)
-    return START if found is None else found[0]
+    if found is None:
+        await own_build(cursor, projection)
+        return START
+    return found[0]
 
 
 async def take_checkpoint(
@@ -76,9 +79,10 @@ async def take_checkpoint(
 
 
 async def _placed(cursor: Cursor, projection: Projection, where: PartitionId, expected: Checkpoint) -> Build:
-    """Place the row of a checkpoint, behind whoever places or switches builds now."""
+    """Place the row of a checkpoint, behind whoever places or switches builds now. Raises `OfAnotherRelease`."""
     await cursor.execute(WRITERS, (projection.name,))
-    build = await build_of(cursor, projection)
+    await keep_first(cursor, projection)
+    build = await own_build(cursor, projection)
     place = (projection.name, where.kind, where.partition, build.number, build.live, projection.version)
     placed = await cursor.execute(_PLACE, place)
     if placed.rowcount == 0:  # somebody began meanwhile
@@ -132,10 +136,7 @@ async def _found(
     read: LiteralString = _READ,
     lock: LiteralString = "",
 ) -> tuple[Checkpoint, Build, bool] | None:
-    """Return the checkpoint there is, with its build, and whether that may be written.
-
-    The checkpoint is `START` if its rows are of an older version.
-    """
+    """Return the checkpoint there is, with its build, and whether that may be written. Raises `OfAnotherRelease`."""
     at: tuple[Any, ...] = (projection.name, where.kind, where.partition)
     if projection.build is None:
         await cursor.execute(read + _LIVE + lock, at)
@@ -145,7 +146,5 @@ async def _found(
     if found is None:
         return None
     version, stored, number, live, free = found
-    if version > projection.version:
-        raise BuiltByNewer(projection.name, version, projection.version)
-    build = Build(projection.name, number, live, version)
-    return (decode_checkpoint(stored) if version == projection.version else START), build, free
+    require_own_version(projection, version)
+    return decode_checkpoint(stored), Build(projection.name, number, live, version), free

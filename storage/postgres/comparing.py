@@ -6,12 +6,14 @@ Between two partitions other operators may promote or retire: the tables are kno
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import Final, LiteralString, TypeAlias
 
 from psycopg import AsyncConnection, errors, sql
 
 from storage.postgres.built import Cursor, builds_of
 from storage.postgres.pool import Pool, unhurried
+from storage.postgres.shapes import alike
 from storage.postgres.statements import SCHEMA, named, schema_of, statements
 from storage.postgres.switching import operate
 from streams.domain.value import value
@@ -77,6 +79,8 @@ async def compare(pool: Pool, wanted: Wanted) -> Comparison:
         build = found_in(builds, wanted.projection, wanted.number)
         if build.live:
             raise BuildIsLive(build.projection, build.number, builds[-1].number + 1)
+        tables, left_out = await alike(cursor, wanted.projection.tables, schema_of(build))
+        wanted = replace(wanted, projection=replace(wanted.projection, tables=tables))
         compared = await _tables_of(cursor, wanted, build)
         if await builds_of(cursor, wanted.projection) != builds:
             raise BuildsChanged(build.projection, build.number)
@@ -90,7 +94,9 @@ async def compare(pool: Pool, wanted: Wanted) -> Comparison:
             offset, parts = await _partition(connection, wanted, build, compared, where)
             positions.append((partition, offset))
             found = {table: _added(found[table], part, wanted.shown) for table, part in parts.items()}
-    return Comparison(live_of(builds).number, build.number, tuple(positions), tuple(found.values()))
+    live = live_of(builds)
+    versions = (live.version, build.version)
+    return Comparison(live.number, build.number, tuple(positions), tuple(found.values()), versions, left_out)
 
 
 async def _partition(
@@ -140,7 +146,7 @@ async def _table(
     cursor: Cursor, wanted: Wanted, build: Build, table: Table, where: PartitionId
 ) -> Difference:
     points = wanted.projection.points
-    parts = _parts(table, schema_of(build), aged=points is not None and table is points.windows)
+    parts = _parts(table, schema_of(build), aged=points is not None and table.name == points.windows.name)
     given = {"partition": where.partition, "shown": wanted.shown}
     await cursor.execute(sql.SQL(_COMPARED).format(**parts), given)
     counts = await cursor.fetchone()

@@ -10,6 +10,7 @@ from storage.postgres.pool import Pool
 from storage.postgres.statements import statements
 from streams.log.checkpoint import START
 from streams.log.positions import PartitionId
+from streams.projections.ports import OfAnotherRelease
 from streams.projections.queues.moving import Moving, MovingRow
 from streams.projections.queues.projections import QUEUES
 from streams.projections.queues.tables import QUEUE_DELIVERIES, QUEUE_SHARDS, QUEUE_SUBSCRIPTIONS
@@ -44,7 +45,10 @@ class PostgresMovingReads:
             await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             for table in _READ:  # before the snapshot is taken: TRUNCATE heeds none
                 await connection.execute(statements(table).share)
-            checkpoint = await stored_checkpoint(connection.cursor(), QUEUES, where)
+            try:
+                checkpoint = await stored_checkpoint(connection.cursor(), QUEUES, where)
+            except OfAnotherRelease:
+                return Moving(START, ())
             if checkpoint == START:
                 return Moving(START, ())
             found = await connection.execute(_MOVING, (where.partition, tenant))

@@ -12,7 +12,7 @@ from operator import itemgetter
 import psycopg
 from psycopg import AsyncConnection, sql
 
-from storage.postgres.built import build_of
+from storage.postgres.built import build_of, own_build
 from storage.postgres.errors import translated
 from storage.postgres.pool import Pool
 from storage.postgres.rows import as_row
@@ -88,7 +88,9 @@ class PostgresPublications:
         async with AsyncExitStack() as held:
             with translated(f"publication of {projection.name}"):
                 connection = await held.enter_async_context(self._pool.connection())
-                found = await (await connection.execute(_TRY, (name,))).fetchone()
+                build = await build_of(connection.cursor(), projection)
+                mine = build.version == projection.version  # else windows mean something else
+                found = mine and await (await connection.execute(_TRY, (name,))).fetchone()
             if found != (True,):
                 yield None
                 return
@@ -123,7 +125,10 @@ class PostgresTurn:
         self._keys = [points.windows.columns.index(column) for column in _keys(points.windows)]
 
     async def unpublished(self, limit: int, beyond: Mapping[int, int] = NOWHERE) -> Unpublished:
-        """Return about `limit` windows a partition that changed since, oldest change first."""
+        """Return about `limit` windows a partition that changed since, oldest change first.
+
+        Raises `OfAnotherRelease` once a build of another version is live.
+        """
         asked = {
             "name": self._windows.name,
             "limit": limit,
@@ -137,6 +142,7 @@ class PostgresTurn:
         with translated(f"publication of {self._projection.name}"):
             async with self._connection.transaction():
                 await self._connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+                await own_build(self._connection.cursor(), self._projection)
                 fresh = await self._connection.execute(_fresh(self._windows), asked)
                 for partition, changed, *key in await fresh.fetchall():
                     reached[partition] = max(changed, reached.get(partition, changed))

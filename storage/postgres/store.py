@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 from psycopg import AsyncConnection
 
-from storage.postgres.built import CHANGES, Cursor, build_of
+from storage.postgres.built import CHANGES, Cursor, begin_anew, build_of, own_build
 from storage.postgres.checkpoints import move_checkpoint, stored_checkpoint, take_checkpoint
 from storage.postgres.deadlocks import despite_deadlocks
 from storage.postgres.errors import translated
@@ -155,6 +155,7 @@ class PostgresProjectionStore:
             await cursor.execute(CHANGES, (projection.name,))
             build = await build_of(cursor, projection)
             await cursor.execute(_FORGET_CHECKPOINTS, _meant(projection))
+            await begin_anew(cursor, projection, build)
             for table in projection.tables:
                 await cursor.execute(statements(table, schema_of(build)).truncate)
                 if build.live:
@@ -182,7 +183,7 @@ def _meant(projection: Projection) -> dict[str, str | int | None]:
 
 async def _loaded(connection: AsyncConnection, projection: Projection, where: PartitionId) -> Loaded | None:
     """Return what one snapshot shows; None: another build became live meanwhile."""
-    build = await build_of(connection.cursor(), projection)
+    build = await own_build(connection.cursor(), projection)
     schema = schema_of(build)
     restoring = [table for table in projection.tables if statements(table, schema).restore is not None]
     async with connection.transaction(), connection.cursor() as cursor:

@@ -145,7 +145,7 @@ async def _switched(connection: AsyncConnection, wish: Wish) -> Switched:
     await cursor.execute(CHANGES, (projection.name,))
     builds = await builds_of(cursor, projection)
     before, after = live_of(builds), found_in(builds, projection, wish.number)
-    await _check(cursor, projection, builds, after)
+    await _check(cursor, wish, builds, after)
     if not wish.force:
         await _check_near(cursor, before, after)
     hold = Hold(cursor)
@@ -173,10 +173,11 @@ async def operate(cursor: Cursor, projection: Projection) -> None:
         raise BuildsBusy(projection.name, "another operator builds, compares or promotes it now")
 
 
-async def _check(cursor: Cursor, projection: Projection, builds: tuple[Build, ...], after: Build) -> None:
+async def _check(cursor: Cursor, wish: Wish, builds: tuple[Build, ...], after: Build) -> None:
+    projection = wish.projection
     if after.live:
         raise BuildIsLive(projection.name, after.number, builds[-1].number + 1)
-    if after.version != projection.version:  # an older one would be built anew in place, once it is live
+    if wish.remembers and after.version != projection.version:  # back to what was live goes whoever asks
         why = f"is of version {after.version}, and this release builds version {projection.version}"
         raise BuildOutdated(after.label, why)
     if await differ_in_columns(cursor, projection.tables, schema_of(after)):

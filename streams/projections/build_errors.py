@@ -7,6 +7,7 @@ Errors:
     ├── BuildBehind         it lacks too many records to take the live one's place
     ├── BuildDiffers        its rows are not those of the live one
     ├── BuildOutdated       its tables are of before a migration, or its rows of another version
+    ├── TablesUnfit         rows of this release do not fit tables like the live ones
     ├── BuildsBusy          another operator is at it
     ├── BuildsChanged       one of the two was promoted or retired while they were compared
     ├── BuildsNeverMet      the two were not at one position for long enough to be compared
@@ -61,7 +62,8 @@ class BuildBehind(BuildError):
     def __init__(self, projection: str, number: int, records: int) -> None:
         super().__init__(
             f"{projection}@{number} lacks {records} records that the live build has. Wait until it has caught up: "
-            f"`tidelock projection build {projection}@{number}` watches it, and says if nobody builds."
+            f"`tidelock projection build {projection}@{number}` watches it, and says if nobody builds. A build of "
+            "another release is brought on by projectors of that alone."
         )
         self.projection, self.number, self.records = projection, number, records
 
@@ -89,6 +91,21 @@ class BuildOutdated(BuildError):
             f"{build} {why}. Use the release that it is of; or `tidelock projection retire {build}`, and build anew."
         )
         self.build = build
+
+
+class TablesUnfit(BuildError):
+    """Rows of this release do not fit into tables like the live ones."""
+
+    code = "TABLES_UNFIT"
+
+    def __init__(self, projection: str, live: int, own: int, wrong: Sequence[str]) -> None:
+        super().__init__(
+            f"{projection} is live in version {live}, and its tables do not take the rows of version {own}: "
+            f"{'; '.join(wrong)}. Columns that a migration adds, which may be empty, do for both versions. For "
+            "anything else end the projectors of the release before, apply the migrations of this one (its projectors "
+            f"do when they start), and empty it: `tidelock projection rebuild {projection}`."
+        )
+        self.projection, self.live, self.own, self.wrong = projection, live, own, tuple(wrong)
 
 
 class BuildsBusy(BuildError):

@@ -2,7 +2,8 @@
 
 A build's number says nothing of code: the same release may build anew (a fold was mended, a letter is to be redriven),
 and so may a later one, whose `Projection.version` the build then has. Projectors keep up to date every build of their
-own version, live or not. Adapters: `storage.postgres`, `storage.memory`.
+own version, live or not, and leave those of another alone, be they live. Adapters: `storage.postgres`,
+`storage.memory`.
 """
 
 from collections.abc import Sequence
@@ -28,7 +29,7 @@ class Build:
     number: int
     live: bool
     version: int
-    """The version of the code that keeps it up to date. What is live is brought to the running release's."""
+    """The version of the code that made it and keeps it up to date."""
     replaced: int | None = None
     """Of the live one: which was live before it."""
 
@@ -71,6 +72,10 @@ class Comparison:
     positions: tuple[tuple[int, int], ...]
     """(partition, offset of the next record) at which they were compared."""
     tables: tuple[Difference, ...]
+    versions: tuple[int, int]
+    """Of the live one, of the other. If they are not the same, rows are meant to differ."""
+    left_out: tuple[str, ...] = ()
+    """`table.column`s that were not compared, as not both builds have them."""
 
     @property
     def rows(self) -> int:
@@ -112,7 +117,7 @@ class Builds(BuildList, Protocol):
         """
 
     async def rollback(self, projection: Projection, *, within_s: float, force: bool) -> Switched:
-        """Make live what was before."""
+        """Make live what was before, though it be of another version."""
 
     async def retire(self, projection: Projection, number: int) -> None:
         """Delete a build that is not live."""

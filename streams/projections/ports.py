@@ -3,8 +3,10 @@
 Errors:
     SinkError
     ├── SinkUnavailable    it cannot be reached now: wait and try again, nothing is lost
-    │   ├── BuiltByNewer   a later release keeps this read model there
-    │   └── BucketsAway    some tenants' points cannot be written now; the others' are
+    │   ├── BucketsAway    some tenants' points cannot be written now; the others' are
+    │   └── OfAnotherRelease   it is of another version of the read model, and stays as it is
+    │       ├── BuiltByNewer   of a later one
+    │       └── BuiltByOlder   of an earlier one
     ├── CheckpointMoved    somebody else wrote this partition meanwhile: load again, and go on from there
     └── RowRefused         it will never take these rows: find the event, and put it aside
         └── PointsRefused  of points it is known which; the others are written
@@ -34,19 +36,51 @@ class SinkUnavailable(SinkError):
     code = "SINK_UNAVAILABLE"
 
 
-class BuiltByNewer(SinkUnavailable):
-    """The rows are of a later version of the read model: an earlier one neither goes on from them nor deletes them."""
+class OfAnotherRelease(SinkUnavailable):
+    """The rows are of another version of the read model: this release neither goes on from them nor deletes them."""
+
+    code = "OF_ANOTHER_RELEASE"
+
+    def __init__(self, projection: str, stored: int, own: int, cure: str) -> None:
+        super().__init__(
+            f"{projection} was built in version {stored}, this release knows version {own}. {cure}"
+        )
+        self.projection = projection
+        self.stored = stored
+        self.own = own
+
+
+class BuiltByNewer(OfAnotherRelease):
+    """They are of a later one."""
 
     code = "BUILT_BY_NEWER"
 
     def __init__(self, projection: str, stored: int, own: int) -> None:
         super().__init__(
-            f"{projection} was built in version {stored}, this release knows version {own}. Run the later release, "
-            f"or go back for good: `tidelock projection rebuild {projection}`."
-        )
-        self.projection = projection
-        self.stored = stored
-        self.own = own
+            projection, stored, own, f"Run the later release; or go back to a build of this one that is kept: "
+            f"`tidelock projection rollback {projection}`; or for good: `tidelock projection rebuild {projection}`.",
+        )  # fmt: skip
+
+
+class BuiltByOlder(OfAnotherRelease):
+    """They are of an earlier one. They are read on, and stay as they are until another build takes their place."""
+
+    code = "BUILT_BY_OLDER"
+
+    def __init__(self, projection: str, stored: int, own: int) -> None:
+        super().__init__(
+            projection, stored, own, "It is read on, and kept up to date by projectors of its release alone. Build "
+            f"another beside it: `tidelock projection build {projection}@N`, and promote that; or have it emptied, and "
+            f"built anew in place: `tidelock projection rebuild {projection}`.",
+        )  # fmt: skip
+
+
+def require_own_version(projection: Projection, stored: int) -> None:
+    """Raise `OfAnotherRelease` if what is stored is not of the projection's version."""
+    if stored > projection.version:
+        raise BuiltByNewer(projection.name, stored, projection.version)
+    if stored < projection.version:
+        raise BuiltByOlder(projection.name, stored, projection.version)
 
 
 class CheckpointMoved(SinkError):
@@ -106,7 +140,11 @@ class ProjectionStore(Protocol):
     """Rows and checkpoints of read models, written together (PostgreSQL; tables: Kafka)."""
 
     async def load(self, projection: Projection, where: PartitionId) -> Loaded:
-        """Return the checkpoint (`START` if there is none, or of another version) and the rows to restore."""
+        """Return the checkpoint (`START` if there is none) and the rows to restore.
+
+        Rows of another version stay as they are. Raises `OfAnotherRelease`; of what is kept in a table, an earlier
+        version counts for nothing.
+        """
 
     async def write(
         self,
@@ -118,7 +156,7 @@ class ProjectionStore(Protocol):
     ) -> None:
         """Write rows and checkpoint in one transaction, if the stored checkpoint is still `expected`.
 
-        A first write over rows of another version deletes those. Raises `SinkError`.
+        The first write of all says of which version a build is; one of another is refused. Raises `SinkError`.
         """
 
     async def rehearse(
@@ -127,7 +165,7 @@ class ProjectionStore(Protocol):
         """Write rows as `write` would, and undo it: whether they would be taken. Raises `SinkError`."""
 
     async def reset(self, projection: Projection) -> None:
-        """Delete its rows and checkpoints, in one transaction: whoever runs it builds it anew."""
+        """Delete its rows and checkpoints, in one transaction: the projection's version is built anew in place."""
 
     async def positions(self, projection: Projection) -> Mapping[PartitionId, Checkpoint]:
         """Return how far each partition is."""

@@ -105,7 +105,7 @@ class Projection:
 
     name: str
     version: int
-    """Raised when its rows change meaning: what an older one wrote is then built anew."""
+    """Raised when its rows change meaning: what an older one wrote stays until a build of this one is promoted."""
     kind: str
     tables: tuple[Table, ...]
     fold: Callable[[PartitionId, Vocabulary], Fold]

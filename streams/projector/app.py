@@ -24,6 +24,8 @@ from streams.log.positions import PartitionId
 from streams.projector.projector import Projector
 
 GROUP = "tidelock.projector"
+BESIDE = "tidelock.projector.beside"
+"""Those that only build what a release raises, beside projectors of the release before: all have all partitions."""
 FETCH_WAIT_MS = 50
 POLL_S = 0.3
 NOBODY_READY_S = 0.02

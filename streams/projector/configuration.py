@@ -75,6 +75,11 @@ class ProjectorSettings(BaseSettings):
         ge=100,
         description="How fast builds are made beside the live ones, all of this projector together.",
     )
+    projector_beside: bool = Field(
+        False,
+        description="Whether it only makes builds of read models whose version this release raises, beside projectors "
+        "of the release before, which keep the rest.",
+    )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
     @field_validator("projector_metrics")

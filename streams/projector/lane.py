@@ -4,6 +4,7 @@ While a write is under way the lane folds on; the next write takes all of that (
 other: what is wrong with one delays no other. Errors never skip anything:
 
     SinkUnavailable, LogUnavailable   pause and load again, for ever, visibly
+    OfAnotherRelease                  the same: it is left alone, until a build of this release takes its place
     CheckpointMoved                   somebody else wrote, or a rebuild began: load again at once
     RowRefused, a fold that raises    pause and load again some times: it may pass. Then one record at a time, up to
                                       the decision that is to be put aside (`poison`)
@@ -27,6 +28,7 @@ from streams.projections.builds import BuildList, OneBuild
 from streams.projections.ports import (
     CheckpointMoved,
     Loaded,
+    OfAnotherRelease,
     ProjectionStore,
     RowRefused,
     SinkError,
@@ -49,7 +51,9 @@ from streams.projector.tail import Tail
 from streams.projector.watch import LaneName, LaneWatch
 from streams.projector.writing import Writing
 
-Phase: TypeAlias = Literal["loading", "following", "catching up", "stepping", "waiting", "halted", "stopped"]
+Phase: TypeAlias = Literal[
+    "loading", "following", "catching up", "stepping", "waiting", "left alone", "halted", "stopped"
+]
 
 
 @value
@@ -95,7 +99,8 @@ class Lane:
         self._log, self._build_pace = ports.log(tail.where), build_pace
         self.counters: dict[str, int] = {}
         """What its windows counted, and put aside."""
-        self._backoff = Backoff(settings.first_pause_s, settings.longest_pause_s, pause)
+        first_s = settings.longest_pause_s if settings.beside else settings.first_pause_s
+        self._backoff = Backoff(first_s, settings.longest_pause_s, pause)
         self._wake = asyncio.Event()
         self._idling = Idling(projection, self._log, self._wake)
         self._advanced = False
@@ -152,13 +157,16 @@ class Lane:
         writing = self._writing
         return 0.0 if writing is None else time.monotonic() - writing.began_s
 
-    def become(self, *, live: bool) -> None:
-        """Be the build that everybody reads, or one beside it: side effects are the live one's."""
+    def become(self, *, live: bool, alone: bool = False) -> None:
+        """Be the build that everybody reads, or one beside it: side effects are the live one's.
+
+        `alone`: beside one of another version.
+        """
         self.live = self._model.live = live
         self.name = LaneName(self.projection.name if live else self.projection.label, self._where)
         self._model.name = self.name
         if self._mirror is not None:
-            self._mirror.mute(muted=not live)
+            self._mirror.mute(muted=not live, gone=alone)
 
     def wake(self) -> None:
         """There is something new."""
@@ -202,7 +210,12 @@ class Lane:
             await self._load()
             await self._follow()
         except CheckpointMoved as moved:
-            await self._wait(moved, at_once=self._backoff.attempts == 0)
+            first = (
+                self._backoff.attempts == 0 and not self._settings.beside
+            )  # who keeps all of it goes first
+            await self._wait(moved, at_once=first)
+        except OfAnotherRelease as error:
+            await self._wait(error, phase="left alone")
         except (SinkUnavailable, LogUnavailable) as error:
             await self._wait(error)
         except (RowRefused, FoldFailed) as error:
@@ -235,7 +248,8 @@ class Lane:
         self._step_to = None
 
     async def _load(self) -> None:
-        self._enter("loading")
+        if self.phase != "left alone":
+            self._enter("loading")
         await self._let_go()
         begun = await self._model.load()
         self._fold = begun.fold
@@ -394,10 +408,10 @@ class Lane:
         self.trouble = error
         self._watch.trouble(self.name, error)
 
-    async def _wait(self, error: Exception, *, at_once: bool = False) -> None:
+    async def _wait(self, error: Exception, *, at_once: bool = False, phase: Phase = "waiting") -> None:
         self._tell(error)
         await self._let_go()
-        self._enter("waiting")
+        self._enter(phase)
         if at_once:
             self._backoff.attempts += 1
         else:

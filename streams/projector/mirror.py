@@ -44,11 +44,14 @@ class Mirror:
         self._build, self._log = build, ""
         """Of which log and build the rows are; empty before its first record."""
         self._news = asyncio.Event()
-        self._muted = False
+        self._muted = self._gone = False
 
-    def mute(self, *, muted: bool) -> None:
-        """Leave the copy to another build, or take it over, with all rows of one's own."""
-        self._muted, self._at, self._changed = muted, None, {}
+    def mute(self, *, muted: bool, gone: bool = False) -> None:
+        """Leave the copy to another build, or take it over, with all rows of one's own.
+
+        `gone`: that build has a copy of its own, since it is of another version: nobody keeps this one.
+        """
+        self._muted, self._at, self._changed, self._gone = muted, None, {}, gone
         self._news.set()
 
     @property
@@ -86,10 +89,12 @@ class Mirror:
             with suppress(TimeoutError):  # then look whether the copy is still there
                 await asyncio.wait_for(self._news.wait(), self._settings.mirror_look_s)
             self._news.clear()
-            if self._muted:
-                continue
             try:
-                await self._bring()
+                if not self._muted:
+                    await self._bring()
+                elif self._gone:
+                    await self._store.drop([self._copy])
+                    self._gone = False
             except SinkError as error:
                 self.trouble, self._at = error, None
                 self._news.set()

@@ -51,6 +51,8 @@ class Projector:
         self._looking: list[asyncio.Task[None]] = []
         self._builds: dict[str, Sequence[Build]] = {}
         """Of each read model those that are kept up to date here, once they are known."""
+        self._raised: set[str] = set()
+        """Read models of which builds of an earlier version were seen."""
         self._pace = BuildPace(settings.build_decisions_per_s, self._live_is_behind)
         self._turn = asyncio.Lock()
         """Lanes come and go one call at a time."""
@@ -152,7 +154,7 @@ class Projector:
             projection, self._vocabularies[where.kind], tail, self._ports, self._settings, mirror,
             build_pace=self._pace,
         )  # fmt: skip
-        lane.become(live=live)
+        lane.become(live=live, alone=not live and self._is_alone(projection))
         tasks = [asyncio.create_task(lane.run(), name=str(lane.name))]
         if mirror is not None:
             self.mirrors[lane.name] = mirror
@@ -178,13 +180,20 @@ class Projector:
     async def _ask(self, projection: Projection) -> bool:
         """Ask which builds are kept up to date here; return whether they are others than before.
 
-        Those that are not live are brought on by projectors of the release that began them.
+        They are those of this release's version. A lane of what is live in another one does nothing but say so.
         """
-        builds = await self._ports.builds.of(projection)
-        found = [build for build in builds if build.live or build.version == projection.version]
+        found = self._mine(projection, await self._ports.builds.of(projection))
         changed = found != self._builds.get(projection.name)
         self._builds[projection.name] = found
         return changed
+
+    def _mine(self, projection: Projection, builds: Sequence[Build]) -> Sequence[Build]:
+        own = [build for build in builds if build.version == projection.version]
+        if not self._settings.beside:
+            return [build for build in builds if build.live or build in own]
+        if any(build.version < projection.version for build in builds):
+            self._raised.add(projection.name)
+        return own if projection.name in self._raised else []
 
     async def _follow_builds(self, projection: Projection) -> None:
         """Begin lanes of new builds, end those of retired ones, and tell the others whether they are live."""
@@ -202,6 +211,11 @@ class Projector:
                     if (build.number, where) not in there:
                         self._begin_lane(replace(projection, build=build.number), where, live=build.live)
 
+    def _is_alone(self, projection: Projection) -> bool:
+        """Whether what is live is of another version."""
+        live = [build for build in self._builds[projection.name] if build.live]
+        return not live or live[0].version != projection.version
+
     def _rename(self, lanes: Sequence[Lane], live: Mapping[int | None, bool]) -> None:
         """Tell lanes whether they are live; two may change names with each other."""
         held = [
@@ -210,7 +224,7 @@ class Projector:
         ]
         for lane, tasks, mirror in held:
             if lane.live != live[lane.projection.build]:
-                lane.become(live=not lane.live)
+                lane.become(live=not lane.live, alone=lane.live and self._is_alone(lane.projection))
             self.lanes[lane.name], self._tasks[lane.name] = lane, tasks
             if mirror is not None:
                 self.mirrors[lane.name] = mirror

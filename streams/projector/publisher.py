@@ -19,6 +19,7 @@ from streams.ops.backoff import Backoff, Pause
 from streams.ops.series import OTHER
 from streams.projections.ports import (
     BucketsAway,
+    OfAnotherRelease,
     PointsRefused,
     PointStore,
     Publications,
@@ -86,6 +87,10 @@ class Publisher:
                     if turn is not None:
                         self.has_turn = True
                         await self._publish(turn)
+            except OfAnotherRelease as error:
+                _log.info("points are another release's", projection=self.projection.name, why=str(error))
+                self.trouble = None
+                await self._pause(TURN_S)
             except SinkUnavailable as error:
                 if self.trouble is None:
                     _log.warning("points wait", projection=self.projection.name, error=str(error))

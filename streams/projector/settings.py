@@ -25,6 +25,9 @@ class LaneSettings:
     """How often what was refused is tried again, with growing pauses, before its cause is looked for."""
     build_decisions_per_s: int = 0
     """How fast builds are made beside the live ones, all those of the process together; 0: as fast as it goes."""
+    beside: bool = False
+    """Whether only those read models are kept whose version this release raises: projectors of the release before
+    keep what is there."""
     first_pause_s: float = 0.1
     longest_pause_s: float = 5.0
     look_s: float = 1.0

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 from wsgiref.simple_server import WSGIServer
 
 from streams.ops.http import OK, UNAVAILABLE, pages, serve
@@ -11,6 +11,8 @@ from streams.projector.keeper import WindowKeeper
 from streams.projector.projector import Projector
 from streams.projector.publisher import Publisher
 from streams.projector.telemetry import Standing, observe, observe_points, standings
+
+_BEGUN: Final = frozenset({"following", "catching up", "left alone"})
 
 
 class Shown:
@@ -27,11 +29,11 @@ class Shown:
 
     @property
     def ready(self) -> bool:
-        """Whether it has its place in the group, and every lane has begun."""
+        """Whether it has its place in the group, and every lane has begun that is not left to another release."""
         projector = self.projector
         if self.waits_for is not None or projector is None or not projector.joined:
             return False
-        return all(lane.phase in {"following", "catching up"} for lane in projector.lanes.copy().values())
+        return all(lane.phase in _BEGUN for lane in projector.lanes.copy().values())
 
     def status(self) -> dict[str, Any]:
         """Return what is projected here and how it fares."""

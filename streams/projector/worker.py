@@ -37,7 +37,7 @@ from streams.ops.starting import (
 )
 from streams.projections.projection import Projection
 from streams.projector import sinks
-from streams.projector.app import GroupSettings, ProjectorApp
+from streams.projector.app import BESIDE, GROUP, GroupSettings, ProjectorApp
 from streams.projector.configuration import ProjectorSettings
 from streams.projector.ends import Ends
 from streams.projector.projector import Projector
@@ -148,6 +148,7 @@ async def _start(
             ring_bytes=settings.projector_buffer_bytes,
             retries=settings.projector_retries,
             build_decisions_per_s=settings.projector_build_decisions_per_s,
+            beside=settings.projector_beside,
         ),
         sinks.hot(settings, opened),
     )
@@ -157,7 +158,8 @@ async def _start(
     shown.keeper = sinks.keeper(settings, connections, projections, opened)
     sinks.retention(settings, connections, projections, opened)
     shown.publishers = await sinks.publishers(settings, projections, opened)
-    app = ProjectorApp(GroupSettings(settings.kafka, settings.session_timeout_ms), projector)
+    group = BESIDE if settings.projector_beside else GROUP
+    app = ProjectorApp(GroupSettings(settings.kafka, settings.session_timeout_ms, group), projector)
     shown.projector, shown.ends, shown.waits_for = projector, ends, None
     await opened.enter_async_context(_beside("ends of the logs", ends.run()))
     await opened.enter_async_context(_in_group(app, projector, ending))

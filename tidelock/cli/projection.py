@@ -1,6 +1,7 @@
 """`tidelock projection`: the read models, how far their builds are, and building them anew."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -35,6 +36,7 @@ COLUMNS = ("projection", "live", "partition", "position", "lag", "lag s", "table
 def list_projections(home: options.Home = options.HOME, json: options.AsJson = False) -> None:
     """Show every build of every read model: which tables it keeps, and how far each partition is.
 
+    Behind a name is its version: a release keeps up to date what is of its own versions, and tells what is not.
     [bold]position[/]: the last record that its rows stand for. [bold]lag[/]: records of the log that it lacks.
     [bold]lag s[/]: how old that last record is, if some are lacking.
 
@@ -59,6 +61,9 @@ def list_projections(home: options.Home = options.HOME, json: options.AsJson = F
             name, live, one.partition, one.position or "-", show.number(one.lag), lag_s, ", ".join(one.tables)
         )
     show.out.print(table)
+    for one in {each.projection: each for each in found if each.live}.values():
+        if one.version != one.own_version:
+            show.say(another_version(one, [each for each in found if each.projection == one.projection]))
 
 
 @projection_app.command("rebuild")
@@ -80,6 +85,8 @@ def rebuild(
     """Empty a read model and have the projectors build it anew from the log, from its first record.
 
     For what is broken, or a development machine: where it is read meanwhile, `build` and `promote` another one.
+
+    What is live in another version of the read model is emptied, too, and built in this release's.
 
     Nothing is lost: the log is the truth, rows are only its shadow. Until it is built again, queries of this read
     model answer from what there is so far; the others go on. Returns once it has what the logs had when you asked;
@@ -104,6 +111,17 @@ def rebuild(
         show.as_json({"projection": projection.name, "records": records})
     else:
         show.say(f"{projection.name} is rebuilt: {show.number(records)} records.")
+
+
+def another_version(live: Standing, builds: Sequence[Standing]) -> str:
+    """Return what is said of a read model that is live in another version than this release's."""
+    told = f"{live.projection}@{live.build} is live in version {live.version}, and this release has version "
+    told += f"{live.own_version}: projectors of version {live.version} alone keep it up to date."
+    if live.version > live.own_version:
+        return told
+    free = max(one.build for one in builds) + 1
+    number = next((one.build for one in builds if one.version == one.own_version), free)
+    return f"{told} Next: `tidelock projection build {live.projection}@{number}`, and promote that."
 
 
 def _rebuild_hot(projection: Projection, patience: float, home: Path, *, json: bool) -> None:

@@ -15,7 +15,7 @@ from storage.postgres.store import PostgresProjectionStore
 from streams.log.checkpoint import START
 from streams.log.positions import PartitionId
 from streams.projections.build_errors import BuildDiffers
-from streams.projections.builds import NEAR, Build, Builds, Comparison, Switched
+from streams.projections.builds import NEAR, Build, Builds, Comparison, Switched, live_of
 from streams.projections.ports import ProjectionStore
 from streams.projections.projection import Projection
 from tidelock.cli import show
@@ -33,7 +33,8 @@ class NobodyBuilds(CliProblem):
     def __init__(self, build: str, patience_s: float) -> None:
         super().__init__(
             f"{build} has not moved for {patience_s:g} s: no projector of this release seems to be running. Start one "
-            "(`tidelock up`, or `python -m streams.projector.worker`): it goes on by itself, and `tidelock projection "
+            "(`tidelock up`, or `python -m streams.projector.worker`; with TIDELOCK_PROJECTOR_BESIDE=1 while those of "
+            "the release before go on): it goes on by itself, and `tidelock projection "
             "list` shows how far it is."
         )
 
@@ -80,7 +81,7 @@ async def build(
         while True:
             done = await _done(at.store, meant, ends)
             progress.update(task, completed=done, total=sum(ends.values()))
-            if sum(ends.values()) - done <= 0 or await _is_near(at.store, projection, meant):
+            if sum(ends.values()) - done <= 0 or await _is_near(at, projection, meant):
                 return begun, done
             if done != before:
                 before, moved_s = done, time.monotonic()
@@ -95,9 +96,11 @@ async def _done(store: ProjectionStore, projection: Projection, ends: Mapping[Pa
     return sum(min(end, stored.get(where, START).next_offset) for where, end in ends.items())
 
 
-async def _is_near(store: ProjectionStore, live: Projection, beside: Projection) -> bool:
+async def _is_near(at: BuildsAt, projection: Projection, beside: Projection) -> bool:
     """Return whether a build could be promoted at once."""
-    stands, found = await store.positions(live), await store.positions(beside)
+    live = live_of(await at.builds.of(projection))
+    stands = await at.store.positions(replace(projection, build=live.number, version=live.version))
+    found = await at.store.positions(beside)
     lacks = [max(0, at.next_offset - found.get(where, START).next_offset) for where, at in stands.items()]
     return sum(lacks) <= NEAR and found.keys() >= stands.keys() and bool(found)
 
@@ -105,9 +108,11 @@ async def _is_near(store: ProjectionStore, live: Projection, beside: Projection)
 async def promote(
     at: BuildsAt, projection: Projection, number: int, patience_s: float, *, force: bool
 ) -> tuple[Switched, Comparison | None]:
-    """Make a build live, compared with what is live before that unless it is forced. Raises `BuildError`."""
+    """Make a build live, compared with what is live before that, unless it is forced, or of another version: then rows
+    are meant to differ. Raises `BuildError`.
+    """
     compared = None
-    if not force:
+    if not force and live_of(await at.builds.of(projection)).version == projection.version:
         compared = await at.builds.compare(projection, number, 0, patience_s)
         if compared.rows:
             raise BuildDiffers(projection.name, number, compared.rows)

@@ -73,7 +73,7 @@ def diff(
         tables = [asdict(each) for each in found.tables]
         positions = {str(partition): offset for partition, offset in found.positions}
         show.as_json({"live": found.live, "build": found.beside, "rows": found.rows, "positions": positions,
-                      "tables": tables})  # fmt: skip
+                      "tables": tables, "versions": found.versions, "left_out": found.left_out})  # fmt: skip
     else:
         _show(found, named)
     if found.rows:
@@ -87,7 +87,8 @@ def make_live(
     """Make a build what everybody reads, while projectors write and clients read: nothing is lost, and nothing twice.
 
     It is compared with the live one first, and has to have caught up; [bold]--force[/] promotes it all the same (rows
-    may go back to an earlier position then). What was live goes on: see [bold]rollback[/].
+    may go back to an earlier position then). Builds of different versions are not compared: their rows are meant to
+    differ. What was live goes on: see [bold]rollback[/].
 
     Example: [green]tidelock projection promote locks@2 --yes[/]
     """
@@ -106,6 +107,8 @@ def rollback(
     json: options.AsJson = False,
 ) -> None:
     """Make live what was live before the last promotion. It was kept up to date since, so nothing is lost.
+
+    If it is of an earlier version, by projectors of that release: they keep it up to date from now on, too.
 
     Example: [green]tidelock projection rollback locks --yes[/]
     """
@@ -151,6 +154,13 @@ def _show(found: Comparison, named: str) -> None:
     for one in found.tables:
         for ours, theirs in one.first:
             show.out.print(f"{one.table}\n  live:  {ours or '-'}\n  build: {theirs or '-'}", markup=False)
+    if found.left_out:
+        show.say(f"Not compared, as not both have it: {', '.join(found.left_out)}.")
+    live, beside = found.versions
+    if live != beside:
+        show.say(
+            f"They are of versions {live} and {beside}: rows may differ by what was changed between them."
+        )
     show.say(
         f"{show.number(found.rows)} rows differ."
         if found.rows
@@ -165,6 +175,6 @@ def _tell(name: str, switched: Switched, *, json: bool) -> None:
         return
     before = f"{name}@{switched.before}"
     show.say(
-        f"{name}@{switched.after} is live; writes waited {switched.held_ms:.0f} ms. {before} is kept up to date: "
-        f"`tidelock projection rollback {name}`, or `tidelock projection retire {before}`."
+        f"{name}@{switched.after} is live; writes waited {switched.held_ms:.0f} ms. {before} is kept up to date by "
+        f"projectors of its version: `tidelock projection rollback {name}`, or `tidelock projection retire {before}`."
     )

@@ -45,6 +45,9 @@ class Standing:
     build: int
     live: bool
     version: int
+    """Of the code that made it."""
+    own_version: int
+    """Of this release: it keeps builds of that version up to date, and no others."""
     partition: str
     position: str | None
     """The last record that it has; None: it has none."""
@@ -80,8 +83,7 @@ async def standings(kafka: str, store: ProjectionStore, builds: BuildList) -> li
     ends_of_kinds, found = {kind: await ends_of_kind(kafka, kind) for kind in kinds}, []
     for projection in PROJECTIONS:
         for build in await builds.of(projection):
-            version = projection.version if build.live else build.version
-            stored = await store.positions(replace(projection, build=build.number, version=version))
+            stored = await store.positions(replace(projection, build=build.number, version=build.version))
             for where, end in ends_of_kinds[projection.kind].items():
                 found.append(_standing(projection, build, where, stored.get(where, START), end))
     return found
@@ -93,7 +95,8 @@ def _standing(projection: Projection, build: Build, where: PartitionId, at: Chec
         projection.name,
         build.number,
         build.live,
-        projection.version if build.live else build.version,
+        build.version,
+        projection.version,
         str(where),
         f"{where}@{at.next_offset - 1}" if at.next_offset else None,
         lag,

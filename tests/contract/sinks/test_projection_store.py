@@ -307,9 +307,11 @@ async def test_a_reset_leaves_nothing_of_the_read_model_and_others_alone(databas
     await database.store.write(mine, HERE, START, at(5), inserted(ITEMS, item("a")))
 
 
-async def test_the_first_write_of_a_later_version_deletes_the_partitions_older_rows(
+async def test_of_a_table_the_first_write_of_a_later_version_deletes_the_partitions_older_rows(
     database: Database,
 ) -> None:
+    if not isinstance(database, TableDatabase):
+        pytest.skip("rows of an earlier version stay: test_build_versions.py")
     await database.store.write(TOY, HERE, START, at(5), inserted(ITEMS, item("old"), item("same")))
     await database.store.write(TOY, THERE, START, at(5), inserted(ITEMS, item("old", where=THERE)))
     later = in_version(2)
@@ -587,9 +589,8 @@ class TestPublications:
         async with database.publications.turn(TOY) as turn:
             assert turn is not None
             await turn.published(await turn.unpublished(10))
-        if again == "reset":
-            await database.store.reset(TOY)
         anew = TOY if again == "reset" else in_version(2)
+        await database.store.reset(anew)
         await database.store.write(anew, HERE, START, at(7), rows)
         async with database.publications.turn(anew) as turn:
             assert turn is not None

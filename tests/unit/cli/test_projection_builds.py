@@ -14,12 +14,13 @@ from storage.memory.projections import MemoryProjectionStore
 from streams.log.checkpoint import START
 from streams.log.positions import PartitionId
 from streams.projections.build_errors import BuildBehind, BuildDiffers, BuildIsLive
+from streams.projections.builds import NEAR
 from streams.projections.locks.tables import LOCK_WAITERS
 from streams.projections.projection import Projection
 from streams.projections.table import Changes
 from tidelock.cli import projection_builds
 from tidelock.cli.exits import WrongUse
-from tidelock.cli.projection import projection_app
+from tidelock.cli.projection import another_version, projection_app
 from tidelock.cli.projection_builds import BuildsAt, NobodyBuilds, build, build_named, promote
 from tidelock.cli.projection_rebuild import projection_named, standings
 
@@ -115,6 +116,42 @@ async def test_the_list_has_every_build_with_its_own_position(at: BuildsAt) -> N
     await move(at, NEXT, 100)
     listed = [one for one in await standings("kafka", at.store, at.builds) if one.projection == "locks"]
     assert [(one.build, one.live, one.lag) for one in listed] == [(1, True, 0), (2, False, END - 100)]
+
+
+async def test_the_list_tells_versions_and_what_another_release_keeps(at: BuildsAt) -> None:
+    before = replace(LOCKS, version=LOCKS.version - 1)
+    await move(at, before, 300)
+    await at.builds.begin(LOCKS, 2)
+    await move(at, NEXT, 100)
+    listed = [one for one in await standings("kafka", at.store, at.builds) if one.projection == "locks"]
+    assert [(one.build, one.version, one.own_version, one.lag) for one in listed] == [
+        (1, LOCKS.version - 1, LOCKS.version, END - 300),
+        (2, LOCKS.version, LOCKS.version, END - 100),
+    ]
+    assert "tidelock projection build locks@2" in another_version(listed[0], listed)
+    assert "tidelock projection build locks@2" in another_version(listed[0], listed[:1])
+    assert "tidelock" not in another_version(replace(listed[0], version=9), listed)
+
+
+async def test_a_raised_version_is_watched_until_it_has_what_the_live_one_has(at: BuildsAt) -> None:
+    await move(at, replace(LOCKS, version=LOCKS.version - 1), END)
+    await at.builds.begin(LOCKS, 2)
+    await move(at, NEXT, 10)
+    with pytest.raises(NobodyBuilds, match="TIDELOCK_PROJECTOR_BESIDE"):
+        await build("kafka", at, LOCKS, 2, patience_s=0.0, quiet=True)
+    await move(at, NEXT, END - NEAR)
+    await build("kafka", at, LOCKS, 2, patience_s=0.0, quiet=True)
+
+
+async def test_a_raised_version_is_promoted_with_other_rows_but_never_with_less(at: BuildsAt) -> None:
+    await move(at, replace(LOCKS, version=LOCKS.version - 1), 5, rows=[1, 2])
+    await at.builds.begin(LOCKS, 2)
+    await move(at, NEXT, 4, rows=[2])
+    with pytest.raises(BuildBehind):
+        await promote(at, LOCKS, 2, 0.0, force=False)
+    await move(at, NEXT, 5, rows=[3])
+    switched, compared = await promote(at, LOCKS, 2, 0.0, force=False)
+    assert (switched.after, compared) == (2, None)
 
 
 NO_BUILDS = ("locks", "locks@", "locks@x", "locks@0", "locks@-1", "nothing@2", "locks@99999999999")
