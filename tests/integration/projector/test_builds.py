@@ -10,7 +10,9 @@ from dataclasses import replace
 
 import pytest
 import pytest_asyncio
+from psycopg import AsyncConnection
 
+from storage.postgres.builds import PostgresBuilds
 from storage.postgres.pool import pool
 from storage.postgres.reads import SETTINGS, PostgresLockReads
 from storage.postgres.store import PostgresProjectionStore
@@ -18,6 +20,7 @@ from streams.projections.locks.projections import LOCKS
 from streams.projections.locks.reads import LockFilter
 from streams.read_models import PROJECTIONS
 from tests.integration.cli.conftest import Cli
+from tests.integration.projector import truth
 from tests.integration.projector.stage import Stage, until
 from tidelock.local.testing import stack_for_tests
 
@@ -102,3 +105,84 @@ async def test_built_promoted_rolled_back_and_retired_under_load(stage: Stage) -
         return len(lanes) == 4 * len(PROJECTIONS)
 
     await until(lanes_are_gone)
+
+
+WRITES = "SELECT pg_advisory_xact_lock_shared(hashtextextended('tidelock.writes/locks@%s', 0))"
+OPERATORS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'tidelock command line'"
+STEPS = {
+    "hold": WRITES % 1,  # a write of what is live is under way
+    "draw level": WRITES % 2,  # one of the build is
+    "switch": "SELECT FROM tidelock.locks LIMIT 0",  # somebody reads
+}
+"""What a promotion waits for at its steps."""
+
+
+async def rows(stage: Stage, question: str) -> list[tuple[object, ...]]:
+    async with await AsyncConnection.connect(stage.postgres, autocommit=True) as connection:
+        return await (await connection.execute(question.encode())).fetchall()
+
+
+async def live(stage: Stage) -> object:
+    ((number,),) = await rows(stage, "SELECT build FROM tidelock.builds WHERE projection = 'locks' AND live")
+    return number
+
+
+async def killed_at(stage: Stage, holds: str, *command: str) -> None:
+    """Have a command wait for something, and kill it there; see that writes go on nevertheless."""
+    async with await AsyncConnection.connect(stage.postgres) as connection:
+        await connection.execute(holds.encode())
+        operator = await Cli(stage.stack).start("projection", *command, "--yes")
+        try:
+            await until(lambda: rows(stage, OPERATORS + " AND wait_event_type = 'Lock'"), 30)
+        finally:
+            operator.kill()
+        await operator.wait()
+        await nobody_holds(stage)
+
+
+async def nobody_holds(stage: Stage) -> None:
+    async def ended() -> bool:
+        return not await rows(stage, OPERATORS)
+
+    await until(ended, 10)
+    ends = await truth.ends(stage.kafka)
+
+    async def written() -> bool:
+        stored = await stage.checkpoints()
+        return all(stored.get(("locks", at), 0) >= end for at, end in ends.items() if at.kind == "locks")
+
+    await until(written, 20)
+
+
+async def test_whoever_promotes_is_killed_at_any_step_and_nothing_is_held_lost_or_doubled(
+    stage: Stage,
+) -> None:
+    cli, beside = Cli(stage.stack), replace(LOCKS, build=2)
+    await stage.play(2)
+    await stage.more_answers(20)
+    async with pool(stage.postgres) as connections, reading(stage):
+        builds, store = PostgresBuilds(connections), PostgresProjectionStore(connections)
+        await builds.begin(LOCKS, 2)
+
+        async def has_all_partitions() -> bool:
+            return (await store.positions(beside)).keys() == (await store.positions(LOCKS)).keys()
+
+        async def promoted() -> bool:
+            return await live(stage) == 2
+
+        await until(has_all_partitions)
+        for holds in STEPS.values():
+            await killed_at(stage, holds, "promote", "locks@2")
+            assert await live(stage) == 1
+        promoting = await cli.start("projection", "promote", "locks@2", "--yes")
+        await until(promoted, 40)
+        promoting.kill()
+        await promoting.wait()
+        await nobody_holds(stage)
+        await killed_at(stage, STEPS["switch"], "rollback", "locks")
+        assert await live(stage) == 2
+        back = await cli("projection", "rollback", "locks", "--yes", "--json")
+        assert (back.code, back.json["live"]) == (0, 1), back.err
+        await stage.rest()
+        await stage.proved()
+        assert (await builds.compare(LOCKS, 2, 5, 30)).rows == 0
