@@ -5,6 +5,7 @@ What the copy misses collects by key, so it is bounded by the table itself; a co
 """
 
 import asyncio
+import time
 from contextlib import suppress
 
 from streams.log.checkpoint import Checkpoint
@@ -41,6 +42,10 @@ class Mirror:
         self._at: HotPlace | None = None
         """Where the copy stands, as far as is known."""
         self._time_ms = 0
+        self._bringing_s = 0.0
+        """When what is being brought was looked at: what the copy lacks after that came later."""
+        self._since_s: float | None = None
+        """Since when the copy lacks something; None: it has all."""
         self._build, self._log = build, ""
         """Of which log and build the rows are; empty before its first record."""
         self._news = asyncio.Event()
@@ -52,12 +57,19 @@ class Mirror:
         `gone`: that build has a copy of its own, since it is of another version: nobody keeps this one.
         """
         self._muted, self._at, self._changed, self._gone = muted, None, {}, gone
+        self._since_s = time.monotonic()
         self._news.set()
 
     @property
     def position(self) -> int | None:
         """Where the copy stands, as far as is known; None: it is not there, or not known."""
         return None if self._at is None else self._at.next_offset
+
+    @property
+    def lag_s(self) -> float | None:
+        """For how long the copy has lacked something that the store has, 0: nothing; None: another build keeps it."""
+        since_s = self._since_s
+        return None if self._muted else 0.0 if since_s is None else time.monotonic() - since_s
 
     def loaded(self, loaded: Loaded, moved_ms: int = 0) -> None:
         """The lane begins anew: so does the copy. `moved_ms`: up to which time its windows are."""
@@ -80,6 +92,8 @@ class Mirror:
         self._news.set()
 
     def _stands(self, at: Checkpoint, moved_ms: int) -> None:
+        if self._since_s is None:
+            self._since_s = time.monotonic()
         self._stored, self._time_ms = HotPlace(at.next_offset, max(at.time_ms, moved_ms)), at.time_ms
         self._log = "" if at.genesis is None else f"{at.genesis.log_id.hex()}@{self._build or FIRST}"
 
@@ -97,12 +111,14 @@ class Mirror:
                     self._gone = False
             except SinkError as error:
                 self.trouble, self._at = error, None
+                self._since_s = self._since_s or time.monotonic()
                 self._news.set()
                 await self._backoff.pause()
 
     async def _bring(self) -> None:
         end, time_ms, log = self._stored, self._time_ms, self._log
         changed, begun = self._changed, self._rows
+        self._bringing_s = time.monotonic()
         if end is None:
             return
         self._changed = {}
@@ -138,3 +154,4 @@ class Mirror:
             begun is self._rows and not self._muted
         ):  # else the lane has begun anew meanwhile, perhaps further back
             self._at = end
+            self._since_s = None if end == self._stored and not self._changed else self._bringing_s

@@ -26,6 +26,11 @@ LAG_SECONDS = Gauge(
     "tidelock_projection_lag_seconds", "Age of the newest record in a read model that lacks some", _LABELS
 )
 HEALTHY = Gauge("tidelock_projection_healthy", "1 while nothing keeps the read model from going on", _LABELS)
+HOT_LAG = Gauge(
+    "tidelock_hot_copy_lag_seconds",
+    "For how long the hot copy has lacked something of its read model",
+    _LABELS,
+)
 LANES = Gauge(
     "tidelock_projection_lanes", "Partitions of the read model here, by what they do", ("projection", "phase")
 )
@@ -92,6 +97,8 @@ def observe(projector: Projector, ends: Ends) -> None:
     stand(
         LAG_SECONDS, {labels: each.lag_ms / 1000 for labels, each in stood.items() if each.lag_ms is not None}
     )
+    lags = {_labels(name): mirror.lag_s for name, mirror in projector.mirrors.copy().items()}
+    stand(HOT_LAG, {labels: lag_s for labels, lag_s in lags.items() if lag_s is not None})
     lanes = [(each.lane.name.projection, each.lane.phase) for each in stood.values()]
     nowhere: dict[tuple[str, ...], float] = dict.fromkeys(
         product({name for name, _ in lanes}, get_args(Phase)), 0

@@ -52,6 +52,7 @@ PROJECTOR_STANDS: Final = Measurement(
             Standing(phase.replace(" ", "_"), "tidelock_projection_lanes", only=(("phase", phase),))
             for phase in PHASES
         ),
+        Standing("hot_lag_ms", "tidelock_hot_copy_lag_seconds", scale=1000, together="max"),
         Standing("points_wait", "tidelock_points_wait"),
     ),
 )
@@ -86,6 +87,39 @@ LETTERS: Final = Measurement(
     counted=(Counted("letters", "tidelock_dead_letters_total"),),
     sparse=True,
 )
+TASKS: Final = Measurement(
+    "task_points",
+    ("process",),
+    counted=(
+        Counted("cycles", "tidelock_deadlock_cycles_total"),
+        Counted("aborts", "tidelock_deadlock_aborts_total"),
+        Counted("moved", "tidelock_moves_total", only=(("outcome", "moved"),)),
+        Counted("moves_failed", "tidelock_moves_total", only=(("outcome", "failed"),)),
+        Counted("sweeps", "tidelock_sweeps_total"),
+        Counted("mass_failures", "tidelock_mass_failures_total"),
+        Counted("tier_changes", "tidelock_tier_changes_total"),
+        Counted("troubles", "tidelock_processes_troubles_total"),
+    ),
+    lasting=(
+        Lasting("abort_times", "tidelock_deadlock_abort_seconds"),
+        Lasting("sweep_times", "tidelock_sweep_seconds"),
+    ),
+)
+TASKS_STAND: Final = Measurement(
+    "task_gauges",
+    ("process",),
+    standing=(
+        Standing("moving", "tidelock_moves_moving"),
+        Standing("moves_waited_for", "tidelock_moves_waited_for"),
+        Standing("unswept", "tidelock_sweeps_unswept"),
+        Standing("sweeps_held", "tidelock_sweeps_held"),
+        Standing("sweeps_waited_for", "tidelock_sweeps_waited_for"),
+        Standing("nodes_live", "tidelock_nodes_live"),
+        Standing("nodes_suspected", "tidelock_nodes_suspected"),
+        Standing("brake_pulled", "tidelock_brake_pulled"),
+        Standing("tier_signed", "tidelock_tier_signed"),
+    ),
+)
 PROCESS: Final = Measurement(
     "process_points",
     ("process", "role"),
@@ -115,6 +149,6 @@ DISKS: Final = Measurement(
     ),
 )
 MEASUREMENTS: Final = (
-    WORKER, WORKER_STANDS, PROJECTOR, PROJECTOR_STANDS, API, API_CODES, CLIENT_CACHES, LETTERS, PROCESS,
-    PROCESS_STANDS, DISKS,
+    WORKER, WORKER_STANDS, PROJECTOR, PROJECTOR_STANDS, API, API_CODES, CLIENT_CACHES, LETTERS, TASKS, TASKS_STAND,
+    PROCESS, PROCESS_STANDS, DISKS,
 )  # fmt: skip

@@ -115,6 +115,14 @@ def platform() -> Dashboard:
             thresholds=limits(warn=10_000, bad=60_000),
         ),
         lines(
+            "Lag of hot copies",
+            "For how long a copy in Redis has lacked something of its read model; GraphQL asks PostgreSQL "
+            "meanwhile, and tells older windows. A climb: Redis is away, or slow.",
+            highest_by("projector_gauges", "hot_lag_ms", "projection", TAGS),
+            units.Milliseconds,
+            thresholds=limits(warn=5_000, bad=60_000),
+        ),
+        lines(
             "Records behind, by read model",
             "Falling: it catches up.",
             totals_by("projector_gauges", "lag_records", "projection", TAGS),
@@ -190,6 +198,62 @@ def platform() -> Dashboard:
             units.OpsPerSecond,
         ),
     )
+    tasks = (
+        lines(
+            "Deadlocks, moves, sweeps, tier",
+            "In each step: circles of waits and what was aborted for them, dead letters and messages moved, "
+            "sessions that were ended everywhere, mass failures, copies in Redis taken away. `moves_failed`, "
+            "`troubles` that go on: see the log of the processes.",
+            added(
+                "task_points",
+                [
+                    "cycles",
+                    "aborts",
+                    "moved",
+                    "moves_failed",
+                    "sweeps",
+                    "mass_failures",
+                    "tier_changes",
+                    "troubles",
+                ],
+                TAGS,
+                per_second=False,
+            ),
+        ),
+        lines(
+            "How long aborts and sweeps take",
+            "From seeing a circle to the abort's answer, and from a session's end to its last partition's. High: a "
+            "partition has no owner, or a worker is busy.",
+            largest(
+                "task_points",
+                [f"{what}_time_{share}_ms" for what in ("abort", "sweep") for share in ("p50", "p95", "p99")],
+                TAGS,
+            ),
+            units.Milliseconds,
+            thresholds=limits(warn=1_000, bad=10_000),
+        ),
+        lines(
+            "Aborts and sweeps answered",
+            "How many the times beside are of, in each step.",
+            added("task_points", ["abort_times", "sweep_times"], TAGS, per_second=False),
+        ),
+        lines(
+            "What tasks wait for",
+            "`unswept` sessions that do not fall: `sweeps_held` by the brake (`brake_pulled`), or partitions without "
+            "an owner (`sweeps_waited_for`). `moves_waited_for`: queues that are full.",
+            totals(
+                "task_gauges",
+                ["moving", "moves_waited_for", "unswept", "sweeps_held", "sweeps_waited_for", "brake_pulled"],
+                TAGS,
+            ),
+        ),
+        lines(
+            "Nodes and partitions that tasks look after",
+            "As the sweeper sees them; with several processes their sum. `tier_signed`: partitions of caches whose "
+            "copies in Redis may be shown.",
+            totals("task_gauges", ["nodes_live", "nodes_suspected", "tier_signed"], TAGS),
+        ),
+    )
     machines = (
         lines(
             "Processor time",
@@ -240,6 +304,7 @@ def platform() -> Dashboard:
             ("Deciding", deciding),
             ("Read models", projecting),
             ("API", answering),
+            ("Detector, mover, sweeper, tier", tasks),
             ("Processes", machines),
         ],
     )

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from types import SimpleNamespace
+
+import pytest
 
 from storage.memory.copies import MemoryHotStore
 from streams.log.checkpoint import START
 from streams.projections.hot import TIME, HotCopy, HotPlace, hot_key, hot_row
 from streams.projections.ports import SinkUnavailable
+from streams.projector import mirror as mirroring
 from streams.projector.mirror import Mirror
 from streams.projector.settings import LaneSettings
 from tests.unit.projector.conftest import Make
@@ -148,3 +152,28 @@ async def test_a_row_that_is_gone_is_gone_from_the_copy(world: Make) -> None:
     gone.delete(TALLY, (0, "dev/a"))
     mirror.committed(START, gone)
     await until(lambda: store.copies[COPY][1] == {TIME: "0"})
+
+
+async def test_for_how_long_a_copy_lacks_something_is_told(
+    world: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s = 100.0
+    monkeypatch.setattr(mirroring, "time", SimpleNamespace(monotonic=lambda: s))
+    given = world(logbook(*keys(30, 10)))
+    store, mirror = mirrored(given)
+    lane = given.lane(mirror=mirror)
+    await given.feed(upto=5)
+    await until(lambda: mirror.position == 5 and mirror.lag_s == 0)
+    store.away = True
+    await given.feed()
+    await given.settled(lane)
+    s = 107.0
+    assert mirror.lag_s == 7
+    store.away = False
+    await until(lambda: is_copy(store, given) and mirror.lag_s == 0)
+    mirror.mute(muted=True)
+    assert mirror.lag_s is None
+    mirror.mute(muted=False)
+    s = 109.0
+    assert mirror.lag_s == 2
+    await until(lambda: mirror.lag_s == 0)

@@ -11,6 +11,7 @@ import streams.engine.tallies
 import streams.engine.telemetry
 import streams.ops.disks
 import streams.ops.letters
+import streams.processes.telemetry
 import streams.projector.telemetry
 import streams.reports.outgoing
 import tidelock.registrar
@@ -21,7 +22,7 @@ from streams.reports.measurement import Measurement
 
 EXPORTING: tuple[ModuleType, ...] = (
     api.telemetry, streams.engine.tallies, streams.engine.telemetry, streams.ops.disks, streams.ops.letters,
-    streams.projector.telemetry, streams.reports.outgoing, tidelock.registrar,
+    streams.processes.telemetry, streams.projector.telemetry, streams.reports.outgoing, tidelock.registrar,
 )  # fmt: skip
 
 
