@@ -187,6 +187,32 @@ async def test_a_row_that_postgresql_refuses_is_put_aside_and_what_follows_from_
     assert letters == refused | followed
 
 
+async def test_hot_copies_that_are_wrong_or_gone_are_right_when_their_rebuild_has_ended(stage: Stage) -> None:
+    proof, (locks, *_) = await stage.proved(REFUSED), [one for one in COPIED if one.name == "locks"]
+    places = [where for where in proof.ends if where.kind == "locks"]
+    await hot_copies_follow(stage, proof)
+
+    async def differences() -> list[bool]:
+        ends = proof.ends
+        told = [
+            await truth.hot_copy_difference(stage.redis, proof.told, locks, at, ends[at]) for at in places
+        ]
+        return [each is not None for each in told]
+
+    redis = redis_client(stage.redis)
+    try:
+        gone, *wrong = [truth.hot_key_of(locks, where) for where in places]
+        assert await redis.delete(gone) == 1
+        for key in wrong:
+            await redis.hset(key, '=["dev","a ghost"]', "[]")
+        assert (await differences())[1:] == [True] * len(wrong)
+        ran = await Cli(stage.stack)("projection", "rebuild", "locks", "--hot", "--json")
+        assert (ran.code, ran.json["copies"]) == (0, len(places)), ran.err
+        assert await differences() == [False] * len(places)
+    finally:
+        await redis.aclose()
+
+
 async def test_a_rebuild_gives_the_same_rows_also_while_clients_go_on(stage: Stage) -> None:
     cli = Cli(stage.stack)
     await stage.play()

@@ -152,6 +152,12 @@ async def assert_equal(
     return counts
 
 
+def hot_key_of(projection: Projection, where: PartitionId) -> str:
+    """Return the key of a partition's hot copy in Redis."""
+    copy = hot_copy(projection, where)
+    return f"tidelock:{{{copy.table.name}@{copy.version}:{where}}}"
+
+
 async def hot_copy_difference(
     redis: str, told: Told, projection: Projection, where: PartitionId, end: int
 ) -> str | None:
@@ -162,12 +168,12 @@ async def hot_copy_difference(
     connection = client(redis)
     try:
         found = (await RedisHotStore(connection).get({copy: list(wanted)}))[copy]
-        there = await connection.hlen(f"tidelock:{{{copy.table.name}@{copy.version}:{where}}}")
+        there = await connection.hlen(hot_key_of(projection, where))
     finally:
         await connection.aclose()
     if found.next_offset != end:
         return f"the hot copy {copy} stands at {found.next_offset}, the log ends at {end}"
-    if there != len(wanted) + len(("@", "@log", TIME)):
+    if there != len(wanted) + len(("@", "@time", "@log", TIME)):
         return f"the hot copy {copy} has {there} fields for {len(wanted)} rows"
     copied = {key: _read(row_of(copy.table, text)) for key, text in found.rows.items()}
     return None if copied == wanted else f"the hot copy {copy} holds {copied}, the log says {wanted}"
