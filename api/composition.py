@@ -63,7 +63,8 @@ def of_copies(copies: HotCopies | None, progress: Progress, partitions: Mapping[
     """Return what services look up in hot copies; nothing where there are none."""
     if copies is None:
         return {}
-    return {"hot": Hot.of(HotRows(copies, progress), partitions), "activity": HotWindows(copies, partitions)}
+    windows = HotWindows(copies, partitions)
+    return {"hot": Hot.of(HotRows(copies, progress), partitions), "activity": windows, "tables": windows}
 
 
 def of_nodes(logs: Followed | None, connections: Connections) -> dict[str, Any]:

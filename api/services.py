@@ -61,6 +61,8 @@ class Services:
     """Values of cache entries, from the log; None: there are none here."""
     letters: Letters | None = None
     """Dead letters of the platform; None: there are none here."""
+    tables: Standings | None = None
+    """How far read models kept in tables are, by their hot copies; None: this node knows none."""
     everywhere: Standings | None = None
     """How far all kinds' read models are; None: those of locks alone are known."""
 

@@ -14,7 +14,7 @@ from streams.projections.activity.reads import Activity, clock_key, keys_of, res
 from streams.projections.activity.tables import ACTIVITY
 from streams.projections.activity.views import NAMES
 from streams.projections.hot import TIME, hot_copy, hot_key, row_of
-from streams.projections.reads import AsOf, ReadsUnavailable, Stand
+from streams.projections.reads import AsOf, ProjectedRow, ReadsUnavailable, Stand
 from streams.projections.table import Key, Row
 from streams.projections.windowed import VIEW
 from streams.windows.taken import OTHER
@@ -43,6 +43,21 @@ class HotWindows:
             restored(NAMES, rows).overflowed(tenant),
             as_of,
         )
+
+    async def projected(self) -> Sequence[ProjectedRow]:
+        """Return how far each copy is that is there, in one round trip; none where copies are away."""
+        asked = {
+            hot_copy(one, PartitionId(one.kind, number)): one
+            for one in ACTIVITIES
+            for number in range(self._partitions.get(one.kind, 0))
+        }
+        told, found = await self._copies.get(dict.fromkeys(asked, (TIME,))) or {}, list[ProjectedRow]()
+        for copy, one in asked.items():
+            copied = told.get(copy)
+            if copied is not None and copied.next_offset and TIME in copied.rows:
+                stand = Stand(one.kind, copy.where.partition, copied.next_offset, int(copied.rows[TIME]))
+                found.append(ProjectedRow(one.name, stand))
+        return found
 
     async def _part(self, where: PartitionId, tenant: str, name: str | None) -> Part:
         looked, number = dict.fromkeys((name, OTHER)), where.partition

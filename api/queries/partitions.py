@@ -12,7 +12,9 @@ from streams.log.positions import PartitionId
 async def partitions(info: Info) -> list[PartitionProgress]:
     """Return how far each projection of each partition is; without lags where the log cannot be asked."""
     services = info.context.services
-    rows = await services.standings.projected()
+    rows = [(row, "rows") for row in await services.standings.projected()]
+    if services.tables is not None:
+        rows += [(row, "table") for row in await services.tables.projected()]
     ends: dict[PartitionId, int] = {}
     try:
         ends = await services.log_ends.ends(
@@ -25,7 +27,7 @@ async def partitions(info: Info) -> list[PartitionProgress]:
     except LogUnavailable:
         ends = {}
     found = []
-    for row in rows:
+    for row, kept in rows:
         stand = row.stand
         end = ends.get(stand.where)
         found.append(
@@ -33,6 +35,7 @@ async def partitions(info: Info) -> list[PartitionProgress]:
                 kind=stand.kind,
                 partition=stand.partition,
                 projection=row.projection,
+                kept=kept,
                 position=cast("Position", stand.position),
                 head=stand.head.hex(),
                 time_ms=DateTime(stand.time_ms),

@@ -148,8 +148,13 @@ class PartitionProgress:
     kind: str
     partition: int
     projection: str
+    kept: str = strawberry.field(
+        description="`rows`: in PostgreSQL. `table`: in a table, told as far as its hot copy is; not told without one."
+    )
     position: Position = strawberry.field(description="The last record that it knows.")
-    head: str = strawberry.field(description="Hash of the log's chain there, in hex.")
+    head: str = strawberry.field(
+        description="Hash of the log's chain there, in hex; empty of those in tables."
+    )
     time_ms: DateTime = strawberry.field(name="time", description="Event time of that record.")
     end: Long | None = strawberry.field(description="The offset that the log's next record will have.")
     lag: Long | None = strawberry.field(description="Records that it does not know yet.")

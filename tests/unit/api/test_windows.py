@@ -43,6 +43,7 @@ class Copies:
         self.store, self.world = MemoryHotStore(), World()
         windows = HotWindows(HotCopies(self.store), {"locks": 2, "queues": 2})
         object.__setattr__(self.services, "activity", windows)
+        object.__setattr__(self.services, "tables", windows)
         object.__setattr__(self.services, "partitions", {"locks": 2, "queues": 2})
 
     @property
@@ -187,6 +188,28 @@ async def test_copies_that_are_not_there_are_told(copies: Copies) -> None:
     refusal = await copies.world.refused(ONE, kind="locks", name="orders/42")
     assert refusal["code"] == "READS_UNAVAILABLE"
     assert "locks/1" in refusal["message"]
+
+
+async def test_read_models_in_tables_are_listed_as_far_as_their_copies_are(
+    copies: Copies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = Logbook().begun().commit(grant(1, 1)).commit(release(2, 1))
+    await copies.of(PartitionId("locks", 0), book, {2: 60_000, 3: 61_000})
+    await copies.of(PartitionId("locks", 1), Logbook(), {})
+    query = "{ partitions { kept projection kind partition position head time lag } }"
+    found = (await copies.world.ask(query))["partitions"]
+    assert [one for one in found if one["kept"] == "table"] == [{
+        "kept": "table", "projection": "lock_activity", "kind": "locks", "partition": 0, "position": "locks/0@3",
+        "head": "", "time": "1970-01-01T00:01:01.000Z", "lag": "6",
+    }]  # fmt: skip
+    in_rows = [one for one in found if one["kept"] == "rows"]
+    assert in_rows and len(in_rows) == len(found) - 1
+
+    async def away(*_: Any) -> Any:
+        raise SinkUnavailable("away")
+
+    monkeypatch.setattr(copies.store, "get", away)
+    assert (await copies.world.ask(query))["partitions"] == in_rows
 
 
 async def test_redis_that_is_away_is_told(copies: Copies, monkeypatch: pytest.MonkeyPatch) -> None:
