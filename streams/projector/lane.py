@@ -210,10 +210,8 @@ class Lane:
             await self._load()
             await self._follow()
         except CheckpointMoved as moved:
-            first = (
-                self._backoff.attempts == 0 and not self._settings.beside
-            )  # who keeps all of it goes first
-            await self._wait(moved, at_once=first)
+            beside = self._settings.beside  # who keeps all partitions of all read models goes first
+            await self._wait(moved, at_once=self._backoff.attempts == 0 and not beside)
         except OfAnotherRelease as error:
             await self._wait(error, phase="left alone")
         except (SinkUnavailable, LogUnavailable) as error:

@@ -108,7 +108,7 @@ class Mirror:
                     await self._bring()
                 elif self._gone:
                     await self._store.drop([self._copy])
-                    self._gone = False
+                    self._gone, self.trouble = False, None
             except SinkError as error:
                 self.trouble, self._at = error, None
                 self._since_s = self._since_s or time.monotonic()

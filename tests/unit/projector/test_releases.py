@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import replace
+from functools import partial
 
 import pytest_asyncio
 
@@ -128,7 +129,7 @@ async def test_a_later_release_leaves_alone_what_is_live_and_says_so(world: Worl
 async def test_one_builds_beside_while_the_other_keeps_what_is_live(world: World) -> None:
     old, new = await world.release(TOY), await world.release(RAISED, beside=True)
     await world.until(lambda: world.has(FIRST, HALF))
-    assert not new.lanes
+    assert list(new.lanes) == []
     await world.builds.begin(RAISED, 2)
     await world.until(lambda: world.has(NEXT, HALF))
     world.log.records += RECORDS[HALF:]
@@ -179,6 +180,18 @@ async def test_it_goes_on_when_the_build_of_the_release_before_is_retired(world:
     world.log.records += RECORDS[HALF:]
     await world.until(lambda: world.has(NEXT, len(RECORDS)))
     assert new.lanes[LIVE].live
+
+
+async def test_two_that_build_the_same_lose_nothing(world: World) -> None:
+    await world.release(TOY)
+    for beside in (True, False):  # as while projectors of the release before are replaced
+        await world.release(RAISED, beside=beside)
+    await world.builds.begin(RAISED, 2)
+    await world.until(lambda: world.has(NEXT, HALF))
+    for end in range(HALF, len(RECORDS)):
+        world.log.records.append(RECORDS[end])
+        await world.until(partial(world.has, NEXT, end + 1))
+    assert world.store.beside["toy", 2] == truth(RECORDS)
 
 
 async def test_what_is_emptied_is_built_anew_in_place_by_the_release_that_emptied_it(world: World) -> None:
