@@ -25,8 +25,10 @@ class Asked:
         """Return whether it was refused."""
         return decision.reply[:HEADER] == self._rejected
 
-    def count(self, counts: Counts, decision: LoggedDecision) -> None:
-        """Count a client's command as `commands`, and as `rejected`."""
-        counts.count("commands")
-        if self.is_rejected(decision):
-            counts.count("rejected")
+    def count(self, counts: Counts, decision: LoggedDecision) -> bool:
+        """Count a client's command as `commands`, and as `rejected`; return whether it was."""
+        counts.numbers["commands"] += 1
+        rejected = self.is_rejected(decision)
+        if rejected:
+            counts.numbers["rejected"] += 1
+        return rejected

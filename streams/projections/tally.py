@@ -9,22 +9,23 @@ class Tally:
     """Sums by tenant; one of which all sums are zero is forgotten."""
 
     def __init__(self, gauges: int) -> None:
-        self._nothing = (0,) * gauges
-        self._sums: dict[str, list[int]] = {}
+        self._nothing: Row = (0,) * gauges
+        self._sums: dict[str, Row] = {}
 
     def change(self, tenant: str, before: Sequence[int], after: Sequence[int]) -> None:
         """Replace what one thing adds to the sums."""
         if before == after:
             return
-        sums = self._sums.setdefault(tenant, list(self._nothing))
-        for place, (old, new) in enumerate(zip(before, after, strict=True)):
-            sums[place] += new - old
-        if not any(sums):
-            del self._sums[tenant]
+        sums = self._sums.get(tenant, self._nothing)
+        changed = tuple([each - old + new for each, old, new in zip(sums, before, after, strict=True)])
+        if any(changed):
+            self._sums[tenant] = changed
+        else:
+            self._sums.pop(tenant, None)
 
     def gauges(self, key: Row) -> Row:
         """Return the sums of a tenant."""
-        return tuple(self._sums.get(key[0], self._nothing))
+        return self._sums.get(key[0], self._nothing)
 
     def always(self) -> Iterable[Row]:
         """Return the tenants that have anything."""

@@ -38,12 +38,24 @@ class _Window(Generic[C]):
 class Windows(Generic[C]):
     """The windows of one partition: one a key is open at a time."""
 
-    __slots__ = ("_closed", "_counted", "_open", "_partition", "_standing", "_start_ms", "_table", "offset")
+    __slots__ = (
+        "_closed",
+        "_counted",
+        "_counting",
+        "_open",
+        "_partition",
+        "_standing",
+        "_start_ms",
+        "_table",
+        "offset",
+    )
 
     def __init__(self, partition: int, table: Table, counted: type[C], standing: Standing) -> None:
         self._partition, self._table, self._counted, self._standing = partition, table, counted, standing
         self._open: dict[Row, _Window[C]] = {}
         self._closed: list[tuple[Row, int, _Window[C]]] = []
+        self._counting: dict[Row, C] = {}
+        """What was asked for since the last commit, or take, began."""
         self._start_ms = 0
         self.offset = -1
 
@@ -56,7 +68,7 @@ class Windows(Generic[C]):
 
     def reach(self, offset: int, time_ms: int) -> None:
         """Move on to a commit, before anything of it is folded; what it leaves behind is closed."""
-        self.offset = offset
+        self.offset, self._counting = offset, {}
         if time_ms < self._start_ms + WINDOW_MS and self._open:
             return
         for key, window in self._open.items():
@@ -70,6 +82,12 @@ class Windows(Generic[C]):
 
     def of(self, *key: str) -> C:
         """Return the open window of a key, to be changed; also if only how it stands changes."""
+        counted = self._counting.get(key)
+        if counted is None:
+            counted = self._counting[key] = self._touched(key)
+        return counted
+
+    def _touched(self, key: Row) -> C:
         window = self._open.get(key)
         if window is None:
             window = self._open[key] = _Window(self._counted())
@@ -86,7 +104,7 @@ class Windows(Generic[C]):
                 window.counted.gauges = self._standing.gauges(key)
                 self._put(changes, key, self._start_ms, window, closed=None)
                 window.touched, window.stored = False, True
-        self._closed = []
+        self._closed, self._counting = [], {}
 
     def _put(
         self, changes: Changes, key: Row, start_ms: int, window: _Window[C], *, closed: bool | None

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
 from streams.log.undo import Undo
 from streams.projections.caches.reads import Beginning, Ending, LineEnding, Pending
@@ -20,7 +20,7 @@ from streams.projections.table import Changes, Row, Table
 OPEN: Final[Row] = (None, None, None, None)
 _NO_TIME: Final[Row] = (None, None)
 _STATES: Final = {"MODIFIED": "modified", "EXCLUSIVE": "exclusive", "SHARED": "shared"}
-_Write = Callable[[Changes], None]
+_Write: TypeAlias = tuple[Callable[[Changes, Table, Row], None], Table, Row]
 
 
 class Draft:
@@ -44,8 +44,8 @@ class Draft:
 
     def settle(self, changes: Changes) -> None:
         """Put the rows into `changes`."""
-        for write in self._writes:
-            write(changes)
+        for write, table, row in self._writes:
+            write(changes, table, row)
 
     def counted(self) -> Noted:
         """Return what is to be counted in the window."""
@@ -142,7 +142,7 @@ class Draft:
         which = (("partition", head.partition), ("incarnation", head.incarnation))
         end = (event, self.when.offset, self.when.time_ms, ended)
         for table in (CACHE_ENTRIES, CACHE_LINES):
-            self._writes.append(partial(Changes.close, table=table, where=which, end=end))
+            self._writes.append((partial(Changes.close, end=end), table, which))
         for attachment in list(shard.held):
             if shard.listeners[attachment][LISTENER["gone"]] is not None:
                 self.forget_listener(attachment)
@@ -233,10 +233,10 @@ class Draft:
         return (*row[: -len(OPEN)], self.event, self.when.offset, self.when.time_ms, ended)
 
     def _insert(self, table: Table, row: Row) -> None:
-        self._writes.append(lambda changes: changes.insert(table, row))
+        self._writes.append((Changes.insert, table, row))
 
     def _upsert(self, table: Table, row: Row) -> None:
-        self._writes.append(lambda changes: changes.upsert(table, row))
+        self._writes.append((Changes.upsert, table, row))
 
     def _delete(self, table: Table, row: Row) -> None:
-        self._writes.append(lambda changes: changes.delete(table, table.key_of(row)))
+        self._writes.append((Changes.delete, table, table.key_of(row)))

@@ -138,9 +138,9 @@ class Changing:
         ))  # fmt: skip
 
     def _count(self, standing: Standing, *what: str) -> None:
-        counts = self.windows.of(standing.tenant)
+        numbers = self.windows.of(standing.tenant).numbers
         for each in what:
-            counts.count(each)
+            numbers[each] += 1
 
     def _begin(self, standing: Standing, role: Role, asked: Row, before: Spell | None = None) -> None:
         """Begin a spell; of a hold that goes on otherwise, `before` is the one it had."""

@@ -90,8 +90,7 @@ class LocksFold:
         if not slash or not self._asked.is_command(decision):
             return
         counts = self._changing.windows.of(tenant)
-        self._asked.count(counts, decision)
-        if decision.command in _ASKING and self._asked.is_rejected(decision):
+        if self._asked.count(counts, decision) and decision.command in _ASKING:
             counts.count("refusals")
 
     def _decided(self, accepted: AcceptedCommit, decided: Decided) -> None:
