@@ -38,7 +38,7 @@ PROJECTOR: Final = Measurement(
     ),
     lasting=(Lasting("writes", "tidelock_projection_write_seconds"),),
 )
-PHASES: Final = ("loading", "catching up", "following", "stepping", "waiting", "halted")
+PHASES: Final = ("loading", "catching up", "following", "stepping", "waiting", "halted", "left alone")
 """States of a lane of the projector that are fields of their own."""
 PROJECTOR_STANDS: Final = Measurement(
     "projector_gauges",

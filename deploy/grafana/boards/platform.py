@@ -130,11 +130,20 @@ def platform() -> Dashboard:
         lines(
             "Lanes by state",
             "Partitions of read models. All `following` is well. `waiting`: a database is away; `halted`: a "
-            "newer release wrote "
-            "what this one cannot read.",
+            "newer release wrote what this one cannot read; `left_alone`: a build of another release is live.",
             totals(
                 "projector_gauges",
-                ["lanes", "healthy", "loading", "catching_up", "following", "stepping", "waiting", "halted"],
+                [
+                    "lanes",
+                    "healthy",
+                    "loading",
+                    "catching_up",
+                    "following",
+                    "stepping",
+                    "waiting",
+                    "halted",
+                    "left_alone",
+                ],
                 TAGS,
             ),
         ),
