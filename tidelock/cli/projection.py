@@ -1,7 +1,6 @@
 """`tidelock projection`: the read models, how far their builds are, and building them anew."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +9,7 @@ import typer
 
 from storage.kept import store_at
 from streams.projections.projection import Projection
-from tidelock.cli import exits, options, show
+from tidelock.cli import exits, options, projection_view, show
 from tidelock.cli.asking import Yes, ask
 from tidelock.cli.discovery import find
 from tidelock.cli.projection_builds import builds_at
@@ -29,16 +28,20 @@ projection_app = typer.Typer(
     pretty_exceptions_enable=False, epilog=exits.HELP, rich_markup_mode="rich",
 )  # fmt: skip
 
-COLUMNS = ("projection", "live", "partition", "position", "lag", "lag s", "tables")
-
 
 @projection_app.command("list")
-def list_projections(home: options.Home = options.HOME, json: options.AsJson = False) -> None:
-    """Show every build of every read model: which tables it keeps, and how far each partition is.
+def list_projections(
+    by_partition: Annotated[
+        bool, typer.Option("--partitions", help="How far each partition of each build is.")
+    ] = False,
+    home: options.Home = options.HOME,
+    json: options.AsJson = False,
+) -> None:
+    """Show every build of every read model: which tables it keeps, and how far it is.
 
     Behind a name is its version: a release keeps up to date what is of its own versions, and tells what is not.
-    [bold]position[/]: the last record that its rows stand for. [bold]lag[/]: records of the log that it lacks.
-    [bold]lag s[/]: how old that last record is, if some are lacking.
+    [bold]lag[/]: records of the log that it lacks. [bold]lag s[/]: how old the last one is that it has, if some are
+    lacking. [bold]position[/]: the last record that a partition's rows stand for. `--json` tells all partitions.
 
     Example: [green]tidelock projection list --json | jq 'map(.lag) | add'[/]
     """
@@ -53,17 +56,11 @@ def list_projections(home: options.Home = options.HOME, json: options.AsJson = F
     if json:
         show.as_json([asdict(one) for one in found])
         return
-    table = show.table(None, *COLUMNS, right=frozenset({"lag", "lag s"}))
-    for one in found:
-        name, live = f"{one.projection}@{one.build} v{one.version}", "yes" if one.live else "-"
-        lag_s = f"{one.lag_s:.1f}" if one.lag else "-"
-        table.add_row(
-            name, live, one.partition, one.position or "-", show.number(one.lag), lag_s, ", ".join(one.tables)
-        )
-    show.out.print(table)
-    for one in {each.projection: each for each in found if each.live}.values():
-        if one.version != one.own_version:
-            show.say(another_version(one, [each for each in found if each.projection == one.projection]))
+    if by_partition:
+        projection_view.partitions(found)
+    else:
+        projection_view.builds(found)
+    projection_view.other_versions(found)
 
 
 @projection_app.command("rebuild")
@@ -111,17 +108,6 @@ def rebuild(
         show.as_json({"projection": projection.name, "records": records})
     else:
         show.say(f"{projection.name} is rebuilt: {show.number(records)} records.")
-
-
-def another_version(live: Standing, builds: Sequence[Standing]) -> str:
-    """Return what is said of a read model that is live in another version than this release's."""
-    told = f"{live.projection}@{live.build} is live in version {live.version}, and this release has version "
-    told += f"{live.own_version}: projectors of version {live.version} alone keep it up to date."
-    if live.version > live.own_version:
-        return told
-    free = max(one.build for one in builds) + 1
-    number = next((one.build for one in builds if one.version == one.own_version), free)
-    return f"{told} Next: `tidelock projection build {live.projection}@{number}`, and promote that."
 
 
 def _rebuild_hot(projection: Projection, patience: float, home: Path, *, json: bool) -> None:

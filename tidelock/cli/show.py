@@ -43,7 +43,9 @@ def complain(code: str, text: str) -> None:
     err.print(f"{code}: {' '.join(text.split())}", style="red", markup=False, soft_wrap=True)
 
 
-_WHOLE = frozenset({"partition", "owner", "health", "token or ticket", "since", "from", "to", "position"})
+_WHOLE = frozenset(
+    {"projection", "partition", "owner", "health", "token or ticket", "since", "from", "to", "position"}
+)
 """Columns that are useless when broken."""
 
 

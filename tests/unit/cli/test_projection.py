@@ -18,11 +18,11 @@ from streams.projections.hot import HotCopy, HotPlace, hot_copy
 from streams.projections.ports import Copied
 from streams.projections.table import Changes
 from streams.read_models import PROJECTIONS
-from tidelock.cli import projection_rebuild
+from tidelock.cli import projection_rebuild, projection_view, show
 from tidelock.cli.exits import WrongUse
 from tidelock.cli.projection import projection_app
 from tidelock.cli.projection_hot import NoCopies, copies_rebuilt
-from tidelock.cli.projection_rebuild import NothingMoves, projection_named, rebuilt, standings
+from tidelock.cli.projection_rebuild import NothingMoves, Standing, projection_named, rebuilt, standings
 
 LOCKS = projection_named("locks")
 ENDS = {PartitionId("locks", 0): 10, PartitionId("locks", 1): 4}
@@ -73,6 +73,26 @@ async def test_how_far_each_read_model_is(monkeypatch: pytest.MonkeyPatch) -> No
     assert (behind.position, behind.lag) == ("locks/0@6", 3)
     assert behind.lag_s > 1e6
     assert (empty.position, empty.lag, empty.lag_s) == (None, 4, 0.0)
+
+
+def test_a_build_is_a_row_with_the_lag_of_all_its_partitions_in_80_columns(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(show.out, "width", 80)
+    found = [
+        Standing("locks", 1, True, 2, 2, "locks/0", "locks/0@9", 1_000, 2.5, ("locks", "lock_waiters")),
+        Standing("locks", 1, True, 2, 2, "locks/1", "locks/1@9", 234, 0.5, ("locks", "lock_waiters")),
+        Standing("locks", 2, False, 2, 2, "locks/0", None, 0, 0.0, ("locks", "lock_waiters")),
+    ]
+    projection_view.builds(found)
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert rows[1:] == [
+        ["locks@1", "v2", "yes", "2", "1,234", "2.5", "locks,", "lock_waiters"],
+        ["locks@2", "v2", "-", "1", "0", "-", "locks,", "lock_waiters"],
+    ]
+    projection_view.partitions(found)
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert rows[2] == ["locks@1", "v2", "yes", "locks/1", "locks/1@9", "234", "0.5"]
 
 
 def test_an_unknown_read_model_is_told_with_those_there_are() -> None:

@@ -20,9 +20,10 @@ from streams.projections.projection import Projection
 from streams.projections.table import Changes
 from tidelock.cli import projection_builds
 from tidelock.cli.exits import WrongUse
-from tidelock.cli.projection import another_version, projection_app
+from tidelock.cli.projection import projection_app
 from tidelock.cli.projection_builds import BuildsAt, NobodyBuilds, build, build_named, promote
 from tidelock.cli.projection_rebuild import projection_named, standings
+from tidelock.cli.projection_view import another_version
 
 LOCKS = projection_named("locks")
 NEXT = replace(LOCKS, build=2)
