@@ -67,8 +67,7 @@ class MemoryBuilds:
                 raise BuildsNeverMet(build.projection, number, at.partition, within_s)
         beside = self._store.beside[build.projection, number]
         tables = [
-            _difference(table, *_kept(projection, table, self._store.rows, beside), shown)
-            for table in projection.tables
+            _difference(table, *self._kept(projection, table, beside), shown) for table in projection.tables
         ]
         met = tuple(sorted((at.partition, offset) for at, offset in ours.items()))
         return Comparison(live.number, number, met, tuple(tables), (live.version, build.version))
@@ -101,6 +100,22 @@ class MemoryBuilds:
             for each in builds
             if each is not build
         )
+
+    def _kept(self, projection: Projection, table: Table, beside: Rows) -> tuple[OfTable, OfTable]:
+        """Return the rows of a table of two builds, but for those that one of them may have forgotten."""
+        kept_from = self._store.kept_from.get(table.name)
+        if table.forgets is None or kept_from is None:
+            return _kept(projection, table, self._store.rows, beside)
+        over = table.columns.index(table.forgets.over_ms)
+        ours, theirs = (
+            {
+                key: row
+                for key, row in rows.get(table, {}).items()
+                if row[over] is None or row[over] > kept_from
+            }
+            for rows in (self._store.rows, beside)
+        )
+        return ours, theirs
 
     async def _switch(self, projection: Projection, number: int, *, force: bool, remembers: bool) -> Switched:
         builds, store = await self.of(projection), self._store

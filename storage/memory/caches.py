@@ -73,12 +73,13 @@ class MemoryCacheReads(MemoryReads):
 
     async def cache_at(self, tenant: str, name: str, at: Moment) -> CacheRow | None:
         """Return the cache as it was."""
+        self._kept("history of caches", at, CACHE_HISTORY)
         latest: dict[int, dict[str, Any]] = {}
         settings: dict[int, str] = {}
         for row in sorted(self._rows(CACHE_HISTORY), key=lambda row: (row["offset_"], row["at_ms"])):
             if (row["tenant"], row["cache"]) == (tenant, name) and by_then(row, at):
                 latest[row["shard"]] = row
-                settings[row["shard"]] = row["settings"] or settings[row["shard"]]
+                settings[row["shard"]] = row["settings"] or settings.get(row["shard"], "")
         shards = [
             shard_of(_told(SHARD, row | {
                 "settings": settings[number], "changed_offset": row["offset_"], "changed_ms": row["at_ms"],
@@ -110,6 +111,7 @@ class MemoryCacheReads(MemoryReads):
 
     async def entry_at(self, tenant: str, cache: str, name: str, at: Moment) -> EntryRow:
         """Return the entry as it was."""
+        self._kept("history of caches", at, CACHE_ENTRIES, CACHE_LINES)
         return self._entry(tenant, cache, name, at, AsOf((await self._as_of()).stands, at))
 
     async def values(

@@ -68,6 +68,7 @@ class MemoryNodeReads(MemoryReads):
 
     async def node_at(self, tenant: str, name: str, at: Moment) -> NodeRow | None:
         """Return the node as it was."""
+        self._kept("history of nodes", at, NODE_HISTORY)
         rows = self._then(self._of(NODE_HISTORY, tenant, name=name), at)
         if not rows or rows[-1]["what"] == "FORGOTTEN":
             return None
@@ -148,6 +149,7 @@ class MemoryNodeReads(MemoryReads):
 
     async def brake_at(self, tenant: str, at: Moment) -> tuple[BrakeRow | None, AsOf]:
         """Return the brake as it was."""
+        self._kept("history of the brake", at, BRAKE_HISTORY)
         when = AsOf((await self._as_of()).stands, at)
         rows = self._then(self._of(BRAKE_HISTORY, tenant), at)
         return (rows_of.brake_of(_picked(rows[-1], _BRAKE), when) if rows else None), when

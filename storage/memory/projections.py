@@ -48,6 +48,10 @@ class MemoryProjectionStore:
         self.beside: dict[tuple[str, int], dict[Table, dict[Key, Row]]] = {}
         """Rows of builds that are not live."""
         self.checkpoints: dict[tuple[str, int, PartitionId], StoredAt] = {}
+        self.kept_from: dict[str, int] = {}
+        """By the name of a table whose rows are forgotten, from which time on they are kept."""
+        self.forgotten: dict[tuple[str, int], int] = {}
+        """By the name of such a table and partition, the offset from which on all questions are answered."""
 
     async def load(self, projection: Projection, where: PartitionId) -> Loaded:
         """Return checkpoint and rows to restore."""

@@ -62,12 +62,13 @@ class MemoryQueueReads(MemoryReads):
 
     async def queue_at(self, tenant: str, name: str, at: Moment) -> QueueRow | None:
         """Return the queue as it was."""
+        self._kept("history of queues", at, QUEUE_HISTORY)
         latest: dict[int, dict[str, Any]] = {}
         settings: dict[int, str] = {}
         for row in sorted(self._rows(QUEUE_HISTORY), key=lambda row: (row["offset_"], row["at_ms"])):
             if (row["tenant"], row["queue"]) == (tenant, name) and by_then(row, at):
                 latest[row["shard"]] = row
-                settings[row["shard"]] = row["settings"] or settings[row["shard"]]
+                settings[row["shard"]] = row["settings"] or settings.get(row["shard"], "")
         shards = [
             _shard(row | {"settings": settings[number], "changed_offset": row["offset_"], "changed_ms": row["at_ms"]})
             for number, row in sorted(latest.items())

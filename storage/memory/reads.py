@@ -6,7 +6,16 @@ from typing import Any
 from storage.memory.projections import MemoryProjectionStore
 from streams.log.positions import Position
 from streams.projections.projection import Projection
-from streams.projections.reads import AsOf, AuditFilter, AuditRow, Moment, ProjectedRow, Stand
+from streams.projections.reads import (
+    STATE,
+    AsOf,
+    AuditFilter,
+    AuditRow,
+    Moment,
+    ProjectedRow,
+    RowsForgotten,
+    Stand,
+)
 from streams.projections.table import Table
 
 
@@ -36,6 +45,17 @@ class MemoryReads:
         found.sort(key=_key, reverse=True)
         page = [each for each in found if after is None or _key(each) < after]
         return page[: first + 1], await self._as_of(self._audit)
+
+    def _kept(self, what: str, at: Moment, *tables: Table) -> None:
+        """Raise `RowsForgotten` if these histories do not go back so far."""
+        kept_from = [self._store.kept_from.get(table.name, 0) for table in tables]
+        if isinstance(at, Position):
+            places = [(table.name, at.partition.partition) for table in tables]
+            gone = any(at.offset < self._store.forgotten.get(place, 0) for place in places)
+        else:
+            gone = at < max(kept_from)
+        if gone:
+            raise RowsForgotten(what, max(kept_from), STATE)
 
     def _rows(self, table: Table) -> Iterator[dict[str, Any]]:
         """Yield rows by the names of their columns."""

@@ -10,7 +10,16 @@ from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 
 from storage.postgres.pool import Connections, StandbyLost
 from streams.log.positions import Position
-from streams.projections.reads import AsOf, Moment, ProjectedRow, ReadsUnavailable, ReadTooSlow, Stand
+from streams.projections.reads import (
+    STATE,
+    AsOf,
+    Moment,
+    ProjectedRow,
+    ReadsUnavailable,
+    ReadTooSlow,
+    RowsForgotten,
+    Stand,
+)
 
 STANDS: LiteralString = """
     SELECT string_agg(partition || ':' || next_offset || ':' || time_ms, ' ' ORDER BY partition) AS stands
@@ -55,6 +64,18 @@ class Asking:
         """Return the rows of a statement `with_stands`, and of when they are."""
         stands, *rows = await self.rows(statement, {"projection": projection, **given})
         return rows, AsOf(self.stands(stands[-1]))
+
+    async def stood(
+        self, statement: LiteralString, projection: str, given: Mapping[str, Any], what: str
+    ) -> tuple[list[Any], AsOf]:
+        """Return the same of a statement about a moment, which tells last whether `what` goes back so far.
+
+        Raises `RowsForgotten`.
+        """
+        (*_, kept_from_ms, stands), *rows = await self.rows(statement, {"projection": projection, **given})
+        if kept_from_ms is not None:
+            raise RowsForgotten(what, int(kept_from_ms), STATE)
+        return rows, AsOf(self.stands(stands))
 
     async def projected(self) -> list[ProjectedRow]:
         """Return how far each partition of each projection is."""

@@ -59,6 +59,10 @@ _AGED: Final[LiteralString] = """
         (SELECT min(start_ms) FROM {beside} WHERE partition = %(partition)s))
 """
 """Windows are forgotten by their age, of each build in its own time."""
+_NOT_OVER: Final[LiteralString] = """
+    AND ({over} IS NULL OR {over} > coalesce((SELECT from_ms FROM tidelock.retention WHERE name = {name}), -1))
+"""
+"""So are rows of histories, and each build keeps some that answer for others."""
 
 
 @value
@@ -146,7 +150,9 @@ async def _table(
     cursor: Cursor, wanted: Wanted, build: Build, table: Table, where: PartitionId
 ) -> Difference:
     points = wanted.projection.points
-    parts = _parts(table, schema_of(build), aged=points is not None and table.name == points.windows.name)
+    parts = _parts(
+        table, schema_of(build), windows=points is not None and table.name == points.windows.name
+    )
     given = {"partition": where.partition, "shown": wanted.shown}
     await cursor.execute(sql.SQL(_COMPARED).format(**parts), given)
     counts = await cursor.fetchone()
@@ -159,7 +165,7 @@ async def _table(
     return Difference(table.name, live, others, missing, extra, changed, tuple(first))
 
 
-def _parts(table: Table, schema: str, *, aged: bool) -> dict[str, sql.Composable]:
+def _parts(table: Table, schema: str, *, windows: bool) -> dict[str, sql.Composable]:
     live, beside = named(table.name), named(table.name, schema)
     keys = [sql.SQL("l.{0} = b.{0}").format(sql.Identifier(key)) for key in table.columns[: table.key]]
     rows = [
@@ -167,7 +173,7 @@ def _parts(table: Table, schema: str, *, aged: bool) -> dict[str, sql.Composable
     ]
     both = sql.SQL(_BOTH).format(
         columns=sql.SQL(", ").join(map(sql.Identifier, table.columns)), live=live, beside=beside,
-        aged=sql.SQL(_AGED).format(live=live, beside=beside) if aged else sql.SQL(""),
+        aged=_kept(table, live, beside, windows=windows),
         same=sql.SQL(" AND ").join(keys),
     )  # fmt: skip
     return {
@@ -176,6 +182,14 @@ def _parts(table: Table, schema: str, *, aged: bool) -> dict[str, sql.Composable
         "theirs": sql.Identifier("b", table.columns[0]),
         "differ": sql.SQL("ROW({}) IS DISTINCT FROM ROW({})").format(*rows),
     }
+
+
+def _kept(table: Table, live: sql.Identifier, beside: sql.Identifier, *, windows: bool) -> sql.Composable:
+    """Return which rows both builds have for sure: those that neither may have forgotten."""
+    if table.forgets is not None:
+        over = sql.Identifier(table.forgets.over_ms)
+        return sql.SQL(_NOT_OVER).format(over=over, name=sql.Literal(table.name))
+    return sql.SQL(_AGED).format(live=live, beside=beside) if windows else sql.SQL("")
 
 
 def _added(one: Difference, other: Difference, shown: int) -> Difference:

@@ -37,6 +37,7 @@ SETTINGS = PoolSettings(
     generic_plans=True,
 )
 LOCKS = "locks"
+HISTORY: Final = "history of locks"
 AUDIT: Final = "audit"
 NEVER = AsOf(())
 
@@ -51,9 +52,8 @@ class PostgresLockReads(PostgresReads):
         """Return the lock as it was, with its waiters."""
         by_offset = isinstance(at, Position)
         statement = at_sql.ONE_AT_OFFSET if by_offset else at_sql.ONE_AT_TIME
-        rows, when = await self._asking.listed(
-            statement, LOCKS, {"tenant": tenant, "name": name, "partition": partition, "at": _bound(at)}
-        )
+        given = {"tenant": tenant, "name": name, "partition": partition, "at": _bound(at)}
+        rows, when = await self._asking.stood(statement, LOCKS, given, HISTORY)
         changed = (rows[0][-3], rows[0][-2]) if rows else None
         when = AsOf(when.stands, at)
         return lock_of_spells(partition, name, [rows_of.spell(row) for row in rows], changed, when)
@@ -87,7 +87,7 @@ class PostgresLockReads(PostgresReads):
             "at": _bound(at),
         }
         statement = at_sql.PAGE_AT_OFFSET if by_offset else at_sql.PAGE_AT_TIME
-        rows, when = await self._asking.listed(statement, LOCKS, given)
+        rows, when = await self._asking.stood(statement, LOCKS, given, HISTORY)
         when = AsOf(when.stands, at)
         more = len(rows) > first or bool(rows and rows[-1][2] >= at_sql.MAX_EXAMINED)
         rows = rows[:first]

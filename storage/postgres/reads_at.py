@@ -7,12 +7,14 @@ whatever is older and open then is in that keyframe.
 from typing import Final, LiteralString
 
 from storage.postgres.asking import with_stands
+from storage.postgres.histories_sql import forgotten
 from storage.postgres.reads_sql import SPELL
 
 BACK: Final = 64
 MAX_EXAMINED: Final = 5_000
 """So many names at most are looked at for one page."""
 
+TABLES: Final[LiteralString] = "'lock_history'"
 _OFFSET: Final[LiteralString] = "offset"
 _TIME: Final[LiteralString] = "ms"
 
@@ -47,6 +49,7 @@ def _one(unit: LiteralString) -> LiteralString:
     return with_stands(
         f"SELECT {SPELL}, h.changed_offset, h.changed_ms FROM ({spells}) h ORDER BY h.from_event",
         SPELL_COLUMNS + 2,
+        last=forgotten(TABLES, by_offset=unit == _OFFSET),
     )
 
 
@@ -74,6 +77,7 @@ def _page(unit: LiteralString) -> LiteralString:
         )
         SELECT f.partition, f.name, f.examined, f.spells::text FROM found f""",
         4,
+        last=forgotten(TABLES, by_offset=unit == _OFFSET) + "::text",
     )
 
 

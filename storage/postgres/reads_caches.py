@@ -39,6 +39,7 @@ from streams.projections.reads import AsOf, Moment
 from streams.projections.windows import WINDOW_MS
 
 CACHES: Final = "caches"
+HISTORY: Final = "history of caches"
 AUDIT: Final = "cache_audit"
 _TO_OFFSET, _TO_MS = VALUE.index("to_offset"), VALUE.index("to_ms")
 
@@ -68,7 +69,7 @@ class PostgresCacheReads(PostgresReads):
         """Return the cache as it was."""
         statement = sql.AT_OFFSET if isinstance(at, Position) else sql.AT_TIME
         given = {"tenant": tenant, "cache": name, **moment(at)}
-        rows, when = await self._asking.listed(statement, CACHES, given)
+        rows, when = await self._asking.stood(statement, CACHES, given, HISTORY)
         shards = tuple([shard_of(row[:-1]) for row in rows])
         return CacheRow(name, shards, AsOf(when.stands, at)) if shards else None
 
@@ -94,7 +95,7 @@ class PostgresCacheReads(PostgresReads):
         """Return the entry as it was."""
         statement = sql.ENTRY_AT_OFFSET if isinstance(at, Position) else sql.ENTRY_AT_TIME
         given = {"tenant": tenant, "cache": cache, "entry": name, **moment(at)}
-        ((*row, _),), when = await self._asking.listed(statement, CACHES, given)
+        ((*row, _),), when = await self._asking.stood(statement, CACHES, given, HISTORY)
         return _entry(cache, name, row, at, AsOf(when.stands, at))
 
     async def values(

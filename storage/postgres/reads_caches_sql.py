@@ -7,6 +7,7 @@ listeners, and what is under way, hang on a shard's partition and incarnation; l
 from typing import Final, LiteralString
 
 from storage.postgres.asking import with_stands
+from storage.postgres.histories_sql import forgotten
 
 _SHARD: Final[LiteralString] = """
     s.partition, s.cache, s.shard, s.incarnation, s.version, s.settings::text, s.closing, s.entries, s.bytes,
@@ -35,7 +36,7 @@ def caches(prefix: bool) -> LiteralString:
     )
 
 
-def _then(condition: LiteralString, order: LiteralString) -> LiteralString:
+def _then(condition: LiteralString, order: LiteralString, *, by_offset: bool) -> LiteralString:
     return with_stands(
         f"""
         SELECT t.partition, t.cache, t.shard, t.incarnation, t.version, c.settings::text, t.closing, t.entries, t.bytes,
@@ -54,11 +55,14 @@ def _then(condition: LiteralString, order: LiteralString) -> LiteralString:
         ) c
         WHERE NOT t.deleted ORDER BY t.shard""",
         _SHARD_COLUMNS,
+        last=forgotten("'cache_history'", by_offset=by_offset),
     )
 
 
-AT_OFFSET: Final = _then("h.partition = %(partition)s AND h.offset_ <= %(at)s", "h.offset_ DESC")
-AT_TIME: Final = _then("h.at_ms <= %(at)s", "h.at_ms DESC, h.offset_ DESC")
+AT_OFFSET: Final = _then(
+    "h.partition = %(partition)s AND h.offset_ <= %(at)s", "h.offset_ DESC", by_offset=True
+)
+AT_TIME: Final = _then("h.at_ms <= %(at)s", "h.at_ms DESC, h.offset_ DESC", by_offset=False)
 
 _VALUE: Final[LiteralString] = """
     v.partition, v.cache, v.shard, v.incarnation, v.entry, v.version, v.cause, v.bytes, v.digest, v.value_event,
@@ -109,10 +113,15 @@ _PENDING: Final[LiteralString] = """
     WHERE s.tenant = %(tenant)s AND s.cache = %(cache)s AND p.entry = %(entry)s AND p.what <> 'TAG'
     ORDER BY s.shard, p.event LIMIT 100"""
 _NONE: Final[LiteralString] = "SELECT 1 WHERE false"
+_OF_ENTRIES: Final[LiteralString] = "'cache_entries', 'cache_lines'"
 
 
 def _entry(
-    latest: LiteralString, order: LiteralString, stood: LiteralString, pending: LiteralString
+    latest: LiteralString,
+    order: LiteralString,
+    stood: LiteralString,
+    pending: LiteralString,
+    last: LiteralString = "null",
 ) -> LiteralString:
     """Return the text for one entry: a row with its latest value, its lines and what is under way, as JSON."""
     lines: LiteralString = f"""FROM tidelock.cache_lines l
@@ -129,6 +138,7 @@ def _entry(
             SELECT * FROM tidelock.cache_entries v WHERE {_OF_ENTRY}{latest} ORDER BY {order} LIMIT 1
         ) v ON true""",
         VALUE_COLUMNS + 3,
+        last,
     )
 
 
@@ -139,12 +149,14 @@ ENTRY_AT_TIME: Final = _entry(
     _BY_TIME,
     "l.from_ms <= %(at)s AND (l.to_ms IS NULL OR l.to_ms > %(at)s)",
     _NONE,
+    forgotten(_OF_ENTRIES, by_offset=False) + "::text",
 )
 ENTRY_AT_OFFSET: Final = _entry(
     " AND v.partition = %(partition)s AND v.from_offset <= %(at)s",
     "v.from_offset DESC, v.from_event DESC",
     "l.from_offset <= %(at)s AND (l.to_offset IS NULL OR l.to_offset > %(at)s)",
     _NONE,
+    forgotten(_OF_ENTRIES, by_offset=True) + "::text",
 )
 
 LISTENERS: Final = with_stands(

@@ -26,6 +26,8 @@ from streams.projections.nodes.values import (
 from streams.projections.reads import AsOf, Moment
 
 NODES: Final = "nodes"
+HISTORY: Final = "history of nodes"
+BRAKE_HISTORY: Final = "history of the brake"
 AUDIT: Final = "node_audit"
 NEWEST: Final = (MAX_LONG, MAX_LONG)
 
@@ -56,7 +58,7 @@ class PostgresNodeReads(PostgresReads):
         """Return the node as it was."""
         given = {"tenant": tenant, "name": name, **moment(at)}
         statement = sql.NODE_AT_OFFSET if isinstance(at, Position) else sql.NODE_AT_TIME
-        rows, when = await self._asking.listed(statement, NODES, given)
+        rows, when = await self._asking.stood(statement, NODES, given, HISTORY)
         there = [row for row in rows if row[-2] != "FORGOTTEN"]
         return rows_of.node_of(there[0][:-2], AsOf(when.stands, at)) if there else None
 
@@ -129,7 +131,8 @@ class PostgresNodeReads(PostgresReads):
     async def brake_at(self, tenant: str, at: Moment) -> tuple[BrakeRow | None, AsOf]:
         """Return the brake as it was."""
         statement = sql.BRAKE_AT_OFFSET if isinstance(at, Position) else sql.BRAKE_AT_TIME
-        rows, when = await self._asking.listed(statement, NODES, {"tenant": tenant, **moment(at)})
+        given = {"tenant": tenant, **moment(at)}
+        rows, when = await self._asking.stood(statement, NODES, given, BRAKE_HISTORY)
         when = AsOf(when.stands, at)
         return (rows_of.brake_of(rows[0][:-1], when) if rows else None), when
 

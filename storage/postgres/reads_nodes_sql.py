@@ -7,6 +7,7 @@
 from typing import Final, LiteralString
 
 from storage.postgres.asking import with_stands
+from storage.postgres.histories_sql import forgotten
 
 NODE: Final[LiteralString] = """
     h.partition, h.name, h.status, h.since_ms, h.session, h.principal, h.client, h.registered_offset, h.registered_ms,
@@ -54,11 +55,12 @@ NODES_BY_NAME: Final = with_stands(
 )
 
 
-def _node_then(condition: LiteralString, order: LiteralString) -> LiteralString:
+def _node_then(condition: LiteralString, order: LiteralString, *, by_offset: bool) -> LiteralString:
     return with_stands(
         f"""SELECT {NODE}, h.what FROM tidelock.node_history h
             WHERE h.tenant = %(tenant)s AND h.name = %(name)s AND {condition} ORDER BY {order} LIMIT 1""",
         NODE_COLUMNS + 1,
+        last=forgotten("'node_history'", by_offset=by_offset) + "::text",
     )
 
 
@@ -66,8 +68,8 @@ _BY_OFFSET: Final[LiteralString] = "h.partition = %(partition)s AND h.changed_of
 _BY_TIME: Final[LiteralString] = "h.changed_ms <= %(at)s"
 _NEWEST: Final[LiteralString] = "h.changed_offset DESC, h.event DESC"
 _LATEST: Final[LiteralString] = "h.changed_ms DESC, h.changed_offset DESC, h.event DESC"
-NODE_AT_OFFSET: Final = _node_then(_BY_OFFSET, _NEWEST)
-NODE_AT_TIME: Final = _node_then(_BY_TIME, _LATEST)
+NODE_AT_OFFSET: Final = _node_then(_BY_OFFSET, _NEWEST, by_offset=True)
+NODE_AT_TIME: Final = _node_then(_BY_TIME, _LATEST, by_offset=False)
 
 
 def _until(table: LiteralString, same: LiteralString) -> LiteralString:
@@ -170,16 +172,17 @@ BRAKE_NOW: Final = with_stands(
 )
 
 
-def _brake_then(condition: LiteralString, order: LiteralString) -> LiteralString:
+def _brake_then(condition: LiteralString, order: LiteralString, *, by_offset: bool) -> LiteralString:
     return with_stands(
         f"""SELECT {BRAKE} FROM tidelock.brake_history h WHERE h.tenant = %(tenant)s AND {condition}
             ORDER BY {order} LIMIT 1""",
         BRAKE_COLUMNS,
+        last=forgotten("'brake_history'", by_offset=by_offset),
     )
 
 
-BRAKE_AT_OFFSET: Final = _brake_then(_BY_OFFSET, _NEWEST)
-BRAKE_AT_TIME: Final = _brake_then(_BY_TIME, _LATEST)
+BRAKE_AT_OFFSET: Final = _brake_then(_BY_OFFSET, _NEWEST, by_offset=True)
+BRAKE_AT_TIME: Final = _brake_then(_BY_TIME, _LATEST, by_offset=False)
 
 BRAKE_HISTORY: Final = with_stands(
     f"""

@@ -28,6 +28,7 @@ from streams.projections.reads import AsOf, Moment
 from streams.projections.windows import WINDOW_MS
 
 QUEUES: Final = "queues"
+HISTORY: Final = "history of queues"
 AUDIT: Final = "queue_audit"
 
 
@@ -62,7 +63,7 @@ class PostgresQueueReads(PostgresReads):
         if isinstance(at, Position):
             given |= {"partition": at.partition.partition, "at": at.offset}
             statement = sql.AT_OFFSET
-        rows, when = await self._asking.listed(statement, QUEUES, given)
+        rows, when = await self._asking.stood(statement, QUEUES, given, HISTORY)
         shards = tuple([shard_of(row[:19]) for row in rows])
         return QueueRow(name, shards, AsOf(when.stands, at)) if shards else None
 

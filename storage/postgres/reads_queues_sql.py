@@ -7,6 +7,7 @@ messages hang on a shard's partition and incarnation.
 from typing import Final, LiteralString
 
 from storage.postgres.asking import with_stands
+from storage.postgres.histories_sql import forgotten
 
 _OLDEST: Final[LiteralString] = """
     SELECT min(o.enqueued_ms) AS oldest_ms FROM unnest(ARRAY['READY', 'DELAYED', 'LEASED']) AS st (state)
@@ -61,7 +62,7 @@ DEAD: Final[LiteralString] = """ AND %(dead)s = EXISTS (
     SELECT 1 FROM tidelock.queue_shards x WHERE x.tenant = %(tenant)s AND x.queue = h.queue AND x.dead > 0)"""
 
 
-def _then(condition: LiteralString, order: LiteralString) -> LiteralString:
+def _then(condition: LiteralString, order: LiteralString, *, by_offset: bool) -> LiteralString:
     return with_stands(
         f"""
         SELECT t.partition, t.queue, t.shard, t.incarnation, t.version, c.settings::text, t.epoch, t.shards, t.previous,
@@ -80,11 +81,14 @@ def _then(condition: LiteralString, order: LiteralString) -> LiteralString:
         ) c
         WHERE NOT t.deleted ORDER BY t.shard""",
         19,
+        last=forgotten("'queue_history'", by_offset=by_offset),
     )
 
 
-AT_OFFSET: Final = _then("h.partition = %(partition)s AND h.offset_ <= %(at)s", "h.offset_ DESC")
-AT_TIME: Final = _then("h.at_ms <= %(at)s", "h.at_ms DESC, h.offset_ DESC")
+AT_OFFSET: Final = _then(
+    "h.partition = %(partition)s AND h.offset_ <= %(at)s", "h.offset_ DESC", by_offset=True
+)
+AT_TIME: Final = _then("h.at_ms <= %(at)s", "h.at_ms DESC, h.offset_ DESC", by_offset=False)
 
 _MESSAGE: Final[LiteralString] = """
     s.partition, s.queue, s.shard, d.incarnation, d.number, d.subscription, d.state, d.attempts, d.due_lease_ms,

@@ -5,7 +5,7 @@ from typing import Any, Final, LiteralString
 
 from storage.postgres import reads_rows as rows_of
 from storage.postgres.asking import STANDS
-from storage.postgres.reads import LOCKS, PostgresLockReads
+from storage.postgres.reads import HISTORY, LOCKS, PostgresLockReads
 from storage.postgres.reads_at import ONE_AT_OFFSET
 from streams.domain.locks.commands import EXCLUSIVE, SHARED, Mode, Transaction
 from streams.domain.locks.state import Holder, Lock, Waiter
@@ -37,7 +37,7 @@ class PostgresStoodLocks(PostgresLockReads):
             return now
         if row[0] is not None and row[3] < before:
             return StoodAt(before, now.time_ms, now.stood)
-        spells, _ = await self._asking.listed(ONE_AT_OFFSET, LOCKS, {**given, "at": before - 1})
+        spells, _ = await self._asking.stood(ONE_AT_OFFSET, LOCKS, {**given, "at": before - 1}, HISTORY)
         return StoodAt(before, now.time_ms, _stood_then([rows_of.spell(spell) for spell in spells]))
 
 

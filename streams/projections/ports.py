@@ -243,6 +243,37 @@ class AgedWindows(Protocol):
         """Delete up to `limit` closed windows that began before `before_ms`, published or not."""
 
 
+@value
+class Swept:
+    """What one go over the oldest rows of a history did."""
+
+    rows: int
+    """Forgotten."""
+    after: Row | None
+    """The time and key of the last row that was looked at; None: there were no more."""
+
+
+@value
+class Sweep:
+    """What rows of a history are looked at."""
+
+    before_ms: int
+    """Questions about this time and later ones are answered as before."""
+    limit: int
+    after: Row | None = None
+    """Where the last go ended."""
+
+
+class OldHistory(Protocol):
+    """Rows of histories, which tables say how to forget (PostgreSQL). Raises `SinkUnavailable`."""
+
+    async def forget(self, projection: Projection, table: Table, sweep: Sweep) -> Swept:
+        """Forget, in one transaction, what of some of the build's oldest rows answers nothing any more.
+
+        From then on questions about an earlier moment are answered `RowsForgotten`.
+        """
+
+
 class AgedRows(Protocol):
     """Rows of tables that have an age (PostgreSQL). Raises `SinkUnavailable`."""
 

@@ -11,7 +11,7 @@ Errors:
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from streams.domain.value import value
 from streams.log.positions import PartitionId, Position
@@ -32,16 +32,21 @@ class ReadTooSlow(Exception):
     code = "READ_TOO_SLOW"
 
 
+EVENTS: Final = "read the log (`tidelock events`, `events` in GraphQL)"
+STATE: Final = "have it folded from the log (`tidelock state --at`, `state` in GraphQL)"
+"""Ways to what was forgotten."""
+
+
 class RowsForgotten(Exception):
     """What is asked for was forgotten here, by its age; the log has it."""
 
     code = "ROWS_FORGOTTEN"
 
-    def __init__(self, what: str, from_ms: int) -> None:
+    def __init__(self, what: str, from_ms: int, way: str = EVENTS) -> None:
         since = datetime.fromtimestamp(from_ms / 1000, UTC)
         super().__init__(
             f"The {what} goes back to {since:%Y-%m-%dT%H:%M:%SZ}; what is older was forgotten here by its age, and "
-            "is in the log alone: ask for a later time, or read the log (`tidelock events`, `events` in GraphQL)."
+            f"is in the log alone: ask for a later time, or {way}."
         )
         self.from_ms = from_ms
 

@@ -9,6 +9,7 @@ from dataclasses import field
 from typing import Any, TypeAlias
 
 from streams.domain.value import value
+from streams.projections.forgetting import Forgets
 
 Row: TypeAlias = tuple[Any, ...]
 """Values are str, int, bool, bytes, None, tuples of int, and JSON as text."""
@@ -32,6 +33,8 @@ class Table:
     aged: str | None = field(default=None, hash=False)
     """The column that tells the time of rows which stand for themselves: no fold, no other row needs them later. They
     are only added, and may be forgotten by their age. The time follows from the key."""
+    forgets: Forgets | None = field(default=None, hash=False)
+    """How rows of a history go that answer nothing any more; None: they stay."""
 
     @property
     def opened(self) -> int:

@@ -38,6 +38,9 @@ class ProjectorSettings(BaseSettings):
     audit_days: int = Field(
         0, ge=0, description="How long decisions are rows of the audit; 0: for ever. The log keeps them all."
     )
+    history_days: int = Field(
+        0, ge=0, description="How far back histories tell how it was; 0: to the first. The log keeps it all."
+    )
     projector_name: str = Field(
         default_factory=socket.gethostname, description="Stable name of this projector."
     )

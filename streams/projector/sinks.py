@@ -18,6 +18,7 @@ from storage.kafka.client import producer
 from storage.kafka.log import KafkaDeadLetters, KafkaTopicReader
 from storage.kafka.topics import TopicProblem
 from storage.postgres.builds import PostgresBuilds
+from storage.postgres.histories import PostgresOldHistory
 from storage.postgres.migrations import MigrationError, migrate
 from storage.postgres.pool import Pool, PoolSettings, pool
 from storage.postgres.publications import PostgresPublications
@@ -35,6 +36,7 @@ from streams.projections.kept import AsHeldHere
 from streams.projections.ports import HotStore, SinkUnavailable
 from streams.projections.projection import Projection
 from streams.projector.configuration import ProjectorSettings
+from streams.projector.histories import HistoryKeeper
 from streams.projector.keeper import WindowKeeper
 from streams.projector.lane import LanePorts
 from streams.projector.publisher import Publisher
@@ -156,6 +158,10 @@ def retention(
         rows, builds = PostgresRetention(connections), PostgresBuilds(connections)
         made = RowKeeper(projections, rows, settings.audit_days * DAY_S, builds=builds)
         _beside("old rows", made.run(), opened)
+    if settings.history_days:
+        old, builds = PostgresOldHistory(connections), PostgresBuilds(connections)
+        kept = HistoryKeeper(projections, old, settings.history_days * DAY_S, builds=builds)
+        _beside("old histories", kept.run(), opened)
 
 
 def influx_of(settings: ProjectorSettings, projections: Sequence[Projection]) -> DownsampledPoints:

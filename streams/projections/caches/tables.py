@@ -9,6 +9,7 @@ Values are not in rows: their size and digest are, and which event brought them 
 """
 
 from streams.projections.caches.windows import CacheCounts
+from streams.projections.forgetting import Ended, Followed
 from streams.projections.table import Table
 
 CACHE_SHARDS = Table(
@@ -47,6 +48,7 @@ CACHE_ENTRIES = Table(
     ),
     key=4,
     open_column="to_event",
+    forgets=Ended(),
 )  # fmt: skip
 """One row a value of an entry, from the event that brought it to the one that ended it. `to_event` null: it stands."""
 
@@ -64,6 +66,7 @@ CACHE_LINES = Table(
     ),
     key=3,
     open_column="to_event",
+    forgets=Ended(),
 )  # fmt: skip
 """One row a line of a client in one state. `to_event` null: it stands."""
 
@@ -115,6 +118,7 @@ CACHE_HISTORY = Table(
         "entries", "bytes", "modified", "exclusive", "shared", "listeners", "waiting", "filling", "changing",
     ),
     key=5,
+    forgets=Followed(("tenant", "cache", "shard"), "at_ms", "offset_", carried="settings", ended=("deleted", True)),
 )  # fmt: skip
 """One row a shard and commit that changed it: how it was from then on. At offset P: the latest row up to P."""
 

@@ -7,6 +7,7 @@ A *spell* is one stretch in which one holder held, or one waiter waited, on unch
 it to the event that ended it. A renewed lease is two spells under one token.
 """
 
+from streams.projections.forgetting import Keyframed
 from streams.projections.locks.windows import LockCounts
 from streams.projections.table import Table
 
@@ -67,6 +68,7 @@ LOCK_HISTORY = Table(
     ),
     key=2,
     open_column="to_event",
+    forgets=Keyframed(("tenant", "name")),
 )  # fmt: skip
 """One row a spell. At offset P those are open with `from_offset <= P` and `to_offset` null or above P.
 

@@ -12,6 +12,7 @@ from typing import Final
 from streams.domain.nodes.commands import BrakeSettings, Check, Label
 from streams.domain.nodes.events import Evidence
 from streams.projections.columns import Columns, named, one, several
+from streams.projections.forgetting import Followed
 from streams.projections.nodes.values import AlarmRow, BrakeRow, InstanceRow, NodeRow, UnsweptRow
 from streams.projections.nodes.windows import NodeCounts
 from streams.projections.table import Table
@@ -46,6 +47,7 @@ NODE_HISTORY = Table(
         *[name for name in NODE_STATE.names if name != "event"],
     ),
     key=4,
+    forgets=Followed(("tenant", "name"), "changed_ms", "changed_offset", ("event",), ended=("what", "FORGOTTEN")),
 )  # fmt: skip
 """One row a node and event that changed it. Rows are only added. At offset P: the latest row up to P; FORGOTTEN: none.
 
@@ -108,6 +110,7 @@ BRAKE_HISTORY = Table(
         *[name for name in BRAKE_STATE.names if name != "event"],
     ),
     key=3,
+    forgets=Followed(("tenant",), "changed_ms", "changed_offset", ("event",)),
 )  # fmt: skip
 """One row an event of a brake. Rows are only added. At offset P: the latest row up to P."""
 

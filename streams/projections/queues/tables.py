@@ -9,6 +9,7 @@ where people read it, `due_ms` says when that will be by the clock of the commit
 
 from typing import Final
 
+from streams.projections.forgetting import Followed
 from streams.projections.queues.windows import QueueCounts
 from streams.projections.table import Table
 
@@ -119,6 +120,7 @@ QUEUE_HISTORY = Table(
         "messages", "bytes", "ready", "delayed", "leased", "dead", "moving", "waiting",
     ),
     key=5,
+    forgets=Followed(("tenant", "queue", "shard"), "at_ms", "offset_", carried="settings", ended=("deleted", True)),
 )  # fmt: skip
 """One row a shard and commit that changed it: how it was from then on. At offset P: the latest row up to P."""
 

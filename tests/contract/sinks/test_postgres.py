@@ -111,7 +111,16 @@ async def test_the_tables_are_those_of_the_catalogue(database: PostgresDatabase)
         have: dict[str, dict[str, str]] = {}
         for name, column, kind in await found.fetchall():
             have.setdefault(name, {})[column] = kind
-    own = {"migrations", "checkpoints", "builds", "log_marks", "publications", "series", "retention"}
+    own = {
+        "migrations",
+        "checkpoints",
+        "builds",
+        "log_marks",
+        "publications",
+        "series",
+        "retention",
+        "forgotten",
+    }
     want = {table.name: {column: type_of(table, column) for column in table.columns} for table in REAL}
     assert {name: columns for name, columns in have.items() if name not in own} == want
 
