@@ -38,6 +38,11 @@ _FORGET_CHECKPOINTS = """
 DELETE FROM tidelock.checkpoints
 WHERE projection = %(projection)s AND CASE WHEN %(build)s::bigint IS NULL THEN live ELSE build = %(build)s END
 """
+_WHOLE_AGAIN = """
+DELETE FROM tidelock.forgotten WHERE name = %s AND partition = %s
+    AND NOT EXISTS (SELECT FROM tidelock.builds WHERE projection = %s AND NOT live)
+"""
+"""What is built from the log's beginning has all positions, unless another build may be promoted that has not."""
 _FORGET_PUBLISHED = "DELETE FROM tidelock.publications WHERE name = %s AND partition = %s"
 FEW = 40
 """Up to so many changes go row by row; measured."""
@@ -223,6 +228,7 @@ async def _begin(
             await cursor.execute(statements(table, schema_of(build)).delete_partition, (where.partition,))
             if build.live:
                 await cursor.execute(_FORGET_PUBLISHED, (table.name, where.partition))
+                await cursor.execute(_WHOLE_AGAIN, (table.name, where.partition, projection.name))
     return build
 
 

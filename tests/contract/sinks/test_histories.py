@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from storage.memory.histories import MemoryOldHistory
+from storage.memory.queues import MemoryQueueReads
 from storage.postgres.builds import PostgresBuilds
 from storage.postgres.histories import PostgresOldHistory
 from storage.postgres.histories_sql import forgetting
@@ -22,6 +23,7 @@ from storage.postgres.reads_caches import PostgresCacheReads
 from storage.postgres.reads_nodes import PostgresNodeReads
 from storage.postgres.reads_queues import PostgresQueueReads
 from storage.postgres.stood import PostgresStoodLocks
+from streams.domain.queues.events import QueueDeleted
 from streams.log.accepted import AcceptedCommit
 from streams.log.checkpoint import START, Checkpoint
 from streams.log.positions import PartitionId, Position
@@ -31,7 +33,7 @@ from streams.projections.locks.projections import LOCKS
 from streams.projections.locks.reads import LockFilter
 from streams.projections.locks.tables import LOCK_HISTORY
 from streams.projections.nodes.projections import NODES
-from streams.projections.ports import OldHistory, ProjectionStore, SinkUnavailable, Sweep
+from streams.projections.ports import OldHistory, ProjectionStore, SinkUnavailable, Sweep, Swept
 from streams.projections.projection import Projection
 from streams.projections.queues.projections import QUEUES
 from streams.projections.reads import Moment, RowsForgotten
@@ -276,6 +278,43 @@ async def test_what_one_build_has_forgotten_is_no_difference_of_another(database
     async with database.pool.connection() as connection:  # what neither may have forgotten is compared
         await connection.execute("DELETE FROM tidelock.queue_history WHERE at_ms = %s", (times[-1],))
     assert (await builds.compare(kind.projection, 2, 0, 10)).rows > 0
+
+
+async def test_a_rebuild_answers_for_all_positions_again(database: PostgresDatabase, asked: Pool) -> None:
+    kind, memory = KINDS["queues"], MemoryDatabase()
+    commits = logs(kind)[1]
+    steps, first = writes(kind, commits), Position(kind.where, commits[0].offset)
+    for store, old in (
+        (database.store, PostgresOldHistory(database.pool)),
+        (memory.store, MemoryOldHistory(memory.store)),
+    ):
+        await write(store, kind, steps)
+        await forget(old, kind, commits[-1].time_ms)
+        await store.reset(kind.projection)
+        await write(store, kind, steps)
+    reads = PostgresQueueReads(asked), MemoryQueueReads(memory.store)
+    told = [await one.queue_at("acme", "q", first) for one in reads]
+    assert told[0] == told[1] is not None
+
+
+async def test_what_tells_that_a_queue_is_no_more_stays_until_nothing_is_before_it(
+    database: PostgresDatabase,
+) -> None:
+    """A rebuild may bring back what is before it while a go is further on."""
+    kind, memory = KINDS["queues"], MemoryDatabase()
+    log = queues.commits(
+        queues.at(1_000, queues.did(queues.created())),
+        queues.at(2_000, queues.did(QueueDeleted(0))),
+    )
+    for store, old in (
+        (database.store, PostgresOldHistory(database.pool)),
+        (memory.store, MemoryOldHistory(memory.store)),
+    ):
+        await write(store, kind, writes(kind, log))
+        (table,) = kind.tables
+        behind = Sweep(5_000, 9, (1_500, 0, "", "", 0, 0))
+        assert await old.forget(kind.projection, table, behind) == Swept(0, None)
+        assert [(await forget(old, kind, 5_000))[0] for _ in range(3)] == [1, 1, 0]
 
 
 async def test_who_stands_in_the_way_is_not_waited_for(database: PostgresDatabase) -> None:
