@@ -150,9 +150,7 @@ async def _table(
     cursor: Cursor, wanted: Wanted, build: Build, table: Table, where: PartitionId
 ) -> Difference:
     points = wanted.projection.points
-    parts = _parts(
-        table, schema_of(build), windows=points is not None and table.name == points.windows.name
-    )
+    parts = _parts(table, schema_of(build), windows=points is not None and table.name == points.windows.name)
     given = {"partition": where.partition, "shown": wanted.shown}
     await cursor.execute(sql.SQL(_COMPARED).format(**parts), given)
     counts = await cursor.fetchone()
