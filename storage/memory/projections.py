@@ -76,7 +76,7 @@ class MemoryProjectionStore:
         if expected == START:
             for table in projection.tables:
                 self._forget(table, rows, where, published=build.live)
-                if projection.name not in self.builds:
+                if all(each.live for each in self.builds_of(projection)):
                     self.forgotten.pop((table.name, where.partition), None)
             if any(mark.genesis != reached.genesis for mark in self.marks.get(where, {}).values()):
                 del self.marks[where]  # of a log that was made anew
