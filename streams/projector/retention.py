@@ -1,42 +1,97 @@
-"""Rows that are events of their own are forgotten by their age, a period at a time. The log keeps what they told."""
+"""What is old in tables is forgotten: periods of rows that are events of their own, and rows of histories.
+
+The log keeps what they told. Builds forget each for itself, the live one first.
+"""
 
 import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
 from streams.ops.backoff import Pause
 from streams.projections.builds import BuildList, OneBuild
-from streams.projections.ports import AgedRows, SinkError
+from streams.projections.ports import AgedRows, OldHistory, SinkError, Sweep
 from streams.projections.projection import Projection
 from streams.projections.table import Table
 
-PACE_S = 3_600.0
-"""Periods are long."""
-AGAIN_S = 60.0
+PACE_S: Final = 3_600.0
+AGAIN_S: Final = 60.0
 """Behind a database that was away, or busy."""
+ROWS: Final = 2_000
+"""Of a history, looked at in one transaction."""
+BREATH_S: Final = 0.2
+"""Between two such: who writes goes first."""
 
 _ONE: Final = OneBuild()
 _log = structlog.get_logger("tidelock.retention")
 
 
+class Way(Protocol):
+    """How tables of one sort forget."""
+
+    def concerns(self, table: Table) -> bool:
+        """Say whether the table is of that sort."""
+
+    async def forget(self, projection: Projection, table: Table, before_ms: int) -> int:
+        """Forget all of the build's table that is old; return how much: periods, or rows. Raises `SinkError`."""
+
+
+class Periods:
+    """Whole periods go, of tables whose rows have an age."""
+
+    def __init__(self, rows: AgedRows) -> None:
+        self._rows = rows
+
+    def concerns(self, table: Table) -> bool:
+        """Say whether its rows have an age."""
+        return table.aged is not None
+
+    async def forget(self, projection: Projection, table: Table, before_ms: int) -> int:
+        """Forget periods, one after the other."""
+        gone = 0
+        while await self._rows.forget(projection, table, before_ms):
+            gone += 1
+        return gone
+
+
+class Histories:
+    """Rows that answer nothing any more go, of tables that say how: some at a time."""
+
+    def __init__(self, rows: OldHistory, pause: Pause = asyncio.sleep) -> None:
+        self._rows, self._pause = rows, pause
+
+    def concerns(self, table: Table) -> bool:
+        """Say whether it tells how it forgets."""
+        return table.forgets is not None
+
+    async def forget(self, projection: Projection, table: Table, before_ms: int) -> int:
+        """Go over what is old, oldest first, and give way to writers in between."""
+        swept = await self._rows.forget(projection, table, Sweep(before_ms, ROWS, None))
+        gone = swept.rows
+        while swept.after is not None:
+            await self._pause(BREATH_S)
+            swept = await self._rows.forget(projection, table, Sweep(before_ms, ROWS, swept.after))
+            gone += swept.rows
+        return gone
+
+
 class RowKeeper:
-    """Forgets what is older than `kept_s` of all tables that have an age. Several may do it."""
+    """Forgets what is older than `kept_s`, in one way. Several may do it."""
 
     def __init__(
         self,
         projections: Sequence[Projection],
-        rows: AgedRows,
+        way: Way,
         kept_s: int,
         pause: Pause = asyncio.sleep,
         now_s: Callable[[], float] = time.time,
         builds: BuildList = _ONE,
     ) -> None:
-        self._aged = [(one, table) for one in projections for table in one.tables if table.aged is not None]
-        self._rows, self._kept_s = rows, kept_s
+        self._old = [(one, table) for one in projections for table in one.tables if way.concerns(table)]
+        self._way, self._kept_s = way, kept_s
         self._builds, self._pause, self._now_s = builds, pause, now_s
 
     async def run(self) -> None:
@@ -52,11 +107,10 @@ class RowKeeper:
 
     async def _forget(self) -> None:
         before_ms = int((self._now_s() - self._kept_s) * 1000)
-        for projection, table in self._aged:
+        for projection, table in self._old:
             for build in sorted(await self._builds.of(projection), key=lambda each: not each.live):
                 meant = projection if build.live else replace(projection, build=build.number)
-                await self._forget_of(meant, table, before_ms)
-
-    async def _forget_of(self, projection: Projection, table: Table, before_ms: int) -> None:
-        while await self._rows.forget(projection, table, before_ms):
-            _log.info("a period was forgotten", table=table.name, build=projection.label, kept_s=self._kept_s)
+                gone = await self._way.forget(meant, table, before_ms)
+                if gone:
+                    _log.info("old rows were forgotten", table=table.name, build=meant.label, count=gone,
+                              kept_s=self._kept_s)  # fmt: skip

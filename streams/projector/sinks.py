@@ -36,11 +36,10 @@ from streams.projections.kept import AsHeldHere
 from streams.projections.ports import HotStore, SinkUnavailable
 from streams.projections.projection import Projection
 from streams.projector.configuration import ProjectorSettings
-from streams.projector.histories import HistoryKeeper
 from streams.projector.keeper import WindowKeeper
 from streams.projector.lane import LanePorts
 from streams.projector.publisher import Publisher
-from streams.projector.retention import RowKeeper
+from streams.projector.retention import Histories, Periods, RowKeeper
 from streams.projector.status import Shown
 from streams.projector.telemetry import ProjectorWatch
 from streams.reports.series import SERIES as REPORTED
@@ -154,14 +153,13 @@ def retention(
     settings: ProjectorSettings, connections: Pool, projections: Sequence[Projection], opened: AsyncExitStack
 ) -> None:
     """Start to forget old rows, if they are not kept for ever."""
+    builds = PostgresBuilds(connections)
     if settings.audit_days:
-        rows, builds = PostgresRetention(connections), PostgresBuilds(connections)
-        made = RowKeeper(projections, rows, settings.audit_days * DAY_S, builds=builds)
-        _beside("old rows", made.run(), opened)
+        periods, kept_s = Periods(PostgresRetention(connections)), settings.audit_days * DAY_S
+        _beside("old rows", RowKeeper(projections, periods, kept_s, builds=builds).run(), opened)
     if settings.history_days:
-        old, builds = PostgresOldHistory(connections), PostgresBuilds(connections)
-        kept = HistoryKeeper(projections, old, settings.history_days * DAY_S, builds=builds)
-        _beside("old histories", kept.run(), opened)
+        histories, kept_s = Histories(PostgresOldHistory(connections)), settings.history_days * DAY_S
+        _beside("old histories", RowKeeper(projections, histories, kept_s, builds=builds).run(), opened)
 
 
 def influx_of(settings: ProjectorSettings, projections: Sequence[Projection]) -> DownsampledPoints:

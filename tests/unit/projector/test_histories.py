@@ -8,7 +8,7 @@ from streams.projections.builds import Build, BuildList, OneBuild
 from streams.projections.ports import SinkUnavailable, Sweep, Swept
 from streams.projections.projection import Projection
 from streams.projections.table import Table
-from streams.projector.histories import AGAIN_S, BREATH_S, PACE_S, ROWS, HistoryKeeper
+from streams.projector.retention import AGAIN_S, BREATH_S, PACE_S, ROWS, Histories, RowKeeper
 from streams.read_models import PROJECTIONS
 
 OLD = {table.name for projection in PROJECTIONS for table in projection.tables if table.forgets is not None}
@@ -40,7 +40,7 @@ async def kept(old: Old, until: float, rounds: int = 1, builds: BuildList | None
 
     with pytest.raises(asyncio.CancelledError):
         told = OneBuild() if builds is None else builds
-        await HistoryKeeper(PROJECTIONS, old, 600, pause, lambda: 1_000.0, told).run()
+        await RowKeeper(PROJECTIONS, Histories(old, pause), 600, pause, lambda: 1_000.0, told).run()
     return pauses
 
 

@@ -8,7 +8,7 @@ from streams.projections.builds import Build, BuildList, OneBuild
 from streams.projections.ports import SinkUnavailable
 from streams.projections.projection import Projection
 from streams.projections.table import Table
-from streams.projector.retention import AGAIN_S, PACE_S, RowKeeper
+from streams.projector.retention import AGAIN_S, PACE_S, Periods, RowKeeper
 from streams.read_models import PROJECTIONS
 
 AUDITS = ["audit", "queue_audit", "node_audit", "cache_audit"]
@@ -44,7 +44,7 @@ async def kept(aged: Aged, rounds: int, builds: BuildList | None = None) -> list
 
     with pytest.raises(asyncio.CancelledError):
         told = OneBuild() if builds is None else builds
-        await RowKeeper(PROJECTIONS, aged, 600, pause, lambda: 1_000.0, told).run()
+        await RowKeeper(PROJECTIONS, Periods(aged), 600, pause, lambda: 1_000.0, told).run()
     return pauses
 
 
