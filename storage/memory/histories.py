@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 from storage.memory.projections import MemoryProjectionStore
@@ -13,6 +14,8 @@ from streams.projections.table import Row, Table
 Named: TypeAlias = dict[str, Any]
 _Doomed: TypeAlias = Iterator[tuple[Named, int]]
 """Rows, and the offset from which on nobody misses each."""
+
+_BEGAN = itemgetter("from_ms", "from_event")
 
 
 class MemoryOldHistory:
@@ -56,7 +59,7 @@ def _doomed(way: Forgets, old: Sequence[Named], rows: Sequence[Named], before_ms
         case Keyframed():
             same = _by(way.of, rows)
             for which, of_one in _by(way.of, old).items():
-                yield from _keyframed(of_one, same[which], before_ms)
+                yield from _keyframed(way, of_one, same[which], before_ms)
         case Followed():
             same = _by(way.of, rows)
             for which, of_one in _by(way.of, old).items():
@@ -94,7 +97,7 @@ def _followed(way: Followed, old: Iterable[Named], rows: Sequence[Named], before
             yield row, row[way.offset]
 
 
-def _keyframed(old: Iterable[Named], rows: Iterable[Named], before_ms: int) -> _Doomed:
+def _keyframed(way: Keyframed, old: Iterable[Named], rows: Sequence[Named], before_ms: int) -> _Doomed:
     mine = {row["from_event"]: row for row in rows if row["from_ms"] <= before_ms}
     anchors = [event for event, row in mine.items() if row["keyframe"] is not None or row["spell"] == 1]
     anchor = max(anchors, default=-1)
@@ -104,7 +107,12 @@ def _keyframed(old: Iterable[Named], rows: Iterable[Named], before_ms: int) -> _
     over = [row for row in known if row["to_ms"] is not None and row["to_ms"] <= before_ms]
     last = max([row["to_event"] for row in over], default=None)
     floor = [row["to_offset"] for row in over] + [mine[anchor]["from_offset"] for _ in anchors[:1]]
+    following = min([row for row in rows if row["from_ms"] > before_ms], key=_BEGAN, default=None)
+    lingers = any((row[way.lingers] or 0) > 0 for row in over)
+    goes_on = lingers if following is None else following["spell"] > 1
     for row in old:
-        stays = len(over) < len(known) and (row["from_event"] == anchor or row["to_event"] == last)
+        stays = (goes_on or len(over) < len(known)) and (
+            row["from_event"] == anchor or row["to_event"] == last
+        )
         if not stays:
             yield row, max([row["to_offset"], *floor])

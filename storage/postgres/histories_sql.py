@@ -65,19 +65,24 @@ _KEYFRAMED: Final[LiteralString] = """
         CROSS JOIN LATERAL (
             SELECT bool_or(k.to_ms IS NULL OR k.to_ms > %(before_ms)s) AS stands,
                 max(k.to_event) FILTER (WHERE k.to_ms <= %(before_ms)s) AS last_event,
-                max(k.to_offset) FILTER (WHERE k.to_ms <= %(before_ms)s) AS last_offset
+                max(k.to_offset) FILTER (WHERE k.to_ms <= %(before_ms)s) AS last_offset,
+                coalesce((
+                    SELECT x.spell > 1 FROM {table} AS x
+                    WHERE x.partition = n.partition AND {same_n} AND x.from_ms > %(before_ms)s
+                    ORDER BY x.from_ms, x.from_event LIMIT 1
+                ), bool_or(k.to_ms <= %(before_ms)s AND k.{lingers} > 0)) AS goes_on
             FROM (
-                SELECT x.to_event, x.to_offset, x.to_ms FROM {table} AS x
+                SELECT x.to_event, x.to_offset, x.to_ms, x.{lingers} FROM {table} AS x
                 WHERE x.partition = n.partition AND {same_n} AND x.from_ms BETWEEN a.from_ms AND %(before_ms)s
                     AND x.from_event >= a.from_event
                 UNION ALL
-                SELECT x.to_event, x.to_offset, x.to_ms FROM unnest(a.keyframe) AS e (event)
+                SELECT x.to_event, x.to_offset, x.to_ms, x.{lingers} FROM unnest(a.keyframe) AS e (event)
                 JOIN {table} AS x ON x.partition = n.partition AND x.from_event = e.event
                 WHERE e.event < a.from_event
             ) AS k
         ) AS s
     ) AS h ON h.partition = o.partition AND {same_h}
-    WHERE NOT coalesce(h.stands AND (o.from_event = h.from_event OR o.to_event = h.last_event), false)
+    WHERE NOT coalesce((h.stands OR h.goes_on) AND (o.from_event = h.from_event OR o.to_event = h.last_event), false)
 """
 
 
@@ -121,7 +126,11 @@ def _way(way: Forgets, parts: dict[str, sql.Composable]) -> sql.Composable:
             return sql.SQL(_ENDED).format(**parts)
         case Keyframed():
             return sql.SQL(_KEYFRAMED).format(
-                **parts, o_of=_of("o", way.of), same_n=_same("x", "n", way.of), same_h=_same("h", "o", way.of)
+                **parts,
+                lingers=sql.Identifier(way.lingers),
+                o_of=_of("o", way.of),
+                same_n=_same("x", "n", way.of),
+                same_h=_same("h", "o", way.of),
             )
         case Followed():
             return _followed(way, parts)

@@ -22,11 +22,13 @@ class Ended:
 class Keyframed:
     """Spells with keyframes (docs/adr/0014), of what has the same `of`.
 
-    One that ended may go, unless some of the same stands: then the row from which the walk back knows all that is open
-    stays, and the one that ended last, which tells when it changed.
+    One that ended may go, unless some of the same stands, or more of the same stretch follow: then the row from which
+    the walk back knows all that is open stays, and the one that ended last, which tells when it changed.
     """
 
     of: tuple[str, ...]
+    lingers: str
+    """A column: above 0 in a row behind whose end the stretch may go on though none stands."""
     over_ms: str = TO_MS
 
 

@@ -68,7 +68,7 @@ LOCK_HISTORY = Table(
     ),
     key=2,
     open_column="to_event",
-    forgets=Keyframed(("tenant", "name")),
+    forgets=Keyframed(("tenant", "name"), lingers="lock_delay_ms"),
 )  # fmt: skip
 """One row a spell. At offset P those are open with `from_offset <= P` and `to_offset` null or above P.
 

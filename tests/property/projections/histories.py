@@ -44,7 +44,7 @@ class Move:
     commit_after_ms: int | None
 
 
-def _step(verb: st.SearchStrategy[str]) -> st.SearchStrategy[Step]:
+def _step(verb: st.SearchStrategy[str], delays: Sequence[int] = (0, 0, 70)) -> st.SearchStrategy[Step]:
     return st.builds(
         Step,
         verb=verb,
@@ -54,7 +54,7 @@ def _step(verb: st.SearchStrategy[str]) -> st.SearchStrategy[Step]:
         ttl_ms=st.sampled_from([100, 100_000, 100_000]),
         wait_ms=st.sampled_from([0, 60, 100_000, 100_000]),
         priority=st.sampled_from([0, 0, 1, 9]),
-        lock_delay_ms=st.sampled_from([0, 0, 70]),
+        lock_delay_ms=st.sampled_from(delays),
     )
 
 
@@ -68,6 +68,18 @@ MOVES = st.lists(
     min_size=25,
     max_size=60,
 )
+
+DELAYED = st.lists(
+    st.builds(
+        Move,
+        key=st.sampled_from(KEYS[:2]),
+        step=_step(st.sampled_from((*("acquire",) * 3, *("pass", "tick") * 2, "session")), [70]),
+        commit_after_ms=st.sampled_from([0, 7, 3_000]),
+    ),
+    min_size=12,
+    max_size=40,
+)
+"""Whoever loses a lock leaves a delay behind, in which others begin to wait."""
 
 
 @dataclass

@@ -173,6 +173,7 @@ def _nodes(moves: Any) -> Told:
 
 LOGS = [
     pytest.param(_locks, locks_histories.MOVES, id="locks"),
+    pytest.param(_locks, locks_histories.DELAYED, id="locks-with-delays"),
     pytest.param(_queues, queues_histories.MOVES, id="queues"),
     pytest.param(_caches, caches_histories.MOVES, id="caches"),
     pytest.param(_nodes, NODE_MOVES, id="nodes"),
@@ -208,7 +209,7 @@ async def _unchanged(told: Told, cuts: tuple[int, int, int, int]) -> None:
 
 
 def _within(times: Sequence[int], percent: int) -> int:
-    return times[0] + (times[-1] - times[0]) * percent // 100
+    return max(0, times[0] + (times[-1] - times[0]) * percent // 100)
 
 
 async def _same(told: Told, whole: Kept, kept: Kept, before_ms: int) -> None:
