@@ -1,10 +1,12 @@
 """`tidelock verify`: walk the logs and prove, or refute, what they promise."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import fields
 
 import typer
+from rich.table import Table
 
 from storage.kafka.log import KafkaTopicReader
 from streams.domain.kind import KindSpec
@@ -51,8 +53,7 @@ def verify(
     if json:
         show.as_json({"ok": ok, "partitions": [as_facts(report) for report in reports]})
     else:
-        for each in kinds:
-            show.out.print(report_table([report for report in reports if report.where.kind == each.name]))
+        show.out.print(report_table(reports), counts_table(reports))
         show_violations(reports)
     raise typer.Exit(exits.OK if ok else exits.NO)
 
@@ -87,23 +88,27 @@ def as_facts(report: Report) -> dict[str, object]:
     return facts
 
 
-def report_table(reports: Sequence[Report]) -> object:
-    """Return the reports of one kind as a table."""
-    own = tuple(reports[0].counts) if reports else ()
-    table = show.table(None, *COLUMNS, *own, "void", "verdict", right=frozenset((*COLUMNS[1:], *own)))
+def report_table(reports: Sequence[Report]) -> Table:
+    """Return what every log is walked for, a partition a row."""
+    table = show.table(None, *COLUMNS, "verdict", right=frozenset(COLUMNS[1:]))
     for r in reports:
-        counts = (
-            r.records,
-            r.claims,
-            r.commits,
-            r.decisions,
-            r.answers,
-            r.events,
-            *r.counts.values(),
-        )
-        void = ", ".join(f"{count} {reason}" for reason, count in sorted(r.voids.items())) or "-"
+        counts = (r.records, r.claims, r.commits, r.decisions, r.answers, r.events)
         verdict = "[green]holds[/]" if r.ok else f"[bold red]{r.violation_count} VIOLATIONS[/]"
-        table.add_row(str(r.where), *map(show.number, counts), void, verdict)
+        void = ", ".join(f"{count} {reason}" for reason, count in sorted(r.voids.items()))
+        verdict += f" (void: {void})" if void else ""
+        table.add_row(str(r.where), *map(show.number, counts), verdict)
+    return table
+
+
+def counts_table(reports: Sequence[Report]) -> Table:
+    """Return what each kind counts besides, over the partitions that were walked, a kind a row."""
+    counted: dict[str, Counter[str]] = {}
+    for report in reports:
+        counted.setdefault(report.where.kind, Counter()).update(report.counts)
+    table = show.table(None, "kind", "counted, by what its events tell")
+    for kind, counts in counted.items():
+        told = (f"{name.replace('_', ' ')} {show.number(count)}" for name, count in counts.items())
+        table.add_row(kind, ", ".join(told))
     return table
 
 
