@@ -1,25 +1,27 @@
-"""Brings a database to this release: plain SQL files in order, each applied once, in one transaction, and recorded.
+"""Brings a database to this release: its SQL files (`released`) in order, each applied once, and recorded.
 
 Errors:
     MigrationError
     ├── MigrationChanged   a released file is not what was applied
-    ├── DatabaseNewer      a later release has been here
+    ├── DatabaseNewer      a later release has been here, and has changed what this one needs
     └── MigrationFailed    PostgreSQL refuses what a file says
 """
 
-from hashlib import sha256
-from importlib.resources import files
-from typing import ClassVar
+import asyncio
+from typing import ClassVar, Final, LiteralString
 
 import psycopg
-from psycopg import AsyncConnection
+import structlog
+from psycopg import AsyncConnection, sql
 
 from storage.postgres.errors import translated
 from storage.postgres.pool import bounded
+from storage.postgres.released import Migration, released
 from streams.domain.value import value
 
 LOCK = 7_431_640_155_261
 """The advisory lock of whoever migrates."""
+AGAIN_S: Final = 0.1
 
 _RECORDS = """
 CREATE SCHEMA IF NOT EXISTS tidelock;
@@ -29,6 +31,15 @@ CREATE TABLE IF NOT EXISTS tidelock.migrations (
     sha256     text   NOT NULL,
     applied_at timestamptz NOT NULL DEFAULT now()
 );
+ALTER TABLE tidelock.migrations ADD COLUMN IF NOT EXISTS compatible_from bigint;
+"""
+_APPLIED: Final = "SELECT number, name, sha256, coalesce(compatible_from, number) FROM tidelock.migrations"
+_RECORD: Final = """
+INSERT INTO tidelock.migrations (number, name, sha256, compatible_from) VALUES (%s, %s, %s, %s)
+"""
+_BROKEN: Final[LiteralString] = """
+SELECT c.relname FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
+WHERE c.relnamespace = 'tidelock'::regnamespace AND NOT i.indisvalid AND position(c.relname::text in %s) > 0
 """
 
 
@@ -43,7 +54,7 @@ class MigrationChanged(MigrationError):
 
     code = "MIGRATION_CHANGED"
 
-    def __init__(self, migration: "Migration", applied: str) -> None:
+    def __init__(self, migration: Migration, applied: str) -> None:
         super().__init__(
             f"Migration {migration.name} was applied with SHA-256 {applied[:12]}, this release has "
             f"{migration.sha256[:12]}. Restore the released file, and put the change into a new one."
@@ -52,56 +63,31 @@ class MigrationChanged(MigrationError):
 
 
 class DatabaseNewer(MigrationError):
-    """The database has a migration that this release does not know."""
+    """The database has a migration that this release does not know, and cannot go on with."""
 
     code = "DATABASE_NEWER"
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"The database has migration {name}, which this release does not know. Run the release that applied "
-            "it, or a later one; or give this one a database of its own: read models are built anew from the log."
+            f"The database has migration {name}, which this release does not know, and which changes what it needs. "
+            "Run the release that applied it, or a later one; or give this one a database of its own: read models are "
+            "built anew from the log."
         )
         self.name = name
 
 
 class MigrationFailed(MigrationError):
-    """PostgreSQL refused a file; nothing of it was done."""
+    """PostgreSQL refused a file; nothing of it was done, or of its steps some, which are done no second time."""
 
     code = "MIGRATION_FAILED"
 
-    def __init__(self, migration: "Migration", error: psycopg.Error) -> None:
+    def __init__(self, migration: Migration, error: psycopg.Error) -> None:
+        done = "Its steps before that are done, and stay." if migration.steps else "Nothing of it was done."
         super().__init__(
-            f"Migration {migration.name} cannot be applied: {error} Nothing of it was done. See whether something "
+            f"Migration {migration.name} cannot be applied: {error} {done} See whether something "
             "else made its tables, or give Tidelock a database of its own."
         )
         self.migration = migration
-
-
-@value
-class Migration:
-    """One SQL file."""
-
-    number: int
-    name: str
-    text: str
-
-    @property
-    def sha256(self) -> str:
-        """What tells whether it was changed."""
-        return sha256(self.text.encode()).hexdigest()
-
-
-def released() -> tuple[Migration, ...]:
-    """Return this release's migrations in order. Raises `ValueError` if the numbers are not 1, 2, 3 ..."""
-    folder = files("storage.postgres") / "migrations"
-    found = sorted(file.name for file in folder.iterdir() if file.name.endswith(".sql"))
-    migrations = tuple(
-        Migration(int(name[:4]), name.removesuffix(".sql"), (folder / name).read_text("utf-8"))
-        for name in found
-    )
-    if [each.number for each in migrations] != list(range(1, len(migrations) + 1)):
-        raise ValueError(f"Migrations must be numbered 0001, 0002 ... without a gap; there are {found}.")
-    return migrations
 
 
 async def migrate(url: str, migrations: tuple[Migration, ...] | None = None) -> tuple[str, ...]:
@@ -114,7 +100,7 @@ async def migrate(url: str, migrations: tuple[Migration, ...] | None = None) -> 
         connection = await AsyncConnection.connect(bounded(url), autocommit=True)
         async with connection:
             await connection.execute("SET statement_timeout = 0; SET lock_timeout = 0")
-            await connection.execute("SELECT pg_advisory_lock(%s)", (LOCK,))  # ends with the connection
+            await _be_alone(connection)
             await connection.execute(_RECORDS)
             missing = _missing(wanted, await _applied(connection))
             for migration in missing:
@@ -122,29 +108,63 @@ async def migrate(url: str, migrations: tuple[Migration, ...] | None = None) -> 
     return tuple(each.name for each in missing)
 
 
-async def _applied(connection: AsyncConnection) -> dict[int, tuple[str, str]]:
-    cursor = await connection.execute("SELECT number, name, sha256 FROM tidelock.migrations")
-    return {number: (name, digest) for number, name, digest in await cursor.fetchall()}
+@value
+class _Applied:
+    """What a database says of a migration."""
+
+    number: int
+    name: str
+    sha256: str
+    compatible_from: int
 
 
-def _missing(wanted: tuple[Migration, ...], applied: dict[int, tuple[str, str]]) -> tuple[Migration, ...]:
-    known = {each.number for each in wanted}
-    for number, (name, _) in sorted(applied.items()):
-        if number not in known:
-            raise DatabaseNewer(name)
+async def _be_alone(connection: AsyncConnection) -> None:
+    """Be the one who migrates, as long as the connection is there.
+
+    Others ask again and again: who waits in a statement has a snapshot, and for that an index made concurrently waits.
+    """
+    asked = "SELECT pg_try_advisory_lock(%s)"
+    while await (await connection.execute(asked, (LOCK,))).fetchone() != (True,):
+        await asyncio.sleep(AGAIN_S)
+
+
+async def _applied(connection: AsyncConnection) -> dict[int, _Applied]:
+    found = await (await connection.execute(_APPLIED)).fetchall()
+    return {row[0]: _Applied(*row) for row in found}
+
+
+def _missing(wanted: tuple[Migration, ...], applied: dict[int, _Applied]) -> tuple[Migration, ...]:
+    own = max([each.number for each in wanted], default=0)
+    later = [each for _, each in sorted(applied.items()) if each.number > own]
+    for one in later:
+        if one.compatible_from > own:
+            raise DatabaseNewer(one.name)
     for each in wanted:
-        if each.number in applied and applied[each.number][1] != each.sha256:
-            raise MigrationChanged(each, applied[each.number][1])
+        if each.number in applied and applied[each.number].sha256 not in each.same:
+            raise MigrationChanged(each, applied[each.number].sha256)
+    if later:
+        log = structlog.get_logger("tidelock.postgres.migrations")
+        log.info("the database is of a later release, and does for this one", migration=later[-1].name)
     return tuple(each for each in wanted if each.number not in applied)
 
 
 async def _apply(connection: AsyncConnection, migration: Migration) -> None:
     try:
+        if migration.steps:
+            await _step(connection, migration)
         async with connection.transaction():
-            await connection.execute(migration.text.encode())  # as it is: a `%` in it is no parameter
-            await connection.execute(
-                "INSERT INTO tidelock.migrations (number, name, sha256) VALUES (%s, %s, %s)",
-                (migration.number, migration.name, migration.sha256),
-            )
+            if not migration.steps:
+                await connection.execute(migration.text.encode())  # as it is: a `%` in it is no parameter
+            record = (migration.number, migration.name, migration.sha256, migration.compatible_from)
+            await connection.execute(_RECORD, record)
     except (psycopg.ProgrammingError, psycopg.DataError, psycopg.IntegrityError) as error:
         raise MigrationFailed(migration, error) from error
+
+
+async def _step(connection: AsyncConnection, migration: Migration) -> None:
+    """Apply it step by step; an index that was broken off is there, but is none, and is made anew."""
+    found = await connection.execute(_BROKEN, (migration.text,))
+    for (name,) in await found.fetchall():
+        await connection.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier("tidelock", name)))
+    for step in migration.steps:
+        await connection.execute(step.encode())

@@ -11,12 +11,11 @@ from psycopg.conninfo import make_conninfo
 
 from storage.postgres.migrations import (
     DatabaseNewer,
-    Migration,
     MigrationChanged,
     MigrationFailed,
     migrate,
-    released,
 )
+from storage.postgres.released import Migration, released
 from streams.projections.ports import SinkUnavailable
 from tidelock.local.testing import stack_for_tests
 
@@ -30,9 +29,22 @@ ONE = Migration(
     1, "0001_one", "CREATE TABLE tidelock.one (a bigint); INSERT INTO tidelock.one VALUES (5 % 3);"
 )
 TWO = Migration(2, "0002_two", "CREATE TABLE tidelock.two (a bigint);")
+ADDS = Migration(3, "0003_adds", "-- compatible-from: 2\nALTER TABLE tidelock.two ADD COLUMN b bigint;")
+INDEXES = Migration(
+    2,
+    "0002_indexes",
+    "-- Of one column; nobody waits.\nCREATE INDEX CONCURRENTLY IF NOT EXISTS one_by_a ON tidelock.one (a);\n"
+    "-- And this.\nCREATE TABLE IF NOT EXISTS tidelock.two (a bigint);\n",
+)
 BROKEN = Migration(
     2, "0002_two", "CREATE TABLE tidelock.two (a bigint); CREATE TABLE tidelock.one (a bigint);"
 )
+
+BEGUN = "SELECT FROM pg_index WHERE indexrelid = to_regclass('tidelock.one_by_a')"
+STANDS = """
+    SELECT c.relname::text, i.indisvalid FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
+    WHERE i.indrelid = 'tidelock.one'::regclass
+"""
 
 _numbers = count()
 
@@ -85,6 +97,73 @@ async def test_a_database_of_a_later_release_is_refused(url: str) -> None:
     with pytest.raises(DatabaseNewer, match="0002_two") as caught:
         await migrate(url, (ONE,))
     assert caught.value.code == "DATABASE_NEWER"
+
+
+async def test_a_database_of_a_later_release_does_for_those_that_its_migrations_name(url: str) -> None:
+    await migrate(url, (ONE, TWO, ADDS))
+    assert await migrate(url, (ONE, TWO)) == ()
+    with pytest.raises(DatabaseNewer, match="0002_two"):
+        await migrate(url, (ONE,))
+    contracts = Migration(
+        4, "0004_contracts", "-- compatible-from: 3\nALTER TABLE tidelock.two DROP COLUMN a;"
+    )
+    await migrate(url, (ONE, TWO, ADDS, contracts))
+    assert await migrate(url, (ONE, TWO, ADDS)) == ()
+    with pytest.raises(DatabaseNewer, match="0004_contracts"):
+        await migrate(url, (ONE, TWO))
+
+
+async def test_what_earlier_programs_have_recorded_does_for_none_before_it(url: str) -> None:
+    await migrate(url, (ONE, TWO))
+    async with await AsyncConnection.connect(url, autocommit=True) as connection:
+        await connection.execute("ALTER TABLE tidelock.migrations DROP COLUMN compatible_from")
+    with pytest.raises(DatabaseNewer, match="0002_two"):
+        await migrate(url, (ONE,))
+    assert await migrate(url, (ONE, TWO)) == ()
+
+
+async def test_a_file_that_does_the_same_in_another_way_is_no_other(url: str) -> None:
+    await migrate(url, (ONE,))
+    same = Migration(1, "0001_one", f"-- instead-of: {ONE.sha256}\n" + ONE.text)
+    assert await migrate(url, (same, TWO)) == ("0002_two",)
+
+
+async def test_nobody_who_writes_waits_for_an_index(url: str) -> None:
+    await migrate(url, (ONE,))
+    async with (
+        await AsyncConnection.connect(url) as writer,
+        await AsyncConnection.connect(url, autocommit=True, options="-c lock_timeout=5s") as another,
+    ):
+        await writer.execute("INSERT INTO tidelock.one VALUES (7)")
+        migrating = asyncio.create_task(migrate(url, (ONE, INDEXES)))
+        while (await (await another.execute(BEGUN)).fetchone()) is None:
+            assert not migrating.done()
+        await another.execute("INSERT INTO tidelock.one VALUES (8)")
+        await writer.commit()
+        assert await migrating == ("0002_indexes",)
+    assert await asked(url, STANDS) == [("one_by_a", True)]
+
+
+async def test_an_index_that_was_broken_off_is_made_anew(url: str) -> None:
+    await migrate(url, (ONE,))
+    async with (
+        await AsyncConnection.connect(url) as writer,
+        await AsyncConnection.connect(url, autocommit=True) as another,
+    ):
+        await writer.execute("INSERT INTO tidelock.one VALUES (7)")
+        migrating = asyncio.create_task(migrate(url, (ONE, INDEXES)))
+        while (await (await another.execute(BEGUN)).fetchone()) is None:
+            assert not migrating.done()
+        await another.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX%'"
+        )
+        with pytest.raises(SinkUnavailable):
+            await migrating
+        await writer.commit()
+    assert await asked(url, STANDS) == [("one_by_a", False)]
+    assert await migrate(url, (ONE, INDEXES)) == ("0002_indexes",)
+    assert await asked(url, STANDS) == [("one_by_a", True)]
+    assert await asked(url, "SELECT to_regclass('tidelock.two') IS NOT NULL") == [(True,)]
 
 
 async def test_a_migration_that_fails_leaves_nothing_of_itself(url: str) -> None:
