@@ -22,6 +22,7 @@ from streams.projections.builds import (
     Comparison,
     Difference,
     Switched,
+    begun,
     found_in,
     live_of,
     require_rows,
@@ -49,7 +50,7 @@ class MemoryBuilds:
                 return _fit(build, projection, builds)
         if len(builds) >= MOST:
             raise TooManyBuilds([build.label for build in builds if not build.live])
-        build = Build(projection.name, number, live=False, version=projection.version)
+        build = begun(projection, number, builds)
         self._store.builds[projection.name] = tuple(sorted((*builds, build), key=lambda each: each.number))
         self._store.beside[projection.name, number] = {}
         return build
@@ -130,7 +131,9 @@ class MemoryBuilds:
             raise BuildBehind(projection.name, number, lacks)
         taken = store.beside.pop((projection.name, number))
         store.beside[projection.name, before.number] = {
-            table: store.rows.pop(table) for table in projection.tables if table in store.rows
+            table: store.rows.pop(table)
+            for table in (*projection.tables, *store.tables.get(projection.name, ()))
+            if table in store.rows
         }
         store.rows |= taken
         store.builds[projection.name] = tuple(

@@ -8,6 +8,7 @@ from storage.memory.rows import change, refuse_changes, restored
 from streams.domain.value import value
 from streams.log.checkpoint import START, Checkpoint
 from streams.log.positions import PartitionId
+from streams.log.release import RELEASE
 from streams.ops.series import NAMES, OTHER
 from streams.projections.builds import Build, first_of, found_in
 from streams.projections.ports import (
@@ -43,6 +44,8 @@ class MemoryProjectionStore:
         """By partition and stretch of the log, the first checkpoint reached in it."""
         self.published: dict[tuple[Table, int], int] = {}
         """By table and partition, the `changed_offset` up to which its rows are out."""
+        self.tables: dict[str, dict[Table, None]] = {}
+        """By read model the tables of all versions that wrote: they move together."""
         self.builds: dict[str, tuple[Build, ...]] = {}
         """By read model, if it has more than its first one."""
         self.beside: dict[tuple[str, int], dict[Table, dict[Key, Row]]] = {}
@@ -73,6 +76,7 @@ class MemoryProjectionStore:
         """Write rows and checkpoint, if the stored checkpoint is still `expected`."""
         await self.rehearse(projection, where, expected, changes)
         build, rows = self.build(projection), self.rows_of(projection)
+        self.tables.setdefault(projection.name, {}).update(dict.fromkeys(projection.tables))
         if expected == START:
             for table in projection.tables:
                 self._forget(table, rows, where, published=build.live)
@@ -99,6 +103,7 @@ class MemoryProjectionStore:
     async def reset(self, projection: Projection) -> None:
         """Delete its rows and checkpoints."""
         build, rows = self.build(projection), self.rows_of(projection)
+        raised_by = RELEASE if build.version < projection.version else None
         for table in projection.tables:
             rows.pop(table, None)
             for published in [at for at in self.published if at[0] == table and build.live]:
@@ -106,7 +111,9 @@ class MemoryProjectionStore:
         for at in self._places(build):
             del self.checkpoints[build.projection, build.number, at]
         self.builds[projection.name] = tuple(
-            replace(each, version=projection.version) if each.number == build.number else each
+            replace(each, version=projection.version, raised_by=each.raised_by or raised_by)
+            if each.number == build.number
+            else each
             for each in self.builds_of(projection)
         )
 

@@ -6,14 +6,14 @@ from typing import Final
 
 from psycopg import AsyncConnection, sql
 
-from storage.postgres.alike import make_like
+from storage.postgres.alike import make_like, tables_in
 from storage.postgres.built import CHANGES, builds_of
 from storage.postgres.comparing import Wanted, compare
 from storage.postgres.deadlocks import despite_deadlocks
 from storage.postgres.errors import translated
 from storage.postgres.pool import Pool, unhurried
 from storage.postgres.shapes import require_fit
-from storage.postgres.statements import schema_of
+from storage.postgres.statements import SCHEMA, schema_of
 from storage.postgres.switching import Wish, operate, switch
 from streams.projections.build_errors import (
     BuildIsLive,
@@ -21,11 +21,22 @@ from streams.projections.build_errors import (
     NothingToRollBackTo,
     TooManyBuilds,
 )
-from streams.projections.builds import MOST, Build, Comparison, Switched, found_in, live_of, require_rows
+from streams.projections.builds import (
+    MOST,
+    Build,
+    Comparison,
+    Switched,
+    begun,
+    found_in,
+    live_of,
+    require_rows,
+    tables_of,
+)
 from streams.projections.projection import Projection
 
 _KEEP: Final = """
-INSERT INTO tidelock.builds (projection, build, live, version) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING
+INSERT INTO tidelock.builds (projection, build, live, version, raised_by, tables) VALUES (%s, %s, %s, %s, %s, %s)
+ON CONFLICT DO NOTHING
 """
 _FORGET: Final = "DELETE FROM tidelock.builds WHERE projection = %s AND build = %s"
 _FORGET_CHECKPOINTS: Final = "DELETE FROM tidelock.checkpoints WHERE projection = %s AND build = %s"
@@ -58,15 +69,18 @@ class PostgresBuilds:
                 return _fit(found, projection, builds)
             if len(builds) >= MOST:
                 raise TooManyBuilds([build.label for build in builds if not build.live])
-            build = Build(projection.name, number, live=False, version=projection.version)
+            build = begun(projection, number, builds)
             cursor = connection.cursor()
             await require_fit(cursor, projection, live_of(builds))
             for each in (*builds, build):
-                await cursor.execute(_KEEP, (each.projection, each.number, each.live, each.version))
+                kept = (each.projection, each.number, each.live, each.version, each.raised_by)
+                await cursor.execute(_KEEP, (*kept, list(each.tables) or None))
             schema = schema_of(build)
             await cursor.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
-            for table in projection.tables:
-                await make_like(cursor, table, schema)
+            there = await tables_in(cursor, SCHEMA)
+            for table in tables_of(projection, builds):
+                if table in there:  # else a migration of this release has taken away what another version had
+                    await make_like(cursor, table, schema)
             return build
 
     async def compare(self, projection: Projection, number: int, shown: int, within_s: float) -> Comparison:

@@ -4,7 +4,8 @@ from typing import Any, Final, LiteralString, TypeAlias
 
 from psycopg import AsyncCursor
 
-from streams.projections.builds import FIRST, Build, found_in
+from streams.log.release import RELEASE
+from streams.projections.builds import FIRST, Build, found_in, tables_of
 from streams.projections.ports import require_own_version
 from streams.projections.projection import Projection
 
@@ -12,24 +13,28 @@ Cursor: TypeAlias = AsyncCursor[Any]
 
 _BUILDS: Final[LiteralString] = """
 WITH known AS (
-    SELECT build, live, version, replaced FROM tidelock.builds WHERE projection = %(projection)s
+    SELECT build, live, version, replaced, raised_by, tables FROM tidelock.builds WHERE projection = %(projection)s
     UNION ALL
-    SELECT %(first)s, true, %(version)s, NULL::bigint
+    SELECT %(first)s, true, %(version)s, NULL::bigint, NULL, NULL
     WHERE NOT EXISTS (SELECT FROM tidelock.builds WHERE projection = %(projection)s)
 )
 SELECT k.build, k.live, coalesce(
     (SELECT max(c.version) FROM tidelock.checkpoints AS c
-        WHERE c.projection = %(projection)s AND c.build = k.build), k.version), k.replaced
+        WHERE c.projection = %(projection)s AND c.build = k.build), k.version), k.replaced,
+    k.raised_by, coalesce(k.tables, '{}')
 FROM known AS k ORDER BY k.build
 """
 _FIRST: Final[LiteralString] = """
-INSERT INTO tidelock.builds (projection, build, live, version) SELECT %(projection)s, %(first)s, true, %(version)s
+INSERT INTO tidelock.builds (projection, build, live, version, tables)
+SELECT %(projection)s, %(first)s, true, %(version)s, %(tables)s
 WHERE NOT EXISTS (SELECT FROM tidelock.builds WHERE projection = %(projection)s) ON CONFLICT DO NOTHING
 """
 _ANEW: Final[LiteralString] = """
-INSERT INTO tidelock.builds (projection, build, live, version) VALUES (%s, %s, %s, %s)
-ON CONFLICT (projection, build) DO UPDATE SET version = excluded.version
+INSERT INTO tidelock.builds AS b (projection, build, live, version, tables, raised_by) VALUES (%s, %s, %s, %s, %s, %s)
+ON CONFLICT (projection, build) DO UPDATE
+SET version = excluded.version, tables = excluded.tables, raised_by = coalesce(excluded.raised_by, b.raised_by)
 """
+_NOTE: Final[LiteralString] = "UPDATE tidelock.builds SET tables = %s WHERE projection = %s AND build = %s"
 WRITERS: Final[LiteralString] = (
     "SELECT pg_advisory_xact_lock_shared(hashtextextended('tidelock.builds/' || %s, 0))"
 )
@@ -57,7 +62,7 @@ async def builds_of(cursor: Cursor, projection: Projection) -> tuple[Build, ...]
     A build is of the version of its checkpoints; without any, of the one that it was begun for.
     """
     await cursor.execute(_BUILDS, _as_first(projection))
-    return tuple([Build(projection.name, *row) for row in await cursor.fetchall()])
+    return tuple([_build(projection.name, *row) for row in await cursor.fetchall()])
 
 
 async def build_of(cursor: Cursor, projection: Projection) -> Build:
@@ -79,8 +84,37 @@ async def keep_first(cursor: Cursor, projection: Projection) -> None:
 
 async def begin_anew(cursor: Cursor, projection: Projection, build: Build) -> None:
     """Write down that an empty build is of the projection's version from now on."""
-    await cursor.execute(_ANEW, (build.projection, build.number, build.live, projection.version))
+    raised_by = RELEASE if build.version < projection.version else None
+    place = (build.projection, build.number, build.live, projection.version)
+    await cursor.execute(_ANEW, (*place, list(tables_of(projection, ())), raised_by))
 
 
-def _as_first(projection: Projection) -> dict[str, str | int]:
-    return {"projection": projection.name, "first": FIRST, "version": projection.version}
+async def note_tables(cursor: Cursor, projection: Projection, build: Build) -> None:
+    """Write down what this version, which is the build's, calls its tables: those of others move with them."""
+    own = tables_of(projection, ())
+    if build.tables == own:
+        return
+    await cursor.execute(_NOTE, (list(own), build.projection, build.number))
+    if cursor.rowcount == 0:
+        await keep_first(cursor, projection)
+
+
+def _build(
+    name: str,
+    number: int,
+    live: bool,
+    version: int,
+    replaced: int | None,
+    raised_by: str | None,
+    tables: list[str],
+) -> Build:
+    return Build(name, number, live, version, replaced, raised_by, tuple(tables))
+
+
+def _as_first(projection: Projection) -> dict[str, Any]:
+    return {
+        "projection": projection.name,
+        "first": FIRST,
+        "version": projection.version,
+        "tables": list(tables_of(projection, ())),
+    }

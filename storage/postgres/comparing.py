@@ -83,7 +83,7 @@ async def compare(pool: Pool, wanted: Wanted) -> Comparison:
         build = found_in(builds, wanted.projection, wanted.number)
         if build.live:
             raise BuildIsLive(build.projection, build.number, builds[-1].number + 1)
-        tables, left_out = await alike(cursor, wanted.projection.tables, schema_of(build))
+        tables, left_out = await alike(cursor, wanted.projection, builds, schema_of(build))
         wanted = replace(wanted, projection=replace(wanted.projection, tables=tables))
         compared = await _tables_of(cursor, wanted, build)
         if await builds_of(cursor, wanted.projection) != builds:

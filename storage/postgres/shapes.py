@@ -1,6 +1,6 @@
 """Whether tables of the database have the columns and keys that a release names, and what of two builds is alike."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, LiteralString
 
@@ -8,7 +8,7 @@ from storage.postgres.built import Cursor
 from storage.postgres.statements import SCHEMA
 from streams.domain.value import value
 from streams.projections.build_errors import TablesUnfit
-from streams.projections.builds import Build
+from streams.projections.builds import Build, tables_of
 from streams.projections.projection import Projection
 from streams.projections.table import Table
 
@@ -43,11 +43,13 @@ async def require_fit(cursor: Cursor, projection: Projection, live: Build) -> No
 
 
 async def alike(
-    cursor: Cursor, tables: Collection[Table], schema: str
+    cursor: Cursor, projection: Projection, builds: Sequence[Build], schema: str
 ) -> tuple[tuple[Table, ...], tuple[str, ...]]:
     """Return what the live tables and those in `schema` have in common, and what is left out of a comparison."""
+    tables = projection.tables
     live, beside = await _shapes(cursor, tables, SCHEMA), await _shapes(cursor, tables, schema)
-    common, left_out = list[Table](), list[str]()
+    others_only = tables_of(projection, builds)[len(tables) :]
+    common, left_out = list[Table](), [f"{name}.*" for name in others_only]
     for table in tables:
         ours, theirs = _columns(live, table), _columns(beside, table)
         shared = [column for column in table.columns if column in ours and column in theirs]

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 from psycopg import AsyncConnection
 
-from storage.postgres.built import CHANGES, Cursor, begin_anew, build_of, own_build
+from storage.postgres.built import CHANGES, Cursor, begin_anew, build_of, note_tables, own_build
 from storage.postgres.checkpoints import move_checkpoint, stored_checkpoint, take_checkpoint
 from storage.postgres.deadlocks import despite_deadlocks
 from storage.postgres.errors import translated
@@ -203,7 +203,9 @@ async def _loaded(connection: AsyncConnection, projection: Projection, where: Pa
         if checkpoint == START:
             return Loaded(START, {})
         rows = {table: await _restored(connection, statements(table, schema), where) for table in restoring}
-        return Loaded(checkpoint, rows)
+    if projection.build is not None:  # a lane's, which writes; who only reads asks for what is live
+        await note_tables(connection.cursor(), projection, build)
+    return Loaded(checkpoint, rows)
 
 
 async def _once_free(where: PartitionId, work: Callable[[], Awaitable[bool]]) -> None:

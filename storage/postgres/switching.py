@@ -18,7 +18,7 @@ from typing import Final, LiteralString
 
 from psycopg import AsyncConnection, Rollback, errors, sql
 
-from storage.postgres.alike import differ_in_columns, move
+from storage.postgres.alike import differ_in_columns, move, tables_in
 from storage.postgres.built import CHANGES, OPERATOR, STANDSTILL, Cursor, builds_of
 from storage.postgres.checkpoints import CHANNEL
 from storage.postgres.pool import Pool, unhurried
@@ -26,7 +26,7 @@ from storage.postgres.statements import SCHEMA, named, schema_of
 from streams.domain.value import value
 from streams.log.checkpoint import Checkpoint, decode_checkpoint
 from streams.projections.build_errors import BuildBehind, BuildIsLive, BuildOutdated, BuildsBusy
-from streams.projections.builds import NEAR, Build, Switched, found_in, live_of
+from streams.projections.builds import NEAR, Build, Switched, found_in, live_of, tables_of
 from streams.projections.projection import Projection
 
 HOLD_S: Final = 2.0
@@ -145,7 +145,8 @@ async def _switched(connection: AsyncConnection, wish: Wish) -> Switched:
     await cursor.execute(CHANGES, (projection.name,))
     builds = await builds_of(cursor, projection)
     before, after = live_of(builds), found_in(builds, projection, wish.number)
-    await _check(cursor, wish, builds, after)
+    tables = await _tables(cursor, projection, builds, after)
+    await _check(cursor, wish, builds, after, tables)
     if not wish.force:
         await _check_near(cursor, before, after)
     hold = Hold(cursor)
@@ -160,7 +161,7 @@ async def _switched(connection: AsyncConnection, wish: Wish) -> Switched:
         await _level(hold, cursor, stands, after)
     await hold.step()
     await _places(cursor, after, _PLACES_HELD)
-    await _exchange(hold, cursor, projection, before, after)
+    await _exchange(hold, cursor, tables, before, after)
     await _record(cursor, wish, before, after)
     hold.check()
     return Switched(before.number, after.number, hold.lasted_s * 1000)
@@ -173,14 +174,25 @@ async def operate(cursor: Cursor, projection: Projection) -> None:
         raise BuildsBusy(projection.name, "another operator builds, compares or promotes it now")
 
 
-async def _check(cursor: Cursor, wish: Wish, builds: tuple[Build, ...], after: Build) -> None:
+async def _tables(
+    cursor: Cursor, projection: Projection, builds: tuple[Build, ...], after: Build
+) -> tuple[str, ...]:
+    """Return all that move: also tables that only another version has, be it of before they were written down."""
+    live, beside = await tables_in(cursor, SCHEMA), await tables_in(cursor, schema_of(after))
+    known = dict.fromkeys([*tables_of(projection, builds), *beside])
+    return tuple([name for name in known if name in live or name in beside])
+
+
+async def _check(
+    cursor: Cursor, wish: Wish, builds: tuple[Build, ...], after: Build, tables: tuple[str, ...]
+) -> None:
     projection = wish.projection
     if after.live:
         raise BuildIsLive(projection.name, after.number, builds[-1].number + 1)
     if wish.remembers and after.version != projection.version:  # back to what was live goes whoever asks
         why = f"is of version {after.version}, and this release builds version {projection.version}"
         raise BuildOutdated(after.label, why)
-    if await differ_in_columns(cursor, projection.tables, schema_of(after)):
+    if await differ_in_columns(cursor, tables, schema_of(after)):
         raise BuildOutdated(after.label, "has tables of before a migration")
 
 
@@ -237,16 +249,16 @@ def _lacks(stands: _Places, found: _Places) -> int:
     return lacks
 
 
-async def _exchange(hold: Hold, cursor: Cursor, projection: Projection, before: Build, after: Build) -> None:
+async def _exchange(hold: Hold, cursor: Cursor, tables: tuple[str, ...], before: Build, after: Build) -> None:
     """Move the tables, and whose checkpoints are live."""
     aside, beside = f"{SCHEMA}_{before.projection}_v{before.number}", schema_of(after)
     await cursor.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(aside)))
-    both = [named(table.name, schema) for table in projection.tables for schema in (SCHEMA, beside)]
+    both = [named(table, schema) for table in tables for schema in (SCHEMA, beside)]
     await hold.step(READERS_MS)
     await cursor.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(sql.SQL(", ").join(both)))
     await hold.step()
-    await move(cursor, projection.tables, SCHEMA, aside)
-    await move(cursor, projection.tables, beside, SCHEMA)
+    await move(cursor, tables, SCHEMA, aside)
+    await move(cursor, tables, beside, SCHEMA)
 
 
 async def _record(cursor: Cursor, wish: Wish, before: Build, after: Build) -> None:

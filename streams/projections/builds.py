@@ -7,9 +7,11 @@ own version, live or not, and leave those of another alone, be they live. Adapte
 """
 
 from collections.abc import Sequence
+from dataclasses import field
 from typing import Final, Protocol
 
 from streams.domain.value import value
+from streams.log.release import RELEASE
 from streams.projections.build_errors import NoSuchBuild, NotBuiltBeside
 from streams.projections.projection import Projection
 
@@ -32,6 +34,10 @@ class Build:
     """The version of the code that made it and keeps it up to date."""
     replaced: int | None = None
     """Of the live one: which was live before it."""
+    raised_by: str | None = None
+    """The release that began it beside a live one of an earlier version, or emptied one of such; None: none did."""
+    tables: tuple[str, ...] = field(default=(), compare=False)
+    """What its version calls its tables; none: that is not known."""
 
     @property
     def label(self) -> str:
@@ -75,7 +81,7 @@ class Comparison:
     versions: tuple[int, int]
     """Of the live one, of the other. If they are not the same, rows are meant to differ."""
     left_out: tuple[str, ...] = ()
-    """`table.column`s that were not compared, as not both builds have them."""
+    """`table.column`s that were not compared, as not both builds have them; `table.*`: of another version alone."""
 
     @property
     def rows(self) -> int:
@@ -139,7 +145,23 @@ def require_rows(projection: Projection) -> None:
 
 def first_of(projection: Projection) -> Build:
     """Return the build that a read model begins with."""
-    return Build(projection.name, FIRST, live=True, version=projection.version)
+    tables = tables_of(projection, ())
+    return Build(projection.name, FIRST, live=True, version=projection.version, tables=tables)
+
+
+def tables_of(projection: Projection, builds: Sequence[Build]) -> tuple[str, ...]:
+    """Return the names of all tables that its version, or that of another build, has."""
+    own = [table.name for table in projection.tables]
+    return tuple(dict.fromkeys([*own, *[name for build in builds for name in build.tables]]))
+
+
+def begun(projection: Projection, number: int, builds: Sequence[Build]) -> Build:
+    """Return a build of this release that begins beside `builds`."""
+    raised_by = RELEASE if live_of(builds).version < projection.version else None
+    tables = tables_of(projection, ())
+    return Build(
+        projection.name, number, live=False, version=projection.version, raised_by=raised_by, tables=tables
+    )
 
 
 def live_of(builds: Sequence[Build]) -> Build:

@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from streams.log.checkpoint import START
+from streams.log.release import RELEASE
 from streams.projections.build_errors import BuildBehind, BuildOutdated, TablesUnfit
 from streams.projections.ports import BuiltByNewer, BuiltByOlder, Loaded, OfAnotherRelease
 from streams.projections.projection import Projection
@@ -26,12 +27,15 @@ from tests.contract.sinks.test_builds import REAL, Opens, wrote
 from tests.contract.sinks.toys import (
     HERE,
     ITEMS,
+    NAMED,
+    SEEN,
     THERE,
     WINDOWS,
     at,
     in_version,
     inserted,
     item,
+    named_window,
     put,
     window,
 )
@@ -173,6 +177,35 @@ async def test_versions_that_are_compared_are_told(database: Database) -> None:
     assert (found.versions, found.left_out, found.rows) == ((1, 2), (), 2)
 
 
+async def test_tables_that_only_one_version_has_move_with_the_others(opens: Opens) -> None:
+    both = NEW.tables[:2]
+    old, new = replace(OLD, tables=(*both, SEEN)), replace(NEW, tables=(*both, NAMED))
+    kept, beside = replace(old, build=1), replace(new, build=2)
+    async with opens() as database:
+        await wrote(database, kept, (at(5), inserted(SEEN, (3, "a"))))
+        await database.builds.begin(new, 2)
+        await wrote(database, beside, (at(5), inserted(NAMED, named_window("a", 0, 5))))
+        for end in (6, 7):
+            await database.builds.switch(new, 2, within_s=0.0, force=False)
+            assert await database.rows(NAMED) == [named_window("a", start, 5) for start in range(end - 5)]
+            assert await database.rows(SEEN) == []
+            await database.store.write(kept, HERE, at(end - 1), at(end), inserted(SEEN, (3, f"a{end}")))
+            await database.builds.rollback(old, within_s=0.0, force=True)
+            assert await database.rows(NAMED) == []
+            assert len(await database.rows(SEEN)) == end - 4
+            row = inserted(NAMED, named_window("a", end - 5, 5))
+            await database.store.write(beside, HERE, at(end - 1), at(end), row)
+
+
+async def test_a_build_says_by_which_release_its_version_was_raised(database: Database) -> None:
+    await both_promoted(database)
+    await database.builds.retire(NEW, 1)
+    await database.builds.begin(NEW, 3)
+    assert [one.raised_by for one in await database.builds.of(NEW)] == [RELEASE, None]
+    await database.store.reset(replace(NEW, version=3, build=3))
+    assert [one.raised_by for one in await database.builds.of(NEW)] == [RELEASE, RELEASE]
+
+
 async def test_windows_are_published_by_the_release_whose_build_is_live(database: Database) -> None:
     await database.store.write(LIVE_OF_OLD, HERE, at(5), at(6), inserted(WINDOWS, window(HERE, 0, 1, 6)))
     await wrote(database, BESIDE, (at(6), inserted(WINDOWS, window(HERE, 0, 2, 6))))
@@ -246,6 +279,38 @@ class TestPostgres:
             await postgres.builds.rollback(WITH_MORE, within_s=0.0, force=False)
             await postgres.store.write(LIVE_OF_OLD, HERE, at(6), at(7), put(ITEMS, item("c", 1)))
             assert await postgres.rows(MORE) == [(*item(name, 1), None) for name in "abc"]
+
+    async def test_tables_of_other_versions_are_known_though_they_began_before_that_was_written_down(
+        self, opens: Opens
+    ) -> None:
+        old, new = replace(OLD, tables=(ITEMS, SEEN)), replace(NEW, tables=(ITEMS,))
+        async with opens() as postgres:
+            assert isinstance(postgres, PostgresDatabase)
+            await wrote(postgres, old, (at(5), inserted(SEEN, (3, "a"))))
+            async with postgres.pool.connection() as connection:
+                await connection.execute("DELETE FROM tidelock.builds")
+            await postgres.store.load(old, HERE)  # as one does who only reads
+            async with postgres.pool.connection() as connection:
+                assert (await connection.execute("SELECT FROM tidelock.builds")).rowcount == 0
+            await postgres.store.load(replace(old, build=1), HERE)
+            await postgres.builds.begin(new, 2)
+            await wrote(postgres, replace(new, build=2), (at(5), Changes()))
+            await postgres.builds.switch(new, 2, within_s=0.0, force=False)
+            assert await postgres.rows(SEEN) == []
+            found = await postgres.builds.compare(new, 1, 1, 0.0)
+            assert "toy_seen.*" in found.left_out
+
+    async def test_a_build_of_before_another_version_got_its_table_is_not_promoted(
+        self, postgres: PostgresDatabase
+    ) -> None:
+        await postgres.builds.begin(OLD, 3)
+        more = replace(NEW, version=4, tables=(*NEW.tables, NAMED))
+        await postgres.builds.retire(NEW, 2)
+        await postgres.builds.begin(more, 4)
+        await postgres.builds.switch(more, 4, within_s=0.0, force=True)
+        with pytest.raises(BuildOutdated, match=r"before a migration.*retire toy@3"):
+            await postgres.builds.switch(OLD, 3, within_s=0.0, force=True)
+        await postgres.builds.rollback(OLD, within_s=0.0, force=True)
 
     async def test_what_only_one_of_them_has_is_left_out_of_a_comparison(
         self, postgres: PostgresDatabase
