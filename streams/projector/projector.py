@@ -12,6 +12,7 @@ from dataclasses import replace
 from streams.log.checkpoint import START
 from streams.log.ports import Stored
 from streams.log.positions import PartitionId
+from streams.log.release import RELEASE
 from streams.log.vocabulary import Vocabulary
 from streams.projections.builds import Build
 from streams.projections.hot import hot_copy
@@ -20,6 +21,7 @@ from streams.projections.projection import Projection
 from streams.projector.lane import Lane, LanePorts
 from streams.projector.mirror import Mirror
 from streams.projector.pace import BuildPace
+from streams.projector.remarks import Remarks
 from streams.projector.settings import LaneSettings
 from streams.projector.tail import Tail
 from streams.projector.watch import LaneName
@@ -52,7 +54,8 @@ class Projector:
         self._builds: dict[str, Sequence[Build]] = {}
         """Of each read model those that are kept up to date here, once they are known."""
         self._raised: set[str] = set()
-        """Read models of which builds of an earlier version were seen."""
+        """Read models of which builds of an earlier version were seen, or of this one that were begun beside such."""
+        self._remarks = Remarks(beside=settings.beside)
         self._pace = BuildPace(settings.build_decisions_per_s, self._live_is_behind)
         self._turn = asyncio.Lock()
         """Lanes come and go one call at a time."""
@@ -70,6 +73,7 @@ class Projector:
         unknown = [one for one in self._projections if one.name not in self._builds]
         with suppress(SinkError):  # then they are asked for again, and lanes begin when they are known
             await asyncio.gather(*map(self._ask, unknown))
+            self._remarks.kept(self._builds)
         async with self._turn:
             await self._assign(mine)
         if not self._looking:
@@ -182,7 +186,9 @@ class Projector:
 
         They are those of this release's version. A lane of what is live in another one does nothing but say so.
         """
-        found = self._mine(projection, await self._ports.builds.of(projection))
+        builds = await self._ports.builds.of(projection)
+        self._remarks.found(projection, builds)
+        found = self._mine(projection, builds)
         changed = found != self._builds.get(projection.name)
         self._builds[projection.name] = found
         return changed
@@ -191,7 +197,8 @@ class Projector:
         own = [build for build in builds if build.version == projection.version]
         if not self._settings.beside:
             return [build for build in builds if build.live or build in own]
-        if any(build.version < projection.version for build in builds):
+        before = any(build.version < projection.version for build in builds)
+        if before or any(build.raised_by == RELEASE for build in own):
             self._raised.add(projection.name)
         return own if projection.name in self._raised else []
 

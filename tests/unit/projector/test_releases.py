@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 import pytest_asyncio
+from structlog.testing import capture_logs
 
 from storage.memory.builds import MemoryBuilds
 from storage.memory.copies import MemoryHotStore
@@ -180,6 +181,59 @@ async def test_it_goes_on_when_the_build_of_the_release_before_is_retired(world:
     world.log.records += RECORDS[HALF:]
     await world.until(lambda: world.has(NEXT, len(RECORDS)))
     assert new.lanes[LIVE].live
+
+
+async def test_started_anew_when_no_older_build_is_left_it_goes_on_with_what_it_made_live(
+    world: World,
+) -> None:
+    await world.release(TOY)
+    new = await world.release(RAISED, beside=True)
+    await world.until(lambda: world.has(FIRST, HALF))
+    await world.builds.begin(RAISED, 2)
+    await world.until(lambda: world.has(NEXT, HALF))
+    await world.builds.switch(RAISED, 2, within_s=0.0, force=False)
+    await world.builds.retire(RAISED, 1)
+    await new.close()
+    again = await world.release(RAISED, beside=True)
+    world.log.records += RECORDS[HALF:]
+    await world.until(lambda: world.has(NEXT, len(RECORDS)))
+    assert again.lanes[LIVE].live
+
+
+async def test_beside_nothing_is_made_of_what_was_never_raised(world: World) -> None:
+    await world.builds.begin(TOY, 2)
+    new = await world.release(TOY, beside=True)
+    assert not new.lanes
+
+
+async def test_at_its_start_a_projector_says_once_what_stands_still_for_it_and_the_cure(world: World) -> None:
+    with capture_logs() as told:
+        await world.release(TOY)
+        await world.until(lambda: world.has(FIRST, HALF))
+        assert not told
+        new = await world.release(RAISED)
+        for _ in range(3):
+            await world.until(lambda: new.lanes[LIVE].phase == "left alone")
+            new.lanes[LIVE].reload()
+    (said,) = told
+    assert said["log_level"] == "error"
+    assert "toy@1 is of version 1, this release has version 2" in said["why"]
+    assert "TIDELOCK_PROJECTOR_BESIDE=1" in said["why"]
+    assert "`tidelock projection build toy@2`" in said["why"]
+
+
+async def test_beside_it_says_what_is_to_be_built_and_when_that_is_nothing(world: World) -> None:
+    with capture_logs() as told:
+        await world.release(TOY)
+        await world.until(lambda: world.has(FIRST, HALF))
+        await world.release(TOY, beside=True)
+        new = await world.release(RAISED, beside=True)
+        await world.builds.begin(RAISED, 2)
+        await world.until(lambda: BESIDE in new.lanes)
+    nothing, waits = told
+    assert "TIDELOCK_PROJECTOR_BESIDE" in nothing["event"]
+    assert waits["event"] == "a build is waited for"
+    assert "tidelock projection build toy@2" in waits["why"]
 
 
 async def test_two_that_build_the_same_lose_nothing(world: World) -> None:
