@@ -24,10 +24,24 @@ _TABLES: Final[LiteralString] = """
 SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(%s) AND relkind IN ('r', 'p') AND NOT relispartition
 ORDER BY relname
 """
-_COLUMNS: Final[LiteralString] = """
-SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_attribute AS a
-JOIN pg_class AS c ON c.oid = a.attrelid
-WHERE c.relnamespace = %s::regnamespace AND c.relname = ANY (%s) AND a.attnum > 0 AND NOT a.attisdropped
+_SHAPES: Final[LiteralString] = """
+WITH found AS (
+    SELECT oid, relname FROM pg_class WHERE relnamespace = %(schema)s::regnamespace AND relname = ANY (%(tables)s)
+)
+SELECT f.relname, a.attname, format_type(a.atttypid, a.atttypmod) FROM found AS f
+JOIN pg_attribute AS a ON a.attrelid = f.oid WHERE a.attnum > 0 AND NOT a.attisdropped
+UNION ALL
+SELECT f.relname, k.conname, pg_get_constraintdef(k.oid) FROM found AS f
+JOIN pg_constraint AS k ON k.conrelid = f.oid WHERE k.contype IN ('p', 'u')
+"""
+_LACKING: Final[LiteralString] = """
+SELECT pg_get_indexdef(i.indexrelid) FROM pg_class AS t
+JOIN pg_index AS i ON i.indrelid = t.oid JOIN pg_class AS c ON c.oid = i.indexrelid
+WHERE t.relnamespace = %(live)s::regnamespace AND t.relname = ANY (%(tables)s) AND i.indisvalid
+    AND NOT EXISTS (SELECT FROM pg_constraint AS k WHERE k.conindid = i.indexrelid)
+    AND NOT EXISTS (
+        SELECT FROM pg_class AS o WHERE o.relnamespace = %(schema)s::regnamespace AND o.relname = c.relname)
+ORDER BY c.relname
 """
 
 
@@ -43,13 +57,24 @@ async def make_like(cursor: Cursor, table: str, schema: str) -> None:
     made += sql.SQL("").join([sql.SQL(f", {each}") for each in constraints]) + sql.SQL(")")
     await cursor.execute(made + sql.SQL(_partitioned(by) + _with(options)))
     for index in indexes:
-        of_parts = index.replace(f" ON ONLY {SCHEMA}.", f" ON {SCHEMA}.")
-        await cursor.execute(of_parts.replace(f" ON {SCHEMA}.", f" ON {schema}.").encode())
+        await make_index(cursor, index, schema)
     if by is not None:
         await cursor.execute(_PARTITIONS, (source,))
         for name, bound, own in await cursor.fetchall():
             one = sql.SQL("CREATE TABLE {} PARTITION OF {} ").format(named(name, schema), at)
             await cursor.execute(one + sql.SQL(bound + _with(own)))
+
+
+async def make_index(cursor: Cursor, live: str, schema: str) -> None:
+    """Make an index in `schema` like that of the live tables: of partitions, too."""
+    of_parts = live.replace(f" ON ONLY {SCHEMA}.", f" ON {SCHEMA}.")
+    await cursor.execute(of_parts.replace(f" ON {SCHEMA}.", f" ON {schema}.").encode())
+
+
+async def lacking_indexes(cursor: Cursor, tables: Collection[str], schema: str) -> tuple[str, ...]:
+    """Return how the indexes of live tables are made that those in `schema` have not: a migration has added them."""
+    await cursor.execute(_LACKING, {"live": SCHEMA, "tables": list(tables), "schema": schema})
+    return tuple([made for (made,) in await cursor.fetchall()])
 
 
 async def tables_in(cursor: Cursor, schema: str) -> tuple[str, ...]:
@@ -58,11 +83,11 @@ async def tables_in(cursor: Cursor, schema: str) -> tuple[str, ...]:
     return tuple([name for (name,) in await cursor.fetchall()])
 
 
-async def differ_in_columns(cursor: Cursor, tables: Collection[str], schema: str) -> bool:
-    """Return whether a table in `schema` has other columns than the live one, or only one of them is there."""
+async def differ_in_shape(cursor: Cursor, tables: Collection[str], schema: str) -> bool:
+    """Return whether a table in `schema` has other columns or keys than the live one, or only one of them is there."""
     found = []
     for each in (SCHEMA, schema):
-        await cursor.execute(_COLUMNS, (each, list(tables)))
+        await cursor.execute(_SHAPES, {"schema": each, "tables": list(tables)})
         found.append(set(await cursor.fetchall()))
     return found[0] != found[1]
 

@@ -18,7 +18,7 @@ from typing import Final, LiteralString
 
 from psycopg import AsyncConnection, Rollback, errors, sql
 
-from storage.postgres.alike import differ_in_columns, move, tables_in
+from storage.postgres.alike import differ_in_shape, lacking_indexes, make_index, move, tables_in
 from storage.postgres.built import CHANGES, OPERATOR, STANDSTILL, Cursor, builds_of
 from storage.postgres.checkpoints import CHANNEL
 from storage.postgres.pool import Pool, unhurried
@@ -126,6 +126,8 @@ async def switch(pool: Pool, wish: Wish, within_s: float) -> Switched:
     while True:
         try:
             async with pool.connection() as connection, connection.transaction():
+                await _complete(connection, wish)
+            async with pool.connection() as connection, connection.transaction():
                 return await _switched(connection, wish)
         except _HELD_TOO_LONG as error:
             if time.monotonic() > until:
@@ -135,6 +137,25 @@ async def switch(pool: Pool, wish: Wish, within_s: float) -> Switched:
             if time.monotonic() > until:
                 raise
         await asyncio.sleep(AGAIN_S)
+
+
+async def _complete(connection: AsyncConnection, wish: Wish) -> None:
+    """Make the indexes that migrations have added since the build was begun: nobody reads it yet.
+
+    It stands still meanwhile, but holds up nobody else.
+    """
+    cursor = connection.cursor()
+    await operate(cursor, wish.projection)
+    builds = await builds_of(cursor, wish.projection)
+    after = found_in(builds, wish.projection, wish.number)
+    tables = await _tables(cursor, wish.projection, builds, after)
+    await _check(cursor, wish, builds, after, tables)
+    lacking = await lacking_indexes(cursor, tables, schema_of(after))
+    if lacking:
+        await unhurried(connection)
+        await _stand_still(cursor, after)
+    for index in lacking:
+        await make_index(cursor, index, schema_of(after))
 
 
 async def _switched(connection: AsyncConnection, wish: Wish) -> Switched:
@@ -147,6 +168,8 @@ async def _switched(connection: AsyncConnection, wish: Wish) -> Switched:
     before, after = live_of(builds), found_in(builds, projection, wish.number)
     tables = await _tables(cursor, projection, builds, after)
     await _check(cursor, wish, builds, after, tables)
+    if await lacking_indexes(cursor, tables, schema_of(after)):
+        raise BuildsBusy(projection.name, "a migration is making indexes now")
     if not wish.force:
         await _check_near(cursor, before, after)
     hold = Hold(cursor)
@@ -192,7 +215,7 @@ async def _check(
     if wish.remembers and after.version != projection.version:  # back to what was live goes whoever asks
         why = f"is of version {after.version}, and this release builds version {projection.version}"
         raise BuildOutdated(after.label, why)
-    if await differ_in_columns(cursor, tables, schema_of(after)):
+    if await differ_in_shape(cursor, tables, schema_of(after)):
         raise BuildOutdated(after.label, "has tables of before a migration")
 
 

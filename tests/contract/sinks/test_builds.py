@@ -63,6 +63,7 @@ Opens: TypeAlias = Callable[[], AbstractAsyncContextManager[Database]]
 REAL = [pytest.mark.integration, pytest.mark.xdist_group("sinks")]
 POSTGRES = pytest.param("postgres", marks=REAL)
 IN_ROWS = [projection for projection in PROJECTIONS if projection.kept == "rows"]
+AUDIT = next(projection for projection in PROJECTIONS if projection.name == "audit")
 FIRST, NEXT = replace(TOY, build=1), replace(TOY, build=2)
 
 
@@ -396,6 +397,38 @@ class TestPostgres:
         with pytest.raises(BuildOutdated, match="before a migration") as caught:
             await promoted(postgres, 2, force=True)
         assert caught.value.code == "BUILD_OUTDATED"
+
+    @pytest.mark.parametrize("projection", [TOY, AUDIT], ids=["plain", "partitioned"])
+    async def test_what_migrations_indexed_since_a_build_was_begun_is_indexed_when_it_is_live(
+        self, postgres: PostgresDatabase, projection: Projection
+    ) -> None:
+        table, builds = projection.tables[0].name, postgres.builds
+        await builds.begin(projection, 2)
+        async with postgres.pool.connection() as connection:
+            columns = ", ".join(projection.tables[0].columns[1:3])
+            await connection.execute(f"CREATE INDEX later ON tidelock.{table} ({columns})".encode())
+            for live in (2, 1):
+                if live == 2:
+                    await builds.switch(projection, 2, within_s=0.0, force=False)
+                else:
+                    await builds.rollback(projection, within_s=0.0, force=False)
+                for schema in ("tidelock", f"tidelock_{projection.name}_v{3 - live}"):
+                    found = await connection.execute(
+                        "SELECT FROM pg_indexes WHERE (schemaname, tablename, indexname) = (%s, %s, 'later')",
+                        (schema, table),
+                    )
+                    assert found.rowcount == 1
+            await builds.retire(projection, 2)
+            await connection.execute("DROP INDEX tidelock.later")
+
+    async def test_a_build_of_before_a_key_was_changed_is_not_promoted(
+        self, postgres: PostgresDatabase
+    ) -> None:
+        await postgres.builds.begin(TOY, 2)
+        async with postgres.pool.connection() as connection:
+            await connection.execute("ALTER TABLE tidelock_toy_v2.toy_seen ADD UNIQUE (name)")
+        with pytest.raises(BuildOutdated, match="before a migration"):
+            await promoted(postgres, 2, force=True)
 
     async def test_readers_that_do_not_let_go_are_not_waited_for_for_ever(
         self, postgres: PostgresDatabase
