@@ -48,6 +48,7 @@ from streams.projector.settings import LaneSettings
 from streams.projector.steps import Steps
 from streams.projector.stretch import Stretch
 from streams.projector.tail import Tail
+from streams.projector.told import NothingTold, ToldLetters
 from streams.projector.watch import LaneName, LaneWatch
 from streams.projector.writing import Writing
 
@@ -66,6 +67,8 @@ class LanePorts:
     watch: LaneWatch
     builds: BuildList = OneBuild()
     """Which builds of a read model are to be kept up to date."""
+    told: ToldLetters = NothingTold()
+    """What builds of other versions have put aside."""
 
 
 class Lane:
@@ -95,7 +98,9 @@ class Lane:
         self.moved_s = time.monotonic()
         self._where, self._vocabulary, self._tail = tail.where, vocabulary, tail
         self._settings, self._mirror, self._watch = settings, mirror, ports.watch
-        self._model = ReadModel(projection, tail.where, vocabulary, ports.store, ports.letters, ports.watch)
+        self._model = ReadModel(
+            projection, tail.where, vocabulary, ports.store, ports.letters, ports.watch, ports.told
+        )
         self._log, self._build_pace = ports.log(tail.where), build_pace
         self.counters: dict[str, int] = {}
         """What its windows counted, and put aside."""

@@ -14,6 +14,7 @@ from streams.projections.ports import Loaded, ProjectionStore, RowRefused
 from streams.projections.projection import Fold, PoisonDecision, Projection
 from streams.projections.table import Changes
 from streams.projector.poison import Attempt, FoldFailed, attempts, culprits, restored
+from streams.projector.told import ToldLetters
 from streams.projector.watch import LaneName, LaneWatch
 
 
@@ -41,6 +42,7 @@ class ReadModel:
         store: ProjectionStore,
         letters: DeadLetters,
         watch: LaneWatch,
+        told: ToldLetters,
     ) -> None:
         self.name = LaneName(projection.name, where)
         self.projection, self.where, self.vocabulary, self.store = projection, where, vocabulary, store
@@ -48,7 +50,7 @@ class ReadModel:
         """Whether it is the build that everybody reads."""
         self.attempts = 0
         """To find what is refused: while they go on it does not stand still."""
-        self._letters, self._watch = letters, watch
+        self._letters, self._watch, self._told = letters, watch, told
 
     async def load(self) -> Begun:
         """Return a fold that goes on from what is stored. Raises `SinkError`, `NoDecision`."""
@@ -110,11 +112,14 @@ class ReadModel:
             stage, decision.tenant, self.projection.name, self.where, accepted.offset, index, accepted.time_ms,
             accepted.stored, code, str(error), attempts, decision.meta.traceparent,
         )  # fmt: skip
-        if self.live or not await self._live_has(accepted.offset):
+        if self.live or not (await self._live_has(accepted.offset) or await self._told.has(letter)):
             await self._letters.put(letter)
         self._watch.poison(self.name, accepted.position, index, error)
 
     async def _live_has(self, offset: int) -> bool:
-        """Return whether the live build is past `offset`, so that what it put aside there has its letter."""
+        """Return whether the live build is past `offset`, so that what it put aside there has its letter.
+
+        Of another version it says nothing of that: what the one takes, the other may put aside.
+        """
         live = await self.store.positions(replace(self.projection, build=None))
         return offset < live.get(self.where, START).next_offset

@@ -27,7 +27,7 @@ from storage.postgres.store import PostgresProjectionStore
 from storage.redis.hot import RedisHotStore, client
 from storage.tables.store import TableProjectionStore
 from streams.log.ports import LogUnavailable
-from streams.log.positions import PartitionId
+from streams.log.positions import DEAD_LETTERS, PartitionId
 from streams.ops.addresses import influx_parts
 from streams.ops.backoff import Backoff
 from streams.ops.letters import CountedLetters
@@ -42,6 +42,7 @@ from streams.projector.publisher import Publisher
 from streams.projector.retention import Histories, Periods, RowKeeper
 from streams.projector.status import Shown
 from streams.projector.telemetry import ProjectorWatch
+from streams.projector.told import LettersOfTopic
 from streams.reports.series import SERIES as REPORTED
 
 EXIT_LOGS = 3
@@ -104,7 +105,9 @@ def ports(
         return KafkaTopicReader(settings.kafka, where.log_topic, where.partition)
 
     store = AsHeldHere(PostgresProjectionStore(connections), tables)
-    return LanePorts(store, CountedLetters(letters), log, ProjectorWatch(), PostgresBuilds(connections))
+    told = LettersOfTopic(KafkaTopicReader(settings.kafka, DEAD_LETTERS, 0))
+    counted, builds = CountedLetters(letters), PostgresBuilds(connections)
+    return LanePorts(store, counted, log, ProjectorWatch(), builds, told)
 
 
 def hot(settings: ProjectorSettings, opened: AsyncExitStack) -> HotStore | None:

@@ -13,6 +13,8 @@ from storage.memory.builds import MemoryBuilds
 from storage.memory.copies import MemoryHotStore
 from storage.memory.log import MemoryDeadLetters
 from streams.log.accepted import AcceptedCommit
+from streams.log.letters import LetterAction, encode_letter
+from streams.log.ports import Stored
 from streams.projections.hot import HotCopy
 from streams.projections.projection import PoisonDecision, Projection
 from streams.projections.table import Key, Row, Table
@@ -20,9 +22,11 @@ from streams.projector.lane import LanePorts
 from streams.projector.projector import Projector
 from streams.projector.settings import LaneSettings
 from streams.projector.status import Shown
+from streams.projector.told import LettersOfTopic
 from streams.projector.watch import LaneName, Silent
 from tests.unit.projector.toy import (
     ENTRIES,
+    POISON,
     TALLY,
     TOY,
     ListLog,
@@ -31,6 +35,7 @@ from tests.unit.projector.toy import (
     at_once,
     keys,
     logbook,
+    poisoned,
     projection,
     truth,
 )
@@ -57,6 +62,23 @@ RAISED = replace(TOY, version=2)
 FIRST, NEXT = replace(TOY, build=1), replace(RAISED, build=2)
 
 
+class TopicOf:
+    """Dead letters as a topic has them, behind a note, and what no letter is."""
+
+    def __init__(self, letters: MemoryDeadLetters) -> None:
+        self._letters = letters
+
+    async def bounds(self) -> tuple[int, int]:
+        return 3, 6 + len(self._letters.letters)
+
+    async def read(self, start: int, end: int | None = None) -> AsyncIterator[list[Stored]]:
+        assert start >= 3
+        note = encode_letter(LetterAction("PURGED", "somebody", (2,), ""))
+        stored = [None, b"garbage", note, *map(encode_letter, self._letters.letters)]
+        for offset in range(start, end or 0):
+            yield [Stored(offset, 0, stored[offset - 3])]
+
+
 class World:
     """A log, a store, an operator, and projectors of releases."""
 
@@ -68,7 +90,8 @@ class World:
 
     async def release(self, read_model: Projection, *, beside: bool = False) -> Projector:
         """Start a projector that has the only partition of its group."""
-        ports = LanePorts(self.store, self.letters, lambda _: self.log, Silent(), self.builds)
+        told = LettersOfTopic(TopicOf(self.letters))
+        ports = LanePorts(self.store, self.letters, lambda _: self.log, Silent(), self.builds, told)
         settings = LaneSettings(
             look_s=0.0, hand_over_s=0.0, pace_s=0.0, retries=0, mirror_pause_s=0.0, first_pause_s=0.0,
             longest_pause_s=0.0, beside=beside,
@@ -271,3 +294,16 @@ async def test_what_the_later_fold_puts_aside_gets_a_letter_though_the_live_one_
     assert (0, REFUSED) in world.live()[TALLY]
     assert (0, REFUSED) not in counted
     assert len(world.letters.letters) == world.live()[TALLY][0, REFUSED][2]
+
+
+async def test_what_the_release_before_put_aside_gets_no_second_letter_of_the_later_one(world: World) -> None:
+    world.log.records = list(logbook(*poisoned(POISON, POISON)).records)
+    end = len(world.log.records)
+    await world.release(TOY)
+    await world.until(lambda: world.has(FIRST, end))
+    places = [letter.place for letter in world.letters.letters]
+    await world.release(RAISED, beside=True)
+    await world.builds.begin(RAISED, 2)
+    await world.until(lambda: world.has(NEXT, end))
+    assert (len(places), [letter.place for letter in world.letters.letters]) == (2, places)
+    assert world.store.beside["toy", 2] == world.live()
