@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Final, LiteralString
 
 from storage.postgres.built import Cursor
+from storage.postgres.released import released
 from storage.postgres.statements import SCHEMA
 from streams.domain.value import value
 from streams.projections.build_errors import TablesUnfit
@@ -25,6 +26,8 @@ WHERE n.nspname = %s AND c.relname = ANY (%s) AND a.attnum > 0 AND NOT a.attisdr
 GROUP BY c.oid, c.relname
 """
 
+_APPLIED: Final = "SELECT number FROM tidelock.migrations"
+
 
 @value
 class _Shape:
@@ -35,9 +38,13 @@ class _Shape:
 
 
 async def require_fit(cursor: Cursor, projection: Projection, live: Build) -> None:
-    """See that tables like the live ones take the rows of the projection's version. Raises `TablesUnfit`."""
+    """See that tables like the live ones take the rows of the projection's version. Raises `TablesUnfit`.
+
+    No release says the types of its columns but in its migrations, so they fit if those are applied.
+    """
     shapes = await _shapes(cursor, projection.tables, SCHEMA)
-    wrong = [why for table in projection.tables for why in _unfit(table, shapes.get(table.name))]
+    wrong = await _not_applied(cursor)
+    wrong += [why for table in projection.tables for why in _unfit(table, shapes.get(table.name))]
     if wrong:
         raise TablesUnfit(projection.name, live.version, projection.version, wrong)
 
@@ -60,6 +67,12 @@ async def alike(
         others = dict.fromkeys((*table.columns, *ours, *theirs))
         left_out += [f"{table.name}.{column}" for column in others if column not in shared]
     return tuple(common), tuple(left_out)
+
+
+async def _not_applied(cursor: Cursor) -> list[str]:
+    await cursor.execute(_APPLIED)
+    applied = {number for (number,) in await cursor.fetchall()}
+    return [f"migration {each.name} is not applied" for each in released() if each.number not in applied]
 
 
 def _unfit(table: Table, shape: _Shape | None) -> list[str]:

@@ -263,6 +263,30 @@ class TestPostgres:
             with pytest.raises(TablesUnfit, match="toy_items wants needed"):
                 await postgres.builds.begin(NEW, 3)
 
+    async def test_without_the_migrations_that_say_the_types_of_its_columns_nothing_is_built(
+        self, postgres: PostgresDatabase
+    ) -> None:
+        lacking, there = (
+            f"UPDATE tidelock.migrations SET number = -number WHERE number {of}" for of in ("= 6", "< 0")
+        )
+        async with changed(postgres, lacking, there):
+            with pytest.raises(
+                TablesUnfit, match="migration 0006_standard_aggregates is not applied"
+            ) as caught:
+                await postgres.builds.begin(NEW, 3)
+        assert len(caught.value.wrong) == 1
+        await postgres.builds.begin(NEW, 3)
+
+    async def test_a_build_of_before_a_type_was_changed_is_not_promoted(
+        self, postgres: PostgresDatabase
+    ) -> None:
+        text, bytes_ = (
+            f"ALTER TABLE tidelock.toy_items ALTER data TYPE {one} USING NULL" for one in ("text", "bytea")
+        )
+        async with changed(postgres, text, bytes_):
+            with pytest.raises(BuildOutdated, match="before a migration"):
+                await postgres.builds.switch(NEW, 2, within_s=0.0, force=True)
+
     async def test_a_column_that_a_migration_adds_does_for_both_versions(
         self, postgres: PostgresDatabase
     ) -> None:
