@@ -26,7 +26,8 @@ from streams.log.checkpoint import START, Checkpoint
 from streams.log.ports import Stored
 from streams.projections.ports import SinkUnavailable
 from streams.projections.table import Changes
-from streams.projector.lane import Lane, LanePorts
+from streams.projector.lane import Lane
+from streams.projector.lane_ports import LanePorts
 from streams.projector.settings import LaneSettings
 from streams.projector.stretch import stretches
 from streams.projector.tail import Tail

@@ -14,22 +14,17 @@ other: what is wrong with one delays no other. Errors never skip anything:
 import asyncio
 import gc
 import time
-from collections.abc import Callable
 from typing import Literal, TypeAlias
 
-from streams.domain.value import value
 from streams.log.checkpoint import START, Checkpoint
-from streams.log.ports import DeadLetters, LogUnavailable, TopicReader
-from streams.log.positions import PartitionId
+from streams.log.ports import LogUnavailable
 from streams.log.reader import LogHalt
 from streams.log.vocabulary import Vocabulary
 from streams.ops.backoff import Backoff, Pause
-from streams.projections.builds import BuildList, OneBuild
 from streams.projections.ports import (
     CheckpointMoved,
     Loaded,
     OfAnotherRelease,
-    ProjectionStore,
     RowRefused,
     SinkError,
     SinkUnavailable,
@@ -38,6 +33,7 @@ from streams.projections.projection import Fold, Projection
 from streams.projector.due import Due
 from streams.projector.identity import LogEndsEarly, LogReplaced, check_log
 from streams.projector.idling import Idling
+from streams.projector.lane_ports import LanePorts
 from streams.projector.mirror import Mirror
 from streams.projector.model import ReadModel
 from streams.projector.pace import Pace as BuildingPace
@@ -48,27 +44,12 @@ from streams.projector.settings import LaneSettings
 from streams.projector.steps import Steps
 from streams.projector.stretch import Stretch
 from streams.projector.tail import Tail
-from streams.projector.told import NothingTold, ToldLetters
-from streams.projector.watch import LaneName, LaneWatch
+from streams.projector.watch import LaneName
 from streams.projector.writing import Writing
 
 Phase: TypeAlias = Literal[
     "loading", "following", "catching up", "stepping", "waiting", "left alone", "halted", "stopped"
 ]
-
-
-@value
-class LanePorts:
-    """What every lane of a process shares."""
-
-    store: ProjectionStore
-    letters: DeadLetters
-    log: Callable[[PartitionId], TopicReader]
-    watch: LaneWatch
-    builds: BuildList = OneBuild()
-    """Which builds of a read model are to be kept up to date."""
-    told: ToldLetters = NothingTold()
-    """What builds of other versions have put aside."""
 
 
 class Lane:
@@ -98,9 +79,7 @@ class Lane:
         self.moved_s = time.monotonic()
         self._where, self._vocabulary, self._tail = tail.where, vocabulary, tail
         self._settings, self._mirror, self._watch = settings, mirror, ports.watch
-        self._model = ReadModel(
-            projection, tail.where, vocabulary, ports.store, ports.letters, ports.watch, ports.told
-        )
+        self._model = ReadModel(projection, tail.where, vocabulary, ports)
         self._log, self._build_pace = ports.log(tail.where), build_pace
         self.counters: dict[str, int] = {}
         """What its windows counted, and put aside."""

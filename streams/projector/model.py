@@ -7,15 +7,14 @@ from streams.domain.value import value
 from streams.log.accepted import AcceptedCommit
 from streams.log.checkpoint import START, Checkpoint
 from streams.log.letters import Stage, letter_of_decision
-from streams.log.ports import DeadLetters
 from streams.log.positions import PartitionId
 from streams.log.vocabulary import Vocabulary
-from streams.projections.ports import Loaded, ProjectionStore, RowRefused
+from streams.projections.ports import Loaded, RowRefused
 from streams.projections.projection import Fold, PoisonDecision, Projection
 from streams.projections.table import Changes
+from streams.projector.lane_ports import LanePorts
 from streams.projector.poison import Attempt, FoldFailed, attempts, culprits, restored
-from streams.projector.told import ToldLetters
-from streams.projector.watch import LaneName, LaneWatch
+from streams.projector.watch import LaneName
 
 
 @value
@@ -35,22 +34,15 @@ class ReadModel:
     """What a lane and its steps do to folds."""
 
     def __init__(
-        self,
-        projection: Projection,
-        where: PartitionId,
-        vocabulary: Vocabulary,
-        store: ProjectionStore,
-        letters: DeadLetters,
-        watch: LaneWatch,
-        told: ToldLetters,
+        self, projection: Projection, where: PartitionId, vocabulary: Vocabulary, ports: LanePorts
     ) -> None:
         self.name = LaneName(projection.name, where)
-        self.projection, self.where, self.vocabulary, self.store = projection, where, vocabulary, store
+        self.projection, self.where, self.vocabulary, self.store = projection, where, vocabulary, ports.store
         self.live = True
         """Whether it is the build that everybody reads."""
         self.attempts = 0
         """To find what is refused: while they go on it does not stand still."""
-        self._letters, self._watch, self._told = letters, watch, told
+        self._letters, self._watch, self._told = ports.letters, ports.watch, ports.told
 
     async def load(self) -> Begun:
         """Return a fold that goes on from what is stored. Raises `SinkError`, `NoDecision`."""

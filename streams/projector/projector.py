@@ -18,7 +18,8 @@ from streams.projections.builds import Build
 from streams.projections.hot import hot_copy
 from streams.projections.ports import HotStore, SinkError
 from streams.projections.projection import Projection
-from streams.projector.lane import Lane, LanePorts
+from streams.projector.lane import Lane
+from streams.projector.lane_ports import LanePorts
 from streams.projector.mirror import Mirror
 from streams.projector.pace import BuildPace
 from streams.projector.remarks import Remarks

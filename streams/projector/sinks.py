@@ -37,7 +37,7 @@ from streams.projections.ports import HotStore, SinkUnavailable
 from streams.projections.projection import Projection
 from streams.projector.configuration import ProjectorSettings
 from streams.projector.keeper import WindowKeeper
-from streams.projector.lane import LanePorts
+from streams.projector.lane_ports import LanePorts
 from streams.projector.publisher import Publisher
 from streams.projector.retention import Histories, Periods, RowKeeper
 from streams.projector.status import Shown

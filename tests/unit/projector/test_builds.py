@@ -16,7 +16,7 @@ from streams.log.positions import PartitionId
 from streams.projections.hot import HotCopy
 from streams.projections.ports import Loaded, SinkUnavailable
 from streams.projections.projection import Projection
-from streams.projector.lane import LanePorts
+from streams.projector.lane_ports import LanePorts
 from streams.projector.pace import YIELDS, BuildPace
 from streams.projector.projector import Projector
 from streams.projector.settings import LaneSettings

@@ -21,7 +21,8 @@ from streams.projections.projection import Fold
 from streams.projections.table import Row
 from streams.projector import idling
 from streams.projector.idling import Idling
-from streams.projector.lane import Lane, LanePorts
+from streams.projector.lane import Lane
+from streams.projector.lane_ports import LanePorts
 from streams.projector.mirror import Mirror
 from streams.projector.watch import Silent
 from tests.unit.projector.conftest import Make

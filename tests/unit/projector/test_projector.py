@@ -13,7 +13,7 @@ from streams.log.positions import PartitionId
 from streams.projections.ports import SinkUnavailable
 from streams.projector.ends import Ends
 from streams.projector.identity import LogReplaced
-from streams.projector.lane import LanePorts
+from streams.projector.lane_ports import LanePorts
 from streams.projector.projector import Projector
 from streams.projector.settings import LaneSettings
 from streams.projector.watch import LaneName, Silent

@@ -18,7 +18,7 @@ from streams.log.ports import Stored
 from streams.projections.hot import HotCopy
 from streams.projections.projection import PoisonDecision, Projection
 from streams.projections.table import Key, Row, Table
-from streams.projector.lane import LanePorts
+from streams.projector.lane_ports import LanePorts
 from streams.projector.projector import Projector
 from streams.projector.settings import LaneSettings
 from streams.projector.status import Shown

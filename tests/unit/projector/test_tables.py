@@ -15,7 +15,8 @@ from streams.log.checkpoint import START
 from streams.projections.changelog import ChangelogId
 from streams.projections.hot import TIME, HotCopy, hot_key
 from streams.projections.kept import AsHeldHere, KeptWhereItSays
-from streams.projector.lane import Lane, LanePorts
+from streams.projector.lane import Lane
+from streams.projector.lane_ports import LanePorts
 from streams.projector.mirror import Mirror
 from streams.projector.watch import Silent
 from tests.unit.projector.conftest import Make

@@ -20,7 +20,8 @@ from streams.log.vocabulary import Vocabulary
 from streams.projections.ports import Loaded
 from streams.projections.projection import Fold, PoisonDecision, Projection
 from streams.projections.table import Changes, Key, Row, Table
-from streams.projector.lane import Lane, LanePorts
+from streams.projector.lane import Lane
+from streams.projector.lane_ports import LanePorts
 from streams.projector.mirror import Mirror
 from streams.projector.settings import LaneSettings
 from streams.projector.tail import Tail
