@@ -7,7 +7,7 @@ own version, live or not, and leave those of another alone, be they live. Adapte
 """
 
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Final, Protocol
 
 from streams.domain.value import value
@@ -167,6 +167,13 @@ def begun(projection: Projection, number: int, builds: Sequence[Build]) -> Build
 def live_of(builds: Sequence[Build]) -> Build:
     """Return the one that is live."""
     return next(build for build in builds if build.live)
+
+
+def own_builds(projection: Projection, builds: Sequence[Build]) -> list[Projection]:
+    """Return the projection of each build that is of its version, the live one first: others are not ours to touch."""
+    own = [build for build in builds if build.version == projection.version]
+    own.sort(key=lambda build: not build.live)
+    return [projection if build.live else replace(projection, build=build.number) for build in own]
 
 
 def found_in(builds: Sequence[Build], projection: Projection, number: int | None) -> Build:

@@ -6,13 +6,12 @@ That is the bound of what waits while InfluxDB is away. What was never published
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Final
 
 import structlog
 
 from streams.ops.backoff import Pause
-from streams.projections.builds import BuildList, OneBuild
+from streams.projections.builds import BuildList, OneBuild, own_builds
 from streams.projections.ports import AgedWindows, Forgotten, SinkError
 from streams.projections.projection import Projection
 
@@ -47,10 +46,8 @@ class WindowKeeper:
         while True:
             for projection in self._projections:
                 try:
-                    for build in await self._builds.of(projection):
-                        await self._forget(
-                            projection if build.live else replace(projection, build=build.number)
-                        )
+                    for meant in own_builds(projection, await self._builds.of(projection)):
+                        await self._forget(meant)
                 except SinkError as error:  # or a build was retired meanwhile
                     _log.debug("windows stay", projection=projection.name, error=str(error))
             await self._pause(PACE_S)

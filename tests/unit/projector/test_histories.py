@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from prometheus_client import REGISTRY
 
 from streams.projections.builds import Build, BuildList, OneBuild
 from streams.projections.ports import SinkUnavailable, Sweep, Swept
@@ -57,7 +58,7 @@ class Two:
     """Of each read model a build beside the live one."""
 
     async def of(self, projection: Projection) -> list[Build]:
-        return [Build(projection.name, number, live=number == 2, version=1) for number in (1, 2)]
+        return [Build(projection.name, number, number == 2, projection.version) for number in (1, 2)]
 
 
 async def test_builds_forget_each_for_itself() -> None:
@@ -66,5 +67,13 @@ async def test_builds_forget_each_for_itself() -> None:
     assert {label for label, name, _ in old.asked if name == "lock_history"} == {"locks", "locks@1"}
 
 
+async def test_rows_are_counted_as_they_go() -> None:
+    labels = {"table": "lock_history", "what": "rows"}
+    before = REGISTRY.get_sample_value("tidelock_old_rows_forgotten_total", labels) or 0
+    await kept(Old(), PACE_S)
+    assert REGISTRY.get_sample_value("tidelock_old_rows_forgotten_total", labels) == before + 2
+
+
 async def test_a_database_that_is_away_is_asked_again_soon() -> None:
-    assert (await kept(Old(fails=1), PACE_S))[0] == AGAIN_S
+    pauses = await kept(Old(fails=1), PACE_S)
+    assert [each for each in pauses if each != BREATH_S] == [AGAIN_S, PACE_S]

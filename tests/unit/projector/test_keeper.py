@@ -6,6 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from streams.projections.build_errors import NoSuchBuild
+from streams.projections.builds import Build, BuildList, OneBuild
 from streams.projections.ports import Forgotten, SinkError, SinkUnavailable
 from streams.projections.projection import Projection
 from streams.projector.keeper import ROWS, WindowKeeper
@@ -28,14 +29,15 @@ class Aged:
         return batch
 
 
-async def kept(aged: Aged, rounds: int) -> WindowKeeper:
+async def kept(aged: Aged, rounds: int, builds: BuildList | None = None) -> WindowKeeper:
     async def pause(_: float) -> None:
         nonlocal rounds
         rounds -= 1
         if not rounds:
             raise asyncio.CancelledError
 
-    keeper = WindowKeeper([MODEL], aged, 600, pause, now_s=lambda: 1_000.0)
+    told = OneBuild() if builds is None else builds
+    keeper = WindowKeeper([MODEL], aged, 600, pause, now_s=lambda: 1_000.0, builds=told)
     with pytest.raises(asyncio.CancelledError):
         await keeper.run()
     return keeper
@@ -63,3 +65,16 @@ async def test_what_nobody_published_is_told_once_a_round() -> None:
 async def test_a_database_that_is_away_and_a_build_that_was_retired_are_passed_by(error: SinkError) -> None:
     keeper = await kept(Aged(error, Forgotten(2, 0)), 2)
     assert keeper.forgotten["toy"] == Forgotten(2, 0)
+
+
+class OfAnotherRelease:
+    """The live build is of the release before."""
+
+    async def of(self, projection: Projection) -> list[Build]:
+        return [Build(projection.name, 1, live=True, version=projection.version - 1)]
+
+
+async def test_windows_of_another_release_are_left_to_it() -> None:
+    aged = Aged(Forgotten(3, 0))
+    assert (await kept(aged, 1, OfAnotherRelease())).forgotten["toy"] == Forgotten(0, 0)
+    assert aged.asked == []

@@ -3,6 +3,8 @@
 import asyncio
 
 import pytest
+from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 from streams.projections.builds import Build, BuildList, OneBuild
 from streams.projections.ports import SinkUnavailable
@@ -15,11 +17,11 @@ AUDITS = ["audit", "queue_audit", "node_audit", "cache_audit"]
 
 
 class Aged:
-    """Two old periods of each table; `fails` first."""
+    """Two old periods of each table; `fails` first, and `never` of one table."""
 
-    def __init__(self, fails: int = 0) -> None:
+    def __init__(self, fails: int = 0, never: str = "") -> None:
         self.left: dict[str, int] = {}
-        self.fails = fails
+        self.fails, self.never = fails, never
         self.before: set[int] = set()
         self.asked: list[str] = []
 
@@ -27,6 +29,8 @@ class Aged:
         if self.fails:
             self.fails -= 1
             raise SinkUnavailable("away")
+        if table.name == self.never:
+            raise SinkUnavailable("lacks a migration")
         assert table in projection.tables
         self.asked.append(projection.label)
         self.before.add(before_ms)
@@ -57,10 +61,16 @@ async def test_all_old_periods_of_every_table_that_has_an_age_go() -> None:
 
 
 class Two:
-    """Of each read model a build beside the live one."""
+    """Of each read model a build beside the live one; `others`: of the releases before and after."""
+
+    def __init__(self, *others: int) -> None:
+        self.others = others
 
     async def of(self, projection: Projection) -> list[Build]:
-        return [Build(projection.name, number, live=number == 2, version=1) for number in (1, 2)]
+        return [
+            Build(projection.name, number, number == 2, projection.version + self.others.count(number))
+            for number in (1, 2)
+        ]
 
 
 async def test_what_is_beside_the_live_build_is_forgotten_too_and_behind_it() -> None:
@@ -69,8 +79,41 @@ async def test_what_is_beside_the_live_build_is_forgotten_too_and_behind_it() ->
     assert [label for label in dict.fromkeys(aged.asked) if label.startswith("audit")] == ["audit", "audit@1"]
 
 
+@pytest.mark.parametrize(("others", "left"), [((1,), ["audit"]), ((2,), ["audit@1"]), ((1, 2), [])])
+async def test_builds_of_another_release_are_left_to_it(others: tuple[int, ...], left: list[str]) -> None:
+    aged = Aged()
+    await kept(aged, 1, Two(*others))
+    assert [label for label in dict.fromkeys(aged.asked) if label.startswith("audit")] == left
+
+
+async def test_a_table_that_cannot_forget_stands_in_no_others_way_and_is_told_of() -> None:
+    aged = Aged(never=AUDITS[0])
+    went, stayed = counted(AUDITS[1]), troubles(AUDITS[0])
+    with capture_logs() as logs:
+        assert await kept(aged, 1) == [AGAIN_S]
+    assert sorted(aged.left) == sorted(AUDITS[1:])
+    assert [line["table"] for line in logs if line["log_level"] == "warning"] == [AUDITS[0]]
+    assert (counted(AUDITS[1]), troubles(AUDITS[0])) == (went + 2, stayed + 1)
+
+
+def counted(table: str) -> float:
+    labels = {"table": table, "what": "periods"}
+    return REGISTRY.get_sample_value("tidelock_old_rows_forgotten_total", labels) or 0
+
+
+def troubles(table: str) -> float:
+    labels = {"table": table, "code": "SINK_UNAVAILABLE"}
+    return REGISTRY.get_sample_value("tidelock_old_rows_troubles_total", labels) or 0
+
+
 async def test_a_database_that_is_away_is_asked_again_soon() -> None:
     assert await kept(Aged(fails=1), 2) == [AGAIN_S, PACE_S]
+
+
+async def test_what_goes_on_failing_is_tried_less_and_less_often() -> None:
+    pauses = await kept(Aged(never=AUDITS[0]), 9)
+    assert pauses[:3] == [AGAIN_S, 2 * AGAIN_S, 4 * AGAIN_S]
+    assert pauses[-1] == PACE_S
 
 
 def test_what_has_an_age_is_only_added() -> None:
