@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from storage.memory.projections import MemoryProjectionStore
 from streams.projections.forgetting import Ended, Followed, Forgets, Keyframed
-from streams.projections.ports import Sweep, Swept
+from streams.projections.ports import Sweep, Swept, require_own_version
 from streams.projections.projection import Projection
 from streams.projections.table import Row, Table
 
@@ -27,6 +27,7 @@ class MemoryOldHistory:
     async def forget(self, projection: Projection, table: Table, sweep: Sweep) -> Swept:
         """Forget what of some of the build's oldest rows answers nothing any more."""
         assert table.forgets is not None, f"rows of {table.name} stay"
+        require_own_version(projection, self._store.build(projection).version)
         kept, floors = self._store.kept_from, self._store.forgotten
         kept[table.name] = max(sweep.before_ms, kept.get(table.name, 0))
         rows = self._store.rows_of(projection).get(table, {})

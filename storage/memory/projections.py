@@ -80,7 +80,7 @@ class MemoryProjectionStore:
         if expected == START:
             for table in projection.tables:
                 self._forget(table, rows, where, published=build.live)
-                if all(each.live for each in self.builds_of(projection)):
+                if self._alone(projection):
                     self.forgotten.pop((table.name, where.partition), None)
             if any(mark.genesis != reached.genesis for mark in self.marks.get(where, {}).values()):
                 del self.marks[where]  # of a log that was made anew
@@ -108,6 +108,10 @@ class MemoryProjectionStore:
             rows.pop(table, None)
             for published in [at for at in self.published if at[0] == table and build.live]:
                 del self.published[published]
+            if table.forgets is not None and self._alone(projection):
+                self.kept_from.pop(table.name, None)
+                for place in [at for at in self.forgotten if at[0] == table.name]:
+                    del self.forgotten[place]
         for at in self._places(build):
             del self.checkpoints[build.projection, build.number, at]
         self.builds[projection.name] = tuple(
@@ -148,6 +152,10 @@ class MemoryProjectionStore:
         """Return the rows of that build, among those of others if it is live."""
         build = self.build(projection)
         return self.rows if build.live else self.beside[build.projection, build.number]
+
+    def _alone(self, projection: Projection) -> bool:
+        """Say whether no other build may be promoted that has not what the live one has."""
+        return all(each.live for each in self.builds_of(projection))
 
     def _places(self, build: Build) -> list[PartitionId]:
         return [at for *of, at in self.checkpoints if of == [build.projection, build.number]]

@@ -1,20 +1,14 @@
 """`OldHistory` on PostgreSQL: some of the oldest rows a transaction, and from when on all questions are answered."""
 
-from typing import Final
-
-from psycopg import sql
-
-from storage.postgres.built import WRITERS, build_of
+from storage.postgres.built import WRITERS, own_build
 from storage.postgres.errors import translated
-from storage.postgres.histories_sql import KEPT_FROM, forgetting
+from storage.postgres.floors import give_way, keep_from
+from storage.postgres.histories_sql import forgetting
 from storage.postgres.pool import Pool
 from storage.postgres.statements import schema_of
 from streams.projections.ports import Sweep, Swept
 from streams.projections.projection import Projection
 from streams.projections.table import Table
-
-LOCK_MS: Final = 2_000
-"""Who waits for so long, as behind a rebuild that empties the table, gives way, and tries again later."""
 
 
 class PostgresOldHistory:
@@ -30,10 +24,10 @@ class PostgresOldHistory:
         with translated(f"old rows of {table.name}"):
             async with self._pool.connection() as connection, connection.transaction():
                 cursor = connection.cursor()
-                await cursor.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(LOCK_MS))
+                await give_way(cursor)
                 await cursor.execute(WRITERS, (projection.name,))
-                schema = schema_of(await build_of(cursor, projection))
-                await cursor.execute(KEPT_FROM, (table.name, sweep.before_ms))
+                schema = schema_of(await own_build(cursor, projection))
+                await keep_from(cursor, table.name, sweep.before_ms)
                 await cursor.execute(forgetting(table, schema, begins=sweep.after is None), given)
                 found = await cursor.fetchone()
         if found is None:

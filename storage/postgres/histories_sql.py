@@ -14,10 +14,6 @@ from storage.postgres.statements import named
 from streams.projections.forgetting import Ended, Followed, Forgets, Keyframed
 from streams.projections.table import Table
 
-KEPT_FROM: Final[LiteralString] = """
-INSERT INTO tidelock.retention AS r (name, from_ms) VALUES (%s, %s)
-ON CONFLICT (name) DO UPDATE SET from_ms = greatest(r.from_ms, excluded.from_ms)
-"""
 _FRAME: Final[LiteralString] = """
 WITH old AS MATERIALIZED (
     SELECT o.* FROM {table} AS o WHERE o.{over} <= %(before_ms)s {behind} ORDER BY {o_place} LIMIT %(limit)s
@@ -106,18 +102,6 @@ def place(table: Table) -> tuple[str, ...]:
     """Return the columns that order rows by their age."""
     assert table.forgets is not None, f"rows of {table.name} stay"
     return (table.forgets.over_ms, *table.columns[: table.key])
-
-
-def forgotten(tables: LiteralString, *, by_offset: bool) -> LiteralString:
-    """Return what tells from when on rows are kept if the moment `at` is before that, and null if it is not.
-
-    `tables`: their names, quoted. `by_offset`: whether `at` is an offset of `partition`, or a time.
-    """
-    if by_offset:
-        return f"""(SELECT max(r.from_ms) FROM tidelock.forgotten f JOIN tidelock.retention r ON r.name = f.name
-            WHERE f.name IN ({tables}) AND f.partition = %(partition)s AND f.before_offset > %(at)s)"""  # noqa: S608 - texts of this release
-    return f"""(SELECT max(r.from_ms) FROM tidelock.retention r
-            WHERE r.name IN ({tables}) AND r.from_ms > %(at)s)"""  # noqa: S608
 
 
 def _way(way: Forgets, parts: dict[str, sql.Composable]) -> sql.Composable:

@@ -7,7 +7,7 @@ whatever is older and open then is in that keyframe.
 from typing import Final, LiteralString
 
 from storage.postgres.asking import with_stands
-from storage.postgres.histories_sql import forgotten
+from storage.postgres.floors import forgotten
 from storage.postgres.reads_sql import SPELL
 
 BACK: Final = 64

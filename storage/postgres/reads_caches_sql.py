@@ -7,7 +7,7 @@ listeners, and what is under way, hang on a shard's partition and incarnation; l
 from typing import Final, LiteralString
 
 from storage.postgres.asking import with_stands
-from storage.postgres.histories_sql import forgotten
+from storage.postgres.floors import forgotten
 
 _SHARD: Final[LiteralString] = """
     s.partition, s.cache, s.shard, s.incarnation, s.version, s.settings::text, s.closing, s.entries, s.bytes,

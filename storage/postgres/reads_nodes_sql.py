@@ -7,7 +7,7 @@
 from typing import Final, LiteralString
 
 from storage.postgres.asking import with_stands
-from storage.postgres.histories_sql import forgotten
+from storage.postgres.floors import forgotten
 
 NODE: Final[LiteralString] = """
     h.partition, h.name, h.status, h.since_ms, h.session, h.principal, h.client, h.registered_offset, h.registered_ms,

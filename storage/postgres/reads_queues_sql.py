@@ -7,7 +7,7 @@ messages hang on a shard's partition and incarnation.
 from typing import Final, LiteralString
 
 from storage.postgres.asking import with_stands
-from storage.postgres.histories_sql import forgotten
+from storage.postgres.floors import forgotten
 
 _OLDEST: Final[LiteralString] = """
     SELECT min(o.enqueued_ms) AS oldest_ms FROM unnest(ARRAY['READY', 'DELAYED', 'LEASED']) AS st (state)

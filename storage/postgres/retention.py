@@ -5,18 +5,14 @@ from typing import Final
 from psycopg import sql
 
 from storage.postgres.errors import translated
+from storage.postgres.floors import give_way, keep_from
 from storage.postgres.periods import hold, partition_name, start_of
 from storage.postgres.pool import Pool
 from storage.postgres.statements import named, schema_of
+from streams.projections.ports import require_own_version
 from streams.projections.projection import Projection
 from streams.projections.table import Table
 
-LOCK_MS: Final = 2_000
-"""Who cannot have the table to itself for a moment gives way, and tries again later."""
-_KEEP_FROM: Final = """
-INSERT INTO tidelock.retention AS r (name, from_ms) VALUES (%s, %s)
-ON CONFLICT (name) DO UPDATE SET from_ms = greatest(r.from_ms, excluded.from_ms)
-"""
 _OLDEST: Final = """
 SELECT c.relname FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
 WHERE i.inhparent = to_regclass(%s) AND c.relname < %s ORDER BY c.relname LIMIT 1
@@ -34,11 +30,14 @@ class PostgresRetention:
         from_ms = start_of(before_ms)
         with translated(f"old periods of {table.name}"):
             async with self._pool.connection() as connection, connection.transaction():
-                await connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(LOCK_MS))
-                schema = schema_of(await hold(connection.cursor(), projection, table))
+                cursor = connection.cursor()
+                await give_way(cursor)
+                build = await hold(cursor, projection, table)
+                require_own_version(projection, build.version)
+                schema = schema_of(build)
                 before = (f"{schema}.{table.name}", partition_name(table, from_ms))
                 found = await (await connection.execute(_OLDEST, before)).fetchone()
-                await connection.execute(_KEEP_FROM, (table.name, from_ms))
+                await keep_from(cursor, table.name, from_ms)
                 if found is None:
                     return False
                 await connection.execute(sql.SQL("DROP TABLE {}").format(named(found[0], schema)))

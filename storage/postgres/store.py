@@ -17,6 +17,7 @@ from storage.postgres.built import CHANGES, Cursor, begin_anew, build_of, note_t
 from storage.postgres.checkpoints import move_checkpoint, stored_checkpoint, take_checkpoint
 from storage.postgres.deadlocks import despite_deadlocks
 from storage.postgres.errors import translated
+from storage.postgres.floors import PARTITION_WHOLE, whole_again
 from storage.postgres.periods import Periods
 from storage.postgres.pool import Pool, unhurried
 from storage.postgres.rows import as_row, copy_in
@@ -38,11 +39,6 @@ _FORGET_CHECKPOINTS = """
 DELETE FROM tidelock.checkpoints
 WHERE projection = %(projection)s AND CASE WHEN %(build)s::bigint IS NULL THEN live ELSE build = %(build)s END
 """
-_WHOLE_AGAIN = """
-DELETE FROM tidelock.forgotten WHERE name = %s AND partition = %s
-    AND NOT EXISTS (SELECT FROM tidelock.builds WHERE projection = %s AND NOT live)
-"""
-"""What is built from the log's beginning has all positions, unless another build may be promoted that has not."""
 _FORGET_PUBLISHED = "DELETE FROM tidelock.publications WHERE name = %s AND partition = %s"
 FEW = 40
 """Up to so many changes go row by row; measured."""
@@ -165,6 +161,7 @@ class PostgresProjectionStore:
                 await cursor.execute(statements(table, schema_of(build)).truncate)
                 if build.live:
                     await cursor.execute("DELETE FROM tidelock.publications WHERE name = %s", (table.name,))
+            await whole_again(cursor, projection)
 
     async def positions(self, projection: Projection) -> Mapping[PartitionId, Checkpoint]:
         """Return how far each partition is."""
@@ -230,7 +227,8 @@ async def _begin(
             await cursor.execute(statements(table, schema_of(build)).delete_partition, (where.partition,))
             if build.live:
                 await cursor.execute(_FORGET_PUBLISHED, (table.name, where.partition))
-                await cursor.execute(_WHOLE_AGAIN, (table.name, where.partition, projection.name))
+                given = {"name": table.name, "partition": where.partition, "projection": projection.name}
+                await cursor.execute(PARTITION_WHOLE, given)
     return build
 
 

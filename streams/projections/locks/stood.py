@@ -55,7 +55,7 @@ class StoodLocks(Protocol):
         """Return the lock as far as it is projected; with `before`, no further than before that offset.
 
         Of a past one the read model does not tell: a running lock-delay, and who was overtaken so often that it went
-        first. Raises `ReadsUnavailable`, `ReadTooSlow`.
+        first. Raises `RowsForgotten` of one that is too long ago, `ReadsUnavailable`, `ReadTooSlow`.
         """
 
 

@@ -12,6 +12,7 @@ import pytest_asyncio
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from storage.memory.builds import MemoryBuilds
 from storage.memory.histories import MemoryOldHistory
 from storage.memory.queues import MemoryQueueReads
 from storage.postgres.builds import PostgresBuilds
@@ -33,7 +34,14 @@ from streams.projections.locks.projections import LOCKS
 from streams.projections.locks.reads import LockFilter
 from streams.projections.locks.tables import LOCK_HISTORY
 from streams.projections.nodes.projections import NODES
-from streams.projections.ports import OldHistory, ProjectionStore, SinkUnavailable, Sweep, Swept
+from streams.projections.ports import (
+    BuiltByOlder,
+    OldHistory,
+    ProjectionStore,
+    SinkUnavailable,
+    Sweep,
+    Swept,
+)
 from streams.projections.projection import Projection
 from streams.projections.queues.projections import QUEUES
 from streams.projections.reads import Moment, RowsForgotten
@@ -280,10 +288,10 @@ async def test_what_one_build_has_forgotten_is_no_difference_of_another(database
     assert (await builds.compare(kind.projection, 2, 0, 10)).rows > 0
 
 
-async def test_a_rebuild_answers_for_all_positions_again(database: PostgresDatabase, asked: Pool) -> None:
+async def test_a_rebuild_answers_about_all_moments_again(database: PostgresDatabase, asked: Pool) -> None:
     kind, memory = KINDS["queues"], MemoryDatabase()
     commits = logs(kind)[1]
-    steps, first = writes(kind, commits), Position(kind.where, commits[0].offset)
+    steps, first = writes(kind, commits), commits[0]
     for store, old in (
         (database.store, PostgresOldHistory(database.pool)),
         (memory.store, MemoryOldHistory(memory.store)),
@@ -293,8 +301,45 @@ async def test_a_rebuild_answers_for_all_positions_again(database: PostgresDatab
         await store.reset(kind.projection)
         await write(store, kind, steps)
     reads = PostgresQueueReads(asked), MemoryQueueReads(memory.store)
-    told = [await one.queue_at("acme", "q", first) for one in reads]
-    assert told[0] == told[1] is not None
+    for then in (Position(kind.where, first.offset), first.time_ms):
+        told = [await one.queue_at("acme", "q", then) for one in reads]
+        assert told[0] == told[1] is not None
+
+
+async def test_a_rebuild_beside_another_build_refuses_as_before(
+    database: PostgresDatabase, asked: Pool
+) -> None:
+    """That one may have forgotten, and may be promoted."""
+    kind, memory = KINDS["queues"], MemoryDatabase()
+    commits = logs(kind)[1]
+    steps = writes(kind, commits)
+    for store, old, builds in (
+        (database.store, PostgresOldHistory(database.pool), PostgresBuilds(database.pool)),
+        (memory.store, MemoryOldHistory(memory.store), MemoryBuilds(memory.store)),
+    ):
+        await builds.begin(kind.projection, 2)
+        await write(store, kind, steps, build=2)
+        await write(store, kind, steps)
+        await forget(old, kind, commits[-1].time_ms, build=2)
+        await store.reset(kind.projection)
+        await write(store, kind, steps)
+    for reads in (PostgresQueueReads(asked), MemoryQueueReads(memory.store)):
+        for then in (Position(kind.where, commits[0].offset), commits[0].time_ms):
+            with pytest.raises(RowsForgotten):
+                await reads.queue_at("acme", "q", then)
+
+
+async def test_what_is_of_another_release_is_left_to_it(database: PostgresDatabase) -> None:
+    kind, memory = KINDS["queues"], MemoryDatabase()
+    steps = writes(kind, logs(kind)[1])
+    later = replace(kind, projection=replace(kind.projection, version=kind.projection.version + 1))
+    for store, old in (
+        (database.store, PostgresOldHistory(database.pool)),
+        (memory.store, MemoryOldHistory(memory.store)),
+    ):
+        await write(store, kind, steps)
+        with pytest.raises(BuiltByOlder):
+            await forget(old, later, steps[-1][1].time_ms)
 
 
 async def test_what_tells_that_a_queue_is_no_more_stays_until_nothing_is_before_it(

@@ -18,7 +18,7 @@ from storage.postgres.store import FEW, PostgresProjectionStore
 from streams.log.checkpoint import START
 from streams.log.positions import PartitionId
 from streams.projections.locks.projections import AUDIT
-from streams.projections.ports import SinkUnavailable
+from streams.projections.ports import BuiltByOlder, SinkUnavailable
 from streams.projections.reads import AuditFilter, RowsForgotten
 from streams.projections.table import Changes, Row
 from tests.contract.sinks.conftest import PostgresDatabase, empty_database, postgres_for_tests
@@ -158,6 +158,13 @@ async def test_a_rebuild_does_not_bring_back_what_is_gone(database: PostgresData
     await written(PostgresProjectionStore(database.pool), ages)
     assert await times(database.pool) == [NOW]
     assert await partitions(database.pool) == [partition_name(TABLE, NOW)]
+
+
+async def test_periods_of_another_release_are_left_to_it(database: PostgresDatabase) -> None:
+    await written(database.store, [NOW - PERIOD_MS])
+    later = replace(AUDIT, version=AUDIT.version + 1)
+    with pytest.raises(BuiltByOlder):
+        await PostgresRetention(database.pool).forget(later, TABLE, NOW)
 
 
 async def test_a_writer_whose_partition_goes_meanwhile_tries_again(database: PostgresDatabase) -> None:
