@@ -20,6 +20,8 @@ from streams.domain.value import value
 
 FOLDER: Final = "Tidelock"
 EVERY: Final = "1m"
+MOST_SERIES: Final = 1_000
+"""The data source fails a query that has more (its `maxSeries`): a rule looks at those with the largest values."""
 _EXPRESSION: Final = DataSourceRef(type_val="__expr__", uid="__expr__")
 
 
@@ -54,13 +56,16 @@ def lately(measurement: str, fields: Sequence[str]) -> str:
 
 
 def each(by: Sequence[str], how: str, per: str = "") -> str:
-    """Return the pipe's end: one value for each combination of some tags; divided by something (`per`)."""
+    """Return the pipe's end: one value for each combination of some tags, the largest; divided by something (`per`)."""
     columns = ", ".join(f'"{name}"' for name in by)
     return f"""
     |> group(columns: [{columns}])
     |> {how}()
     |> map(fn: (r) => ({{r with _time: v.timeRangeStop, _value: float(v: r._value){per}}}))
     |> keep(columns: ["_time", "_value", {columns}])
+    |> group()
+    |> top(n: {MOST_SERIES})
+    |> group(columns: [{columns}])
 """
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 import httpx
 
+from deploy.grafana.alerting import MOST_SERIES
 from deploy.grafana.asked import asked
 from storage.influx.api import InfluxSettings
 from storage.influx.points import InfluxPointStore
@@ -65,12 +67,13 @@ class Influx:
 
 async def written(store: InfluxPointStore, measurement: str, points: Sequence[Mapping[str, Any]]) -> None:
     """Write points; of each `start_ms`, its tags (texts) and its fields (numbers)."""
-    for point in points:
-        tags = [name for name, each in point.items() if isinstance(each, str)]
-        fields = [name for name, each in point.items() if name != "start_ms" and name not in tags]
+    for _, alike in groupby(points, key=lambda point: [(name, type(each)) for name, each in point.items()]):
+        some = list(alike)
+        tags = [name for name, each in some[0].items() if isinstance(each, str)]
+        fields = [name for name in some[0] if name != "start_ms" and name not in tags]
         table = Table(measurement, ("start_ms", *tags, *fields), key=1 + len(tags))
-        row: Row = tuple(point[name] for name in table.columns)
-        await store.write(table, [row])
+        rows: list[Row] = [tuple(point[name] for name in table.columns) for point in some]
+        await store.write(table, rows)
 
 
 async def firing(influx: Influx, rule: Mapping[str, Any], bucket: str) -> list[dict[str, str]]:
@@ -82,6 +85,7 @@ async def firing(influx: Influx, rule: Mapping[str, Any], bucket: str) -> list[d
         last[tuple((name, each) for name, each in row.items() if name not in NO_LABELS)] = float(
             row["_value"]
         )
+    assert len(last) <= MOST_SERIES, "the data source fails a query of more series"
     (condition,) = judged["model"]["conditions"]
     assert (reduced["model"]["reducer"], condition["evaluator"]["type"]) == ("last", "gt")
     (limit,) = condition["evaluator"]["params"]

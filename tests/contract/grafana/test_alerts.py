@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from deploy.grafana.alerting import MOST_SERIES
 from deploy.grafana.asked import rules
 from tests.contract.grafana.asking import Influx, firing, written
 
@@ -106,6 +107,20 @@ async def test_it_fires_on_what_it_is_for(influx: Influx, case: Case) -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.rule)
 async def test_it_does_not_fire_on_what_is_well(influx: Influx, case: Case) -> None:
     assert await judged(influx, case, case.good, f"{case.rule}-good") == []
+
+
+async def test_of_more_names_than_the_data_source_takes_those_that_are_worst_are_judged(
+    influx: Influx,
+) -> None:
+    store, told_ms = await influx.bucket("many"), int(time.time() * 1000) - 60_000
+    queues = [f"q{number}" for number in range(MOST_SERIES + 200)]
+    await written(
+        store, "queue_gauges",
+        [{"start_ms": told_ms, "tenant": "acme", "queue": name, "partition": "1",
+          "ready": 20_000 if name == queues[-1] else 1} for name in queues],
+    )  # fmt: skip
+    await store.close()
+    assert await firing(influx, RULES["queue-backlog"], "many") == [{"tenant": "acme", "queue": queues[-1]}]
 
 
 async def test_a_read_model_that_nobody_tells_of_is_stalled(influx: Influx) -> None:

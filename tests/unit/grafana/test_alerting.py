@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from deploy.grafana.alerting import MOST_SERIES
 from deploy.grafana.asked import HERE, boards, rules
 from tests.unit.grafana.written import measurements, unknown
 
@@ -71,6 +72,18 @@ def test_a_rule_says_what_is_wrong_with_what_and_what_to_do(rule: dict[str, Any]
     assert len(told["cure"]) > 20
     assert told["dashboard"] in {f"/d/{board['uid']}" for board in boards().values()}
     assert rule["labels"]["severity"] in {"page", "ticket"}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["uid"])
+def test_a_rule_about_names_of_tenants_has_no_more_series_than_the_data_source_takes(
+    rule: dict[str, Any],
+) -> None:
+    (source,) = yaml.safe_load((HERE / "provisioning" / "datasources" / "influx.yaml").read_text())[
+        "datasources"
+    ]
+    query = rule["data"][0]["model"]["query"]
+    assert source["jsonData"]["maxSeries"] == MOST_SERIES
+    assert ".Labels.tenant" not in rule["annotations"]["summary"] or f"|> top(n: {MOST_SERIES})" in query
 
 
 def test_nothing_of_a_rule_is_taken_for_a_variable_of_the_environment() -> None:
