@@ -2,6 +2,9 @@
 
 A query gives one row a series: its names (tenant, queue, ...), `_time`, `_value`. It reads points of ten seconds of the
 data source's own bucket.
+
+Where a query fails, or has no series, Grafana judges nothing: there are neither names nor values then, and a text that
+formats one is shown as it is written here. So each summary says something else then (`Rule.unknown`).
 """
 
 import json
@@ -42,6 +45,10 @@ class Rule:
     cure: str
     board: str
     """The dashboard that shows it."""
+    unknown: str = (
+        "InfluxDB does not answer what this rule asks: see whether it runs, and the log of Grafana."
+    )
+    """What is told instead of the summary if there is no value."""
     looks_back_s: int = 300
     if_silent: Literal["OK", "Alerting", "NoData"] = "OK"
     """What it means that the query has no series at all."""
@@ -111,7 +118,7 @@ def _rule(rule: Rule) -> dict[str, object]:
         "execErrState": "Error",
         "labels": {"severity": rule.severity},
         "annotations": {
-            "summary": rule.summary,
+            "summary": f"{{{{ if .Values.B }}}}{rule.summary}{{{{ else }}}}{rule.unknown}{{{{ end }}}}",
             "cure": rule.cure,
             "dashboard": f"/d/tidelock-{rule.board}",
         },

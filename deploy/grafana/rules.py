@@ -13,6 +13,8 @@ BACKLOG_MS: Final = 900_000
 EVICTIONS_A_SECOND: Final = 100
 DISK_PERCENT: Final = 85
 STALLED_MS: Final = 60_000
+_IN_S: Final = " / 1000.0"
+"""Rules judge lengths of time in seconds, which is what Grafana writes as `22m 10s`."""
 _HOUR_S: Final = 3_600
 _WEEK_S: Final = 7 * 86_400
 _TOLD_MS: Final = 40_000
@@ -41,22 +43,22 @@ RULES: Final = (
     Rule(
         "tidelock-decide-latency",
         "Decisions are slow",
-        lately("worker_points", ["decide_p99_ms"]) + each(["kind"], "mean"),
-        above=LATENCY_MS,
+        lately("worker_points", ["decide_p99_ms"]) + each(["kind"], "mean", per=_IN_S),
+        above=LATENCY_MS / 1000,
         waits="5m",
         severity="page",
-        summary="1 % of the decisions of {{ .Labels.kind }} take {{ humanize .Values.B.Value }} ms.",
+        summary="1 % of the decisions of {{ .Labels.kind }} take {{ humanizeDuration .Values.B.Value }}.",
         cure="Dashboard Platform: appends slow, too: the brokers' disks; else the worker: add workers.",
         board="platform",
     ),
     Rule(
         "tidelock-lock-wait",
         "Waits for locks are long",
-        lately("lock_points", ["wait_p99_ms"]) + each(["tenant"], "mean"),
-        above=LOCK_WAIT_MS,
+        lately("lock_points", ["wait_p99_ms"]) + each(["tenant"], "mean", per=_IN_S),
+        above=LOCK_WAIT_MS / 1000,
         waits="5m",
         severity="ticket",
-        summary="1 % of the waits of tenant {{ .Labels.tenant }} take {{ humanize .Values.B.Value }} ms.",
+        summary="1 % of the waits of tenant {{ .Labels.tenant }} take {{ humanizeDuration .Values.B.Value }}.",
         cure="`tidelock window show locks` has the most contended names, `tidelock lock show NAME` who holds one.",
         board="locks",
     ),
@@ -104,11 +106,11 @@ RULES: Final = (
     |> pivot(rowKey: ["_time", "tenant", "queue", "partition"], columnKey: ["_field"], valueColumn: "_value")
     |> filter(fn: (r) => exists r.ready and exists r.oldest_ms and r.ready > 0)
     |> map(fn: (r) => ({r with _value: int(v: v.timeRangeStop) / 1000000 - r.oldest_ms}))"""
-        + each(["tenant", "queue"], "max"),
-        above=BACKLOG_MS,
+        + each(["tenant", "queue"], "max", per=_IN_S),
+        above=BACKLOG_MS / 1000,
         waits="5m",
         severity="ticket",
-        summary="A message of {{ .Labels.tenant }}/{{ .Labels.queue }} waits for {{ humanize .Values.B.Value }} ms.",
+        summary="A message of {{ .Labels.tenant }}/{{ .Labels.queue }} waits {{ humanizeDuration .Values.B.Value }}.",
         cure="Nobody consumes, or a consumer is stuck on a group: `tidelock queue stats QUEUE`.",
         board="queues",
         looks_back_s=_WEEK_S,
@@ -156,16 +158,17 @@ RULES: Final = (
     |> map(fn: (r) => ({{
         _time: v.timeRangeStop,
         projection: r.projection,
-        _value: float(v: if r.silent > {_TOLD_MS} then r.silent else r.lag)
+        _value: float(v: if r.silent > {_TOLD_MS} then r.silent else r.lag){_IN_S}
     }}))
     |> group(columns: ["projection"])
 """,
-        above=STALLED_MS,
+        above=STALLED_MS / 1000,
         waits="2m",
         severity="page",
-        summary="Read model {{ .Labels.projection }} is {{ humanize .Values.B.Value }} ms behind, or not projected.",
+        summary="Read model {{ .Labels.projection }} is {{ humanizeDuration .Values.B.Value }} behind, or stopped.",
         cure="`tidelock projection list`; is a projector running, and what does its /status say?",
         board="platform",
+        unknown="No process told of a read model for an hour, or InfluxDB does not answer: does a projector run?",
         looks_back_s=_HOUR_S,
         if_silent="Alerting",
     ),

@@ -75,6 +75,20 @@ def test_a_rule_says_what_is_wrong_with_what_and_what_to_do(rule: dict[str, Any]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["uid"])
+def test_a_rule_without_a_value_formats_none(rule: dict[str, Any]) -> None:
+    """Where a query fails or finds nothing, Grafana has no value and shows a template that formats one as it is."""
+    told = rule["annotations"]
+    valued = re.fullmatch(r"{{ if \.Values\.B }}(.+){{ else }}([^{}]+){{ end }}", told["summary"])
+    assert valued
+    assert ".Values.B.Value" in valued[1]
+    assert "InfluxDB" in valued[2]
+    assert not re.search(r"humanize \.Values\.B\.Value }} m?s\b", valued[1]), (
+        "`1.33M ms` is a time nobody reads"
+    )
+    assert not re.search(r"[{}]", told["cure"])
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["uid"])
 def test_a_rule_about_names_of_tenants_has_no_more_series_than_the_data_source_takes(
     rule: dict[str, Any],
 ) -> None:
