@@ -21,10 +21,10 @@ BOARDS = (overview, locks, queues, caches, nodes, platform)
 
 def files() -> dict[Path, str]:
     """Return all that is made, by where it goes."""
-    made = {HERE / "provisioning" / "alerting" / "rules.yaml": provisioned(RULES)}
-    for build in BOARDS:
-        board = build()
-        made[HERE / "dashboards" / f"{build.__name__}.json"] = (
+    boards = {build.__name__: build() for build in BOARDS}
+    made = {HERE / "provisioning" / "alerting" / "rules.yaml": provisioned(RULES, boards)}
+    for name, board in boards.items():
+        made[HERE / "dashboards" / f"{name}.json"] = (
             json.dumps(board, cls=JSONEncoder, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
         )
     return made

@@ -8,14 +8,14 @@ formats one is shown as it is written here. So each summary says something else 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 import yaml
 from grafana_foundation_sdk.builders.expr import TypeReduce, TypeThreshold
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.alerting import Query, RelativeTimeRange
-from grafana_foundation_sdk.models.dashboard import DataSourceRef
+from grafana_foundation_sdk.models.dashboard import Dashboard, DataSourceRef, Panel
 
 from deploy.grafana.flux import either
 from deploy.grafana.panels import SOURCE, Flux
@@ -44,7 +44,8 @@ class Rule:
     """What is wrong, with the series' names: `{{ .Labels.tenant }}`."""
     cure: str
     board: str
-    """The dashboard that shows it."""
+    """The dashboard that shows it, and which of its panels: what is told links to both."""
+    panel: str
     unknown: str = (
         "InfluxDB does not answer what this rule asks: see whether it runs, and the log of Grafana."
     )
@@ -95,20 +96,30 @@ def ratio(measurement: str, part: str, whole: str, by: str) -> str:
 """
 
 
-def provisioned(rules: Sequence[Rule]) -> str:
-    """Return the file that Grafana reads."""
+def provisioned(rules: Sequence[Rule], boards: Mapping[str, Dashboard]) -> str:
+    """Return the file that Grafana reads; `boards` are those that rules name."""
     group = {
         "orgId": 1,
         "name": "tidelock",
         "folder": FOLDER,
         "interval": EVERY,
-        "rules": [_rule(rule) for rule in rules],
+        "rules": [_rule(rule, _panel(boards[rule.board], rule.panel)) for rule in rules],
     }
     plain = json.loads(json.dumps({"apiVersion": 1, "groups": [group]}, cls=JSONEncoder))
     return "# Written by `python -m deploy.grafana` from deploy/grafana/rules.py.\n" + _text(plain)
 
 
-def _rule(rule: Rule) -> dict[str, object]:
+def _panel(board: Dashboard, title: str) -> int:
+    [found] = [
+        panel.id_val
+        for panel in board.panels or ()
+        if isinstance(panel, Panel) and panel.title == title and panel.id_val is not None
+    ]
+    return found
+
+
+def _rule(rule: Rule, panel: int) -> dict[str, object]:
+    board = f"tidelock-{rule.board}"
     return {
         "uid": rule.uid,
         "title": rule.title,
@@ -116,11 +127,14 @@ def _rule(rule: Rule) -> dict[str, object]:
         "for": rule.waits,
         "noDataState": rule.if_silent,
         "execErrState": "Error",
+        "dashboardUid": board,
+        "panelId": panel,
         "labels": {"severity": rule.severity},
         "annotations": {
             "summary": f"{{{{ if .Values.B }}}}{rule.summary}{{{{ else }}}}{rule.unknown}{{{{ end }}}}",
             "cure": rule.cure,
-            "dashboard": f"/d/tidelock-{rule.board}",
+            "__dashboardUid__": board,
+            "__panelId__": str(panel),
         },
         "data": [
             _query("A", SOURCE, Flux(rule.flux).build(), rule.looks_back_s),

@@ -39,6 +39,7 @@ RULES: Final = (
         summary="{{ humanize .Values.B.Value }} nodes of tenant {{ .Labels.tenant }} died in five minutes.",
         cure="`tidelock node list`; several at once: look for what they share before anything is restarted.",
         board="nodes",
+        panel="Comings and goings",
     ),
     Rule(
         "tidelock-decide-latency",
@@ -50,6 +51,7 @@ RULES: Final = (
         summary="1 % of the decisions of {{ .Labels.kind }} take {{ humanizeDuration .Values.B.Value }}.",
         cure="Dashboard Platform: appends slow, too: the brokers' disks; else the worker: add workers.",
         board="platform",
+        panel="Decide latency by kind, p99",
     ),
     Rule(
         "tidelock-lock-wait",
@@ -61,6 +63,7 @@ RULES: Final = (
         summary="1 % of the waits of tenant {{ .Labels.tenant }} take {{ humanizeDuration .Values.B.Value }}.",
         cure="`tidelock window show locks` has the most contended names, `tidelock lock show NAME` who holds one.",
         board="locks",
+        panel="How long who waited, waited",
     ),
     Rule(
         "tidelock-slow-queries",
@@ -72,6 +75,7 @@ RULES: Final = (
         summary="{{ humanizePercentage .Values.B.Value }} of requests at {{ .Labels.process }} take over a second.",
         cure="Dashboard Platform: one API node: restart it; all: PostgreSQL, or somebody who asks for much.",
         board="platform",
+        panel="Requests of GraphQL",
     ),
     Rule(
         "tidelock-error-rate",
@@ -83,6 +87,7 @@ RULES: Final = (
         summary="{{ humanizePercentage .Values.B.Value }} of requests at {{ .Labels.process }} fail.",
         cure="Dashboard Platform, Answers by code; each code is in docs/graphql.md with its cure.",
         board="platform",
+        panel="Error rate",
     ),
     Rule(
         "tidelock-queue-backlog",
@@ -94,6 +99,7 @@ RULES: Final = (
         summary="{{ humanize .Values.B.Value }} messages are ready in {{ .Labels.tenant }}/{{ .Labels.queue }}.",
         cure="Add consumers, or see why those there are take nothing: `tidelock queue stats QUEUE`.",
         board="queues",
+        panel="Depth",
         looks_back_s=_WEEK_S,
     ),
     Rule(
@@ -113,6 +119,7 @@ RULES: Final = (
         summary="A message of {{ .Labels.tenant }}/{{ .Labels.queue }} waits {{ humanizeDuration .Values.B.Value }}.",
         cure="Nobody consumes, or a consumer is stuck on a group: `tidelock queue stats QUEUE`.",
         board="queues",
+        panel="Age of the oldest message",
         looks_back_s=_WEEK_S,
     ),
     Rule(
@@ -125,6 +132,7 @@ RULES: Final = (
         summary="{{ .Labels.tenant }}/{{ .Labels.cache }} evicts {{ humanize .Values.B.Value }} entries a second.",
         cure="It is too small for what is read: give it more room, or shorter lives.",
         board="caches",
+        panel="Entries removed",
     ),
     Rule(
         "tidelock-disk",
@@ -136,6 +144,7 @@ RULES: Final = (
         summary="{{ .Labels.path }} at {{ .Labels.process }} is full to {{ humanize .Values.B.Value }} %.",
         cure="Make room or mount more; a broker whose disk is full stops.",
         board="platform",
+        panel="Disks",
     ),
     Rule(
         "tidelock-projection-stalled",
@@ -168,6 +177,7 @@ RULES: Final = (
         summary="Read model {{ .Labels.projection }} is {{ humanizeDuration .Values.B.Value }} behind, or stopped.",
         cure="`tidelock projection list`; is a projector running, and what does its /status say?",
         board="platform",
+        panel="Lag by read model",
         unknown="No process told of a read model for an hour, or InfluxDB does not answer: does a projector run?",
         looks_back_s=_HOUR_S,
         if_silent="Alerting",
@@ -182,6 +192,7 @@ RULES: Final = (
         summary="{{ humanize .Values.B.Value }} partitions of {{ .Labels.projection }} met what they do not know.",
         cure="It does not go on by itself: /status of the projector names the record; roll out the newer release.",
         board="platform",
+        panel="Lanes by state",
     ),
     Rule(
         "tidelock-projection-unhealthy",
@@ -200,6 +211,7 @@ RULES: Final = (
         summary="{{ humanize .Values.B.Value }} partitions of {{ .Labels.projection }} cannot go on.",
         cure="/status of the projector has each partition's trouble: a store that is away, or what is refused.",
         board="platform",
+        panel="Lanes by state",
     ),
     Rule(
         "tidelock-dead-letters",
@@ -211,6 +223,7 @@ RULES: Final = (
         summary="{{ humanize .Values.B.Value }} of {{ .Labels.kind }} were put aside at {{ .Labels.stage }}.",
         cure="`tidelock dead-letter list`; mend the producer, release or database; `tidelock dead-letter redrive`.",
         board="platform",
+        panel="Dead letters by stage",
         looks_back_s=600,
     ),
     Rule(
@@ -223,6 +236,7 @@ RULES: Final = (
         summary="{{ humanize .Values.B.Value }} messages of {{ .Labels.tenant }}/{{ .Labels.queue }} are dead.",
         cure="`tidelock queue dead QUEUE` shows them and why; mend the consumer, then redrive.",
         board="queues",
+        panel="Deliveries that failed",
         looks_back_s=600,
     ),
 )
