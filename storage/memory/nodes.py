@@ -107,6 +107,7 @@ class MemoryNodeReads(MemoryReads):
 
     async def service_at(self, tenant: str, name: str, at: Moment) -> ServiceRow | None:
         """Return the service as it was."""
+        self._kept("history of services", at, INSTANCE_HISTORY)
         rows = self._then(self._of(INSTANCE_HISTORY, tenant, service=name), at)
         when = AsOf((await self._as_of()).stands, at)
         told = ("part", "what", "cause", "why", "spell", "keyframe", *_INSTANCE)

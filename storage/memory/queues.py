@@ -30,7 +30,7 @@ from streams.projections.queues.tables import (
     QUEUE_SUBSCRIPTIONS,
     QUEUE_WINDOWS,
 )
-from streams.projections.reads import AsOf, Moment
+from streams.projections.reads import STEPS, AsOf, Moment, RowsForgotten
 from streams.projections.table import Row
 from streams.projections.windows import WINDOW_MS
 
@@ -100,8 +100,12 @@ class MemoryQueueReads(MemoryReads):
         self, tenant: str, ref: MessageRef, subscription: str, at: Moment
     ) -> tuple[StepRow | None, AsOf]:
         """Return what had happened to the message last by then."""
-        last = None
-        for row in self._steps(tenant, ref):
+        self._kept("history of messages", at, MESSAGE_HISTORY, way=STEPS)
+        last, steps = None, self._steps(tenant, ref)
+        if not steps and (MESSAGE_HISTORY.name, ref.partition) in self._store.forgotten:
+            from_ms = self._store.kept_from[MESSAGE_HISTORY.name]
+            raise RowsForgotten("history of messages", from_ms, STEPS)
+        for row in steps:
             if row["subscription"] in (subscription, "") and by_then(row, at):
                 last = _step(row, ref.number)
         return last, AsOf((await self._as_of()).stands, at)
@@ -179,6 +183,8 @@ class MemoryQueueReads(MemoryReads):
         found = [row for row in self._rows(MESSAGE_HISTORY) if _is_of(row, tenant, ref)]
         ended = {row["subscription"] for row in found if row["what"] in _ENDINGS}
         found = [row for row in found if row["block"] != ALL or row["subscription"] not in ended]
+        if all(row["block"] == ALL for row in found):
+            return []
         return sorted(found, key=lambda row: (row["event"], row["part"]))
 
 

@@ -46,16 +46,16 @@ class MemoryReads:
         page = [each for each in found if after is None or _key(each) < after]
         return page[: first + 1], await self._as_of(self._audit)
 
-    def _kept(self, what: str, at: Moment, *tables: Table) -> None:
+    def _kept(self, what: str, at: Moment, *tables: Table, way: str = STATE) -> None:
         """Raise `RowsForgotten` if these histories do not go back so far."""
         kept_from = [self._store.kept_from.get(table.name, 0) for table in tables]
         if isinstance(at, Position):
             places = [(table.name, at.partition.partition) for table in tables]
-            gone = any(at.offset < self._store.forgotten.get(place, 0) for place in places)
+            gone = any(at.offset < self._store.forgotten.get(place, -1) for place in places)
         else:
             gone = at < max(kept_from)
         if gone:
-            raise RowsForgotten(what, max(kept_from), STATE)
+            raise RowsForgotten(what, max(kept_from), way)
 
     def _rows(self, table: Table) -> Iterator[dict[str, Any]]:
         """Yield rows by the names of their columns."""

@@ -66,15 +66,20 @@ class Asking:
         return rows, AsOf(self.stands(stands[-1]))
 
     async def stood(
-        self, statement: LiteralString, projection: str, given: Mapping[str, Any], what: str
+        self,
+        statement: LiteralString,
+        projection: str,
+        given: Mapping[str, Any],
+        what: str,
+        way: str = STATE,
     ) -> tuple[list[Any], AsOf]:
         """Return the same of a statement about a moment, which tells last whether `what` goes back so far.
 
-        Raises `RowsForgotten`.
+        Raises `RowsForgotten`, which names the `way` to what is older.
         """
         (*_, kept_from_ms, stands), *rows = await self.rows(statement, {"projection": projection, **given})
         if kept_from_ms is not None:
-            raise RowsForgotten(what, int(kept_from_ms), STATE)
+            raise RowsForgotten(what, int(kept_from_ms), way)
         return rows, AsOf(self.stands(stands))
 
     async def projected(self) -> list[ProjectedRow]:

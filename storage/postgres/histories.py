@@ -6,6 +6,7 @@ from storage.postgres.floors import give_way, keep_from
 from storage.postgres.histories_sql import forgetting
 from storage.postgres.pool import Pool
 from storage.postgres.statements import schema_of
+from streams.projections.forgetting import last_ms
 from streams.projections.ports import Sweep, Swept
 from streams.projections.projection import Projection
 from streams.projections.table import Table
@@ -19,7 +20,9 @@ class PostgresOldHistory:
 
     async def forget(self, projection: Projection, table: Table, sweep: Sweep) -> Swept:
         """Forget what of some of the build's oldest rows answers nothing any more."""
+        assert table.forgets is not None, f"rows of {table.name} stay"
         given = {"before_ms": sweep.before_ms, "limit": sweep.limit}
+        given["last_ms"] = last_ms(table.forgets, sweep.before_ms)
         given |= {f"p{index}": each for index, each in enumerate(sweep.after or ())}
         with translated(f"old rows of {table.name}"):
             async with self._pool.connection() as connection, connection.transaction():

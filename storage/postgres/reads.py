@@ -7,6 +7,7 @@ from storage.postgres import reads_at as at_sql
 from storage.postgres import reads_rows as rows_of
 from storage.postgres import reads_sql as sql
 from storage.postgres.asking import MAX_LONG, above, with_stands
+from storage.postgres.floors import forgotten
 from storage.postgres.pool import Connections, PoolSettings
 from storage.postgres.reads_kind import PostgresReads
 from streams.log.positions import Position
@@ -25,7 +26,7 @@ from streams.projections.locks.reads import (
     free_lock,
     holder_row,
 )
-from streams.projections.reads import AsOf, Moment
+from streams.projections.reads import EVENTS, AsOf, Moment
 
 SETTINGS = PoolSettings(
     application="tidelock-api",
@@ -152,7 +153,10 @@ class PostgresLockReads(PostgresReads):
         given = {
             "tenant": tenant, "at_ms": at_ms, "partition": partition, "event": event, "limit": first + 1,
         }  # fmt: skip
-        rows, when = await self._asking.listed(with_stands(sql.DEADLOCKS, 12), LOCKS, given)
+        statement = with_stands(sql.DEADLOCKS, 12, last=forgotten("'deadlocks'", by_offset=False))
+        rows, when = await self._asking.stood(
+            statement, LOCKS, given | {"at": at_ms}, "list of deadlocks", EVENTS
+        )
         return [rows_of.deadlock(row) for row in rows], when
 
 

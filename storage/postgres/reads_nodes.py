@@ -27,6 +27,7 @@ from streams.projections.reads import AsOf, Moment
 
 NODES: Final = "nodes"
 HISTORY: Final = "history of nodes"
+SERVICES: Final = "history of services"
 BRAKE_HISTORY: Final = "history of the brake"
 AUDIT: Final = "node_audit"
 NEWEST: Final = (MAX_LONG, MAX_LONG)
@@ -96,7 +97,7 @@ class PostgresNodeReads(PostgresReads):
         """Return the service as it was."""
         given = {"tenant": tenant, "service": name, **moment(at)}
         statement = sql.SERVICE_AT_OFFSET if isinstance(at, Position) else sql.SERVICE_AT_TIME
-        rows, when = await self._asking.listed(statement, NODES, given)
+        rows, when = await self._asking.stood(statement, NODES, given, SERVICES)
         changes = [rows_of.instance_change_of((*row[:-1], None, None)) for row in rows]
         return rows_of.service_then(name, changes, AsOf(when.stands, at))
 
@@ -106,7 +107,7 @@ class PostgresNodeReads(PostgresReads):
         """Return the service as far as it is projected; with `before`, no further than before that offset."""
         last = MAX_LONG if before is None else before - 1
         given = {"tenant": tenant, "service": name, "partition": where.partition, "at": last}
-        rows, when = await self._asking.listed(sql.SERVICE_AT_OFFSET, NODES, given)
+        rows, when = await self._asking.stood(sql.SERVICE_AT_OFFSET, NODES, given, SERVICES)
         changes = [rows_of.instance_change_of((*row[:-1], None, None)) for row in rows]
         stand = next((one for one in when.stands if one.partition == where.partition), None)
         known, time_ms = (0, 0) if stand is None else (stand.next_offset, stand.time_ms)

@@ -123,7 +123,7 @@ SERVICES_BY_NAME: Final = with_stands(
 )
 
 
-def _service_then(condition: LiteralString, order: LiteralString) -> LiteralString:
+def _service_then(condition: LiteralString, order: LiteralString, *, by_offset: bool) -> LiteralString:
     """Return the text for what a service had by then: by the rule of `tables.INSTANCE_HISTORY`."""
     return with_stands(
         f"""
@@ -143,11 +143,12 @@ def _service_then(condition: LiteralString, order: LiteralString) -> LiteralStri
         )
         SELECT {_INSTANCE_CHANGE} FROM known i ORDER BY i.event, i.part""",
         6 + INSTANCE_COLUMNS,
+        last=forgotten("'instance_history'", by_offset=by_offset),
     )
 
 
-SERVICE_AT_OFFSET: Final = _service_then(_BY_OFFSET, _NEWEST)
-SERVICE_AT_TIME: Final = _service_then(_BY_TIME, _LATEST)
+SERVICE_AT_OFFSET: Final = _service_then(_BY_OFFSET, _NEWEST, by_offset=True)
+SERVICE_AT_TIME: Final = _service_then(_BY_TIME, _LATEST, by_offset=False)
 
 SERVICE_HISTORIES: Final = with_stands(
     f"""

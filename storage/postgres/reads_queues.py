@@ -24,11 +24,12 @@ from streams.projections.queues.reads import (
 )
 from streams.projections.queues.rows import message_of, shard_of, step_of, windows_of
 from streams.projections.queues.tables import BLOCK
-from streams.projections.reads import AsOf, Moment
+from streams.projections.reads import STEPS, AsOf, Moment
 from streams.projections.windows import WINDOW_MS
 
 QUEUES: Final = "queues"
 HISTORY: Final = "history of queues"
+MESSAGES: Final = "history of messages"
 AUDIT: Final = "queue_audit"
 
 
@@ -96,7 +97,7 @@ class PostgresQueueReads(PostgresReads):
             "at": at.offset if isinstance(at, Position) else at,
         }
         statement = sql.STEP_AT_OFFSET if by_offset else sql.STEP_AT_TIME
-        rows, when = await self._asking.listed(statement, QUEUES, given)
+        rows, when = await self._asking.stood(statement, QUEUES, given, MESSAGES, STEPS)
         return (step_of(rows[0][:-1], ref.number) if rows else None), AsOf(when.stands, at)
 
     async def biographies(

@@ -146,10 +146,12 @@ _STEPS: Final[LiteralString] = f"""
     WHERE e.partition = k.partition AND e.incarnation = k.incarnation AND e.block = -1
         AND e.tenant = %(tenant)s AND e.queue = k.queue AND e.shard = k.shard
         AND k.number BETWEEN e.first_ AND e.last_
+        AND EXISTS (SELECT 1 FROM tidelock.message_history h WHERE {_IS_OF})
         AND NOT EXISTS (
             SELECT 1 FROM tidelock.message_history h
             WHERE {_IS_OF} AND h.subscription = e.subscription AND h.what IN ('ACKED', 'PURGED', 'MOVED'))"""
-"""All that happened to message `k`; the end of all that a subscription had is its end if nothing else was."""
+"""All that happened to message `k`; the end of all that a subscription had is its end if nothing else was, and it is
+not forgotten."""
 _STEP: Final[LiteralString] = """
     t.partition, t.event, t.part, t.subscription, t.what, t.first_, t.numbers, t.attempts, t.due_lease_ms, t.due_ms,
     t.token, t.principal, t.client, t.handle, t.cause, t.reason, t.target, t.origin::text, t.offset_, t.at_ms"""
@@ -170,24 +172,34 @@ BIOGRAPHIES: Final[LiteralString] = with_stands(
 )
 
 
-def _last_step(condition: LiteralString) -> LiteralString:
-    return with_stands(
-        f"""
-        SELECT s.* FROM (VALUES (
+_K: Final[LiteralString] = """(VALUES (
             %(partition)s::bigint, %(queue)s::text, %(shard)s::bigint, %(incarnation)s::bigint, %(number)s::bigint,
             %(block)s::bigint
-        )) AS k (partition, queue, shard, incarnation, number, block)
-        CROSS JOIN LATERAL (
+        )) AS k (partition, queue, shard, incarnation, number, block)"""
+_NO_STEPS: Final[LiteralString] = f"""
+    (SELECT max(r.from_ms) FROM {_K}
+        JOIN tidelock.forgotten f ON f.name = 'message_history' AND f.partition = k.partition
+        JOIN tidelock.retention r ON r.name = f.name
+        WHERE NOT EXISTS (SELECT 1 FROM tidelock.message_history h WHERE {_IS_OF}))"""
+"""From when on steps are kept, if those of the message may be among what was forgotten: it has none."""
+
+
+def _last_step(condition: LiteralString, *, by_offset: bool) -> LiteralString:
+    too_early = forgotten("'message_history'", by_offset=by_offset)
+    return with_stands(
+        f"""
+        SELECT s.* FROM {_K} CROSS JOIN LATERAL (
             SELECT {_STEP} FROM ({_STEPS}) t
             WHERE {condition} AND t.subscription IN (%(subscription)s, '')
             ORDER BY t.event DESC, t.part DESC LIMIT 1
         ) s""",
         _STEP_COLUMNS,
+        last=f"coalesce({too_early}, {_NO_STEPS})",
     )
 
 
-STEP_AT_OFFSET: Final = _last_step("t.offset_ <= %(at)s")
-STEP_AT_TIME: Final = _last_step("t.at_ms <= %(at)s")
+STEP_AT_OFFSET: Final = _last_step("t.offset_ <= %(at)s", by_offset=True)
+STEP_AT_TIME: Final = _last_step("t.at_ms <= %(at)s", by_offset=False)
 
 WINDOWS: Final[LiteralString] = """
     SELECT w.partition, w.tenant, w.queue, w.start_ms, w.commands, w.rejected, w.enqueued, w.delivered, w.retried,

@@ -19,6 +19,14 @@ class Ended:
 
 
 @value
+class Happened:
+    """Events, each for itself, that no moment and no other row needs. One from before may go."""
+
+    over_ms: str
+    offset: str
+
+
+@value
 class Keyframed:
     """Spells with keyframes (docs/adr/0014), of what has the same `of`.
 
@@ -53,4 +61,42 @@ class Followed:
         return (self.over_ms, self.offset, *self.within)
 
 
-Forgets: TypeAlias = Ended | Keyframed | Followed
+@value
+class Rostered:
+    """Rows of members that come and go, with keyframes, of what has the same `of`: of each member the latest counts.
+
+    One may go that is before the latest row from which the walk back begins, and not in its keyframe; and all of what
+    has no member any more.
+    """
+
+    of: tuple[str, ...]
+    member: str
+    over_ms: str
+    offset: str
+    left: tuple[str, str]
+    """A column, and what it holds in rows of a member that is there no more."""
+
+
+@value
+class Blocked:
+    """Rows about what is numbered: each tells of some numbers of one block, or (block `every`) of the end of a range.
+
+    A block goes as a whole, once nothing that it numbers is there any more, so that of nothing a part is left. What
+    tells of the end of a range goes once no block of it is left.
+    """
+
+    size: int
+    """Numbers of a block."""
+    every: int
+    there: str
+    """The table that has a row of each that is there still, by partition, incarnation and number."""
+    over_ms: str
+    offset: str
+
+
+Forgets: TypeAlias = Ended | Happened | Keyframed | Followed | Rostered | Blocked
+
+
+def last_ms(way: Forgets, before_ms: int) -> int:
+    """Return the latest time of rows that may go: an event at `before_ms` is told of, what is over by then is not."""
+    return before_ms - 1 if isinstance(way, Happened) else before_ms

@@ -34,6 +34,7 @@ class ReadTooSlow(Exception):
 
 EVENTS: Final = "read the log (`tidelock events`, `events` in GraphQL)"
 STATE: Final = "have it folded from the log (`tidelock state --at`, `state` in GraphQL)"
+STEPS: Final = "read its biography from the log (`tidelock queue history`)"
 """Ways to what was forgotten."""
 
 

@@ -275,4 +275,7 @@ class LockReads(AuditReads, Protocol):
     async def deadlocks(
         self, tenant: str, first: int, after: tuple[int, int, int] | None
     ) -> tuple[Sequence[DeadlockRow], AsOf]:
-        """Return the deadlocks that were broken, newest first. `after`: (time, partition, event)."""
+        """Return the deadlocks that were broken, newest first. `after`: (time, partition, event).
+
+        Raises `RowsForgotten` if what comes after that is too long ago.
+        """

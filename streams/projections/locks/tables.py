@@ -7,7 +7,7 @@ A *spell* is one stretch in which one holder held, or one waiter waited, on unch
 it to the event that ended it. A renewed lease is two spells under one token.
 """
 
-from streams.projections.forgetting import Keyframed
+from streams.projections.forgetting import Happened, Keyframed
 from streams.projections.locks.windows import LockCounts
 from streams.projections.table import Table
 
@@ -87,6 +87,7 @@ DEADLOCKS = Table(
         "offset_", "at_ms",
     ),
     key=2,
+    forgets=Happened("at_ms", "offset_"),
 )  # fmt: skip
 """One row a deadlock that was broken."""
 

@@ -40,7 +40,7 @@ class StoodServices(Protocol):
     ) -> ServiceStood:
         """Return the service as far as it is projected; with `before`, no further than before that offset.
 
-        Raises `ReadsUnavailable`, `ReadTooSlow`.
+        Raises `RowsForgotten` of what is too long ago, `ReadsUnavailable`, `ReadTooSlow`.
         """
 
 

@@ -12,7 +12,7 @@ from typing import Final
 from streams.domain.nodes.commands import BrakeSettings, Check, Label
 from streams.domain.nodes.events import Evidence
 from streams.projections.columns import Columns, named, one, several
-from streams.projections.forgetting import Followed
+from streams.projections.forgetting import Followed, Rostered
 from streams.projections.nodes.values import AlarmRow, BrakeRow, InstanceRow, NodeRow, UnsweptRow
 from streams.projections.nodes.windows import NodeCounts
 from streams.projections.table import Table
@@ -90,6 +90,7 @@ INSTANCE_HISTORY = Table(
         *[name for name in INSTANCE_STATE.names if name != "event"],
     ),
     key=3,
+    forgets=Rostered(("tenant", "service"), "instance", "changed_ms", "changed_offset", ("what", "LEFT")),
 )  # fmt: skip
 """One row an instance and event that changed it. Rows are only added. LEFT: how it was before.
 

@@ -381,13 +381,17 @@ class QueueReads(AuditReads, Protocol):
     ) -> tuple[StepRow | None, AsOf]:
         """Return what had happened to the message last by then (`StepRow.state` tells how it stood); None: nothing.
 
-        `at` must be projected.
+        `at` must be projected. Raises `RowsForgotten` of what is too long ago, and of a message of which there is
+        nothing any more, where steps were forgotten.
         """
 
     async def biographies(
         self, tenant: str, wanted: Sequence[BiographyPage]
     ) -> tuple[Sequence[Sequence[StepRow]], AsOf]:
-        """Return what happened to each message, oldest first, in the order of the pages. One statement."""
+        """Return what happened to each message, oldest first, in the order of the pages. One statement.
+
+        A message has all its steps, or none: it never was, or was over before the steps that are kept.
+        """
 
     async def windows(
         self, tenant: str, queues: Sequence[str], from_ms: int, to_ms: int

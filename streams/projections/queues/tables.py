@@ -9,9 +9,14 @@ where people read it, `due_ms` says when that will be by the clock of the commit
 
 from typing import Final
 
-from streams.projections.forgetting import Followed
+from streams.projections.forgetting import Blocked, Followed
 from streams.projections.queues.windows import QueueCounts
 from streams.projections.table import Table
+
+BLOCK: Final = 128
+"""Message numbers of one row of `MESSAGE_HISTORY`."""
+ALL: Final = -1
+"""The block of rows about all that a subscription had."""
 
 QUEUE_SHARDS = Table(
     "queue_shards",
@@ -101,11 +106,13 @@ MESSAGE_HISTORY = Table(
         "offset_", "at_ms",
     ),
     key=5,
+    forgets=Blocked(BLOCK, ALL, QUEUE_MESSAGES.name, "at_ms", "offset_"),
 )  # fmt: skip
 """What happened to messages: a row an event and 128 numbers, so that a batch costs hardly more than one message.
 
 Rows are only ever added. Those of message n: `block` is n // 128, n lies between `first_` and `last_`, and in
-`numbers`. With `block` -1: the end of all that a subscription had then, whose least and greatest numbers are told.
+`numbers`. With `block` -1: the end of all that a subscription had then, whose least and greatest numbers are told;
+it tells nothing of a message that has no row of its own, as that was forgotten.
 """
 
 QUEUE_HISTORY = Table(
@@ -134,8 +141,3 @@ QUEUE_WINDOWS = QueueCounts.measures.windows
 QUEUE_POINTS = QueueCounts.measures.points
 QUEUE_GAUGES = QueueCounts.measures.gauge_points
 """Points of InfluxDB, not tables."""
-
-BLOCK: Final = 128
-"""Message numbers of one row of `MESSAGE_HISTORY`."""
-ALL: Final = -1
-"""The block of rows about all that a subscription had."""

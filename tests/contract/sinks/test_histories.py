@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import pytest_asyncio
@@ -24,16 +25,20 @@ from storage.postgres.reads_caches import PostgresCacheReads
 from storage.postgres.reads_nodes import PostgresNodeReads
 from storage.postgres.reads_queues import PostgresQueueReads
 from storage.postgres.stood import PostgresStoodLocks
+from streams.domain.nodes.events import InstanceUpdated
 from streams.domain.queues.events import QueueDeleted
 from streams.log.accepted import AcceptedCommit
 from streams.log.checkpoint import START, Checkpoint
 from streams.log.positions import PartitionId, Position
 from streams.log.vocabulary import Vocabulary
 from streams.projections.caches.projections import CACHES
+from streams.projections.locks import changing
 from streams.projections.locks.projections import LOCKS
 from streams.projections.locks.reads import LockFilter
-from streams.projections.locks.tables import LOCK_HISTORY
+from streams.projections.locks.tables import DEADLOCKS, LOCK_HISTORY
+from streams.projections.nodes import services
 from streams.projections.nodes.projections import NODES
+from streams.projections.nodes.tables import INSTANCE_HISTORY
 from streams.projections.ports import (
     BuiltByOlder,
     OldHistory,
@@ -44,6 +49,8 @@ from streams.projections.ports import (
 )
 from streams.projections.projection import Projection
 from streams.projections.queues.projections import QUEUES
+from streams.projections.queues.reads import BiographyPage, MessageRef, QueueReads
+from streams.projections.queues.tables import MESSAGE_HISTORY, QUEUE_HISTORY
 from streams.projections.reads import Moment, RowsForgotten
 from streams.projections.table import Changes, Table
 from streams.read_models import PROJECTIONS
@@ -112,8 +119,12 @@ async def _caches_at(connections: Pool, then: Moment) -> object:
 
 async def _nodes_at(connections: Pool, then: Moment) -> object:
     reads = PostgresNodeReads(connections)
+    service = await reads.service_at("dev", "s", then)
+    if isinstance(then, Position):
+        stood = await reads.service_stood("dev", "s", then.partition, then.offset + 1)
+        assert (stood.standing is None) == (service is None)
     return [await reads.node_at("dev", "n1", then), await reads.node_at("dev", "n2", then),
-            await reads.brake_at("dev", then)]  # fmt: skip
+            await reads.brake_at("dev", then), service]  # fmt: skip
 
 
 KINDS = {
@@ -147,6 +158,12 @@ def _events(commits: Sequence[AcceptedCommit]) -> int:
 
 
 def writes(kind: Kind, commits: Sequence[AcceptedCommit]) -> Writes:
+    """Return what is written commit by commit; keyframes are many."""
+    with patch.object(services, "KEYFRAME_EVERY", 3), patch.object(changing, "KEYFRAME_EVERY", 3):
+        return _writes(kind, commits)
+
+
+def _writes(kind: Kind, commits: Sequence[AcceptedCommit]) -> Writes:
     fold, expected, found = kind.projection.fold(kind.where, kind.words), START, Writes()
     for accepted in commits:
         fold_on(fold, accepted)
@@ -262,15 +279,15 @@ async def test_several_forget_at_once_and_each_row_goes_once(database: PostgresD
     gone = await asyncio.gather(
         *[forget(PostgresOldHistory(database.pool), kind, last_ms, limit) for limit in (3, 4, 5)]
     )
-    (once,) = await forget(MemoryOldHistory(memory.store), kind, last_ms)
+    once = sum(await forget(MemoryOldHistory(memory.store), kind, last_ms))
     assert sum(sum(each) for each in gone) >= once > 0
     while any(await forget(PostgresOldHistory(database.pool), kind, last_ms)):
         pass
     while any(await forget(MemoryOldHistory(memory.store), kind, last_ms)):
         pass
-    (table,) = kind.tables
-    stays = [table.key_of(row) for row in await memory.rows(table)]
-    assert [table.key_of(row) for row in await database.rows(table)] == stays
+    for table in kind.tables:
+        stays = [table.key_of(row) for row in await memory.rows(table)]
+        assert [table.key_of(row) for row in await database.rows(table)] == stays
 
 
 async def test_what_one_build_has_forgotten_is_no_difference_of_another(database: PostgresDatabase) -> None:
@@ -356,10 +373,151 @@ async def test_what_tells_that_a_queue_is_no_more_stays_until_nothing_is_before_
         (memory.store, MemoryOldHistory(memory.store)),
     ):
         await write(store, kind, writes(kind, log))
-        (table,) = kind.tables
         behind = Sweep(5_000, 9, (1_500, 0, "", "", 0, 0))
-        assert await old.forget(kind.projection, table, behind) == Swept(0, None)
-        assert [(await forget(old, kind, 5_000))[0] for _ in range(3)] == [1, 1, 0]
+        assert await old.forget(kind.projection, QUEUE_HISTORY, behind) == Swept(0, None)
+        gone = [dict(zip(kind.tables, await forget(old, kind, 5_000), strict=True)) for _ in range(3)]
+        assert [each[QUEUE_HISTORY] for each in gone] == [1, 1, 0]
+
+
+async def _told_of(reads: QueueReads, tenant: str, refs: Sequence[MessageRef], then: Moment) -> list[object]:
+    """Return what each message was, in each subscription, and its steps."""
+    found = list[object]()
+    for ref in refs:
+        for subscription in ("", "a", "b"):
+            try:
+                step, _ = await reads.message_at(tenant, ref, subscription, then)
+                found.append(step)
+            except RowsForgotten as error:
+                found.append(error.from_ms)
+        pages, _ = await reads.biographies(tenant, [BiographyPage(ref, 99)])
+        found.append([list(page) for page in pages])
+    return found
+
+
+@pytest.mark.parametrize("log", [0, 1])
+async def test_of_messages_both_tell_the_same_when_some_are_forgotten(
+    log: int, database: PostgresDatabase, asked: Pool
+) -> None:
+    kind, memory = KINDS["queues"], MemoryDatabase()
+    commits = logs(kind)[log]
+    steps = writes(kind, commits)
+    await write(database.store, kind, steps)
+    await write(memory.store, kind, steps)
+    rows = [
+        dict(zip(MESSAGE_HISTORY.columns, row, strict=True)) for row in await memory.rows(MESSAGE_HISTORY)
+    ]
+    named = {(row["tenant"], row["queue"], row["shard"], row["incarnation"], row["first_"]) for row in rows}
+    moments: list[Moment] = [one.time_ms for one in commits[::4]]
+    moments += [Position(kind.where, one.offset) for one in commits[::4]]
+    times = sorted({one.time_ms for one in commits})
+    for cutoff in (0, times[len(times) // 2], times[-1]):
+        gone = await forget(PostgresOldHistory(database.pool), kind, cutoff)
+        assert gone == await forget(MemoryOldHistory(memory.store), kind, cutoff)
+        for then in moments:
+            for tenant, *place in sorted(named)[then.offset % 3 if isinstance(then, Position) else 0 :: 3]:
+                refs = [MessageRef(0, *place)]
+                told = await _told_of(PostgresQueueReads(asked), tenant, refs, then)
+                assert told == await _told_of(MemoryQueueReads(memory.store), tenant, refs, then)
+
+
+MANY = [queues.message(b"x")] * 300
+"""In three blocks."""
+
+
+async def test_messages_are_forgotten_in_whole_blocks_that_are_over(
+    database: PostgresDatabase, asked: Pool
+) -> None:
+    """Of 300 messages all but one of the second block are over, most of the third by the end of their queue."""
+    kind, memory = KINDS["queues"], MemoryDatabase()
+    alive = 200
+    over = [number for number in range(1, 280) if number != alive]
+    log = queues.commits(
+        queues.at(1_000, queues.did(queues.created(), queues.enqueued(1, *MANY))),
+        queues.at(2_000, queues.did(queues.delivered(302, *over))),
+        queues.at(3_000, queues.did(queues.acked(*over))),
+        queues.at(9_000, queues.did(QueueDeleted(0))),
+    )
+    first, second, third = [MessageRef(0, "orders", 0, 1, number) for number in (5, alive, 290)]
+    stores: list[tuple[ProjectionStore, OldHistory, QueueReads]] = [
+        (database.store, PostgresOldHistory(database.pool), PostgresQueueReads(asked)),
+        (memory.store, MemoryOldHistory(memory.store), MemoryQueueReads(memory.store)),
+    ]
+    steps = writes(kind, log)
+    for store, old, reads in stores:
+        await write(store, kind, steps[:3])
+        before = await _told_of(reads, "dev", [second, third], 3_000)
+        assert await gone_of(old, kind, 2_999) == 0
+        assert await gone_of(old, kind, 3_000) == 3  # what all did, of the first block
+        assert await _told_of(reads, "dev", [second, third], 3_000) == before
+        with pytest.raises(RowsForgotten, match=r"history of messages.*tidelock queue history"):
+            await reads.message_at("dev", first, "", 3_000)
+        with pytest.raises(RowsForgotten):
+            await reads.message_at("dev", second, "", 2_999)
+        assert await _told_of(reads, "dev", [first], 3_000) == [3_000, 3_000, 3_000, [[]]]
+        await write(store, kind, steps[3:])
+        before = await _told_of(reads, "dev", [second, third], 8_999)
+        assert await gone_of(old, kind, 8_999) == 0  # they were there
+        assert await _told_of(reads, "dev", [second, third], 8_999) == before
+        for gone in (6, 1, 0):  # first its messages' rows, then what tells of the end of all
+            assert await gone_of(old, kind, 9_000) == gone
+            assert await _told_of(reads, "dev", [second], 9_000) == [9_000, 9_000, 9_000, [[]]]
+
+
+async def gone_of(old: OldHistory, kind: Kind, before_ms: int, table: Table = MESSAGE_HISTORY) -> int:
+    return (await old.forget(kind.projection, table, Sweep(before_ms, 99))).rows
+
+
+async def test_services_are_told_as_before_from_keyframes_and_go_when_they_have_no_instances(
+    database: PostgresDatabase, asked: Pool
+) -> None:
+    """`i0` is old and told by keyframes alone, `i1` changes all the time, `i2` comes and goes."""
+    kind, memory, key = KINDS["nodes"], MemoryDatabase(), "dev/service:pay"
+    events: list[Any] = [nodes.offer(1, "i0"), nodes.offer(2, "i1")]
+    for version in range(3, 30, 3):
+        events += [nodes.offer(version, "i2"), InstanceUpdated("i1", version, (), version + 1),
+                   nodes.gone(version + 2, "i2")]  # fmt: skip
+    events.append(nodes.gone(30, "i0", "i1"))
+    times = range(1_000, 1_000 + len(events))
+    log = nodes.commits(
+        *[nodes.at(ms, nodes.did(event, key=key)) for ms, event in zip(times, events, strict=True)]
+    )
+    steps, reads = writes(kind, log), PostgresNodeReads(asked)
+    await write(database.store, kind, steps)
+    await write(memory.store, kind, steps)
+    places = [Position(kind.where, one.offset) for one in log]
+    before = {then: await reads.service_at("dev", "pay", then) for then in (*times, *places)}
+    for index, cutoff in enumerate(times):
+        await gone_of(PostgresOldHistory(database.pool), kind, cutoff, INSTANCE_HISTORY)
+        await gone_of(MemoryOldHistory(memory.store), kind, cutoff, INSTANCE_HISTORY)
+        stays = [INSTANCE_HISTORY.key_of(row) for row in await memory.rows(INSTANCE_HISTORY)]
+        assert [INSTANCE_HISTORY.key_of(row) for row in await database.rows(INSTANCE_HISTORY)] == stays
+        assert len(stays) <= len(events) + 1 - index + 3 + 2
+        for then in (cutoff, *times[index + 1 :: 5], places[index], *places[index + 1 :: 5]):
+            assert await reads.service_at("dev", "pay", then) == before[then]
+        if index:
+            with pytest.raises(RowsForgotten, match="history of services"):
+                await reads.service_at("dev", "pay", cutoff - 1)
+    assert stays == []
+
+
+async def test_deadlocks_from_before_are_forgotten_and_who_reads_on_is_told(
+    database: PostgresDatabase, asked: Pool
+) -> None:
+    kind, reads, old = KINDS["locks"], PostgresStoodLocks(asked), PostgresOldHistory(database.pool)
+    changes = Changes()
+    for event, at_ms in enumerate((1_000, 2_000, 3_000)):
+        who = ("acme", "a", event, None, "p", "c", "h", 1)
+        changes.insert(DEADLOCKS, (0, event, *who, "[]", event, at_ms))
+    await database.store.write(kind.projection, kind.where, START, at(3, time_ms=3_000), changes)
+    assert await gone_of(old, kind, 2_000, DEADLOCKS) == 1
+    found, _ = await reads.deadlocks("acme", 9, None)
+    assert [one.at_ms for one in found] == [3_000, 2_000]
+    assert await reads.deadlocks("acme", 9, (2_000, 0, 1)) == (
+        [],
+        (await reads.deadlocks("acme", 9, None))[1],
+    )
+    with pytest.raises(RowsForgotten, match=r"deadlocks goes back to 1970-01-01T00:00:02Z.*tidelock events"):
+        await reads.deadlocks("acme", 9, (1_999, 0, 1))
 
 
 async def test_who_stands_in_the_way_is_not_waited_for(database: PostgresDatabase) -> None:
@@ -377,7 +535,8 @@ async def test_the_oldest_are_found_by_an_index(database: PostgresDatabase, tabl
     statement = forgetting(table, "tidelock", begins=True)
     async with database.pool.connection() as connection, connection.transaction(force_rollback=True):
         await connection.execute("SET LOCAL enable_seqscan = off")
-        plan = await connection.execute(b"EXPLAIN " + statement, {"before_ms": 9, "limit": 9})
+        given = {"before_ms": 9, "last_ms": 9, "limit": 9}
+        plan = await connection.execute(b"EXPLAIN " + statement, given)
         told = "\n".join([line for (line,) in await plan.fetchall()])
     assert "Seq Scan" not in told
     assert f"{table.name}_by_" in told
@@ -386,5 +545,5 @@ async def test_the_oldest_are_found_by_an_index(database: PostgresDatabase, tabl
 def test_all_histories_that_can_go_are_told_how() -> None:
     assert {table.name for table in OLD} == {
         LOCK_HISTORY.name, "queue_history", "cache_entries", "cache_lines", "cache_history", "node_history",
-        "brake_history",
+        "brake_history", "message_history", "instance_history", "deadlocks",
     }  # fmt: skip

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from storage.memory import queues as memory_queues
 from storage.memory.caches import MemoryCacheReads
 from storage.memory.histories import MemoryOldHistory
 from storage.memory.nodes import MemoryNodeReads
@@ -27,14 +28,18 @@ from streams.projections.caches import tables as cache_tables
 from streams.projections.caches.projections import CACHES
 from streams.projections.locks import changing
 from streams.projections.locks.projections import LOCKS
-from streams.projections.locks.tables import LOCK_HISTORY
+from streams.projections.locks.tables import DEADLOCKS, LOCK_HISTORY
+from streams.projections.nodes import services
 from streams.projections.nodes import tables as node_tables
 from streams.projections.nodes.projections import NODES
+from streams.projections.nodes.rows import instance_change_of, service_then
 from streams.projections.ports import Sweep
 from streams.projections.projection import Fold, Projection
+from streams.projections.queues import steps
 from streams.projections.queues import tables as queue_tables
 from streams.projections.queues.projections import QUEUES
-from streams.projections.reads import Moment, RowsForgotten
+from streams.projections.queues.reads import BiographyPage, MessageRef
+from streams.projections.reads import AsOf, Moment, RowsForgotten
 from streams.projections.table import Table
 from tests.contract.sinks.toys import at
 from tests.property.projections import caches_histories, queues_histories
@@ -109,13 +114,30 @@ def _locks(moves: Any) -> Told:
 
 
 async def _locks_at(store: MemoryProjectionStore, at: Moment) -> object:
-    """The rule that `tables.LOCK_HISTORY` states, and when each lock changed: memory has no reads of locks."""
-    floors = store.kept_from.get("lock_history", 0), store.forgotten.get(("lock_history", 0), 0)
-    if (at.offset < floors[1]) if isinstance(at, Position) else (at < floors[0]):
-        raise RowsForgotten("history of locks", floors[0])
-    rows = [dict(zip(LOCK_HISTORY.columns, row, strict=True)) for row in store.rows[LOCK_HISTORY].values()]
-    return {key: _lock_at([row for row in rows if f"{row['tenant']}/{row['name']}" == key], at)
-            for key in locks_histories.KEYS}  # fmt: skip
+    """The rule that `tables.LOCK_HISTORY` states, when each lock changed, and what was broken from then on: memory has
+    no reads of locks.
+    """
+    _refuse(store, at, LOCK_HISTORY, DEADLOCKS)
+    locks, broken = _named(store, LOCK_HISTORY), _named(store, DEADLOCKS)
+    later = [row for row in broken if not by_then(row, at if isinstance(at, Position) else at - 1)]
+    return later, {key: _lock_at([row for row in locks if f"{row['tenant']}/{row['name']}" == key], at)
+                   for key in locks_histories.KEYS}  # fmt: skip
+
+
+def _refuse(store: MemoryProjectionStore, at: Moment, *tables: Table) -> None:
+    if _early(store, at, *tables):
+        raise RowsForgotten("history", max(store.kept_from.values()))
+
+
+def _early(store: MemoryProjectionStore, at: Moment, *tables: Table) -> bool:
+    if isinstance(at, Position):
+        places = [(table.name, at.partition.partition) for table in tables]
+        return any(at.offset < store.forgotten.get(place, 0) for place in places)
+    return any(at < store.kept_from.get(table.name, 0) for table in tables)
+
+
+def _named(store: MemoryProjectionStore, table: Table) -> list[dict[str, Any]]:
+    return [dict(zip(table.columns, row, strict=True)) for row in store.rows.get(table, {}).values()]
 
 
 def _lock_at(rows: Sequence[dict[str, Any]], at: Moment) -> object:
@@ -145,6 +167,59 @@ def _queues(moves: Any) -> Told:
     return Told(QUEUES, queues.WHERE, queues.WORDS, past.commits, asks)
 
 
+def _messages(moves: Any) -> Told:
+    """What is asked of some messages a moment. Of those that are over all may be forgotten, but no part."""
+    past = queues_histories.history(moves)
+
+    async def asks(store: MemoryProjectionStore, at: Moment) -> object:
+        reads, found = MemoryQueueReads(store), list[object]()
+        turn = at.offset if isinstance(at, Position) else at
+        few = max(1, len(whole) // 3)
+        for (tenant, ref), told_of in [*whole.items()][turn % few :: few]:
+            ((biography,), _) = await reads.biographies(tenant, [BiographyPage(ref, 1_000, None)])
+            assert list(biography) == told_of or (not biography and ref in over), "a part of a biography"
+            gone = ref in over and by_then(over[ref], at)
+            subscription = ("a", "b")[turn % 2] if ref.queue == "b" else ""
+            try:
+                step, _ = await reads.message_at(tenant, ref, subscription, at)
+            except RowsForgotten:
+                if _early(store, at, queue_tables.MESSAGE_HISTORY) or not gone:
+                    raise
+                step = None
+            found.append(None if gone else step)
+        return found
+
+    told = Told(QUEUES, queues.WHERE, queues.WORDS, past.commits, asks)
+    every = Kept(told)
+    asyncio.run(every.write(told.commits))
+    whole = asyncio.run(_biographies(every.store))
+    there = {key[1:] for key in every.store.rows.get(queue_tables.QUEUE_MESSAGES, {})}
+    over = {
+        ref: {"partition": ref.partition, "offset_": max(step.offset for step in told_of),
+              "at_ms": max(step.at_ms for step in told_of)} if told_of else NEVER
+        for (_, ref), told_of in whole.items() if (ref.incarnation, ref.number) not in there
+    }  # fmt: skip
+    return told
+
+
+NEVER = {"partition": 0, "offset_": -1, "at_ms": -1}
+
+
+async def _biographies(store: MemoryProjectionStore) -> dict[tuple[str, MessageRef], list[Any]]:
+    """Return what happened to each message, and nothing of one that never was."""
+    refs = {("acme", MessageRef(0, "q", 0, 1, 10**6))}
+    for row in _named(store, queue_tables.MESSAGE_HISTORY):
+        if row["block"] != queue_tables.ALL:
+            numbers = row["numbers"] or range(row["first_"], row["last_"] + 1)
+            place = (row["partition"], row["queue"], row["shard"], row["incarnation"])
+            refs |= {(row["tenant"], MessageRef(*place, number)) for number in numbers}
+    reads, found = MemoryQueueReads(store), dict[tuple[str, MessageRef], list[Any]]()
+    for tenant, ref in sorted(refs, key=str):
+        ((told_of,), _) = await reads.biographies(tenant, [BiographyPage(ref, 1_000, None)])
+        found[tenant, ref] = list(told_of)
+    return found
+
+
 def _caches(moves: Any) -> Told:
     past = caches_histories.history(moves)
 
@@ -166,15 +241,36 @@ def _nodes(moves: Any) -> Told:
     async def asks(store: MemoryProjectionStore, at: Moment) -> object:
         reads = MemoryNodeReads(store)
         return [await reads.node_at("dev", "n1", at), await reads.node_at("dev", "n2", at),
-                await reads.brake_at("dev", at)]  # fmt: skip
+                await reads.brake_at("dev", at), _service_at(store, at)]  # fmt: skip
 
     return Told(NODES, nodes.WHERE, nodes.WORDS, NodesHistory().play(moves).commits, asks)
+
+
+def _service_at(store: MemoryProjectionStore, at: Moment) -> object:
+    """The rule that `tables.INSTANCE_HISTORY` states: memory looks at all rows."""
+    table = node_tables.INSTANCE_HISTORY
+    _refuse(store, at, table)
+    rows = [row for row in _named(store, table) if by_then(row, at, "changed_offset", "changed_ms")]
+    known: list[dict[str, Any]] = []
+    for row in sorted(rows, key=lambda row: (row["event"], row["part"]), reverse=True):
+        known.insert(0, row)
+        if row["keyframe"] is not None or row["spell"] == 1:
+            named = [one for one in rows if one["event"] in (row["keyframe"] or ()) and one["part"] == 0]
+            known = [one for one in named if one not in known] + known
+            break
+    else:
+        known = []
+    names = ("part", "what", "cause", "why", "spell", "keyframe", "partition", "service", "instance",
+             *node_tables.INSTANCE_STATE.names)  # fmt: skip
+    changes = [instance_change_of((*[row[name] for name in names], None, None)) for row in known]
+    return service_then("s", changes, AsOf(()))
 
 
 LOGS = [
     pytest.param(_locks, locks_histories.MOVES, id="locks"),
     pytest.param(_locks, locks_histories.DELAYED, id="locks-with-delays"),
     pytest.param(_queues, queues_histories.MOVES, id="queues"),
+    pytest.param(_messages, queues_histories.MOVES, id="messages"),
     pytest.param(_caches, caches_histories.MOVES, id="caches"),
     pytest.param(_nodes, NODE_MOVES, id="nodes"),
 ]
@@ -187,9 +283,22 @@ def test_no_answer_about_a_moment_that_is_kept_changes(
     make: Callable[[Any], Told], moves: st.SearchStrategy[Any], data: st.DataObject,
     cuts: tuple[int, int, int, int], every: int,
 ) -> None:  # fmt: skip
-    with patch.object(changing, "KEYFRAME_EVERY", every) if make is _locks else nullcontext():
+    with _small(every):
         told = make(data.draw(moves))
         asyncio.run(_unchanged(told, cuts))
+
+
+@contextmanager
+def _small(every: int) -> Iterator[None]:
+    """Have so many rows from one keyframe to another, and so many messages in a block."""
+    way = queue_tables.MESSAGE_HISTORY.forgets
+    with ExitStack() as stack:
+        for module, name in ((changing, "KEYFRAME_EVERY"), (services, "KEYFRAME_EVERY"), (steps, "BLOCK"),
+                             (memory_queues, "BLOCK")):  # fmt: skip
+            stack.enter_context(patch.object(module, name, every))
+        stack.callback(object.__setattr__, way, "size", queue_tables.BLOCK)
+        object.__setattr__(way, "size", every)
+        yield
 
 
 async def _unchanged(told: Told, cuts: tuple[int, int, int, int]) -> None:
@@ -231,15 +340,16 @@ async def _same(told: Told, whole: Kept, kept: Kept, before_ms: int) -> None:
 
 
 @pytest.mark.parametrize(("make", "moves"), LOGS)
-@given(data=st.data(), limit=st.integers(1, 7))
+@given(data=st.data(), limit=st.integers(1, 7), every=st.sampled_from([2, 3, 64]))
 @EXAMPLES
 def test_rows_that_stay_are_those_of_what_stands(
-    make: Callable[[Any], Told], moves: st.SearchStrategy[Any], data: st.DataObject, limit: int
+    make: Callable[[Any], Told], moves: st.SearchStrategy[Any], data: st.DataObject, limit: int, every: int
 ) -> None:
-    asyncio.run(_bounded(make(data.draw(moves)), limit))
+    with _small(every):
+        asyncio.run(_bounded(make(data.draw(moves)), limit, every))
 
 
-async def _bounded(told: Told, limit: int) -> None:
+async def _bounded(told: Told, limit: int, every: int) -> None:
     kept = Kept(told)
     await kept.write(told.commits)
     while await kept.forget(told.commits[-1].time_ms, limit):
@@ -254,3 +364,11 @@ async def _bounded(told: Told, limit: int) -> None:
     assert len(rows.get(cache_tables.CACHE_HISTORY, {})) <= 2 * len(rows.get(cache_tables.CACHE_SHARDS, {}))
     assert len(rows.get(node_tables.NODE_HISTORY, {})) <= len(rows.get(node_tables.NODES, {}))
     assert len(rows.get(node_tables.BRAKE_HISTORY, {})) <= 1
+    offered = {row["instance"] for row in _named(kept.store, node_tables.SERVICE_INSTANCES)}
+    members = _named(kept.store, node_tables.INSTANCE_HISTORY)
+    assert len(members) <= (every + len(offered) if offered else 0)
+    assert {row["at_ms"] for row in _named(kept.store, DEADLOCKS)} <= {told.commits[-1].time_ms}
+    there = {(key[1], key[2] // every) for key in rows.get(queue_tables.QUEUE_MESSAGES, {})}
+    for row in _named(kept.store, queue_tables.MESSAGE_HISTORY):
+        blocks = range(row["first_"] // every, row["last_"] // every + 1)
+        assert any((row["incarnation"], block) in there for block in blocks)
