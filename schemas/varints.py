@@ -54,12 +54,24 @@ class _Times(dict[bytes, int]):
     def __missing__(self, data: bytes) -> int:
         if len(self) >= 4096:
             self.clear()
-        number, _ = read_varint(data, 0)
+        number = data[0] & 127 | _SECOND[data[1]] | _UPPER[data[2:]]
         self[data] = time = (number >> 1) ^ -(number & 1)
         return time
 
 
+class _Upper(dict[bytes, int]):
+    """What the last four of six bytes stand for. Those of a time change every eight seconds."""
+
+    def __missing__(self, data: bytes) -> int:
+        if len(self) >= 4096:
+            self.clear()
+        number, _ = read_varint(data, 0)
+        self[data] = upper = number << 14
+        return upper
+
+
 _TIMES: Final = _Times()
+_UPPER: Final = _Upper()
 
 
 def _read_high(data: bytes, at: int) -> tuple[int, int]:
