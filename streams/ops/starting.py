@@ -61,8 +61,10 @@ def settings_of(whose: str, kind: Callable[[], _Settings]) -> _Settings | None:
         return None
 
 
-def run_process(running: Coroutine[Any, Any, int]) -> int:
-    """Run a process to its end; return its exit code."""
+def run_process(
+    running: Coroutine[Any, Any, int], gc_thresholds: tuple[int, int, int] = GC_THRESHOLDS
+) -> int:
+    """Run a process to its end; return its exit code. `gc_thresholds`: how often cycles are looked for."""
     gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
+    gc.set_threshold(*gc_thresholds)
     return uvloop.run(running)

@@ -54,6 +54,9 @@ EXIT_STALLED = 6
 END_S = 10.0
 """How long the end may take before it is cut short."""
 LOOK_S = 1.0
+GC_THRESHOLDS = (1_000_000, 5, 10)
+"""What is read and not yet written are hundreds of thousands of objects, again and again, and no cycle among them: to
+go through them took a twelfth of the process's time. Cycles may take some 100 MB before they are looked for."""
 
 
 class ProjectorEnding(Ending):
@@ -244,9 +247,9 @@ def main() -> int:
         settings_of("The projector's", RegistrarSettings),
         settings_of("The projector's", ReportSettings),
     )
-    return (
-        EXIT_CONFIGURATION if own is None or told is None else run_process(run(settings, own=own, told=told))
-    )
+    if own is None or told is None:
+        return EXIT_CONFIGURATION
+    return run_process(run(settings, own=own, told=told), GC_THRESHOLDS)
 
 
 if __name__ == "__main__":
