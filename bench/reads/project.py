@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, TypeAlias
 
+import httpx
+
 from bench.cpu import CpuMeter, CpuUse
 from bench.locks.direct import pairs
 from bench.plan import CLIENTS, WHERE, Plan
+from bench.processes import OwnProcess
 from bench.reads.stack import client_of, one_more, pid_of, read_stack
 from bench.rounds import Tally, median_of
 from storage.kafka.log import KafkaTopicReader
@@ -20,7 +23,6 @@ from storage.postgres.store import PostgresProjectionStore
 from streams.log.checkpoint import START
 from streams.log.positions import PartitionId
 from streams.projections.projection import Projection
-from streams.projector.settings import LaneSettings
 from streams.read_models import PROJECTIONS
 from tidelock.local.parts.catalog import PROJECTOR
 from tidelock.local.stack import LocalStack
@@ -28,7 +30,9 @@ from tidelock.local.stack import LocalStack
 LOCKS = tuple(one for one in PROJECTIONS if one.kind == WHERE.kind)
 FILL_ROUNDS = {1: 8, CLIENTS[-1]: 4}
 """The log is as long as so many rounds of load by so many clients make it."""
-LOOK_S = 0.02
+LOOK_S = 0.1
+"""Between two looks. Each asks PostgreSQL for all checkpoints, on the processors that are measured."""
+ASK_S = 0.01
 PATIENCE_S = 300.0
 Fill: TypeAlias = Callable[[LocalStack], Awaitable[None]]
 
@@ -71,6 +75,7 @@ async def projected(plan: Plan, what: str, models: Sequence[Projection], fill: F
             plan.say(f"{what}: round {number} of {plan.rounds}")
             async with one_more(stack, PROJECTOR) as projector:
                 meter = CpuMeter({"projector": projector.pid, "postgres": server}, ("postgres",))
+                await _assigned(projector)
                 rounds.append(await _round(reading, meter))
             async with store_at(stack.addresses.kafka, stack.addresses.postgres, "bench") as everything:
                 for projection in models:
@@ -111,24 +116,21 @@ class Reading:
         return sum(furthest.values()), done
 
 
-async def _round(reading: Reading, meter: CpuMeter) -> tuple[float, CpuUse]:
-    """Return decisions a second, and processor time a decision, from the first rows on.
+async def _assigned(projector: OwnProcess) -> None:
+    """Wait until the group has given it the logs: it has read nothing of them before."""
+    async with asyncio.timeout(PATIENCE_S), httpx.AsyncClient() as asking:
+        while not (status := await projector.status(asking)) or not status["lanes"]:
+            await asyncio.sleep(ASK_S)
 
-    What may have been folded by then, and was not yet written, does not count.
-    """
-    first, _ = await _until(reading, lambda found, _: found > 0)
+
+async def _round(reading: Reading, meter: CpuMeter) -> tuple[float, CpuUse]:
+    """Return decisions a second, and processor time a decision: of whole logs, up to the last row written."""
     meter.start()
     begun = perf_counter()
-    last, _ = await _until(reading, lambda _, done: done)
-    counted = last - first - LaneSettings().unwritten * len(reading.ends)
-    return counted / (perf_counter() - begun), meter.stop(counted)
-
-
-async def _until(reading: Reading, holds: Callable[[int, bool], bool]) -> tuple[int, bool]:
     async with asyncio.timeout(PATIENCE_S):
-        while not holds(*(found := await reading.decisions())):
+        while not (found := await reading.decisions())[1]:
             await asyncio.sleep(LOOK_S)
-    return found
+    return found[0] / (perf_counter() - begun), meter.stop(found[0])
 
 
 def _row(rounds: Sequence[tuple[float, CpuUse]], records: int) -> dict[str, Any]:
