@@ -6,7 +6,7 @@ Numbers are whole, so that every order of adding and merging gives the same; a m
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from itertools import chain
+from functools import lru_cache
 from typing import Any, Final
 
 from streams.windows import distinct, frequent
@@ -23,6 +23,12 @@ _TABLED: Final = 8_192
 _BUCKETS: Final = tuple(map(bucket_of, range(_TABLED)))
 """The buckets of what mostly comes: a look-up costs less than a search."""
 encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+@lru_cache(maxsize=_TABLED)
+def _pair(bucket: int, count: int) -> str:
+    """Return a bucket and its count as JSON. Counts are mostly small: the same pairs come again and again."""
+    return f"{bucket},{count}"
 
 
 class Aggregate(ABC):
@@ -221,7 +227,9 @@ class Percentiles(Aggregate):
 
     def dumps(self, state: Sketch) -> str:
         """Return bucket, count, bucket, count and so on, by bucket."""
-        return str(list(chain.from_iterable(sorted(state.buckets.items())))).replace(" ", "")
+        buckets = state.buckets
+        places = sorted(buckets)  # numbers sort in a fraction of the time that pairs do
+        return f"[{','.join(map(_pair, places, map(buckets.__getitem__, places)))}]"
 
     def loads(self, plain: Any) -> Sketch:
         """Return the sketch."""

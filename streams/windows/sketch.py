@@ -6,8 +6,9 @@ same one. Up to 50 ms each millisecond has a bucket of its own.
 """
 
 import json
-from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from itertools import accumulate
 
 _LIMIT_MS = 1 << 42
 """140 years: whatever lasts longer counts as this."""
@@ -65,8 +66,12 @@ class Sketch:
 
     def quantiles(self, *per_mille: int) -> tuple[float | None, ...]:
         """Return `quantile` of each, in one go."""
-        count, buckets = self.count, sorted(self.buckets.items())
-        return tuple(_at(each * (count - 1) // 1000, buckets) for each in per_mille)
+        if not self.buckets:
+            return (None,) * len(per_mille)
+        places = sorted(self.buckets)
+        up_to = list(accumulate(map(self.buckets.__getitem__, places)))
+        last = up_to[-1] - 1
+        return tuple([_middle(places[bisect_right(up_to, each * last // 1000)]) for each in per_mille])
 
     def dumps(self) -> str:
         """Return it as JSON: a list of [bucket, count], by bucket."""
@@ -76,15 +81,6 @@ class Sketch:
 def loads(text: str) -> Sketch:
     """Return the sketch that `Sketch.dumps` wrote."""
     return Sketch(dict(json.loads(text)))
-
-
-def _at(rank: int, buckets: Sequence[tuple[int, int]]) -> float | None:
-    """The value of a rank, from 0."""
-    for bucket, count in buckets:
-        rank -= count
-        if rank < 0:
-            return _middle(bucket)
-    return None
 
 
 def _middle(bucket: int) -> float:

@@ -9,8 +9,8 @@ import streams.windows
 
 ROOT = Path(streams.windows.__file__).parent
 PURE = {
-    *("abc", "base64", "bisect", "collections", "dataclasses", "enum", "hashlib", "heapq", "itertools", "json", "math"),
-    *("operator", "typing"),
+    *("abc", "base64", "bisect", "collections", "dataclasses", "enum", "functools", "hashlib", "heapq", "itertools"),
+    *("json", "math", "operator", "typing"),
 }  # fmt: skip
 
 
