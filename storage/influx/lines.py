@@ -8,9 +8,11 @@ points each, one after the other): it escapes and sorts the names of all fields 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from math import isfinite
+from operator import itemgetter
 from types import NoneType
 from typing import Any, Final
 
+from streams.domain.value import value
 from streams.projections.table import Row, Table
 
 TIME: Final = "start_ms"
@@ -33,7 +35,7 @@ def writer(table: Table) -> Callable[[Row], str]:
     names = [f",{_key(name)}=" for name in keys if name != TIME]
     fields = [f"{_key(name)}=" for name in table.columns[table.key :]]
     first, measurement = table.key, _key(table.name)
-    templates: dict[tuple[type, ...], str] = {}
+    templates: dict[tuple[type, ...], _Template | None] = {}
 
     @lru_cache(maxsize=65_536)
     def beginning(*tags: object) -> str:
@@ -45,30 +47,39 @@ def writer(table: Table) -> Callable[[Row], str]:
     def line(row: Row) -> str:
         told = row[first:]
         types = tuple(map(type, told))
-        template = templates.get(types)
-        if template is None:
+        try:
+            template = templates[types]
+        except KeyError:
             template = templates[types] = _template(fields, types)
-        if template is _EACH or not all(isfinite(each) for each in told if type(each) is float):
+        if template is None or (template.floats and not isfinite(sum(template.floats(told)))):
             written = ",".join(
                 [name + text for name, each in zip(fields, told, strict=True) if (text := _field(each))]
             )
         else:
-            written = template % told
+            written = template.text % told
         return f"{beginning(*row[:time], *row[time + 1 : first])}{written} {row[time]}" if written else ""
 
     return line
 
 
-_EACH: Final = "each field by itself"
+@value
+class _Template:
+    """What writes the fields of a row at once."""
+
+    text: str
+    floats: Callable[[Row], tuple[float, ...]] | None
+    """Gives its floats, the first one twice for there to be several. If their sum is finite, each of them is."""
+
+
 _FORMATS: Final = {int: "%di", float: "%r"}
 _NO_FIELD: Final = "%.0s"
 """Takes a value, and writes nothing."""
 
 
-def _template(fields: Sequence[str], types: tuple[type, ...]) -> str:
-    """Return what writes numbers and nulls of these types at once; `_EACH` for others."""
+def _template(fields: Sequence[str], types: tuple[type, ...]) -> _Template | None:
+    """Return what writes numbers and nulls of these types at once; None for others."""
     if not {*types} <= {int, float, NoneType}:
-        return _EACH
+        return None
     parts, separator = [], ""
     for name, kind in zip(fields, types, strict=True):
         if kind is NoneType:
@@ -76,7 +87,8 @@ def _template(fields: Sequence[str], types: tuple[type, ...]) -> str:
         else:
             parts.append(separator + name.replace("%", "%%") + _FORMATS[kind])
             separator = ","
-    return "".join(parts)
+    floats = [place for place, kind in enumerate(types) if kind is float]
+    return _Template("".join(parts), itemgetter(*floats, floats[0]) if floats else None)
 
 
 def _key(name: str) -> str:

@@ -60,3 +60,10 @@ def test_of_numbers_and_nulls_in_any_places_only_the_numbers_are_told() -> None:
     assert line_of(table, (5, "acme", None, 2, None, 0.5)) == "sums,tenant=acme b=2i,d=0.5 5"
     assert line_of(table, (5, "acme", 1, None, 3, None)) == "sums,tenant=acme a=1i,c%d=3i 5"
     assert line_of(table, (5, "acme", 1, float("inf"), None, True)) == "sums,tenant=acme a=1i,d=true 5"
+
+
+def test_what_is_no_number_is_left_out_and_what_is_too_large_to_add_up_is_written() -> None:
+    table = Table("toys", ("start_ms", "some", "more"), key=1)
+    assert line_of(table, (5, 1.5, float("nan"))) == "toys some=1.5 5"
+    assert line_of(table, (5, float("-inf"), float("inf"))) == ""
+    assert line_of(table, (5, 1e308, 1e308)) == "toys some=1e+308,more=1e+308 5"
