@@ -24,6 +24,9 @@ FIGURES: tuple[Figure, ...] = (
         "points/s",
         least=50_000,
     ),
+    Figure(
+        "  the same lines, ready-made, of a client that only sends", ("influx_ready_made_per_s",), "points/s"
+    ),
     Figure("another build of locks promoted under load", ("promote_ms",), "ms", most=1_000),
     Figure("  rows that are wrong afterwards", ("promote_wrong_rows",), "rows", most=0),
     Figure("  writes held", ("promote", "writes_held_ms"), "ms"),

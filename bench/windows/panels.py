@@ -2,8 +2,9 @@
 
 import csv
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from statistics import median, quantiles
 from tempfile import TemporaryDirectory
@@ -12,12 +13,11 @@ from typing import Any, Final
 import httpx
 
 from bench.plan import Plan
-from bench.windows.week import TENANTS, fill
+from bench.windows.week import SERIES, TENANTS, fill
 from deploy.grafana.asked import Asked, asked, of_panels
 from storage.influx.api import InfluxSettings
 from storage.influx.buckets import InfluxBuckets
 from storage.influx.points import InfluxPointStore
-from streams.read_models import PROJECTIONS
 from tidelock.local.testing import stack_for_tests
 
 WEEK: Final = timedelta(days=7)
@@ -27,8 +27,7 @@ PATIENCE_S: Final = 300.0
 SLOWEST: Final = 3
 """So many panels are asked again and again; the others only once, to know which those are."""
 ASKED: Final = 20
-_SERIES: Final = tuple(each for one in PROJECTIONS if one.points is not None for each in one.points.series)
-_OF_KINDS: Final = frozenset(each.table.name for each in _SERIES)
+_OF_KINDS: Final = frozenset(each.table.name for each in SERIES)
 
 
 async def measure(plan: Plan) -> dict[str, Any]:
@@ -39,19 +38,16 @@ async def measure(plan: Plan) -> dict[str, Any]:
             at = stack.addresses.influx
             assert at is not None, "the part was asked for"
             settings = InfluxSettings(at.url, at.org, at.bucket, at.token, timeout_s=PATIENCE_S)
-            store, buckets = InfluxPointStore(settings), InfluxBuckets(settings, _SERIES)
             plan.say("panels: a week of points, downsampled")
             end_ms = int(time.time()) // 60 * 60_000
             names = NAMES if plan.rounds > 1 else NAMES // 10
-            points = await fill(store, buckets, at.bucket, end_ms, names)
-            await store.close()
-            await buckets.close()
             async with httpx.AsyncClient(
                 base_url=at.url,
                 headers={"Authorization": f"Token {at.token}"},
                 trust_env=False,
                 timeout=PATIENCE_S,
             ) as http:
+                points = await _fill(settings, http, end_ms, names, plan.say)
                 found = await _panels(plan, http, settings)
                 series = await _series(http, settings)
     return found | {
@@ -62,13 +58,25 @@ async def measure(plan: Plan) -> dict[str, Any]:
     }
 
 
+async def _fill(
+    settings: InfluxSettings, http: httpx.AsyncClient, end_ms: int, names: int, say: Callable[[str], None]
+) -> int:
+    store, buckets = InfluxPointStore(settings), InfluxBuckets(settings, SERIES)
+    await buckets.ensure(settings.bucket)
+    written = await fill(store, partial(_rows, http, settings), settings.bucket, end_ms, names, say)
+    await store.close()
+    await buckets.close()
+    return written
+
+
 async def _panels(plan: Plan, http: httpx.AsyncClient, settings: InfluxSettings) -> dict[str, Any]:
     panels = [
         one
         for one in of_panels()
-        if any(f'"{name}"' in one.query for name in _OF_KINDS) or "kind" in one.query
+        if any(f'"{name}"' in one.query for name in _OF_KINDS) or "${kind" in one.query
     ]
-    once = {str(one): await _ms(http, settings, one) for one in panels}
+    for one in panels:
+        await _ms(http, settings, one)
     once = {
         str(one): await _ms(http, settings, one) for one in panels
     }  # the first time, InfluxDB reads its files
@@ -100,7 +108,7 @@ async def _ms(http: httpx.AsyncClient, settings: InfluxSettings, one: Asked) -> 
 
 
 async def _series(http: httpx.AsyncClient, settings: InfluxSettings) -> int:
-    """Return how many series the bucket of ten seconds has: one a field, as InfluxDB counts them."""
+    """Return how many series the bucket of ten seconds has, as InfluxDB counts them: all fields of a point are one."""
     flux = f'import "influxdata/influxdb"\ninfluxdb.cardinality(bucket: "{settings.bucket}", start: -8d)'
     (row,) = csv.DictReader((await _rows(http, settings, flux)).split())
     return int(row["_value"])
