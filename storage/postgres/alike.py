@@ -1,6 +1,6 @@
 """Tables like those that are there, in another schema: columns, keys, indexes of the same names, storage, parts."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final, LiteralString
 
 from psycopg import sql
@@ -35,12 +35,13 @@ SELECT f.relname, k.conname, pg_get_constraintdef(k.oid) FROM found AS f
 JOIN pg_constraint AS k ON k.conrelid = f.oid WHERE k.contype IN ('p', 'u')
 """
 _LACKING: Final[LiteralString] = """
-SELECT pg_get_indexdef(i.indexrelid) FROM pg_class AS t
+SELECT c.relname::text, pg_get_indexdef(i.indexrelid) FROM pg_class AS t
 JOIN pg_index AS i ON i.indrelid = t.oid JOIN pg_class AS c ON c.oid = i.indexrelid
 WHERE t.relnamespace = %(live)s::regnamespace AND t.relname = ANY (%(tables)s) AND i.indisvalid
     AND NOT EXISTS (SELECT FROM pg_constraint AS k WHERE k.conindid = i.indexrelid)
     AND NOT EXISTS (
-        SELECT FROM pg_class AS o WHERE o.relnamespace = %(schema)s::regnamespace AND o.relname = c.relname)
+        SELECT FROM pg_class AS o JOIN pg_index AS n ON n.indexrelid = o.oid
+        WHERE o.relnamespace = %(schema)s::regnamespace AND o.relname = c.relname AND n.indisvalid)
 ORDER BY c.relname
 """
 
@@ -71,10 +72,17 @@ async def make_index(cursor: Cursor, live: str, schema: str) -> None:
     await cursor.execute(of_parts.replace(f" ON {SCHEMA}.", f" ON {schema}.").encode())
 
 
-async def lacking_indexes(cursor: Cursor, tables: Collection[str], schema: str) -> tuple[str, ...]:
-    """Return how the indexes of live tables are made that those in `schema` have not: a migration has added them."""
+async def lacking_indexes(cursor: Cursor, tables: Collection[str], schema: str) -> dict[str, str]:
+    """Return how the indexes of live tables are made that those in `schema` have not, or not whole, by their names."""
     await cursor.execute(_LACKING, {"live": SCHEMA, "tables": list(tables), "schema": schema})
-    return tuple([made for (made,) in await cursor.fetchall()])
+    return dict(await cursor.fetchall())
+
+
+async def make_lacking(cursor: Cursor, lacking: Mapping[str, str], schema: str) -> None:
+    """Make those indexes. One that was broken off goes first."""
+    for name, live in lacking.items():
+        await cursor.execute(sql.SQL("DROP INDEX IF EXISTS {}").format(named(name, schema)))
+        await make_index(cursor, live, schema)
 
 
 async def tables_in(cursor: Cursor, schema: str) -> tuple[str, ...]:

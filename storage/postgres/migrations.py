@@ -22,6 +22,8 @@ from streams.domain.value import value
 LOCK = 7_431_640_155_261
 """The advisory lock of whoever migrates."""
 AGAIN_S: Final = 0.1
+LOCKS_MS: Final = 5_000
+"""So long a change of a table waits for those who use it, and has others wait behind it."""
 
 _RECORDS = """
 CREATE SCHEMA IF NOT EXISTS tidelock;
@@ -31,11 +33,18 @@ CREATE TABLE IF NOT EXISTS tidelock.migrations (
     sha256     text   NOT NULL,
     applied_at timestamptz NOT NULL DEFAULT now()
 );
-ALTER TABLE tidelock.migrations ADD COLUMN IF NOT EXISTS compatible_from bigint;
 """
+_HAS_WORD: Final = """
+SELECT FROM pg_attribute WHERE attrelid = 'tidelock.migrations'::regclass AND attname = 'compatible_from'
+"""
+_ADD_WORD: Final = "ALTER TABLE tidelock.migrations ADD COLUMN compatible_from bigint"
 _APPLIED: Final = "SELECT number, name, sha256, coalesce(compatible_from, number) FROM tidelock.migrations"
 _RECORD: Final = """
 INSERT INTO tidelock.migrations (number, name, sha256, compatible_from) VALUES (%s, %s, %s, %s)
+"""
+_WHOLE: Final = """
+SELECT count(*) FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
+WHERE c.relnamespace = 'tidelock'::regnamespace AND i.indisvalid AND c.relname = ANY (%s)
 """
 _BROKEN: Final[LiteralString] = """
 SELECT c.relname FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
@@ -93,18 +102,25 @@ class MigrationFailed(MigrationError):
 async def migrate(url: str, migrations: tuple[Migration, ...] | None = None) -> tuple[str, ...]:
     """Apply what is missing; return the names applied. Raises `MigrationError`, `SinkUnavailable`.
 
-    Several processes may do it at once: one works, the others wait for it and find nothing to do.
+    Several processes may do it at once: one works, the others wait for it and find nothing to do. Indexes of before
+    that are broken off or gone are made anew.
     """
     wanted = released() if migrations is None else migrations
     with translated("migrations"):
         connection = await AsyncConnection.connect(bounded(url), autocommit=True)
         async with connection:
-            await connection.execute("SET statement_timeout = 0; SET lock_timeout = 0")
+            await connection.execute("SET statement_timeout = 0")
+            await _wait_at_most(connection, LOCKS_MS)
             await _be_alone(connection)
             await connection.execute(_RECORDS)
-            missing = _missing(wanted, await _applied(connection))
+            if await (await connection.execute(_HAS_WORD)).fetchone() is None:
+                await connection.execute(_ADD_WORD)
+            applied = await _applied(connection)
+            missing = _missing(wanted, applied)
             for migration in missing:
                 await _apply(connection, migration)
+            if applied.keys() <= {each.number for each in wanted}:  # a later release may do without an index
+                await _mend(connection, wanted)
     return tuple(each.name for each in missing)
 
 
@@ -126,6 +142,10 @@ async def _be_alone(connection: AsyncConnection) -> None:
     asked = "SELECT pg_try_advisory_lock(%s)"
     while await (await connection.execute(asked, (LOCK,))).fetchone() != (True,):
         await asyncio.sleep(AGAIN_S)
+
+
+async def _wait_at_most(connection: AsyncConnection, locks_ms: int) -> None:
+    await connection.execute(sql.SQL("SET lock_timeout = {}").format(locks_ms))
 
 
 async def _applied(connection: AsyncConnection) -> dict[int, _Applied]:
@@ -161,10 +181,21 @@ async def _apply(connection: AsyncConnection, migration: Migration) -> None:
         raise MigrationFailed(migration, error) from error
 
 
+async def _mend(connection: AsyncConnection, applied: tuple[Migration, ...]) -> None:
+    """Make anew what steps have made and is gone: a table without it took the place of another, or it broke off."""
+    for migration in applied:
+        names = list(migration.indexes)
+        if names and await (await connection.execute(_WHOLE, (names,))).fetchone() != (len(names),):
+            await _step(connection, migration)
+
+
 async def _step(connection: AsyncConnection, migration: Migration) -> None:
     """Apply it step by step; an index that was broken off is there, but is none, and is made anew."""
+    await _wait_at_most(connection, 0)
     found = await connection.execute(_BROKEN, (migration.text,))
     for (name,) in await found.fetchall():
-        await connection.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier("tidelock", name)))
+        dropped = sql.SQL("DROP INDEX CONCURRENTLY {}").format(sql.Identifier("tidelock", name))
+        await connection.execute(dropped)
     for step in migration.steps:
         await connection.execute(step.encode())
+    await _wait_at_most(connection, LOCKS_MS)

@@ -18,6 +18,7 @@ from streams.domain.value import value
 _COMPATIBLE_FROM: Final = re.compile(r"^-- compatible-from: (\d+)$", re.MULTILINE)
 _INSTEAD_OF: Final = re.compile(r"^-- instead-of: ([0-9a-f]{64})$", re.MULTILINE)
 _COMMENT: Final = re.compile(r"^--.*\n", re.MULTILINE)
+_INDEX: Final = re.compile(r" INDEX CONCURRENTLY IF NOT EXISTS (\w+) ")
 _END: Final = re.compile(r";[ ]*(?:\n|\Z)")
 
 
@@ -51,6 +52,11 @@ class Migration:
         if " INDEX CONCURRENTLY " not in self.text:
             return ()
         return tuple([one for one in _END.split(_COMMENT.sub("", self.text)) if one.strip()])
+
+    @property
+    def indexes(self) -> tuple[str, ...]:
+        """What its steps make."""
+        return tuple(_INDEX.findall(self.text))
 
 
 def released() -> tuple[Migration, ...]:

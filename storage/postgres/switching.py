@@ -18,7 +18,7 @@ from typing import Final, LiteralString
 
 from psycopg import AsyncConnection, Rollback, errors, sql
 
-from storage.postgres.alike import differ_in_shape, lacking_indexes, make_index, move, tables_in
+from storage.postgres.alike import differ_in_shape, lacking_indexes, make_lacking, move, tables_in
 from storage.postgres.built import CHANGES, OPERATOR, STANDSTILL, Cursor, builds_of
 from storage.postgres.checkpoints import CHANNEL
 from storage.postgres.pool import Pool, unhurried
@@ -154,8 +154,7 @@ async def _complete(connection: AsyncConnection, wish: Wish) -> None:
     if lacking:
         await unhurried(connection)
         await _stand_still(cursor, after)
-    for index in lacking:
-        await make_index(cursor, index, schema_of(after))
+        await make_lacking(cursor, lacking, schema_of(after))
 
 
 async def _switched(connection: AsyncConnection, wish: Wish) -> Switched:

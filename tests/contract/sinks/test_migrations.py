@@ -128,6 +128,38 @@ async def test_a_file_that_does_the_same_in_another_way_is_no_other(url: str) ->
     assert await migrate(url, (same, TWO)) == ("0002_two",)
 
 
+async def test_who_reads_what_was_applied_holds_up_nobody(url: str) -> None:
+    await migrate(url, (ONE,))
+    async with await AsyncConnection.connect(url) as backup:  # as one of the whole database does, to its end
+        await backup.execute("SELECT FROM tidelock.migrations")
+        assert await asyncio.wait_for(migrate(url, (ONE, TWO)), timeout=30) == ("0002_two",)
+
+
+async def test_who_uses_a_table_for_long_is_not_waited_for(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everybody else would wait behind."""
+    monkeypatch.setattr("storage.postgres.migrations.LOCKS_MS", 100)
+    await migrate(url, (ONE, TWO))
+    async with await AsyncConnection.connect(url) as reader:
+        await reader.execute("SELECT FROM tidelock.two")
+        with pytest.raises(SinkUnavailable, match="lock timeout"):
+            await asyncio.wait_for(migrate(url, (ONE, TWO, ADDS)), timeout=30)
+    assert await migrate(url, (ONE, TWO, ADDS)) == ("0003_adds",)
+
+
+@pytest.mark.parametrize(
+    "lost",
+    ["DROP INDEX tidelock.one_by_a",
+     "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'tidelock.one_by_a'::regclass"],
+    ids=["gone", "broken-off"],
+)  # fmt: skip
+async def test_an_index_that_is_none_any_more_is_made_anew(url: str, lost: str) -> None:
+    await migrate(url, (ONE, INDEXES))
+    async with await AsyncConnection.connect(url, autocommit=True) as connection:
+        await connection.execute(lost.encode())
+    assert await migrate(url, (ONE, INDEXES)) == ()
+    assert await asked(url, STANDS) == [("one_by_a", True)]
+
+
 async def test_nobody_who_writes_waits_for_an_index(url: str) -> None:
     await migrate(url, (ONE,))
     async with (
