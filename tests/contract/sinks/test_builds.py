@@ -421,6 +421,22 @@ class TestPostgres:
             await builds.retire(projection, 2)
             await connection.execute("DROP INDEX tidelock.later")
 
+    async def test_an_index_of_a_build_that_was_broken_off_is_made_anew(
+        self, postgres: PostgresDatabase
+    ) -> None:
+        made = "CREATE INDEX later ON {}.toy_seen (name)"
+        broken = "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'tidelock_toy_v2.later'::regclass"
+        whole = "SELECT FROM pg_index WHERE indexrelid = 'tidelock.later'::regclass AND indisvalid"
+        await postgres.builds.begin(TOY, 2)
+        async with postgres.pool.connection() as connection:
+            for one in (made.format("tidelock"), made.format("tidelock_toy_v2"), broken):
+                await connection.execute(one.encode())
+            await promoted(postgres, 2, force=True)
+            assert (await connection.execute(whole.encode())).rowcount == 1
+            await postgres.builds.rollback(TOY, within_s=0.0, force=True)
+            await postgres.builds.retire(TOY, 2)
+            await connection.execute("DROP INDEX tidelock.later")
+
     async def test_a_build_of_before_a_key_was_changed_is_not_promoted(
         self, postgres: PostgresDatabase
     ) -> None:
