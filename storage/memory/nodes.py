@@ -122,7 +122,11 @@ class MemoryNodeReads(MemoryReads):
         stand = stands.get(where.partition)
         known = 0 if stand is None else stand.next_offset
         at = known if before is None else min(known, before)
-        row = await self.service_at(tenant, name, Position(where, at - 1))
+        (row,) = await self.services_by_name(tenant, [name])
+        if at < known and (
+            row is None or row.changed_offset >= at
+        ):  # what stands since is not asked of history
+            row = await self.service_at(tenant, name, Position(where, at - 1))
         return ServiceStood(at, 0 if stand is None else stand.time_ms, standing_of(row))
 
     async def service_histories(

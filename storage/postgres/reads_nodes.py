@@ -1,7 +1,7 @@
 """`NodeReads` on PostgreSQL: one statement a question, so that it has one snapshot."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final, LiteralString
@@ -86,11 +86,7 @@ class PostgresNodeReads(PostgresReads):
         """Return the services of these names with their instances, in that order."""
         given = {"tenant": tenant, "names": list(names)}
         rows, when = await self._asking.listed(sql.SERVICES_BY_NAME, NODES, given)
-        found: dict[str, ServiceRow] = {}
-        for name, of_one in groupby(rows, itemgetter(1)):
-            first, *others = of_one
-            instances = [rows_of.instance_of(row[sql.SERVICE_COLUMNS : -1]) for row in (first, *others)]
-            found[name] = rows_of.service_of(first[: sql.SERVICE_COLUMNS], when, instances)
+        found = _services(rows, when)
         return [found.get(name) for name in names]
 
     async def service_at(self, tenant: str, name: str, at: Moment) -> ServiceRow | None:
@@ -105,14 +101,19 @@ class PostgresNodeReads(PostgresReads):
         self, tenant: str, name: str, where: PartitionId, before: int | None
     ) -> ServiceStood:
         """Return the service as far as it is projected; with `before`, no further than before that offset."""
-        last = MAX_LONG if before is None else before - 1
-        given = {"tenant": tenant, "service": name, "partition": where.partition, "at": last}
-        rows, when = await self._asking.stood(sql.SERVICE_AT_OFFSET, NODES, given, SERVICES)
-        changes = [rows_of.instance_change_of((*row[:-1], None, None)) for row in rows]
+        rows, when = await self._asking.listed(
+            sql.SERVICES_BY_NAME, NODES, {"tenant": tenant, "names": [name]}
+        )
         stand = next((one for one in when.stands if one.partition == where.partition), None)
         known, time_ms = (0, 0) if stand is None else (stand.next_offset, stand.time_ms)
-        at = known if before is None else min(known, before)
-        return ServiceStood(at, time_ms, standing_of(rows_of.service_then(name, changes, when)))
+        row = _services(rows, when).get(name)
+        if before is None or known <= before:
+            return ServiceStood(known, time_ms, standing_of(row))
+        if (
+            row is None or row.changed_offset >= before
+        ):  # what stands since before that is not asked of history
+            row = await self.service_at(tenant, name, Position(where, before - 1))
+        return ServiceStood(before, time_ms, standing_of(row))
 
     async def service_histories(
         self, tenant: str, wanted: Sequence[HistoryPage]
@@ -145,6 +146,16 @@ class PostgresNodeReads(PostgresReads):
         given = {"tenant": tenant, "offset": offset, "event": event, "limit": first + 1}
         rows, when = await self._asking.listed(sql.BRAKE_HISTORY, NODES, given)
         return [rows_of.brake_change_of(row[:-1]) for row in rows], when
+
+
+def _services(rows: Iterable[Any], when: AsOf) -> dict[str, ServiceRow]:
+    """Return services by name, of rows of one instance each."""
+    found: dict[str, ServiceRow] = {}
+    for name, of_one in groupby(rows, itemgetter(1)):
+        first, *others = of_one
+        instances = [rows_of.instance_of(row[sql.SERVICE_COLUMNS : -1]) for row in (first, *others)]
+        found[name] = rows_of.service_of(first[: sql.SERVICE_COLUMNS], when, instances)
+    return found
 
 
 def _pages(tenant: str, wanted: Sequence[HistoryPage]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from storage.memory.builds import MemoryBuilds
 from storage.memory.histories import MemoryOldHistory
+from storage.memory.nodes import MemoryNodeReads
 from storage.memory.queues import MemoryQueueReads
 from storage.postgres.builds import PostgresBuilds
 from storage.postgres.histories import PostgresOldHistory
@@ -38,6 +39,7 @@ from streams.projections.locks.reads import LockFilter
 from streams.projections.locks.tables import DEADLOCKS, LOCK_HISTORY
 from streams.projections.nodes import services
 from streams.projections.nodes.projections import NODES
+from streams.projections.nodes.stood import standing_of
 from streams.projections.nodes.tables import INSTANCE_HISTORY
 from streams.projections.ports import (
     BuiltByOlder,
@@ -122,7 +124,7 @@ async def _nodes_at(connections: Pool, then: Moment) -> object:
     service = await reads.service_at("dev", "s", then)
     if isinstance(then, Position):
         stood = await reads.service_stood("dev", "s", then.partition, then.offset + 1)
-        assert (stood.standing is None) == (service is None)
+        assert stood.standing == standing_of(service)
     return [await reads.node_at("dev", "n1", then), await reads.node_at("dev", "n2", then),
             await reads.brake_at("dev", then), service]  # fmt: skip
 
@@ -498,6 +500,33 @@ async def test_services_are_told_as_before_from_keyframes_and_go_when_they_have_
             with pytest.raises(RowsForgotten, match="history of services"):
                 await reads.service_at("dev", "pay", cutoff - 1)
     assert stays == []
+
+
+async def test_who_resumes_a_service_that_did_not_change_needs_no_history(
+    database: PostgresDatabase, asked: Pool
+) -> None:
+    """`pay` is quiet while `noisy` changes all the time, and what is forgotten of that is from behind the cursor."""
+    kind, memory = KINDS["nodes"], MemoryDatabase()
+    quiet = [nodes.offer(1, "i0"), nodes.offer(2, "i1"), InstanceUpdated("i0", 9, (), 3)]
+    noisy = [nodes.offer(1, "x"), *[InstanceUpdated("x", weight, (), weight) for weight in range(2, 40)]]
+    log = nodes.commits(
+        *[nodes.at(1_000, nodes.did(each, key="dev/service:pay")) for each in quiet],
+        *[nodes.at(ms, nodes.did(each, key="dev/service:noisy")) for ms, each in enumerate(noisy, 2_000)],
+    )
+    steps, behind = writes(kind, log), log[len(quiet)].offset
+    for store, old, reads in (
+        (database.store, PostgresOldHistory(database.pool), PostgresNodeReads(asked)),
+        (memory.store, MemoryOldHistory(memory.store), MemoryNodeReads(memory.store)),
+    ):
+        await write(store, kind, steps)
+        before = [await reads.service_stood("dev", "pay", kind.where, each) for each in (behind, behind - 1)]
+        await forget(old, kind, log[-1].time_ms)
+        assert await reads.service_stood("dev", "pay", kind.where, behind) == before[0]
+        for name, place in (("pay", behind - 1), ("noisy", behind), ("none", behind)):
+            with pytest.raises(RowsForgotten, match="history of services"):
+                await reads.service_stood("dev", name, kind.where, place)
+        now = await reads.service_stood("dev", "pay", kind.where, None)
+        assert (now.next_offset, now.standing) == (log[-1].offset + 1, before[0].standing)
 
 
 async def test_deadlocks_from_before_are_forgotten_and_who_reads_on_is_told(
