@@ -18,7 +18,7 @@ from streams.projections.locks.reads import LockReads, LockRow, WaiterRow
 from streams.projections.nodes.reads import HistoryPage, NodeReads
 from streams.projections.nodes.values import InstanceChangeRow, NodeChangeRow, NodeRow, ServiceRow
 from streams.projections.queues.reads import BiographyPage, QueueReads, QueueRow, StepRow, WindowRow
-from streams.projections.reads import AsOf
+from streams.projections.reads import AsOf, RowsForgotten
 
 W = TypeVar("W")
 LockKey = tuple[int, str]
@@ -145,10 +145,12 @@ class Loaders:
         copied = None if hot is None else partial(hot.caches_by_name, self._tenant)
         return await looked_up(names, partial(self._cache_reads.caches_by_name, self._tenant), copied)
 
-    async def _biographies(self, pages: list[BiographyPage]) -> Sequence[tuple[Sequence[StepRow], AsOf]]:
+    async def _biographies(
+        self, pages: list[BiographyPage]
+    ) -> Sequence[tuple[Sequence[StepRow], AsOf] | RowsForgotten]:
         assert self._queue_reads is not None, "only rows of queues lead here"
         found, when = await self._queue_reads.biographies(self._tenant, pages)
-        return [(steps, when) for steps in found]
+        return [steps if isinstance(steps, RowsForgotten) else (steps, when) for steps in found]
 
     async def _queue_windows(self, keys: list[WindowKey]) -> Sequence[Sequence[WindowRow]]:
         assert self._queue_reads is not None, "only rows of queues lead here"

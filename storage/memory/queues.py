@@ -8,6 +8,7 @@ from storage.memory.reads import MemoryReads, by_then
 from streams.projections.queues.projections import AUDIT, QUEUES
 from streams.projections.queues.reads import (
     MAX_WINDOWS,
+    Biography,
     BiographyPage,
     MessageFilter,
     MessageRef,
@@ -102,9 +103,8 @@ class MemoryQueueReads(MemoryReads):
         """Return what had happened to the message last by then."""
         self._kept("history of messages", at, MESSAGE_HISTORY, way=STEPS)
         last, steps = None, self._steps(tenant, ref)
-        if not steps and (MESSAGE_HISTORY.name, ref.partition) in self._store.forgotten:
-            from_ms = self._store.kept_from[MESSAGE_HISTORY.name]
-            raise RowsForgotten("history of messages", from_ms, STEPS)
+        if isinstance(steps, RowsForgotten):
+            raise steps
         for row in steps:
             if row["subscription"] in (subscription, "") and by_then(row, at):
                 last = _step(row, ref.number)
@@ -112,7 +112,7 @@ class MemoryQueueReads(MemoryReads):
 
     async def biographies(
         self, tenant: str, wanted: Sequence[BiographyPage]
-    ) -> tuple[Sequence[Sequence[StepRow]], AsOf]:
+    ) -> tuple[Sequence[Biography], AsOf]:
         """Return what happened to each message, oldest first."""
         return [self._page(tenant, each) for each in wanted], await self._as_of()
 
@@ -132,8 +132,11 @@ class MemoryQueueReads(MemoryReads):
         rows = self._rows(QUEUE_SHARDS)
         return sorted({row["queue"] for row in rows if row["tenant"] == tenant and not row["shard"]})
 
-    def _page(self, tenant: str, wanted: BiographyPage) -> list[StepRow]:
-        steps = [_step(row, wanted.ref.number) for row in self._steps(tenant, wanted.ref)]
+    def _page(self, tenant: str, wanted: BiographyPage) -> Biography:
+        rows = self._steps(tenant, wanted.ref)
+        if isinstance(rows, RowsForgotten):
+            return rows
+        steps = [_step(row, wanted.ref.number) for row in rows]
         found = [each for each in steps if (each.event, each.part) > (wanted.after or (-1, -1))]
         return found[: wanted.first + 1]
 
@@ -178,13 +181,15 @@ class MemoryQueueReads(MemoryReads):
                     "handle", "reason", "target", "since_ms", "changed_offset")  # fmt: skip
             yield message_of((*place, *[row[name] for name in told], *body[3:]))
 
-    def _steps(self, tenant: str, ref: MessageRef) -> list[dict[str, Any]]:
-        """Return the history of a message, in order."""
+    def _steps(self, tenant: str, ref: MessageRef) -> list[dict[str, Any]] | RowsForgotten:
+        """Return the history of a message, in order; of one that has none, that it may be forgotten."""
         found = [row for row in self._rows(MESSAGE_HISTORY) if _is_of(row, tenant, ref)]
         ended = {row["subscription"] for row in found if row["what"] in _ENDINGS}
         found = [row for row in found if row["block"] != ALL or row["subscription"] not in ended]
         if all(row["block"] == ALL for row in found):
-            return []
+            may_be_gone = (MESSAGE_HISTORY.name, ref.partition) in self._store.forgotten
+            from_ms = self._store.kept_from.get(MESSAGE_HISTORY.name, 0)
+            return RowsForgotten("history of messages", from_ms, STEPS) if may_be_gone else []
         return sorted(found, key=lambda row: (row["event"], row["part"]))
 
 

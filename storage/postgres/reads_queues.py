@@ -13,6 +13,7 @@ from streams.log.positions import Position
 from streams.projections.queues.reads import (
     KIND,
     MAX_WINDOWS,
+    Biography,
     BiographyPage,
     MessageFilter,
     MessageRef,
@@ -24,7 +25,7 @@ from streams.projections.queues.reads import (
 )
 from streams.projections.queues.rows import message_of, shard_of, step_of, windows_of
 from streams.projections.queues.tables import BLOCK
-from streams.projections.reads import STEPS, AsOf, Moment
+from streams.projections.reads import STEPS, AsOf, Moment, RowsForgotten
 from streams.projections.windows import WINDOW_MS
 
 QUEUES: Final = "queues"
@@ -102,13 +103,17 @@ class PostgresQueueReads(PostgresReads):
 
     async def biographies(
         self, tenant: str, wanted: Sequence[BiographyPage]
-    ) -> tuple[Sequence[Sequence[StepRow]], AsOf]:
+    ) -> tuple[Sequence[Biography], AsOf]:
         """Return what happened to each message, oldest first."""
         rows, when = await self._asking.listed(sql.BIOGRAPHIES, QUEUES, _pages(tenant, wanted))
         found: list[list[StepRow]] = [[] for _ in wanted]
-        for place, *step, _ in rows:
-            found[place - 1].append(step_of(step, wanted[place - 1].ref.number))
-        return found, when
+        gone: dict[int, RowsForgotten] = {}
+        for place, *step, kept_from_ms, _ in rows:
+            if kept_from_ms is None:
+                found[place - 1].append(step_of(step, wanted[place - 1].ref.number))
+            else:
+                gone[place - 1] = RowsForgotten(MESSAGES, kept_from_ms, STEPS)
+        return [gone.get(index, steps) for index, steps in enumerate(found)], when
 
     async def windows(
         self, tenant: str, queues: Sequence[str], from_ms: int, to_ms: int

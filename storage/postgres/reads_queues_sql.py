@@ -157,18 +157,27 @@ _STEP: Final[LiteralString] = """
     t.token, t.principal, t.client, t.handle, t.cause, t.reason, t.target, t.origin::text, t.offset_, t.at_ms"""
 _STEP_COLUMNS: Final = 20
 
+_FORGOTTEN: Final[LiteralString] = f"""
+    SELECT max(r.from_ms) AS kept_from_ms
+    FROM tidelock.forgotten f JOIN tidelock.retention r ON r.name = f.name
+    WHERE f.name = 'message_history' AND f.partition = k.partition
+        AND NOT EXISTS (SELECT 1 FROM tidelock.message_history h WHERE {_IS_OF})"""
+"""From when on steps are kept, if those of message `k` may be among what was forgotten: it has none."""
+
 BIOGRAPHIES: Final[LiteralString] = with_stands(
     f"""
-    SELECT k.place, s.* FROM unnest(
+    SELECT k.place, s.*, g.kept_from_ms FROM unnest(
         %(partitions)s::bigint[], %(queues)s::text[], %(shards)s::bigint[], %(incarnations)s::bigint[],
         %(numbers)s::bigint[], %(blocks)s::bigint[], %(events)s::bigint[], %(parts)s::bigint[], %(limits)s::bigint[]
     ) WITH ORDINALITY AS k (partition, queue, shard, incarnation, number, block, event, part, most, place)
-    CROSS JOIN LATERAL (
+    LEFT JOIN LATERAL (
         SELECT {_STEP} FROM ({_STEPS}) t WHERE (t.event, t.part) > (k.event, k.part)
         ORDER BY t.event, t.part LIMIT k.most
-    ) s
+    ) s ON true
+    LEFT JOIN LATERAL ({_FORGOTTEN}) g ON s.event IS NULL
+    WHERE s.event IS NOT NULL OR g.kept_from_ms IS NOT NULL
     ORDER BY k.place, s.event, s.part""",
-    1 + _STEP_COLUMNS,
+    1 + _STEP_COLUMNS + 1,
 )
 
 
@@ -176,12 +185,7 @@ _K: Final[LiteralString] = """(VALUES (
             %(partition)s::bigint, %(queue)s::text, %(shard)s::bigint, %(incarnation)s::bigint, %(number)s::bigint,
             %(block)s::bigint
         )) AS k (partition, queue, shard, incarnation, number, block)"""
-_NO_STEPS: Final[LiteralString] = f"""
-    (SELECT max(r.from_ms) FROM {_K}
-        JOIN tidelock.forgotten f ON f.name = 'message_history' AND f.partition = k.partition
-        JOIN tidelock.retention r ON r.name = f.name
-        WHERE NOT EXISTS (SELECT 1 FROM tidelock.message_history h WHERE {_IS_OF}))"""
-"""From when on steps are kept, if those of the message may be among what was forgotten: it has none."""
+_NO_STEPS: Final[LiteralString] = f"(SELECT g.kept_from_ms FROM {_K} CROSS JOIN LATERAL ({_FORGOTTEN}) g)"
 
 
 def _last_step(condition: LiteralString, *, by_offset: bool) -> LiteralString:

@@ -12,7 +12,7 @@ from streams.domain.queues.commands import State
 from streams.domain.queues.settings import QueueRoute, QueueSettings
 from streams.domain.value import value
 from streams.log.positions import PartitionId, Position
-from streams.projections.reads import AsOf, AuditReads, Moment, ProjectedRow
+from streams.projections.reads import AsOf, AuditReads, Moment, ProjectedRow, RowsForgotten
 
 KIND = "queues"
 MAX_WINDOWS = 1_000
@@ -342,6 +342,10 @@ class BiographyPage:
     after: tuple[int, int] | None = None
 
 
+Biography: TypeAlias = Sequence[StepRow] | RowsForgotten
+"""The steps of a message, all or none: it never was. `RowsForgotten`: or it was over before the steps that are kept."""
+
+
 class QueueReads(AuditReads, Protocol):
     """The read models of queues. Every method raises `ReadsUnavailable` and `ReadTooSlow`.
 
@@ -387,11 +391,8 @@ class QueueReads(AuditReads, Protocol):
 
     async def biographies(
         self, tenant: str, wanted: Sequence[BiographyPage]
-    ) -> tuple[Sequence[Sequence[StepRow]], AsOf]:
-        """Return what happened to each message, oldest first, in the order of the pages. One statement.
-
-        A message has all its steps, or none: it never was, or was over before the steps that are kept.
-        """
+    ) -> tuple[Sequence[Biography], AsOf]:
+        """Return what happened to each message, oldest first, in the order of the pages. One statement."""
 
     async def windows(
         self, tenant: str, queues: Sequence[str], from_ms: int, to_ms: int

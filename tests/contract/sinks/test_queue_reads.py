@@ -39,7 +39,7 @@ from streams.projections.queues.reads import (
     StepRow,
     SubscriptionRow,
 )
-from streams.projections.reads import AuditFilter
+from streams.projections.reads import AuditFilter, RowsForgotten
 from tests.contract.sinks.conftest import Database, MemoryDatabase, empty_database, postgres_for_tests
 from tests.contract.sinks.filling import fill
 from tests.unit.projections.queues.spec import (
@@ -113,6 +113,7 @@ async def biography(
     world: World, ref: MessageRef, first: int = 9, after: tuple[int, int] | None = None, tenant: str = "dev"
 ) -> Sequence[StepRow]:
     ((steps,), _) = await world.reads.biographies(tenant, [BiographyPage(ref, first, after)])
+    assert not isinstance(steps, RowsForgotten)
     return steps
 
 

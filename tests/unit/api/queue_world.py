@@ -9,7 +9,7 @@ from typing import Any
 from storage.memory.projections import MemoryProjectionStore
 from storage.memory.queues import MemoryQueueReads
 from streams.projections.queues.projections import AUDIT, QUEUES
-from streams.projections.queues.reads import BiographyPage, QueueRow, StepRow, WindowRow
+from streams.projections.queues.reads import Biography, BiographyPage, QueueRow, WindowRow
 from streams.projections.reads import AsOf
 from tests.contract.sinks.filling import fill
 from tests.unit.api.world import World
@@ -37,7 +37,7 @@ class CountedReads(MemoryQueueReads):
 
     async def biographies(
         self, tenant: str, wanted: Sequence[BiographyPage]
-    ) -> tuple[Sequence[Sequence[StepRow]], AsOf]:
+    ) -> tuple[Sequence[Biography], AsOf]:
         self.asked["biographies"] += 1
         return await super().biographies(tenant, wanted)
 

@@ -4,7 +4,11 @@ import time
 from base64 import b64encode
 from typing import Any
 
+from storage.memory.histories import MemoryOldHistory
 from streams.domain.queues.commands import Header
+from streams.projections.ports import Sweep
+from streams.projections.queues.projections import QUEUES
+from streams.projections.queues.tables import MESSAGE_HISTORY
 from tests.unit.api.queue_world import queue_world
 from tests.unit.api.world import World
 from tests.unit.projections.queues.spec import (
@@ -184,6 +188,25 @@ async def test_a_biography_is_paged() -> None:
     rest = (await world.ask(query, after=page["pageInfo"]["endCursor"]))["message"]["biography"]
     assert [one["what"] for one in page["nodes"] + rest["nodes"]] == ["ENQUEUED", "DELIVERED", "RETURNED"]
     assert (page["pageInfo"]["hasNextPage"], rest["pageInfo"]["hasNextPage"]) == (True, False)
+
+
+async def test_who_asks_for_a_biography_that_was_forgotten_is_told_so() -> None:
+    """The first block of messages is over, the second is not."""
+    first, over = [message()] * 127, range(1, 128)
+    world, reads = await queue_world(
+        at(1_000, did(created(), enqueued(1, *first, message(), message()))),
+        at(2_000, did(delivered(130, *over), acked(*over))),
+    )
+    query = """query ($id: ID!) { message(queue: "orders", id: $id) { standing { state } %s } }"""
+    steps = query % "biography(first: 9) { nodes { what } }"
+    before = (await world.ask(steps, id="0.1.128"))["message"]
+    await MemoryOldHistory(reads.store).forget(QUEUES, MESSAGE_HISTORY, Sweep(2_000, 99))
+    refused = await world.refused(steps, id="0.1.1")
+    assert refused["code"] == "ROWS_FORGOTTEN"
+    assert (await world.ask(query % "id", id="0.1.1"))["message"] == {"standing": [], "id": "0.1.1"}
+    (left,) = before["biography"]["nodes"]
+    assert left == {"what": "ENQUEUED"}
+    assert (await world.ask(steps, id="0.1.128"))["message"] == before
 
 
 async def test_what_is_no_message_id_is_refused() -> None:
