@@ -1,8 +1,9 @@
 """`OldHistory` of a `MemoryProjectionStore`: the ways of `streams.projections.forgetting`, by looking at all rows."""
 
 from collections.abc import Iterable
+from functools import partial
 
-from storage.memory.histories_ways import Named, doomed
+from storage.memory.histories_ways import Named, doomed, few_blocks
 from storage.memory.projections import MemoryProjectionStore
 from streams.projections.forgetting import Blocked, last_ms
 from streams.projections.ports import Sweep, Swept, require_own_version
@@ -28,6 +29,9 @@ class MemoryOldHistory:
             there = {key for each in every if each.name == table.forgets.there for key in every[each]}
         named = [dict(zip(table.columns, row, strict=True)) for row in rows.values()]
         old, after = _old(table, named, sweep)
+        if isinstance(table.forgets, Blocked):
+            few = few_blocks(table.forgets, old, named, sweep.limit)
+            old, after = few, after if len(few) == len(old) else _place(table, few[-1])
         gone = list(doomed(table.forgets, old, named, there, sweep.before_ms))
         for row, beyond in gone:
             rows.pop(tuple([row[column] for column in table.columns[: table.key]]), None)
@@ -40,12 +44,14 @@ def _old(table: Table, rows: Iterable[Named], sweep: Sweep) -> tuple[list[Named]
     """Return the oldest rows that are over, and where to go on."""
     assert table.forgets is not None
     way = table.forgets
-
-    def place(row: Named) -> Row:
-        return tuple([row[column] for column in (way.over_ms, *table.columns[: table.key])])
-
+    place = partial(_place, table)
     by_ms = last_ms(way, sweep.before_ms)
     over = [row for row in rows if row[way.over_ms] is not None and row[way.over_ms] <= by_ms]
     over = sorted([row for row in over if sweep.after is None or place(row) > sweep.after], key=place)
     page = over[: sweep.limit]
     return page, place(page[-1]) if len(page) == sweep.limit else None
+
+
+def _place(table: Table, row: Named) -> Row:
+    assert table.forgets is not None
+    return tuple([row[column] for column in (table.forgets.over_ms, *table.columns[: table.key])])

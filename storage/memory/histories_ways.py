@@ -110,6 +110,19 @@ def _rostered(way: Rostered, old: Iterable[Named], rows: Iterable[Named], before
             yield row, max(row[way.offset], beyond)
 
 
+def few_blocks(way: Blocked, page: list[Named], rows: Iterable[Named], limit: int) -> list[Named]:
+    """Return the page, or its beginning, if the blocks whose newest rows it has are of more rows than that in all."""
+    blocks, counted = _by(("incarnation", "block"), rows), 0
+    which = _columns(("partition", "incarnation", "block"))
+    for index, row in enumerate(page):
+        block = blocks[which(row)]
+        if row["block"] != way.every and row is max(block, key=_ORDER):
+            if counted >= limit:
+                return page[:index]
+            counted += len(block)
+    return page
+
+
 def _blocked(
     way: Blocked, old: Iterable[Named], rows: Sequence[Named], there: Collection[Key], before_ms: int
 ) -> Doomed:

@@ -35,5 +35,5 @@ class PostgresOldHistory:
                 found = await cursor.fetchone()
         if found is None:
             return Swept(0, None)
-        rows, looked_at, *last = found
-        return Swept(rows, tuple(last) if looked_at == sweep.limit else None)
+        rows, goes_on, *last = found
+        return Swept(rows, tuple(last) if goes_on else None)

@@ -99,16 +99,33 @@ _ROSTERED: Final[LiteralString] = """
     )
 """
 
+_PAGE: Final[LiteralString] = "old AS NOT MATERIALIZED (SELECT * FROM page)"
 # rows of a block are found by key alone: by the index of their times, all rows would be looked at for each block
-_BLOCKED: Final[LiteralString] = """
-    SELECT {x_key}, greatest(own.last_offset, ends.last_offset) AS beyond
-    FROM (SELECT DISTINCT o.partition, o.incarnation, o.block FROM old AS o WHERE o.block <> {every}) AS b
+_FEW_BLOCKS: Final[LiteralString] = """newest AS MATERIALIZED (
+    SELECT {o_place}, row_number() OVER (ORDER BY {o_place}) AS nth
+    FROM (SELECT DISTINCT p.partition, p.incarnation, p.block FROM page AS p WHERE p.block <> {every}) AS b
     CROSS JOIN LATERAL (
         SELECT x.event, x.part FROM {table} AS x WHERE {same_b}
         ORDER BY x.event DESC, x.part DESC LIMIT 1
-    ) AS newest
-    JOIN old AS o ON o.partition = b.partition AND o.incarnation = b.incarnation AND o.block = b.block
-        AND o.event = newest.event AND o.part = newest.part
+    ) AS last
+    JOIN page AS o ON o.partition = b.partition AND o.incarnation = b.incarnation AND o.block = b.block
+        AND o.event = last.event AND o.part = last.part
+), counted (nth, rows) AS (
+    SELECT 0::bigint, 0::bigint
+    UNION ALL
+    SELECT b.nth, c.rows + own.rows FROM counted AS c JOIN newest AS b ON b.nth = c.nth + 1
+    CROSS JOIN LATERAL (SELECT count(*) AS rows FROM {table} AS x WHERE {same_b}) AS own
+    WHERE c.rows < %(limit)s
+), rest AS MATERIALIZED (
+    SELECT n.* FROM newest AS n WHERE n.nth = (SELECT max(c.nth) + 1 FROM counted AS c)
+), old AS MATERIALIZED (
+    SELECT o.* FROM page AS o LEFT JOIN rest AS n ON true WHERE n.nth IS NULL OR ({o_place}) < ({n_place})
+)"""
+"""A page that holds the newest rows of many blocks ends before the first block beyond the limit of rows in all."""
+
+_BLOCKED: Final[LiteralString] = """
+    SELECT {x_key}, greatest(own.last_offset, ends.last_offset) AS beyond
+    FROM (SELECT n.* FROM newest AS n WHERE n.nth <= (SELECT max(c.nth) FROM counted AS c)) AS b
     CROSS JOIN LATERAL (
         SELECT max(x.{over}) AS last_ms, max(x.{offset}) AS last_offset FROM {table} AS x WHERE {same_b}
     ) AS own
@@ -134,6 +151,15 @@ _ENDS_BLOCK: Final[LiteralString] = (
     "x.partition = b.partition AND x.incarnation = b.incarnation AND x.block = {every}"
     " AND b.block BETWEEN x.first_ / {size} AND x.last_ / {size}"
 )
+
+
+def old(table: Table, parts: dict[str, sql.Composable]) -> sql.Composable:
+    """Return what takes the rows `old` from a page: all, or, where whole blocks go along, so many that few rows go."""
+    if not isinstance(table.forgets, Blocked):
+        return sql.SQL(_PAGE)
+    return sql.SQL(_FEW_BLOCKS).format(
+        **parts, every=sql.Literal(table.forgets.every), same_b=sql.SQL(_SAME_BLOCK)
+    )
 
 
 def doomed(table: Table, schema: str, parts: dict[str, sql.Composable]) -> sql.Composable:

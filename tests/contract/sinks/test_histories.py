@@ -467,6 +467,39 @@ async def test_messages_are_forgotten_in_whole_blocks_that_are_over(
             assert await _told_of(reads, "dev", [second], 9_000) == [9_000, 9_000, 9_000, [9_000]]
 
 
+async def test_one_go_forgets_a_bounded_number_of_rows_and_goes_on_where_it_ended(
+    database: PostgresDatabase,
+) -> None:
+    """Of 40 blocks the newest rows follow each other, with ten others each."""
+    kind, memory = KINDS["queues"], MemoryDatabase()
+    end = [END[column] for column in MESSAGE_HISTORY.columns[5:-2]]
+    changes = Changes()
+    for step in range(11):
+        for block in range(40):
+            event = step * 40 + block
+            changes.insert(MESSAGE_HISTORY, (0, 1, block, event, 0, *end, event, event))
+    gone = []
+    for store, old in (
+        (database.store, PostgresOldHistory(database.pool)),
+        (memory.store, MemoryOldHistory(memory.store)),
+    ):
+        await store.write(kind.projection, kind.where, START, at(440, time_ms=440), changes)
+        sweep, goes = Sweep(440, 50, (400, 0, 0, 0, 0, 0)), list[Swept]()
+        while not goes or sweep.after is not None:
+            goes.append(await old.forget(kind.projection, MESSAGE_HISTORY, sweep))
+            sweep = replace(sweep, after=goes[-1].after)
+        gone.append(goes)
+    assert gone[0] == gone[1]
+    assert [each.rows for each in gone[0]] == [5 * 11] * 8
+    assert await database.rows(MESSAGE_HISTORY) == await memory.rows(MESSAGE_HISTORY) == []
+
+
+END = {
+    **dict.fromkeys(MESSAGE_HISTORY.columns, ""), "shard": 0, "what": "ACKED", "first_": 0, "last_": 0,
+    "numbers": None, "attempts": (1,), "due_lease_ms": (0,), "due_ms": None, "token": None, "origin": None,
+}  # fmt: skip
+
+
 async def gone_of(old: OldHistory, kind: Kind, before_ms: int, table: Table = MESSAGE_HISTORY) -> int:
     return (await old.forget(kind.projection, table, Sweep(before_ms, 99))).rows
 
