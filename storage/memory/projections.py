@@ -80,7 +80,7 @@ class MemoryProjectionStore:
         if expected == START:
             for table in projection.tables:
                 self._forget(table, rows, where, published=build.live)
-                if self._alone(projection):
+                if build.live and self._alone_of(reached, build, where):
                     self.forgotten.pop((table.name, where.partition), None)
             if any(mark.genesis != reached.genesis for mark in self.marks.get(where, {}).values()):
                 del self.marks[where]  # of a log that was made anew
@@ -156,6 +156,12 @@ class MemoryProjectionStore:
     def _alone(self, projection: Projection) -> bool:
         """Say whether no other build may be promoted that has not what the live one has."""
         return all(each.live for each in self.builds_of(projection))
+
+    def _alone_of(self, reached: Checkpoint, build: Build, where: PartitionId) -> bool:
+        """Say whether no other build is of the same log there; of one made anew, the old one's places say nothing."""
+        others = [one for one in self.builds.get(build.projection, ()) if one.number != build.number]
+        stored = [self.checkpoints.get((each.projection, each.number, where)) for each in others]
+        return all(each is None or each.checkpoint.genesis != reached.genesis for each in stored)
 
     def _places(self, build: Build) -> list[PartitionId]:
         return [at for *of, at in self.checkpoints if of == [build.projection, build.number]]

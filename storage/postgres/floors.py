@@ -7,6 +7,9 @@ from typing import Final, LiteralString
 from psycopg import sql
 
 from storage.postgres.built import Cursor
+from streams.log.checkpoint import Checkpoint, decode_checkpoint
+from streams.log.positions import PartitionId
+from streams.projections.builds import Build
 from streams.projections.projection import Projection
 
 LOCK_MS: Final = 2_000
@@ -19,14 +22,16 @@ _ALONE: Final[LiteralString] = (
     "NOT EXISTS (SELECT FROM tidelock.builds WHERE projection = %(projection)s AND NOT live)"
 )
 """Another build may be promoted that has not what this one has."""
-PARTITION_WHOLE: Final[LiteralString] = f"""
-DELETE FROM tidelock.forgotten WHERE name = %(name)s AND partition = %(partition)s AND {_ALONE}
-"""  # noqa: S608 - texts of this release
-"""What is built from the log's beginning has all positions again."""
+_OTHERS: Final[LiteralString] = """
+SELECT checkpoint FROM tidelock.checkpoints WHERE projection = %s AND kind = %s AND partition = %s AND build <> %s
+"""
+_PARTITION_WHOLE: Final[LiteralString] = (
+    "DELETE FROM tidelock.forgotten WHERE name = ANY (%s) AND partition = %s"
+)
 _ALL_WHOLE: Final[LiteralString] = f"""
 WITH places AS (DELETE FROM tidelock.forgotten WHERE name = ANY (%(names)s) AND {_ALONE})
 DELETE FROM tidelock.retention WHERE name = ANY (%(names)s) AND {_ALONE}
-"""  # noqa: S608
+"""  # noqa: S608 - texts of this release
 
 
 async def give_way(cursor: Cursor) -> None:
@@ -39,13 +44,28 @@ async def keep_from(cursor: Cursor, name: str, from_ms: int) -> None:
     await cursor.execute(_KEPT_FROM, (name, from_ms))
 
 
+async def partition_whole(
+    cursor: Cursor, projection: Projection, build: Build, where: PartitionId, reached: Checkpoint
+) -> None:
+    """What is built from the log's beginning has all positions again, if no other build is of this log: of one that
+    was made anew, places in the old one say nothing.
+    """
+    await cursor.execute(_OTHERS, (projection.name, where.kind, where.partition, build.number))
+    others = [decode_checkpoint(stored) for (stored,) in await cursor.fetchall()]
+    if all(other.genesis != reached.genesis for other in others):
+        await cursor.execute(_PARTITION_WHOLE, (_histories(projection), where.partition))
+
+
 async def whole_again(cursor: Cursor, projection: Projection) -> None:
     """Histories of a read model that was emptied are built from the log's beginning: they answer about all moments.
 
     Periods that are gone are not: a rebuild passes them by.
     """
-    names = [table.name for table in projection.tables if table.forgets is not None]
-    await cursor.execute(_ALL_WHOLE, {"names": names, "projection": projection.name})
+    await cursor.execute(_ALL_WHOLE, {"names": _histories(projection), "projection": projection.name})
+
+
+def _histories(projection: Projection) -> list[str]:
+    return [table.name for table in projection.tables if table.forgets is not None]
 
 
 def forgotten(tables: LiteralString, *, by_offset: bool) -> LiteralString:

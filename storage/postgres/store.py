@@ -17,7 +17,7 @@ from storage.postgres.built import CHANGES, Cursor, begin_anew, build_of, note_t
 from storage.postgres.checkpoints import move_checkpoint, stored_checkpoint, take_checkpoint
 from storage.postgres.deadlocks import despite_deadlocks
 from storage.postgres.errors import translated
-from storage.postgres.floors import PARTITION_WHOLE, whole_again
+from storage.postgres.floors import partition_whole, whole_again
 from storage.postgres.periods import Periods
 from storage.postgres.pool import Pool, unhurried
 from storage.postgres.rows import as_row, copy_in
@@ -93,6 +93,8 @@ class PostgresProjectionStore:
                 build = await _begin(cursor, projection, where, expected)
                 if build is None:
                     return False
+                if build.live and expected.next_offset == START.next_offset:
+                    await partition_whole(cursor, projection, build, where, reached)
                 fresh: set[Table] = set()
                 if _are_few(changes, self._few):
                     async with connection.pipeline():
@@ -227,8 +229,6 @@ async def _begin(
             await cursor.execute(statements(table, schema_of(build)).delete_partition, (where.partition,))
             if build.live:
                 await cursor.execute(_FORGET_PUBLISHED, (table.name, where.partition))
-                given = {"name": table.name, "partition": where.partition, "projection": projection.name}
-                await cursor.execute(PARTITION_WHOLE, given)
     return build
 
 

@@ -348,6 +348,35 @@ async def test_a_rebuild_beside_another_build_refuses_as_before(
                 await reads.queue_at("acme", "q", then)
 
 
+async def test_places_in_a_log_that_was_made_anew_are_not_those_of_the_old_one(
+    database: PostgresDatabase, asked: Pool
+) -> None:
+    """A build of the old log is kept beside."""
+    kind, memory = KINDS["queues"], MemoryDatabase()
+    commits = logs(kind)[1]
+    steps = writes(kind, commits)
+    for store, old, builds in (
+        (database.store, PostgresOldHistory(database.pool), PostgresBuilds(database.pool)),
+        (memory.store, MemoryOldHistory(memory.store), MemoryBuilds(memory.store)),
+    ):
+        await builds.begin(kind.projection, 2)
+        await write(store, kind, steps, build=2)
+        await write(store, kind, steps)
+        await forget(old, kind, commits[-1].time_ms)
+        await store.reset(kind.projection)
+        await write(
+            store, kind, [(_anew(expected), _anew(reached), rows) for expected, reached, rows in steps]
+        )
+    for reads in (PostgresQueueReads(asked), MemoryQueueReads(memory.store)):
+        assert await reads.queue_at("acme", "q", Position(kind.where, commits[0].offset)) is not None
+
+
+def _anew(reached: Checkpoint) -> Checkpoint:
+    """Return the place in another log."""
+    genesis = reached.genesis
+    return reached if genesis is None else replace(reached, genesis=replace(genesis, log_id=b"m" * 16))
+
+
 async def test_what_is_of_another_release_is_left_to_it(database: PostgresDatabase) -> None:
     kind, memory = KINDS["queues"], MemoryDatabase()
     steps = writes(kind, logs(kind)[1])
