@@ -1,6 +1,7 @@
 """The ways of `streams.projections.forgetting` by looking at all rows: which of some old ones may go."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, TypeAlias
@@ -26,21 +27,25 @@ def doomed(
         case Happened():
             yield from ((row, row[way.offset]) for row in old)
         case Keyframed():
-            same = _by(way.of, rows)
-            for which, of_one in _by(way.of, old).items():
-                yield from _keyframed(way, of_one, same[which], before_ms)
+            yield from _each(way.of, old, rows, partial(_keyframed, way, before_ms))
         case Followed():
-            same = _by(way.of, rows)
-            for which, of_one in _by(way.of, old).items():
-                yield from _followed(way, of_one, same[which], before_ms)
+            yield from _each(way.of, old, rows, partial(_followed, way, before_ms))
         case Rostered():
-            same = _by(way.of, rows)
-            for which, of_one in _by(way.of, old).items():
-                yield from _rostered(way, of_one, same[which], before_ms)
+            yield from _each(way.of, old, rows, partial(_rostered, way, before_ms))
         case Blocked():
-            same = _by(("incarnation",), rows)
-            for which, of_one in _by(("incarnation",), old).items():
-                yield from _blocked(way, of_one, same[which], there, before_ms)
+            yield from _each(("incarnation",), old, rows, partial(_blocked, way, before_ms, there))
+
+
+def _each(
+    of: tuple[str, ...],
+    old: Iterable[Named],
+    rows: Iterable[Named],
+    of_one: Callable[[list[Named], list[Named]], Doomed],
+) -> Doomed:
+    """Yield which old rows go, of each that has rows for itself."""
+    same = _by(of, rows)
+    for which, found in _by(of, old).items():
+        yield from of_one(found, same[which])
 
 
 def _by(of: Iterable[str], rows: Iterable[Named]) -> dict[Row, list[Named]]:
@@ -53,7 +58,7 @@ def _columns(names: Iterable[str]) -> Callable[[Named], Row]:
     return lambda row: tuple([row[column] for column in columns])
 
 
-def _followed(way: Followed, old: Iterable[Named], rows: Sequence[Named], before_ms: int) -> Doomed:
+def _followed(way: Followed, before_ms: int, old: Iterable[Named], rows: Sequence[Named]) -> Doomed:
     order = _columns(way.order)
     rows = sorted(rows, key=order)
 
@@ -74,7 +79,7 @@ def _followed(way: Followed, old: Iterable[Named], rows: Sequence[Named], before
             yield row, row[way.offset]
 
 
-def _keyframed(way: Keyframed, old: Iterable[Named], rows: Sequence[Named], before_ms: int) -> Doomed:
+def _keyframed(way: Keyframed, before_ms: int, old: Iterable[Named], rows: Sequence[Named]) -> Doomed:
     mine = {row["from_event"]: row for row in rows if row["from_ms"] <= before_ms}
     anchors = [event for event, row in mine.items() if row["keyframe"] is not None or row["spell"] == 1]
     anchor = max(anchors, default=-1)
@@ -95,7 +100,7 @@ def _keyframed(way: Keyframed, old: Iterable[Named], rows: Sequence[Named], befo
             yield row, max([row["to_offset"], *floor])
 
 
-def _rostered(way: Rostered, old: Iterable[Named], rows: Iterable[Named], before_ms: int) -> Doomed:
+def _rostered(way: Rostered, before_ms: int, old: Iterable[Named], rows: Iterable[Named]) -> Doomed:
     mine = {(row["event"], row["part"]): row for row in rows if row[way.over_ms] <= before_ms}
     anchors = [place for place, row in mine.items() if row["keyframe"] is not None or row["spell"] == 1]
     anchor = max(anchors, default=(-1, -1))
@@ -124,7 +129,7 @@ def few_blocks(way: Blocked, page: list[Named], rows: Iterable[Named], limit: in
 
 
 def _blocked(
-    way: Blocked, old: Iterable[Named], rows: Sequence[Named], there: Collection[Key], before_ms: int
+    way: Blocked, before_ms: int, there: Collection[Key], old: Iterable[Named], rows: Sequence[Named]
 ) -> Doomed:
     blocks: dict[int, list[Named]] = {}
     for row in rows:

@@ -123,9 +123,8 @@ class MemoryNodeReads(MemoryReads):
         known = 0 if stand is None else stand.next_offset
         at = known if before is None else min(known, before)
         (row,) = await self.services_by_name(tenant, [name])
-        if at < known and (
-            row is None or row.changed_offset >= at
-        ):  # what stands since is not asked of history
+        stands_since = row is not None and row.changed_offset < at
+        if at < known and not stands_since:  # else history is not asked: it may have forgotten
             row = await self.service_at(tenant, name, Position(where, at - 1))
         return ServiceStood(at, 0 if stand is None else stand.time_ms, standing_of(row))
 

@@ -8,7 +8,7 @@ Errors:
 """
 
 import asyncio
-from typing import ClassVar, Final, LiteralString
+from typing import ClassVar, Final
 
 import psycopg
 import structlog
@@ -46,9 +46,9 @@ _WHOLE: Final = """
 SELECT count(*) FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
 WHERE c.relnamespace = 'tidelock'::regnamespace AND i.indisvalid AND c.relname = ANY (%s)
 """
-_BROKEN: Final[LiteralString] = """
+_BROKEN: Final = """
 SELECT c.relname FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
-WHERE c.relnamespace = 'tidelock'::regnamespace AND NOT i.indisvalid AND position(c.relname::text in %s) > 0
+WHERE c.relnamespace = 'tidelock'::regnamespace AND NOT i.indisvalid AND c.relname = ANY (%s)
 """
 
 
@@ -192,7 +192,7 @@ async def _mend(connection: AsyncConnection, applied: tuple[Migration, ...]) -> 
 async def _step(connection: AsyncConnection, migration: Migration) -> None:
     """Apply it step by step; an index that was broken off is there, but is none, and is made anew."""
     await _wait_at_most(connection, 0)
-    found = await connection.execute(_BROKEN, (migration.text,))
+    found = await connection.execute(_BROKEN, (list(migration.indexes),))
     for (name,) in await found.fetchall():
         dropped = sql.SQL("DROP INDEX CONCURRENTLY {}").format(sql.Identifier("tidelock", name))
         await connection.execute(dropped)

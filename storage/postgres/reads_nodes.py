@@ -109,9 +109,8 @@ class PostgresNodeReads(PostgresReads):
         row = _services(rows, when).get(name)
         if before is None or known <= before:
             return ServiceStood(known, time_ms, standing_of(row))
-        if (
-            row is None or row.changed_offset >= before
-        ):  # what stands since before that is not asked of history
+        stands_since = row is not None and row.changed_offset < before
+        if not stands_since:  # else history is not asked: it may have forgotten
             row = await self.service_at(tenant, name, Position(where, before - 1))
         return ServiceStood(before, time_ms, standing_of(row))
 

@@ -325,6 +325,21 @@ async def test_a_rebuild_answers_about_all_moments_again(database: PostgresDatab
         assert told[0] == told[1] is not None
 
 
+async def _with_a_build_beside(
+    kind: Kind, steps: Writes, database: PostgresDatabase, memory: MemoryDatabase
+) -> Sequence[tuple[ProjectionStore, OldHistory]]:
+    """Return what forgets what of both stores, once their live build and another one are written."""
+    both = (
+        (database.store, PostgresOldHistory(database.pool), PostgresBuilds(database.pool)),
+        (memory.store, MemoryOldHistory(memory.store), MemoryBuilds(memory.store)),
+    )
+    for store, _, builds in both:
+        await builds.begin(kind.projection, 2)
+        await write(store, kind, steps, build=2)
+        await write(store, kind, steps)
+    return [(store, old) for store, old, _ in both]
+
+
 async def test_a_rebuild_beside_another_build_refuses_as_before(
     database: PostgresDatabase, asked: Pool
 ) -> None:
@@ -332,13 +347,7 @@ async def test_a_rebuild_beside_another_build_refuses_as_before(
     kind, memory = KINDS["queues"], MemoryDatabase()
     commits = logs(kind)[1]
     steps = writes(kind, commits)
-    for store, old, builds in (
-        (database.store, PostgresOldHistory(database.pool), PostgresBuilds(database.pool)),
-        (memory.store, MemoryOldHistory(memory.store), MemoryBuilds(memory.store)),
-    ):
-        await builds.begin(kind.projection, 2)
-        await write(store, kind, steps, build=2)
-        await write(store, kind, steps)
+    for store, old in await _with_a_build_beside(kind, steps, database, memory):
         await forget(old, kind, commits[-1].time_ms, build=2)
         await store.reset(kind.projection)
         await write(store, kind, steps)
@@ -355,13 +364,7 @@ async def test_places_in_a_log_that_was_made_anew_are_not_those_of_the_old_one(
     kind, memory = KINDS["queues"], MemoryDatabase()
     commits = logs(kind)[1]
     steps = writes(kind, commits)
-    for store, old, builds in (
-        (database.store, PostgresOldHistory(database.pool), PostgresBuilds(database.pool)),
-        (memory.store, MemoryOldHistory(memory.store), MemoryBuilds(memory.store)),
-    ):
-        await builds.begin(kind.projection, 2)
-        await write(store, kind, steps, build=2)
-        await write(store, kind, steps)
+    for store, old in await _with_a_build_beside(kind, steps, database, memory):
         await forget(old, kind, commits[-1].time_ms)
         await store.reset(kind.projection)
         await write(
